@@ -1,0 +1,74 @@
+/**
+ * What a body from outside may look like, checked on the bytes before anything is parsed, so that no
+ * sender can exhaust memory or stack, or smuggle a key that changes a prototype (P15).
+ */
+import { isUtf8 } from "node:buffer"
+
+export interface Limits {
+  /** Bytes of a body. */
+  readonly bodyBytes: number
+  /** Nesting of objects and arrays. */
+  readonly depth: number
+  /** Values in a body: keys and array elements. */
+  readonly values: number
+}
+
+export const defaults: Limits = { bodyBytes: 1024 * 1024, depth: 64, values: 100_000 }
+
+/** Bytes of a correlation id, causation id, key or source: what an AMQP short string can hold. */
+export const shortBytes = 255
+
+/** Bytes of the headers that a user may add to one event. */
+export const userHeaderBytes = 4 * 1024
+
+const quote = 0x22
+const backslash = 0x5c
+const comma = 0x2c
+
+/** Why these bytes are not worth parsing, or undefined. */
+export const bodyFault = (body: Buffer, limits: Limits): string | undefined => {
+  if (body.length > limits.bodyBytes) return `the body has ${body.length} bytes, at most ${limits.bodyBytes} are accepted`
+  if (body.length === 0) return "the body is empty"
+  if (!isUtf8(body)) return "the body is not UTF-8"
+  if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) return "the body begins with a byte order mark"
+  if (body.includes("__proto__")) return 'the body has a key "__proto__"'
+  // A body this short can neither nest too deep nor hold too much.
+  return body.length <= limits.depth * 2 ? undefined : shapeFault(body, limits)
+}
+
+const shapeFault = (body: Buffer, limits: Limits): string | undefined => {
+  let depth = 0
+  let values = 0
+  for (let i = 0; i < body.length; i++) {
+    const byte = body[i]
+    if (byte === quote) {
+      // Strings are skipped natively: the next quote that is not escaped ends this one.
+      do i = body.indexOf(quote, i + 1)
+      while (i > 0 && escaped(body, i))
+      if (i < 0) return undefined // unterminated: the parser says where
+    } else if (byte === 0x7b || byte === 0x5b) {
+      values++
+      if (++depth > limits.depth) return `the body nests deeper than ${limits.depth} levels`
+    } else if (byte === 0x7d || byte === 0x5d) depth--
+    else if (byte === comma) values++
+    if (values > limits.values) return `the body has more than ${limits.values} values`
+  }
+  return undefined
+}
+
+const escaped = (body: Buffer, at: number): boolean => {
+  let slashes = 0
+  while (body[at - 1 - slashes] === backslash) slashes++
+  return slashes % 2 === 1
+}
+
+/** Whether a key "__proto__" was written with escapes, so that the bytes did not show it. */
+export const hidesForbiddenKey = (body: Buffer, parsed: unknown): boolean =>
+  body.includes("\\u") && hasForbiddenKey(parsed)
+
+const hasForbiddenKey = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null) return false
+  if (Array.isArray(value)) return value.some(hasForbiddenKey)
+  if (Object.hasOwn(value, "__proto__")) return true
+  return Object.values(value).some(hasForbiddenKey)
+}
