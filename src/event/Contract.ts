@@ -22,6 +22,8 @@ export interface Contract {
   readonly encode: (data: unknown) => Result.Result<unknown, InvalidEvent>
   /** Data of the newest version from the JSON of any known version. Values are not shown. */
   readonly decode: (version: number, json: unknown) => Result.Result<unknown, InvalidEvent | UnknownVersion>
+  /** `text` without the values that this data has in sensitive fields. */
+  readonly redact: (text: string, data: unknown) => string
 }
 
 export const make = (
@@ -65,7 +67,11 @@ export const make = (
         }
       }
       return Result.succeed(value)
-    }
+    },
+    redact: (text, input) =>
+      hidden
+        .flatMap((path) => valuesAt(input, path))
+        .reduce((clean, secret) => clean.replaceAll(secret, hiddenText), text)
   }
 }
 
@@ -97,5 +103,16 @@ const faults = (issue: SchemaIssue.Issue, hidden: ReadonlyArray<ReadonlyArray<st
       )
     }
   })
+
+/** The texts at a path, long enough to be worth hiding; `*` goes through all of an array or record. */
+const valuesAt = (value: unknown, path: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const [part, ...rest] = path
+  if (typeof value === "string") return value.length >= 3 ? [value] : []
+  if (typeof value === "number" || typeof value === "bigint") return String(value).length >= 4 ? [String(value)] : []
+  if (typeof value !== "object" || value === null) return []
+  // Below the end of the path everything is sensitive.
+  const keep = part === undefined || part === "*"
+  return Object.entries(value).flatMap(([key, inner]) => (keep || key === part ? valuesAt(inner, rest) : []))
+}
 
 const bounded = (text: string): string => (text.length > 300 ? `${text.slice(0, 300)}…` : text)

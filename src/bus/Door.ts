@@ -1,0 +1,96 @@
+/**
+ * A bound on what is in flight, by count and by bytes (P13). Who does not fit waits in order. There
+ * are two doors: the callers', which is shut while the broker is away, blocked or the bus drains, and
+ * the settlement's, which only bounds: what settles a delivery is never refused.
+ *
+ * A waiter stands for itself in the queue, so that leaving it is O(1).
+ */
+
+export interface Waiter {
+  readonly bytes: number
+  /** Whether it may pass while the bus drains: it belongs to a handler that is to finish. */
+  readonly privileged: boolean
+  /** Called when it has entered. */
+  readonly admit: () => void
+}
+
+export type Phase = "open" | "handlers only" | "shut"
+
+export interface Door {
+  /** Enters at once if there is room and nobody waits. */
+  readonly tryEnter: (bytes: number, privileged: boolean) => boolean
+  readonly wait: (waiter: Waiter) => void
+  readonly giveUp: (waiter: Waiter) => void
+  readonly leave: (bytes: number) => void
+  /** Whether the broker takes publishes now. */
+  readonly setReady: (ready: boolean) => void
+  readonly setPhase: (phase: Phase) => void
+  readonly phase: () => Phase
+  readonly inFlight: () => number
+  readonly bytes: () => number
+  readonly waiting: () => number
+}
+
+export interface Bounds {
+  readonly count: number
+  readonly bytes: number
+}
+
+export const make = (bounds: Bounds): Door => {
+  let count = 0
+  let bytes = 0
+  let ready = true
+  let phase: Phase = "open"
+  const waiters = new Set<Waiter>()
+
+  // One that is larger than the bound passes alone: it would wait for ever otherwise.
+  const fits = (size: number): boolean => count < bounds.count && (bytes + size <= bounds.bytes || count === 0)
+  const passes = (privileged: boolean): boolean =>
+    ready && (phase === "open" || (phase === "handlers only" && privileged))
+  const enter = (size: number): void => {
+    count++
+    bytes += size
+  }
+  const admit = (): void => {
+    if (waiters.size === 0) return
+    for (const waiter of waiters) {
+      if (!fits(waiter.bytes)) return
+      if (!passes(waiter.privileged)) continue
+      waiters.delete(waiter)
+      enter(waiter.bytes)
+      waiter.admit()
+    }
+  }
+
+  return {
+    tryEnter: (size, privileged) => {
+      if (waiters.size > 0 || !passes(privileged) || !fits(size)) return false
+      enter(size)
+      return true
+    },
+    wait: (waiter) => {
+      waiters.add(waiter)
+      admit()
+    },
+    giveUp: (waiter) => {
+      waiters.delete(waiter)
+    },
+    leave: (size) => {
+      count--
+      bytes -= size
+      admit()
+    },
+    setReady: (value) => {
+      ready = value
+      admit()
+    },
+    setPhase: (value) => {
+      phase = value
+      admit()
+    },
+    phase: () => phase,
+    inFlight: () => count,
+    bytes: () => bytes,
+    waiting: () => waiters.size
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * The service: publish events, subscribe to them, and look at what fails. It stands on two ports, the
+ * broker and the cache, and knows neither RabbitMQ nor Redis.
+ */
+import { Context, Duration, Effect, Layer, Queue, type Scope, Stream, SubscriptionRef } from "effect"
+import type * as Envelope from "../event/Envelope.ts"
+import type * as Event from "../event/Event.ts"
+import { EventDefinitionError } from "../event/EventError.ts"
+import type * as Health from "../observe/Health.ts"
+import * as Log from "../observe/Log.ts"
+import * as Metrics from "../observe/Metrics.ts"
+import * as Trace from "../observe/Trace.ts"
+import { Broker } from "./Broker.ts"
+import { SubscribeError } from "./BusError.ts"
+import * as Door from "./Door.ts"
+import { EventCache } from "./EventCache.ts"
+import * as Failures from "./Failures.ts"
+import * as Outbox from "./Outbox.ts"
+import * as Publisher from "./Publisher.ts"
+import * as Settlement from "./Settlement.ts"
+import * as Subscription from "./Subscription.ts"
+import * as Supervisor from "./Supervisor.ts"
+
+export interface BusOptions {
+  /** The service that publishes: `source` of its events. Default `"service"`. */
+  readonly source?: string
+  /** Longest time until the outcome of a publish. Default 15 seconds. */
+  readonly publishTimeout?: Duration.Input
+  /** Events in flight to the broker. Default 1,000 events and 32 MiB. */
+  readonly inFlight?: Partial<Door.Bounds>
+  /** Longest time for a drain at the end. Default 25 seconds. */
+  readonly drain?: Duration.Input
+  /** `"declared-only"` refuses to publish events that declare no `publishers`. Default `"contracts"`. */
+  readonly authorise?: "contracts" | "declared-only"
+}
+
+export interface StreamOptions {
+  /** Events held for a slow reader; beyond that the oldest are dropped. Default 256. */
+  readonly buffer?: number
+}
+
+/** What a live stream of events brings. */
+export type Tail<E extends Event.Any> =
+  | { readonly _tag: "Event"; readonly event: Envelope.Of<E> }
+  /** The connection was lost or the reader too slow: events may be missing here. */
+  | { readonly _tag: "Gap" }
+
+export class EventBus extends Context.Service<
+  EventBus,
+  {
+    /**
+     * Succeeds when the broker holds the event safely for every queue it was routed to (P1).
+     * Otherwise it fails with a `PublishError` whose reason says whether anything was sent (P2).
+     */
+    readonly publish: Publisher.Publisher["publish"]
+    /** Publishes many, in order and pipelined; succeeds with their number, and stops at the first failure. */
+    readonly publishAll: Publisher.Publisher["publishAll"]
+    /** `Subscriber.layer` as a scoped Effect: ready when its queue is declared, bound and consumed. */
+    readonly subscribe: <E extends Event.Any, Err, R>(
+      name: string,
+      options: Subscription.SubscriberOptions<E, Err, R>
+    ) => Effect.Effect<Subscription.Subscription, SubscribeError, Subscription.Required<R> | Scope.Scope>
+    /**
+     * A subscriber of this process alone, with a queue that is gone with it: for tails, websockets and
+     * caches. It retries in the process only, drops what it cannot handle and misses what is published
+     * while it is away: it is outside of P3.
+     */
+    readonly subscribeEphemeral: <E extends Event.Any, Err, R>(
+      options: Subscription.SubscriberOptions<E, Err, R> & { readonly onGap?: () => void }
+    ) => Effect.Effect<Subscription.Subscription, SubscribeError, Subscription.Required<R> | Scope.Scope>
+    /** Live events from now on, outside of P3 like `subscribeEphemeral`. */
+    readonly stream: <E extends Event.Any>(
+      events: Subscription.Events<E>,
+      options?: StreamOptions
+    ) => Stream.Stream<Tail<E>, SubscribeError>
+    /** Retries and dead-letterings of this process, live; a slow reader misses some. */
+    readonly failures: Stream.Stream<Failures.BusFailure>
+    /** The subscribers of this process. */
+    readonly subscriptions: Effect.Effect<ReadonlyArray<Subscription.Subscription>>
+    /** What health looks at. */
+    readonly probes: Effect.Effect<ReadonlyArray<Health.Probe>>
+    /** Stops publishing from outside of handlers and drains every subscriber. True when nothing was cut off. */
+    readonly drain: Effect.Effect<boolean>
+  }
+>()("@eduflow/events/bus/EventBus") {
+  static readonly layerWith = (options: BusOptions): Layer.Layer<EventBus, never, Broker | EventCache> =>
+    Layer.effect(EventBus, make(options))
+
+  static readonly layer: Layer.Layer<EventBus, never, Broker | EventCache> = Layer.suspend(() => EventBus.layerWith({}))
+}
+
+const make = Effect.fnUntraced(function*(options: BusOptions) {
+  const broker = yield* Broker
+  const cache = yield* EventCache
+  const context = yield* Effect.context<never>()
+  const source = options.source ?? "service"
+  const fault = Publisher.sourceFault(source)
+  if (fault !== undefined) {
+    return yield* Effect.die(new EventDefinitionError({ event: source, problem: fault, remedy: "Name the service in words of a-z, 0-9 and -" }))
+  }
+  const log = Log.make(context)
+  const trace = Trace.make(context)
+  const resent = Metrics.bind(Metrics.resent, context, {})
+  const callers = Door.make({ count: 1000, bytes: 32 * 1024 * 1024, ...options.inFlight })
+  const settling = Door.make({ count: 64, bytes: 8 * 1024 * 1024 })
+  const outbox = yield* Outbox.make(broker, callers, resent.update)
+  const copies = yield* Outbox.make(broker, settling, resent.update)
+  const publisher = yield* Publisher.make(cache, outbox, {
+    source,
+    timeout: Duration.fromInputUnsafe(options.publishTimeout ?? "15 seconds"),
+    authorise: options.authorise ?? "contracts"
+  })
+  const settlement = yield* Settlement.make(broker, copies, log)
+  const dropped = Metrics.bind(Metrics.failuresDropped, context, {})
+  const failures = yield* Failures.make(
+    (data) => Effect.ignore(publisher.publish(Failures.EventDeadLettered, data, { timeout: "5 seconds" })),
+    dropped.update
+  )
+  const total = Duration.toMillis(Duration.fromInputUnsafe(options.drain ?? "25 seconds"))
+  const budget: Supervisor.DrainBudget = {
+    sources: total * 0.04,
+    handlers: total * 0.72,
+    settlement: total * 0.16,
+    close: total * 0.08
+  }
+  const surroundings: Supervisor.Surroundings = { broker, settlement, failures, log, trace, drain: budget }
+  const active = new Set<Subscription.Subscription>()
+  let tails = 0
+
+  const begin = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
+    name: string,
+    options: Subscription.SubscriberOptions<E, Err, R>,
+    ephemeral: boolean,
+    onGap: () => void
+  ) {
+    const settled = Subscription.settle(name, options, ephemeral)
+    if (settled instanceof SubscribeError) return yield* settled
+    yield* Subscription.checkSchedule(settled)
+    const handlers = yield* Effect.context<Subscription.Required<R>>()
+    const subscription = yield* Supervisor.start(
+      surroundings,
+      // Each delivery brings the Scope that the handler may need, the caller brings the rest.
+      settled as Subscription.Settled<E, Err, Subscription.Required<R>>,
+      handlers,
+      onGap
+    )
+    active.add(subscription)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        active.delete(subscription)
+      })
+    )
+    return subscription
+  })
+
+  const ephemeralName = () => `ephemeral-${++tails}`
+
+  const drain = Effect.gen(function*() {
+    // Handlers may still publish until they are done; nobody else may.
+    callers.setPhase("handlers only")
+    const drained = yield* Effect.forEach([...active], (subscription) => subscription.drain, { concurrency: "unbounded" })
+    outbox.shut()
+    return drained.every(Boolean)
+  })
+
+  // Runs before the broker's connections close: what is in flight gets its answer.
+  yield* Effect.addFinalizer(() =>
+    drain.pipe(
+      Effect.andThen(
+        Effect.interruptible(Effect.timeoutOption(Effect.andThen(outbox.flushed, copies.flushed), budget.settlement))
+      )
+    )
+  )
+
+  return EventBus.of({
+    publish: publisher.publish,
+    publishAll: publisher.publishAll,
+    subscribe: (name, options) => begin(name, options, false, () => {}),
+    subscribeEphemeral: (options) => begin(ephemeralName(), options, true, options.onGap ?? (() => {})),
+    stream: <E extends Event.Any>(events: Subscription.Events<E>, options: StreamOptions = {}) =>
+      Stream.callback<Tail<E>, SubscribeError>(
+        (queue) =>
+          Effect.asVoid(
+            begin(
+              ephemeralName(),
+              {
+                events,
+                ordering: "none",
+                concurrency: 1,
+                handler: (event) =>
+                  Effect.sync(() => {
+                    if (Queue.isFullUnsafe(queue)) Queue.offerUnsafe(queue, { _tag: "Gap" })
+                    Queue.offerUnsafe(queue, { _tag: "Event", event })
+                  })
+              },
+              true,
+              () => Queue.offerUnsafe(queue, { _tag: "Gap" })
+            )
+          ).pipe(Effect.andThen(Effect.never)),
+        { bufferSize: options.buffer ?? 256, strategy: "sliding" }
+      ),
+    failures: failures.stream,
+    subscriptions: Effect.sync(() => [...active]),
+    probes: Effect.sync(() => [
+      ...broker.probes.map((probe): Health.Probe => ({ name: probe.name, critical: true, check: probe.check })),
+      { name: "cache", critical: false, check: cache.store.probe },
+      { name: "doors", critical: false, check: Effect.sync(() => doorsState(callers, settling)) },
+      ...[...active].map((subscription) => subscriberProbe(subscription))
+    ]),
+    drain
+  })
+})
+
+const doorsState = (callers: Door.Door, settling: Door.Door): Health.ProbeResult => ({
+  status: callers.waiting() > 0 || settling.waiting() > 0 ? "degraded" : "up",
+  detail:
+    `callers: ${callers.inFlight()} events, ${callers.bytes()} bytes in flight, ${callers.waiting()} waiting; ` +
+    `settlement: ${settling.inFlight()} copies, ${settling.waiting()} waiting`
+})
+
+const subscriberProbe = (subscription: Subscription.Subscription): Health.Probe => ({
+  name: `subscriber ${subscription.name}`,
+  critical: true,
+  check: Effect.gen(function*() {
+    const { _tag, cause, restarts } = yield* SubscriptionRef.get(subscription.status)
+    const stats = yield* subscription.stats
+    return {
+      status: _tag === "Running" ? "up" : _tag === "Failed" ? "down" : "degraded",
+      detail: `${_tag}, ${restarts} restarts, ${stats.inFlight} in flight${cause === undefined ? "" : `, ${cause}`}`
+    } satisfies Health.ProbeResult
+  })
+})

@@ -1,0 +1,52 @@
+/**
+ * Ids of events: UUIDv7 (RFC 9562), so that ids sort by time. Monotonic within a process, also when
+ * the clock stands still or moves back.
+ */
+import { Context } from "effect"
+import { randomFillSync } from "node:crypto"
+
+export interface Ids {
+  /** A new id for this time, in milliseconds since the epoch. */
+  readonly next: (millis: number) => string
+}
+
+export const make = (): Ids => {
+  const pool = Buffer.alloc(4096)
+  let used = pool.length
+  let last = 0
+  let counter = 0
+  let shown = -1
+  let prefix = ""
+  return {
+    next: (millis) => {
+      if (millis > last) {
+        last = millis
+        counter = 0
+      } else if (++counter > 0xfff) {
+        // 4,096 ids within a millisecond: borrow from the next one.
+        last++
+        counter = 0
+      }
+      if (used + 8 > pool.length) {
+        randomFillSync(pool)
+        used = 0
+      }
+      if (last !== shown) {
+        const time = last.toString(16).padStart(12, "0")
+        prefix = `${time.slice(0, 8)}-${time.slice(8)}-7`
+        shown = last
+      }
+      const random = pool.toString("hex", used, used + 8)
+      used += 8
+      const variant = variants[Number.parseInt(random.charAt(0), 16) & 3] ?? "8"
+      return `${prefix}${counter.toString(16).padStart(3, "0")}-${variant}${random.slice(1, 4)}-${random.slice(4)}`
+    }
+  }
+}
+
+const variants = ["8", "9", "a", "b"] as const
+
+/** Where ids come from; tests that want known ids provide their own. */
+export const CurrentIds: Context.Reference<Ids> = Context.Reference<Ids>("@eduflow/events/bus/Ids", {
+  defaultValue: make
+})

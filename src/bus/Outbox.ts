@@ -1,0 +1,275 @@
+/**
+ * Brings messages to their outcome: through a door, over the broker, again when an answer is lost or
+ * negative, until confirmed or past the deadline. What has to be sent again goes in its original
+ * order and before anything newer of its key (P6).
+ *
+ * Publishing is one call and one callback: no fiber, no timer and no promise per message. Two fibers
+ * stand by for all of them: one sends again what stalled, one looks for what is overdue.
+ */
+import { Clock, Effect, Latch, Random, Schedule, Stream, SubscriptionRef } from "effect"
+import type { Broker, Outgoing, SendOutcome } from "./Broker.ts"
+import { Closed, ConnectionFailed } from "./BrokerError.ts"
+import * as BusError from "./BusError.ts"
+import type { Door } from "./Door.ts"
+
+/** What became of a shipment. */
+export type Result =
+  | { readonly _tag: "Confirmed"; readonly routed: boolean }
+  | { readonly _tag: "Failed"; readonly reason: BusError.PublishReason }
+
+export interface Shipment {
+  readonly message: Outgoing
+  readonly bytes: number
+  /** Whether reaching nobody is a failure. */
+  readonly mandatory: boolean
+  /** Milliseconds since the epoch; Infinity waits for ever. */
+  readonly deadline: number
+  readonly privileged: boolean
+  /** Called once. */
+  readonly done: (result: Result) => void
+}
+
+export interface Outbox {
+  /** Takes a shipment and returns a way to withdraw it: what was not sent yet never will be. */
+  readonly submit: (shipment: Shipment) => () => void
+  /** Completes when nothing is in flight. */
+  readonly flushed: Effect.Effect<void>
+  /** Fails all that waits and is not sent; what is in flight is still awaited. */
+  readonly shut: () => void
+  readonly resent: () => number
+}
+
+type State = "waiting" | "stalled" | "sent" | "abandoned" | "done"
+
+interface Entry {
+  readonly shipment: Shipment
+  readonly sequence: number
+  readonly privileged: boolean
+  readonly bytes: number
+  readonly admit: () => void
+  state: State
+  sends: number
+  /** An answer was lost: from here on it is Confirmed or Unknown (P2). */
+  unresolved: boolean
+  rejected: boolean
+}
+
+const sweepEvery = "100 millis"
+const confirmedRouted: Result = { _tag: "Confirmed", routed: true }
+const confirmedUnrouted: Result = { _tag: "Confirmed", routed: false }
+
+/** Milliseconds until the next round: of the entry that was sent least often. */
+const backoff = (queues: Iterable<ReadonlyArray<Entry>>): number => {
+  let sends = 8
+  for (const queue of queues) for (const entry of queue) sends = Math.min(sends, entry.sends)
+  return Math.min(20 * 2 ** sends, 5000)
+}
+
+export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door: Door, onResent: (count: number) => void) {
+  const clock = yield* Clock.Clock
+  const entries = new Set<Entry>()
+  // By key; the entries of "" have no order to keep and hold up nobody.
+  const stalled = new Map<string, Array<Entry>>()
+  const busy = yield* Latch.make(false)
+  const kick = yield* Latch.make(false)
+  const idle = yield* Latch.make(true)
+  let sequence = 0
+  let resent = 0
+
+  const finish = (entry: Entry, result: Result): void => {
+    entry.state = "done"
+    entries.delete(entry)
+    if (entries.size === 0) {
+      busy.closeUnsafe()
+      idle.openUnsafe()
+    }
+    entry.shipment.done(result)
+  }
+  const fail = (entry: Entry, reason: BusError.PublishReason): void =>
+    finish(entry, { _tag: "Failed", reason: entry.unresolved ? new BusError.Unknown() : reason })
+
+  const stall = (entry: Entry): void => {
+    entry.state = "stalled"
+    const key = entry.shipment.message.key ?? ""
+    const queue = stalled.get(key)
+    if (queue === undefined) stalled.set(key, [entry])
+    else {
+      let at = queue.length
+      while (at > 0 && (queue[at - 1]?.sequence ?? 0) > entry.sequence) at--
+      queue.splice(at, 0, entry)
+    }
+    kick.openUnsafe()
+  }
+
+  const unstall = (entry: Entry): void => {
+    const key = entry.shipment.message.key ?? ""
+    const queue = stalled.get(key)?.filter((other) => other !== entry) ?? []
+    if (queue.length === 0) stalled.delete(key)
+    else stalled.set(key, queue)
+  }
+
+  const settle = (entry: Entry, outcome: SendOutcome): void => {
+    if (entry.state === "abandoned") {
+      // Its publisher has its answer; only the room it took was still held.
+      entries.delete(entry)
+      if (entries.size === 0) idle.openUnsafe()
+      return door.leave(entry.bytes)
+    }
+    switch (outcome._tag) {
+      case "Confirmed": {
+        door.leave(entry.bytes)
+        return outcome.routed
+          ? finish(entry, confirmedRouted)
+          : entry.shipment.mandatory
+            ? fail(entry, new BusError.Unroutable())
+            : finish(entry, confirmedUnrouted)
+      }
+      case "Rejected": {
+        entry.rejected = true
+        return stall(entry)
+      }
+      case "Lost": {
+        entry.unresolved = true
+        return stall(entry)
+      }
+      case "NotSent": {
+        const { reason } = outcome.error
+        if (reason._tag !== "Refused" && reason._tag !== "Settings") return stall(entry)
+        door.leave(entry.bytes)
+        return fail(entry, new BusError.Invalid({ faults: [{ path: "", expected: reason.message }] }))
+      }
+    }
+  }
+
+  const send = (entry: Entry): void => {
+    entry.state = "sent"
+    entry.sends++
+    broker.send(entry.shipment.message, (outcome) => settle(entry, outcome))
+  }
+
+  /** Why nothing could be sent by now. */
+  const obstacle = (entry: Entry): BusError.PublishReason => {
+    const status = SubscriptionRef.getUnsafe(broker.status)
+    if (status._tag === "Closed" || door.phase() === "shut") return new BusError.Unavailable({ cause: new Closed() })
+    if (status._tag === "Connecting") {
+      return new BusError.Unavailable({
+        cause: status.error?.reason ?? new ConnectionFailed({ address: "the broker", detail: "not connected" })
+      })
+    }
+    if (entry.rejected) return new BusError.Rejected()
+    if (status._tag === "Blocked") return new BusError.Overloaded({ detail: `the broker blocks publishers (${status.detail})` })
+    return entry.state === "waiting"
+      ? new BusError.Overloaded({ detail: `${door.inFlight()} events with ${door.bytes()} bytes are in flight and did not make room in time` })
+      : new BusError.Unavailable({ cause: new ConnectionFailed({ address: "the broker", detail: "no channel" }) })
+  }
+
+  const giveUp = (entry: Entry): void => {
+    switch (entry.state) {
+      case "waiting": {
+        door.giveUp(entry)
+        return fail(entry, obstacle(entry))
+      }
+      case "stalled": {
+        unstall(entry)
+        const reason = obstacle(entry)
+        door.leave(entry.bytes)
+        return fail(entry, reason)
+      }
+      case "sent": {
+        // The door is left when the broker answers or the channel is gone.
+        entry.shipment.done({ _tag: "Failed", reason: new BusError.Unknown() })
+        entry.state = "abandoned"
+        return
+      }
+      case "abandoned":
+      case "done":
+        return
+    }
+  }
+
+  const withdraw = (entry: Entry): void => {
+    if (entry.state === "waiting") door.giveUp(entry)
+    else if (entry.state === "stalled" && !entry.unresolved && !entry.rejected) {
+      unstall(entry)
+      door.leave(entry.bytes)
+    } else return
+    entry.state = "done"
+    entries.delete(entry)
+    if (entries.size === 0) idle.openUnsafe()
+  }
+
+  const submit = (shipment: Shipment): (() => void) => {
+    const entry: Entry = {
+      shipment,
+      sequence: sequence++,
+      privileged: shipment.privileged,
+      bytes: shipment.bytes,
+      admit: () => start(entry),
+      state: "waiting",
+      sends: 0,
+      unresolved: false,
+      rejected: false
+    }
+    if (entries.size === 0) {
+      idle.closeUnsafe()
+      busy.openUnsafe()
+    }
+    entries.add(entry)
+    if (door.tryEnter(shipment.bytes, shipment.privileged)) start(entry)
+    else if (door.phase() === "shut") giveUp(entry)
+    else door.wait(entry)
+    return () => withdraw(entry)
+  }
+  const start = (entry: Entry): void => {
+    const { key } = entry.shipment.message
+    if (stalled.size > 0 && key !== undefined && stalled.has(key)) stall(entry)
+    else send(entry)
+  }
+
+  const recover = Effect.gen(function*() {
+    yield* kick.await
+    const jitter = yield* Random.next
+    yield* Effect.sleep(backoff(stalled.values()) * (0.5 + jitter / 2))
+    // What stalls while the broker is away is sent when it is back, not by polling.
+    yield* SubscriptionRef.changes(broker.status).pipe(
+      Stream.takeUntil((status) => status._tag === "Up" || status._tag === "Closed"),
+      Stream.runDrain
+    )
+    kick.closeUnsafe()
+    const queues = [...stalled.values()]
+    stalled.clear()
+    let count = 0
+    for (const queue of queues) {
+      for (const entry of queue) {
+        count++
+        send(entry)
+      }
+    }
+    resent += count
+    onResent(count)
+  })
+
+  const sweep = Effect.gen(function*() {
+    yield* busy.await
+    yield* Effect.sleep(sweepEvery)
+    const now = clock.currentTimeMillisUnsafe()
+    for (const entry of entries) if (entry.state !== "abandoned" && entry.shipment.deadline <= now) giveUp(entry)
+  })
+
+  yield* Effect.forkScoped(Effect.repeat(recover, Schedule.forever))
+  yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.forever))
+  yield* SubscriptionRef.changes(broker.status).pipe(
+    Stream.runForEach((status) => Effect.sync(() => door.setReady(status._tag === "Up"))),
+    Effect.forkScoped
+  )
+
+  return {
+    submit,
+    flushed: idle.await,
+    shut: () => {
+      door.setPhase("shut")
+      for (const entry of entries) if (entry.state === "waiting" || entry.state === "stalled") giveUp(entry)
+    },
+    resent: () => resent
+  } satisfies Outbox
+})

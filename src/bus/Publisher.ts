@@ -1,0 +1,337 @@
+/**
+ * From an event's data to its outcome: limits and encoding, authorisation, the door, the broker's
+ * confirm, then the cache, the span, the metric and the log line. Everything up to the send is
+ * synchronous; one publish is one `Effect.callback`.
+ */
+import { Clock, Context, Duration, Effect, Exit, Option, Result, Stream } from "effect"
+import { CurrentActor } from "../event/Actor.ts"
+import * as Codec from "../event/Codec.ts"
+import * as Event from "../event/Event.ts"
+import * as Limits from "../event/Limits.ts"
+import { nameFault } from "../event/Name.ts"
+import * as Log from "../observe/Log.ts"
+import * as Metrics from "../observe/Metrics.ts"
+import * as Trace from "../observe/Trace.ts"
+import { type Address, type Headers, maxDelaySeconds } from "./Broker.ts"
+import * as BusError from "./BusError.ts"
+import type { EventCache } from "./EventCache.ts"
+import { CurrentIds } from "./Ids.ts"
+import type { Outbox, Result as Shipped } from "./Outbox.ts"
+import * as RuntimeHeaders from "./RuntimeHeaders.ts"
+
+export interface PublishOptions {
+  /** The event's id. Give it to publish the same event again after `Unknown`. Default: a new UUIDv7. */
+  readonly id?: string
+  /** Overrides the contract's key. */
+  readonly key?: string
+  readonly correlationId?: string
+  /** The id of what caused it. Within a handler the default is the event being handled. */
+  readonly causationId?: string
+  /** Hand it to its subscribers later; rounded up to whole seconds, at most 12 days. */
+  readonly delay?: Duration.Input
+  /** Fail with `Unroutable` when no subscriber is bound. Default false. */
+  readonly mandatory?: boolean
+  /** Headers for subscribers: strings, finite numbers, booleans; 4 KiB together. */
+  readonly headers?: Headers
+  /** Longest time until the outcome. Default 15 seconds. */
+  readonly timeout?: Duration.Input
+}
+
+/** The broker holds the event safely. */
+export interface Confirmed {
+  readonly id: string
+  /** Whether any subscriber was bound; `"later"` for delayed events, which are routed when due. */
+  readonly routed: boolean | "later"
+}
+
+/** The event whose handler runs in this fiber: the default cause and correlation of what it publishes. */
+export interface Handling {
+  readonly id: string
+  readonly correlationId: string | undefined
+}
+export const CurrentHandling: Context.Reference<Handling | undefined> = Context.Reference<Handling | undefined>(
+  "@eduflow/events/bus/CurrentHandling",
+  { defaultValue: () => undefined }
+)
+
+export interface PublisherSettings {
+  readonly source: string
+  readonly timeout: Duration.Duration
+  readonly authorise: "contracts" | "declared-only"
+}
+
+/** What a contract needs at every publish, made at its first. */
+interface Prepared {
+  readonly encode: ReturnType<typeof Codec.encoder>
+  readonly metrics: Metrics.PublisherMetrics
+  readonly spanName: string
+}
+
+export interface Publisher {
+  readonly publish: <A>(event: Event.Event<string, A>, data: A, options?: PublishOptions) => Effect.Effect<Confirmed, BusError.PublishError>
+  readonly publishAll: <A>(
+    event: Event.Event<string, A>,
+    items: Iterable<A> | Stream.Stream<A>,
+    options?: Omit<PublishOptions, "id">
+  ) => Effect.Effect<number, BusError.PublishAllError>
+}
+
+export const make = Effect.fnUntraced(function*(
+  cache: EventCache["Service"],
+  outbox: Outbox,
+  settings: PublisherSettings
+) {
+  const context = yield* Effect.context<never>()
+  const clock = yield* Clock.Clock
+  const ids = yield* CurrentIds
+  const trace = Trace.make(context)
+  const log = Log.make(context)
+  const defaultTimeout = Duration.toMillis(settings.timeout)
+  const prepared = new Map<Event.Any, Prepared>()
+  const prepare = (event: Event.Any): Prepared => {
+    const made = {
+      encode: Codec.encoder(event, settings.source),
+      metrics: Metrics.publisher(event.name, context),
+      spanName: `send ${event.name}`
+    }
+    prepared.set(event, made)
+    return made
+  }
+
+  /** Submits one event; `resume` is called once with its outcome, and the result withdraws it. */
+  const submit = (
+    event: Event.Any,
+    data: unknown,
+    options: PublishOptions,
+    fiberContext: Context.Context<never>,
+    resume: (outcome: Exit.Exit<Confirmed, BusError.PublishError>) => void
+  ): (() => void) => {
+    const { encode, metrics, spanName } = prepared.get(event) ?? prepare(event)
+    const startedAt = clock.currentTimeMillisUnsafe()
+    const id = options.id ?? ids.next(startedAt)
+    const fail = (reason: BusError.PublishReason): Exit.Exit<never, BusError.PublishError> => {
+      metrics.outcome(reason._tag).update(1)
+      return Exit.fail(new BusError.PublishError({ event: event.name, id, reason }))
+    }
+    const refuse = (path: string, expected: string): (() => void) => {
+      resume(fail(new BusError.Invalid({ faults: [{ path, expected }] })))
+      return nothing
+    }
+
+    if (!Object.hasOwn(event, Event.TypeId)) return refuse("event", "unknown event: expected a contract made by Event.make")
+    const encoded = event.contract.encode(data)
+    if (Result.isFailure(encoded)) {
+      resume(fail(new BusError.Invalid({ faults: encoded.failure.faults })))
+      return nothing
+    }
+    let key: string | undefined
+    let denied: string | undefined
+    const actor = Context.get(fiberContext, CurrentActor)
+    try {
+      key = options.key ?? event.keyOf(data)
+      denied =
+        settings.authorise === "declared-only" && !event.declaresPublishers && !event.name.startsWith("bus.")
+          ? "the event declares no `publishers` and this bus publishes only events that do"
+          : event.denial(actor, data)
+    } catch {
+      return refuse("key", "the contract's `key` or `publishers.check` threw on this data")
+    }
+    if (denied !== undefined) {
+      resume(fail(new BusError.Denied({ role: actor?.role ?? "service", detail: denied })))
+      return nothing
+    }
+    const handling = Context.get(fiberContext, CurrentHandling)
+    const correlationId = options.correlationId ?? handling?.correlationId ?? handling?.id
+    const causationId = options.causationId ?? handling?.id
+    const fault = optionFault(id, key, correlationId, causationId, options)
+    if (fault !== undefined) return refuse(fault.path, fault.expected)
+
+    const text = encode({ id, time: startedAt, key, correlationId, causationId, actor }, encoded.success)
+    const body = Buffer.from(text)
+    if (body.length > Limits.defaults.bodyBytes) {
+      return refuse("data", `the event has ${body.length} bytes, at most ${Limits.defaults.bodyBytes} are allowed: publish a reference to large data instead`)
+    }
+    const seconds = options.delay === undefined ? 0 : Math.ceil(secondsOf(options.delay))
+    const parent = Trace.current(fiberContext)
+    const span = trace.start(spanName, "producer", parent, {
+      "messaging.system": "rabbitmq",
+      "messaging.operation.name": "publish",
+      "messaging.destination.name": event.name,
+      "messaging.message.id": id
+    })
+    const traced = span ?? parent
+    const headers: Headers =
+      traced === undefined
+        ? (options.headers ?? noHeaders)
+        : { ...options.headers, ...Trace.inject(traced) }
+    const to: Address = seconds > 0 ? { _tag: "DelayedEvent", name: event.name, seconds } : { _tag: "Event", name: event.name }
+
+    const done = (shipped: Shipped): void => {
+      const now = clock.currentTimeMillisUnsafe()
+      metrics.duration.update((now - startedAt) / 1000)
+      if (shipped._tag === "Failed") {
+        const exit = fail(shipped.reason)
+        trace.end(span, exit)
+        log.warning("publish failed", { event: event.name, id, reason: shipped.reason._tag, detail: shipped.reason.message })
+        return resume(exit)
+      }
+      metrics.outcome(shipped.routed ? "confirmed" : "unrouted").update(1)
+      if (event.cache !== false && seconds === 0) {
+        cache.store.write({ event: event.name, key: key ?? "", id, time: startedAt, body, settings: event.cache })
+      }
+      if (log.debugEnabled) log.debug("published", { event: event.name, id, routed: shipped.routed, millis: now - startedAt })
+      const exit = Exit.succeed<Confirmed>({ id, routed: seconds > 0 ? "later" : shipped.routed })
+      trace.end(span, exit)
+      resume(exit)
+    }
+    return outbox.submit({
+      message: {
+        to,
+        key,
+        body,
+        properties: {
+          messageId: id,
+          type: event.name,
+          timestamp: startedAt,
+          appId: settings.source,
+          ...(correlationId !== undefined && { correlationId }),
+          contentType: Codec.contentType
+        },
+        headers
+      },
+      bytes: body.length,
+      mandatory: options.mandatory === true,
+      deadline: startedAt + (options.timeout === undefined ? defaultTimeout : Duration.toMillis(options.timeout)),
+      privileged: handling !== undefined,
+      done
+    })
+  }
+
+  const publish: Publisher["publish"] = (event, data, options = noOptions) =>
+    Effect.withFiber((fiber) =>
+      Effect.callback<Confirmed, BusError.PublishError>((resume) => {
+        let interrupted = false
+        const withdraw = submit(event, data, options, fiber.context, (exit) => {
+          // What its caller does not wait for any more is told here.
+          if (!interrupted) resume(exit)
+          else log.info("an interrupted publish ended", { event: event.name, outcome: exit._tag })
+        })
+        return Effect.sync(() => {
+          interrupted = true
+          withdraw()
+        })
+      })
+    )
+
+  const publishAll: Publisher["publishAll"] = Effect.fnUntraced(function*(event, items, options = noOptions) {
+    const fiberContext = yield* Effect.context<never>()
+    const state = { confirmed: 0, next: 0, open: 0, failures: [] as Array<{ index: number; error: BusError.PublishError }> }
+    const withdrawals = new Map<number, () => void>()
+    let wake: (() => void) | undefined
+    const submitOne = (data: unknown): void => {
+      const index = state.next++
+      state.open++
+      const withdraw = submit(event, data, options, fiberContext, (exit) => {
+        state.open--
+        withdrawals.delete(index)
+        if (Exit.isSuccess(exit)) state.confirmed++
+        else state.failures.push({ index, error: failureOf(exit) })
+        wake?.()
+      })
+      if (state.open > 0) withdrawals.set(index, withdraw)
+    }
+    const below = (open: number) =>
+      Effect.callback<void>((resume) => {
+        const check = (): void => {
+          if (state.open >= open) return
+          wake = undefined
+          resume(Effect.void)
+        }
+        wake = check
+        check()
+        return Effect.sync(() => {
+          wake = undefined
+          for (const withdraw of withdrawals.values()) withdraw()
+        })
+      })
+    const source = Stream.isStream(items) ? items : Stream.fromIterable(items)
+    yield* source.pipe(
+      Stream.takeWhile(() => state.failures.length === 0),
+      Stream.runForEach((data) => {
+        submitOne(data)
+        return state.open < pipelined ? Effect.void : below(pipelined)
+      })
+    )
+    yield* below(1)
+    if (state.failures.length > 0) {
+      return yield* new BusError.PublishAllError({ confirmed: state.confirmed, next: state.next, failures: state.failures })
+    }
+    return state.confirmed
+  })
+
+  return { publish, publishAll } satisfies Publisher
+})
+
+/** How many events of one `publishAll` are on their way at once; the door bounds them all. */
+const pipelined = 512
+const noOptions: PublishOptions = {}
+const noHeaders: Headers = {}
+const nothing = (): void => {}
+
+const failureOf = (exit: Exit.Failure<Confirmed, BusError.PublishError>): BusError.PublishError => {
+  const [reason] = exit.cause.reasons
+  // `submit` fails with nothing but a PublishError.
+  return (reason as { readonly error: BusError.PublishError }).error
+}
+
+const optionFault = (
+  id: string,
+  key: string | undefined,
+  correlationId: string | undefined,
+  causationId: string | undefined,
+  options: PublishOptions
+): { readonly path: string; readonly expected: string } | undefined => {
+  const short = `expected 1 to ${Limits.shortBytes} bytes of text`
+  for (const [path, value] of [["id", id], ["key", key], ["correlationId", correlationId], ["causationId", causationId]] as const) {
+    if (value !== undefined && (typeof value !== "string" || value === "" || tooLong(value))) return { path, expected: short }
+  }
+  if (options.delay !== undefined) {
+    const seconds = secondsOf(options.delay)
+    if (!(seconds >= 0) || seconds > maxDelaySeconds) {
+      return { path: "delay", expected: `expected 0 to ${maxDelaySeconds} seconds (12 days)` }
+    }
+  }
+  if (options.timeout !== undefined && !(secondsOf(options.timeout) > 0)) {
+    return { path: "timeout", expected: "expected a duration above 0" }
+  }
+  return options.headers === undefined ? undefined : headerFault(options.headers)
+}
+
+const headerFault = (headers: Headers): { readonly path: string; readonly expected: string } | undefined => {
+  let bytes = 0
+  for (const name of Object.keys(headers)) {
+    const value: unknown = headers[name]
+    const reserved = RuntimeHeaders.userHeaderFault(name)
+    if (reserved !== undefined) return { path: `headers.${name}`, expected: `expected another name: this one ${reserved}` }
+    if (!RuntimeHeaders.isHeaderValue(value)) return { path: `headers.${name}`, expected: "expected a string, a finite number or a boolean" }
+    bytes += Buffer.byteLength(name) + (typeof value === "string" ? Buffer.byteLength(value) : 8)
+  }
+  // An own key "__proto__" is invisible to Object.keys of a spread copy, not to this.
+  if (Object.getPrototypeOf(headers) !== Object.prototype && Object.getPrototypeOf(headers) !== null) {
+    return { path: "headers", expected: "expected a plain object" }
+  }
+  return bytes > Limits.userHeaderBytes
+    ? { path: "headers", expected: `${bytes} bytes of headers, at most ${Limits.userHeaderBytes} are allowed` }
+    : undefined
+}
+
+/** NaN for what is no duration at all: values from outside of TypeScript reach here. */
+const secondsOf = (input: Duration.Input): number =>
+  Option.match(Duration.fromInput(input), { onNone: () => Number.NaN, onSome: Duration.toSeconds })
+
+const tooLong = (text: string): boolean =>
+  text.length > Limits.shortBytes / 3 && Buffer.byteLength(text) > Limits.shortBytes
+
+/** Why a source cannot be the `source` of events, or undefined. */
+export const sourceFault = (source: string): string | undefined =>
+  source === "" || tooLong(source) ? "a source is 1 to 255 bytes" : nameFault(source)

@@ -1,0 +1,145 @@
+/**
+ * The headers by which the runtime speaks to itself: what an event has been through. They are
+ * believed only on a delivery that the runtime sent (P15), and written fresh on each copy: nothing of
+ * a received header table is copied but what a user may set.
+ */
+import type { Delivery, Headers, HeaderValue } from "./Broker.ts"
+
+export const names = {
+  attempt: "bus-attempt",
+  firstFailure: "bus-first-failure",
+  postponed: "bus-postponed",
+  postponedSince: "bus-postponed-since",
+  due: "bus-due",
+  failures: "bus-failures",
+  replays: "bus-replays",
+  replayId: "bus-replay-id"
+} as const
+
+/** One failed attempt, as the history of an event keeps it. */
+export interface PastFailure {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly attempt: number
+  readonly tag: string
+  readonly message: string
+}
+
+/** What an event has been through with one subscriber. */
+export interface Progress {
+  /** Which attempt the next one is; 1 for a fresh event. */
+  readonly attempt: number
+  readonly firstFailure: number | undefined
+  /** The last failures, oldest first, at most `keptFailures`. */
+  readonly failures: ReadonlyArray<PastFailure>
+  readonly postponed: number
+  readonly postponedSince: number | undefined
+  /** When it may run; only for delays longer than one pass through the broker. */
+  readonly due: number | undefined
+  readonly replays: number
+  readonly replayId: string | undefined
+}
+
+export const keptFailures = 10
+const failureMessageLength = 200
+
+export const fresh: Progress = {
+  attempt: 1,
+  firstFailure: undefined,
+  failures: [],
+  postponed: 0,
+  postponedSince: undefined,
+  due: undefined,
+  replays: 0,
+  replayId: undefined
+}
+
+export const read = (delivery: Delivery): Progress => (delivery.trusted ? parse(delivery.headers) : fresh)
+
+export const parse = (headers: Readonly<Record<string, unknown>>): Progress => ({
+  attempt: Math.max(whole(headers[names.attempt]) ?? 1, 1),
+  firstFailure: whole(headers[names.firstFailure]),
+  failures: parseFailures(headers[names.failures]),
+  postponed: whole(headers[names.postponed]) ?? 0,
+  postponedSince: whole(headers[names.postponedSince]),
+  due: whole(headers[names.due]),
+  replays: whole(headers[names.replays]) ?? 0,
+  replayId: text(headers[names.replayId])
+})
+
+export const write = (progress: Progress): Headers => {
+  const headers: Record<string, HeaderValue> = {}
+  const put = (name: string, value: HeaderValue | undefined): void => {
+    if (value !== undefined) headers[name] = value
+  }
+  put(names.attempt, progress.attempt > 1 ? progress.attempt : undefined)
+  put(names.firstFailure, progress.firstFailure)
+  put(names.failures, progress.failures.length > 0 ? JSON.stringify(progress.failures) : undefined)
+  put(names.postponed, progress.postponed > 0 ? progress.postponed : undefined)
+  put(names.postponedSince, progress.postponedSince)
+  put(names.due, progress.due)
+  put(names.replays, progress.replays > 0 ? progress.replays : undefined)
+  put(names.replayId, progress.replayId)
+  return headers
+}
+
+export const addFailure = (progress: Progress, failure: PastFailure): ReadonlyArray<PastFailure> => [
+  ...progress.failures.slice(-(keptFailures - 1)),
+  { ...failure, message: failure.message.slice(0, failureMessageLength) }
+]
+
+/** Why a user may not set this header, or undefined. */
+export const userHeaderFault = (name: string): string | undefined =>
+  /^(?:bus-|x-)/i.test(name) || name === "traceparent" || name === "tracestate"
+    ? "belongs to the runtime or the broker"
+    : name === "CC" || name === "BCC" || name === "__proto__" || name.length === 0
+      ? "would be acted upon by the broker or the client"
+      : undefined
+
+/** The headers of a delivery that a user set: what a copy keeps besides the runtime's own. */
+export const userHeaders = (delivery: Delivery): Headers => {
+  const kept: Record<string, HeaderValue> = {}
+  for (const [name, value] of Object.entries(delivery.headers)) {
+    if (userHeaderFault(name) === undefined && isHeaderValue(value)) kept[name] = value
+  }
+  return kept
+}
+
+/** Trace context of a delivery, for copies: a retry stays in the trace of its event. */
+export const traceHeaders = (delivery: Delivery): Headers => {
+  const { traceparent, tracestate } = delivery.headers
+  return {
+    ...(typeof traceparent === "string" && { traceparent }),
+    ...(typeof tracestate === "string" && { tracestate: tracestate.slice(0, 512) })
+  }
+}
+
+export const isHeaderValue = (value: unknown): value is HeaderValue =>
+  typeof value === "string" || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))
+
+const whole = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined
+const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
+
+const parseFailures = (value: unknown): ReadonlyArray<PastFailure> => {
+  if (typeof value !== "string") return []
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(value)
+  } catch {
+    return []
+  }
+  return Array.isArray(parsed) ? parsed.filter(isPastFailure).slice(-keptFailures) : []
+}
+
+const isPastFailure = (value: unknown): value is PastFailure =>
+  typeof value === "object" &&
+  value !== null &&
+  "at" in value &&
+  typeof value.at === "number" &&
+  "attempt" in value &&
+  typeof value.attempt === "number" &&
+  "tag" in value &&
+  typeof value.tag === "string" &&
+  "message" in value &&
+  typeof value.message === "string"

@@ -1,0 +1,87 @@
+/**
+ * One consumer of a subscriber, from its opening to its loss or its end. It counts what it brought
+ * and is not settled, so that it can be closed when nothing is left of it: closing gives back what is,
+ * and each return costs an event one of its lives.
+ */
+import { Deferred, Effect, Exit, Latch, Queue, Scope } from "effect"
+import type { Consumer, ConsumeOptions, Delivery } from "./Broker.ts"
+import type { BrokerError } from "./BrokerError.ts"
+import type { Origin } from "./Runner.ts"
+
+export interface Arrival {
+  readonly delivery: Delivery
+  readonly origin: Origin
+}
+
+export interface Session {
+  readonly origin: Origin
+  /** Fails when the consumer is gone without having been asked to. */
+  readonly lost: Effect.Effect<never, BrokerError>
+  /** Slow start: completes when what arrives shows no sign of a killer. */
+  readonly healthy: Effect.Effect<void>
+  /** Completes when nothing that it brought is unsettled, or its only delivery waits in place. */
+  readonly spent: Effect.Effect<void>
+  /** Stops new deliveries. */
+  readonly cancel: Effect.Effect<void>
+  /** Gives back what is unsettled. */
+  readonly close: Effect.Effect<void>
+}
+
+/** From this many unsettled returns up an event is suspected to kill the process. */
+const suspiciousCount = 2
+/** How many harmless deliveries in a row end the suspicion. */
+const harmlessInRow = 3
+
+export const open = Effect.fnUntraced(function*(
+  consume: (options: Omit<ConsumeOptions, "subscriber">) => Effect.Effect<Consumer, BrokerError, Scope.Scope>,
+  inbox: Queue.Queue<Arrival>,
+  options: { readonly prefetch: number; readonly isolated: boolean }
+) {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const lost = yield* Deferred.make<never, BrokerError>()
+  const healthy = yield* Latch.make(!options.isolated)
+  const spent = yield* Latch.make(true)
+  let outstanding = 0
+  let wanted = 1
+  let harmless = 0
+
+  const origin: Origin = {
+    isolated: options.isolated,
+    arrived: (delivery) => {
+      if (!options.isolated) return
+      if (delivery.redelivered && delivery.deliveryCount >= suspiciousCount) {
+        harmless = 0
+        wanted = harmlessInRow
+      } else if (++harmless >= wanted) healthy.openUnsafe()
+    },
+    settled: () => {
+      if (--outstanding === 0) spent.openUnsafe()
+    },
+    waits: () => {
+      if (options.isolated) spent.openUnsafe()
+    }
+  }
+  const close = Scope.close(scope, Exit.void)
+  const consumer = yield* consume({
+    prefetch: options.prefetch,
+    onDelivery: (delivery) => {
+      outstanding++
+      spent.closeUnsafe()
+      Queue.offerUnsafe(inbox, { delivery, origin })
+    },
+    onLost: (error) => {
+      Deferred.doneUnsafe(lost, Exit.fail(error))
+    }
+  }).pipe(
+    Scope.provide(scope),
+    Effect.onError(() => close)
+  )
+  return {
+    origin,
+    lost: Deferred.await(lost),
+    healthy: healthy.await,
+    spent: spent.await,
+    cancel: Effect.ignore(consumer.cancel),
+    close
+  } satisfies Session
+})

@@ -1,0 +1,122 @@
+/**
+ * How a delivery that was not handled leaves its queue: a copy is built and confirmed, then the
+ * original is acknowledged; never the other way round (P3). Copies pass a door of their own and are
+ * never refused: they wait, and meanwhile the original stays unacknowledged.
+ */
+import { Clock, Effect, Random } from "effect"
+import * as Codec from "../event/Codec.ts"
+import type * as Log from "../observe/Log.ts"
+import { type Address, type Broker, type Delivery, type Headers, maxDelaySeconds, type SubscriberSpec } from "./Broker.ts"
+import type { BrokerError } from "./BrokerError.ts"
+import * as Diagnosis from "./Diagnosis.ts"
+import type { Outbox, Result } from "./Outbox.ts"
+import * as RuntimeHeaders from "./RuntimeHeaders.ts"
+
+export interface Settlement {
+  /** Sends it to its subscriber again after at least `millis`, then acknowledges the original. */
+  readonly parkForRetry: (delivery: Delivery, subject: Subject, millis: number) => Effect.Effect<void>
+  /** Moves it to the dead-letter queue, then acknowledges the original. */
+  readonly deadLetter: (delivery: Delivery, subject: Subject, diagnosis: Diagnosis.Diagnosis) => Effect.Effect<void>
+}
+
+/** What a copy is made of besides the bytes. */
+export interface Subject {
+  readonly subscriber: string
+  readonly id: string
+  readonly type: string
+  readonly source: string
+  readonly key: string | undefined
+  readonly time: number
+  readonly correlationId: string | undefined
+  /** What the copy will say it has been through. */
+  readonly progress: RuntimeHeaders.Progress
+}
+
+export const make = Effect.fnUntraced(function*(broker: Broker["Service"], outbox: Outbox, log: Log.Log) {
+  const clock = yield* Clock.Clock
+
+  const ship = (to: Address, delivery: Delivery, subject: Subject, headers: Headers) =>
+    Effect.callback<Result>((resume) => {
+      const withdraw = outbox.submit({
+        message: {
+          to,
+          key: subject.key,
+          body: delivery.body,
+          properties: {
+            messageId: subject.id,
+            type: subject.type,
+            timestamp: subject.time,
+            appId: subject.source,
+            correlationId: subject.correlationId,
+            contentType: delivery.properties.contentType ?? Codec.contentType
+          },
+          headers
+        },
+        bytes: delivery.body.length,
+        mandatory: true,
+        deadline: Number.POSITIVE_INFINITY,
+        privileged: true,
+        done: (result) => resume(Effect.succeed(result))
+      })
+      return Effect.sync(withdraw)
+    })
+
+  /** Until it is stored. A copy that reached no queue was not stored: its topology is repaired and it goes again. */
+  const store = Effect.fnUntraced(function*(
+    to: Address,
+    delivery: Delivery,
+    subject: Subject,
+    headers: Headers,
+    fallback: Headers,
+    repair: Effect.Effect<void, BrokerError>
+  ) {
+    let current = headers
+    for (let round = 0; ; round++) {
+      // Nobody can acknowledge it any more: the broker brings it again.
+      if (delivery.lost()) return false
+      const result = yield* ship(to, delivery, subject, current)
+      if (result._tag === "Confirmed") return true
+      log.warning("a copy was not stored", {
+        subscriber: subject.subscriber,
+        event: subject.type,
+        id: subject.id,
+        to: to._tag,
+        reason: result.reason._tag
+      })
+      // Headers that the wire does not take must not hold the event for ever.
+      if (result.reason._tag === "Invalid") current = fallback
+      yield* repair.pipe(
+        Effect.catch((error) =>
+          Effect.sync(() => log.error("topology cannot be repaired", { subscriber: subject.subscriber, detail: error.message }))
+        )
+      )
+      const jitter = yield* Random.next
+      yield* Effect.sleep(Math.min(50 * 2 ** round, 10_000) * (0.5 + jitter / 2))
+    }
+  })
+
+  const base = (delivery: Delivery): Headers => ({
+    ...RuntimeHeaders.userHeaders(delivery),
+    ...RuntimeHeaders.traceHeaders(delivery)
+  })
+
+  return (spec: SubscriberSpec): Settlement => {
+    const repair = broker.declare(spec)
+    return {
+      parkForRetry: Effect.fnUntraced(function*(delivery, subject, millis) {
+        const seconds = Math.max(1, Math.ceil(millis / 1000))
+        const first = Math.min(seconds, maxDelaySeconds)
+        // What one pass cannot wait for waits in several.
+        const due = seconds > maxDelaySeconds ? clock.currentTimeMillisUnsafe() + millis : undefined
+        const progress = RuntimeHeaders.write({ ...subject.progress, due })
+        const to: Address = { _tag: "Subscriber", name: subject.subscriber, seconds: first }
+        if (yield* store(to, delivery, subject, { ...base(delivery), ...progress }, progress, repair)) delivery.ack()
+      }),
+      deadLetter: Effect.fnUntraced(function*(delivery, subject, diagnosis) {
+        const why = Diagnosis.write(diagnosis)
+        const to: Address = { _tag: "DeadLetter", subscriber: subject.subscriber }
+        if (yield* store(to, delivery, subject, { ...base(delivery), ...why }, why, repair)) delivery.ack()
+      })
+    }
+  }
+})

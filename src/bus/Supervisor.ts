@@ -1,0 +1,242 @@
+/**
+ * Keeps a subscriber alive: declares its queue, opens its consumer, starts again when it is lost, and
+ * drains it at the end. A subscriber that fails takes nobody else along (P11).
+ *
+ * A consumer starts slowly: with one delivery at a time, until what arrives shows no sign of an event
+ * that kills the process; then a second consumer with the full prefetch takes over.
+ */
+import { Cause, Clock, type Context, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Queue, Random, Schedule, Scope, SubscriptionRef } from "effect"
+import type * as Event from "../event/Event.ts"
+import type * as Log from "../observe/Log.ts"
+import * as Metrics from "../observe/Metrics.ts"
+import type * as Trace from "../observe/Trace.ts"
+import type { Broker, SubscriberSpec } from "./Broker.ts"
+import { BrokerError, BrokerRefused } from "./BrokerError.ts"
+import { SubscribeError } from "./BusError.ts"
+import type { Failures } from "./Failures.ts"
+import * as Runner from "./Runner.ts"
+import * as Session from "./Session.ts"
+import type { Settlement } from "./Settlement.ts"
+import type * as Subscription from "./Subscription.ts"
+import * as Verdicts from "./Verdicts.ts"
+
+/** The parts of the budget of a drain, in milliseconds (P12). */
+export interface DrainBudget {
+  readonly sources: number
+  readonly handlers: number
+  readonly settlement: number
+  readonly close: number
+}
+
+export interface Surroundings {
+  readonly broker: Broker["Service"]
+  readonly settlement: (spec: SubscriberSpec) => Settlement
+  readonly failures: Failures
+  readonly log: Log.Log
+  readonly trace: Trace.Trace
+  readonly drain: DrainBudget
+}
+
+const backoffCapMillis = 30_000
+const healthyMillis = 30_000
+const lagEvery = "15 seconds"
+
+/** Whether it ended in time. It runs apart, since a finalizer cannot be interrupted: late is left alone. */
+const within = (millis: number, effect: Effect.Effect<unknown>): Effect.Effect<boolean> =>
+  Effect.forkDetach(effect, { startImmediately: true }).pipe(
+    Effect.flatMap((fiber) => Effect.interruptible(Effect.timeoutOption(Fiber.await(fiber), millis))),
+    Effect.map(Option.isSome)
+  )
+
+/**
+ * Starts a subscriber in the current scope; completes when its queue is declared, bound and consumed.
+ * `onGap` is called for ephemeral subscribers when events may have been missed.
+ */
+export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
+  surroundings: Surroundings,
+  subscriber: Subscription.Settled<E, Err, R>,
+  context: Context.Context<R>,
+  onGap: () => void
+) {
+  const { broker, drain: budget, failures, log, trace } = surroundings
+  const scope = yield* Effect.scope
+  const clock = yield* Clock.Clock
+  // Sessions belong to a scope that is older than the drain below, so that they outlive it.
+  const sessionScope = yield* Scope.fork(scope)
+  const metrics = Metrics.subscriber(subscriber.name, yield* Effect.context<never>())
+  const spec: SubscriberSpec = { name: subscriber.name, ordering: subscriber.ordering, patterns: subscriber.patterns }
+  const counters: Runner.Counters = { handled: 0, retried: 0, deadLettered: 0, postponed: 0, skipped: 0, returns: 0 }
+  const settlement = surroundings.settlement(spec)
+  const now = (): Date => new Date(clock.currentTimeMillisUnsafe())
+  const status = yield* SubscriptionRef.make<Subscription.SubscriberStatus>({
+    _tag: "Starting",
+    since: now(),
+    restarts: 0,
+    cause: undefined
+  })
+  let restarts = 0
+  const become = (tag: Subscription.Status, cause?: string) =>
+    SubscriptionRef.set(status, { _tag: tag, since: now(), restarts, cause })
+
+  const policy = yield* Verdicts.make({ subscriber, settlement, counters, metrics, log, failures })
+  const runner = yield* Runner.make({ subscriber, context, policy, counters, metrics, log, trace })
+  const inbox = yield* Queue.unbounded<Session.Arrival>()
+  yield* Queue.takeAll(inbox).pipe(
+    Effect.map((arrivals) => {
+      for (const { delivery, origin } of arrivals) runner.accept(delivery, origin)
+    }),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  const sessions = new Set<Session.Session>()
+  const openSession = (prefetch: number, isolated: boolean) =>
+    Session.open(
+      (options) =>
+        subscriber.ephemeral
+          ? broker.consumeEphemeral({ ...options, patterns: subscriber.patterns })
+          : broker.consume({ ...options, subscriber: subscriber.name }),
+      inbox,
+      { prefetch, isolated }
+    ).pipe(
+      Effect.tap((session) => Effect.sync(() => sessions.add(session))),
+      Scope.provide(sessionScope)
+    )
+  const closeSession = (session: Session.Session) =>
+    Effect.andThen(
+      session.close,
+      Effect.sync(() => {
+        sessions.delete(session)
+      })
+    )
+  /** What a session still has is not ours any more: its handlers end at once, its waits too. */
+  const abandon = (session: Session.Session): void => {
+    runner.disturb((work) => work.origin === session.origin, "Lost")
+    runner.giveBack((work) => work.origin === session.origin)
+  }
+
+  const started = yield* Deferred.make<void, BrokerError>()
+  let runningSince = 0
+
+  /** From declaration to loss. */
+  const life = Effect.gen(function*() {
+    if (!subscriber.ephemeral) yield* broker.declare(spec)
+    const first = yield* openSession(subscriber.ephemeral ? subscriber.prefetch : 1, !subscriber.ephemeral)
+    runningSince = clock.currentTimeMillisUnsafe()
+    yield* become("Running")
+    yield* Deferred.succeed(started, undefined)
+    if (subscriber.ephemeral) return yield* first.lost
+    yield* Effect.raceFirst(first.healthy, first.lost)
+    if (subscriber.ordering === "key") {
+      // One consumer is active: the slow one has to be gone before the next can take over.
+      yield* Effect.raceFirst(first.spent, first.lost)
+      runner.disturb((work) => work.origin === first.origin, "Drain")
+      yield* closeSession(first)
+      const full = yield* openSession(subscriber.prefetch, false)
+      return yield* full.lost
+    }
+    const full = yield* openSession(subscriber.prefetch, false)
+    yield* Effect.forkIn(
+      first.cancel.pipe(Effect.andThen(first.spent), Effect.raceFirst(Effect.ignore(first.lost)), Effect.andThen(closeSession(first))),
+      sessionScope
+    )
+    return yield* full.lost
+  }).pipe(
+    Effect.raceFirst(
+      Effect.andThen(
+        runner.overrun,
+        Effect.fail(
+          new BrokerError({
+            reason: new BrokerRefused({ operation: "handling", detail: "too many handlers ignore their deadline: restart the process" })
+          })
+        )
+      )
+    ),
+    Effect.onExit(() =>
+      Effect.gen(function*() {
+        for (const session of sessions) abandon(session)
+        yield* Effect.forEach([...sessions], closeSession, { discard: true })
+      })
+    )
+  )
+
+  const supervise = Effect.gen(function*() {
+    let inRow = 0
+    for (;;) {
+      const exit = yield* Effect.exit(life)
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+      const broken = error instanceof BrokerError ? error : undefined
+      const detail = error instanceof Error ? error.message : "its consumer ended"
+      if (broken?.reason._tag === "Closed") return yield* become("Stopped")
+      if (runner.zombies() > subscriber.concurrency / 2) {
+        log.error("subscriber failed", { subscriber: subscriber.name, detail })
+        return yield* become("Failed", detail)
+      }
+      // The first start tells its caller; a fault that waiting cannot heal is not tried again.
+      if (!(yield* Deferred.isDone(started)) && broken !== undefined) {
+        yield* become("Failed", detail)
+        return yield* Deferred.fail(started, broken)
+      }
+      restarts++
+      metrics.restarts.update(1)
+      inRow = clock.currentTimeMillisUnsafe() - runningSince > healthyMillis ? 1 : inRow + 1
+      yield* become("Restarting", detail)
+      log.warning("subscriber restarts", { subscriber: subscriber.name, restarts, detail })
+      const jitter = yield* Random.next
+      yield* Effect.sleep(Math.min(100 * 2 ** inRow, backoffCapMillis) * jitter)
+      if (subscriber.ephemeral) onGap()
+    }
+  })
+
+  const main = yield* FiberHandle.make<void>()
+  yield* FiberHandle.run(main, supervise)
+
+  const draining = yield* Deferred.make<boolean>()
+  let drainStarted = false
+  const drainNow = Effect.gen(function*() {
+    yield* become("Draining")
+    runner.setStarting(false)
+    if (subscriber.ordering === "none") {
+      yield* within(budget.sources, Effect.forEach([...sessions], (session) => session.cancel, { concurrency: "unbounded", discard: true }))
+    }
+    runner.disturb(() => true, "Drain")
+    const finished = yield* within(budget.handlers, runner.quiet)
+    runner.giveBack(() => true)
+    const settled = yield* within(budget.settlement, runner.settledAll)
+    // A lost consumer must not be replaced while the old one closes.
+    yield* within(budget.close, FiberHandle.clear(main))
+    yield* within(budget.close, Effect.forEach([...sessions], closeSession, { discard: true }))
+    yield* become("Stopped")
+    return finished && settled
+  })
+  const drain = Effect.suspend(() => {
+    if (drainStarted) return Deferred.await(draining)
+    drainStarted = true
+    return Effect.onExit(drainNow, (exit) => Deferred.done(draining, exit))
+  }).pipe(Effect.uninterruptible)
+  yield* Effect.addFinalizer(() => drain)
+
+  const measure = Effect.gen(function*() {
+    metrics.inFlight.update(runner.running())
+    metrics.held.update(runner.held())
+    if (!subscriber.ephemeral) {
+      const depth = yield* Effect.option(broker.depth(subscriber.name))
+      if (depth._tag === "Some") metrics.lag.update(depth.value.ready)
+    }
+  })
+  yield* Effect.forkScoped(Effect.repeat(measure, Schedule.spaced(lagEvery)))
+
+  yield* Deferred.await(started).pipe(Effect.mapError((error) => SubscribeError.fromBroker(subscriber.name, error)))
+  return {
+    name: subscriber.name,
+    status,
+    drain,
+    stats: Effect.sync(() => ({
+      ...counters,
+      held: runner.held(),
+      inFlight: runner.running(),
+      zombies: runner.zombies(),
+      lanes: runner.lanes()
+    }))
+  } satisfies Subscription.Subscription
+})

@@ -1,0 +1,268 @@
+/**
+ * The settlement table: what becomes of a delivery that was not handled. Attempts, delays and bounds
+ * are decided here; how a copy is stored is Settlement's business, and when a handler runs Runner's.
+ */
+import { Clock, Duration, Effect } from "effect"
+import type * as Event from "../event/Event.ts"
+import type * as Log from "../observe/Log.ts"
+import type * as Metrics from "../observe/Metrics.ts"
+import type { Delivery } from "./Broker.ts"
+import type { AttemptFailure } from "./BusError.ts"
+import * as Diagnosis from "./Diagnosis.ts"
+import type { Failures } from "./Failures.ts"
+import * as Retry from "./Retry.ts"
+import type { Counters, Decision, Disturbance, Policy, Work } from "./Runner.ts"
+import * as RuntimeHeaders from "./RuntimeHeaders.ts"
+import type { Settlement, Subject } from "./Settlement.ts"
+import * as Subscription from "./Subscription.ts"
+
+/** From here up a retry waits on the broker, where it survives any restart. */
+const onBrokerMillis = 1000
+const newerVersion = { everyMillis: 30_000, atMostMillis: 60 * 60 * 1000 }
+const postponedAtMostMillis = 24 * 60 * 60 * 1000
+
+export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(parts: {
+  readonly subscriber: Subscription.Settled<E, Err, R>
+  readonly settlement: Settlement
+  readonly counters: Counters
+  readonly metrics: Metrics.SubscriberMetrics
+  readonly log: Log.Log
+  readonly failures: Failures
+}) {
+  const { counters, failures, log, metrics, settlement, subscriber } = parts
+  const clock = yield* Clock.Clock
+  const keyed = subscriber.ordering === "key"
+  const window = subscriber.prefetch / 2
+  let waiting = 0
+
+  const subjectOf = (work: Work, progress: RuntimeHeaders.Progress): Subject => ({
+    subscriber: subscriber.name,
+    id: work.event.id,
+    type: work.event.type,
+    source: work.event.source,
+    key: work.event.key,
+    time: work.event.time.getTime(),
+    correlationId: work.event.correlationId,
+    progress
+  })
+
+  const deadLetter = Effect.fnUntraced(function*(
+    delivery: Delivery,
+    subject: Subject,
+    reason: Diagnosis.DeadLetterReason,
+    failure: Diagnosis.Failure,
+    attempts: number
+  ) {
+    const now = clock.currentTimeMillisUnsafe()
+    const { progress } = subject
+    const diagnosis: Diagnosis.Diagnosis = {
+      subscriber: subscriber.name,
+      reason,
+      error: failure,
+      attempts,
+      firstFailure: progress.firstFailure ?? now,
+      lastFailure: now,
+      failures: progress.failures,
+      eventId: subject.id,
+      eventType: subject.type,
+      host: Diagnosis.host,
+      library: Diagnosis.library,
+      replays: progress.replays
+    }
+    const told = { subscriber: subscriber.name, event: subject.type, id: subject.id, reason, attempts, error: failure.tag }
+    if (subscriber.ephemeral) {
+      // A tail has no dead-letter queue: what it cannot handle is told and dropped.
+      delivery.ack()
+    } else yield* settlement.deadLetter(delivery, subject, diagnosis)
+    counters.deadLettered++
+    metrics.outcome("dead-lettered").update(1)
+    metrics.deadLettered(reason).update(1)
+    log.error(subscriber.ephemeral ? "dropped" : "dead-lettered", { ...told, detail: failure.message })
+    failures.deadLettered(diagnosis, subscriber.announce && !subscriber.ephemeral)
+  })
+
+  const giveUp = (work: Work, reason: Diagnosis.DeadLetterReason, failure: Diagnosis.Failure, attempts: number) =>
+    Effect.as(
+      deadLetter(work.delivery, subjectOf(work, work.progress), reason, redacted(subscriber, work, failure), attempts),
+      "settled" as const
+    )
+
+  /** Waits here; the lane waits with it. */
+  const waitInPlace = (work: Work, millis: number): Effect.Effect<"elapsed" | Disturbance> =>
+    Effect.suspend(() => {
+      waiting++
+      work.origin.waits()
+      return Effect.raceFirst(
+        Effect.as(Effect.sleep(millis), "elapsed" as const),
+        Effect.callback<Disturbance>((resume) => {
+          work.wake = (why) => resume(Effect.succeed(why))
+        })
+      ).pipe(
+        Effect.ensuring(
+          Effect.sync(() => {
+            waiting--
+            work.wake = undefined
+          })
+        )
+      )
+    })
+
+  const park = (work: Work, progress: RuntimeHeaders.Progress, millis: number): Effect.Effect<Decision> =>
+    Effect.as(settlement.parkForRetry(work.delivery, subjectOf(work, progress), millis), "settled" as const)
+
+  /** Runs it again after `millis`: in place, or by way of the broker. */
+  const delayed = Effect.fnUntraced(function*(work: Work, millis: number, behind: number, failure: Diagnosis.Failure, attempts: number) {
+    const now = clock.currentTimeMillisUnsafe()
+    if (keyed || subscriber.ephemeral) {
+      if (keyed && behind > window) return yield* giveUp(work, "LaneFull", failure, attempts)
+      if (now + millis - work.receivedAt > Subscription.maxInPlaceMillis) {
+        return yield* giveUp(work, "LaneTooSlow", failure, attempts)
+      }
+    } else if (millis >= onBrokerMillis || waiting >= window) {
+      return yield* park(work, work.progress, Math.max(millis, onBrokerMillis))
+    }
+    const ended = yield* waitInPlace(work, millis)
+    switch (ended) {
+      case "elapsed":
+        return "again" as const
+      case "LaneFull":
+        return yield* giveUp(work, "LaneFull", failure, attempts)
+      case "Drain":
+        // What a keyed lane waits for goes back with its channel, in order.
+        return keyed || subscriber.ephemeral
+          ? ("settled" as const)
+          : yield* park(work, work.progress, now + millis - clock.currentTimeMillisUnsafe())
+      case "Lost":
+        return "settled" as const
+    }
+  })
+
+  const postponed = (work: Work): RuntimeHeaders.Progress => ({
+    ...work.progress,
+    postponed: work.progress.postponed + 1,
+    postponedSince: work.progress.postponedSince ?? clock.currentTimeMillisUnsafe()
+  })
+
+  const failed: Policy["failed"] = Effect.fnUntraced(function*(work, verdict, behind) {
+    const now = clock.currentTimeMillisUnsafe()
+    const attempts = work.progress.attempt
+    if (verdict._tag === "Later") {
+      const next = postponed(work)
+      const since = next.postponedSince ?? now
+      const failure = Diagnosis.describe(verdict.error)
+      if (next.postponed > subscriber.maxPostponed || now - since >= postponedAtMostMillis) {
+        return yield* giveUp(work, "PostponedTooOften", failure, attempts - 1)
+      }
+      work.progress = next
+      counters.postponed++
+      metrics.outcome("postponed").update(1)
+      if (log.debugEnabled) log.debug("postponed", { subscriber: subscriber.name, event: work.event.type, id: work.event.id })
+      return yield* delayed(work, Duration.toMillis(verdict.error.in), behind, failure, attempts - 1)
+    }
+
+    const failure = redacted(subscriber, work, Diagnosis.describe(unwrap(verdict.error)))
+    const past = { at: now, attempt: attempts, tag: failure.tag, message: failure.message }
+    work.progress = {
+      ...work.progress,
+      firstFailure: work.progress.firstFailure ?? now,
+      failures: RuntimeHeaders.addFailure(work.progress, past)
+    }
+    if (verdict._tag === "Rejected") return yield* giveUp(work, "Rejected", failure, attempts)
+    // A handler fails with Err, or with what the runner makes of defects and timeouts.
+    const error = verdict.error as Exclude<Err, never> & AttemptFailure
+    const millis = yield* Retry.delay(subscriber.retry as Retry.RetryPolicy<unknown>, {
+      attempt: attempts,
+      firstFailure: work.progress.firstFailure ?? now,
+      now,
+      error,
+      seed: `${work.event.id}/${subscriber.name}`
+    }).pipe(
+      Effect.catchCause((cause) => {
+        log.error("the retry policy failed: dead-lettering", { subscriber: subscriber.name, detail: String(cause.reasons[0]) })
+        return Effect.undefined
+      })
+    )
+    if (millis === undefined) return yield* giveUp(work, "Exhausted", failure, attempts)
+    work.progress = { ...work.progress, attempt: attempts + 1 }
+    counters.retried++
+    metrics.retries.update(1)
+    metrics.outcome("retried").update(1)
+    log.warning("attempt failed", {
+      subscriber: subscriber.name,
+      event: work.event.type,
+      id: work.event.id,
+      attempt: attempts,
+      error: failure.tag,
+      detail: failure.message,
+      retryInMillis: millis
+    })
+    failures.retried({ subscriber: subscriber.name, event: work.event.type, id: work.event.id, attempt: attempts, error: failure, retryInMillis: millis })
+    return yield* delayed(work, millis, behind, failure, attempts)
+  })
+
+  const undecodable: Policy["undecodable"] = Effect.fnUntraced(function*(delivery, parsed, error) {
+    const now = clock.currentTimeMillisUnsafe()
+    const progress = RuntimeHeaders.read(delivery)
+    const subject: Subject = {
+      subscriber: subscriber.name,
+      id: parsed?.id ?? delivery.properties.messageId ?? "",
+      type: parsed?.type ?? delivery.properties.type ?? "?",
+      source: parsed?.source ?? delivery.properties.appId ?? "",
+      key: parsed?.key,
+      time: parsed?.time.getTime() ?? delivery.properties.timestamp ?? now,
+      correlationId: parsed?.correlationId,
+      progress
+    }
+    const failure = { tag: error._tag, message: error.message }
+    if (error._tag === "UnknownVersion" && !subscriber.ephemeral) {
+      const since = progress.postponedSince ?? now
+      if (now - since < newerVersion.atMostMillis) {
+        counters.postponed++
+        metrics.outcome("postponed").update(1)
+        log.warning("a newer version was postponed", { subscriber: subscriber.name, event: subject.type, id: subject.id, detail: error.message })
+        const next = { ...progress, postponed: progress.postponed + 1, postponedSince: since }
+        return yield* settlement.parkForRetry(delivery, { ...subject, progress: next }, newerVersion.everyMillis)
+      }
+    }
+    const reason = error._tag === "InvalidEvent" ? "Invalid" : error._tag
+    return yield* deadLetter(delivery, subject, reason, failure, 1)
+  })
+
+  return {
+    failed,
+    undecodable,
+    crashed: (work) =>
+      giveUp(
+        work,
+        "CrashLoop",
+        {
+          tag: "CrashLoop",
+          message: `it came back unsettled ${work.delivery.deliveryCount} times: processes died or stopped while they held it`
+        },
+        work.progress.attempt
+      ),
+    notYetDue: (work) => park(work, { ...work.progress, due: undefined }, (work.progress.due ?? 0) - work.receivedAt)
+  } satisfies Policy
+})
+
+/** A defect is described by what was thrown. */
+const unwrap = (error: unknown): unknown =>
+  typeof error === "object" && error !== null && "_tag" in error && error._tag === "HandlerDefect" && "cause" in error
+    ? error.cause
+    : error
+
+/** Handlers like to quote the data they failed on: the values of sensitive fields are taken out (P14). */
+const redacted = <E extends Event.Any, Err, R>(
+  subscriber: Subscription.Settled<E, Err, R>,
+  work: Work,
+  failure: Diagnosis.Failure
+): Diagnosis.Failure => {
+  const contract = subscriber.contracts.get(work.event.type)
+  if (contract === undefined) return failure
+  const clean = (text: string): string => contract.contract.redact(text, work.event.data)
+  return {
+    tag: failure.tag,
+    message: clean(failure.message),
+    stack: failure.stack === undefined ? undefined : clean(failure.stack)
+  }
+}
