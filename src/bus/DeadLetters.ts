@@ -5,8 +5,8 @@
  *
  * Two readers of one queue at once see disjoint parts of it.
  */
-import { Clock, Context, Effect, Layer, Schedule } from "effect"
-import { type Broker as BrokerType, Broker, type DeadLetterSource, type Delivery } from "./Broker.ts"
+import { Clock, Context, Effect, Layer } from "effect"
+import { Broker, type DeadLetterSource, type Delivery } from "./Broker.ts"
 import { BrokerError, BrokerRefused } from "./BrokerError.ts"
 import { DeadLettersError } from "./BusError.ts"
 import * as Codec from "../event/Codec.ts"
@@ -67,7 +67,6 @@ const make = Effect.gen(function*() {
   const broker = yield* Broker
   const clock = yield* Clock.Clock
   const ids = yield* CurrentIds
-  const outbox = yield* Outbox.make(broker, Door.make(copies), () => {})
 
   /** Reads what there was at the start, once, and shows what fits the selection to `each`. */
   const scan = (
@@ -90,7 +89,7 @@ const make = Effect.gen(function*() {
       return taken
     }).pipe(Effect.scoped, told(source))
 
-  const resend = (delivery: Delivery, letter: DeadLetter, source: Source, replayId: string) =>
+  const resend = (outbox: Outbox.Outbox, delivery: Delivery, letter: DeadLetter, source: Source, replayId: string) =>
     Effect.callback<Outbox.Result>((resume) => {
       const { properties } = delivery
       const headers = { ...RuntimeHeaders.userHeaders(delivery), ...RuntimeHeaders.traceHeaders(delivery) }
@@ -154,10 +153,11 @@ const make = Effect.gen(function*() {
     }),
     replay: Effect.fn("DeadLetters.replay")(function*(source: Source, selection: Selection = {}) {
       const replayId = ids.next(clock.currentTimeMillisUnsafe())
+      const outbox = yield* Outbox.make(broker, Door.make(copies), () => {})
       return yield* scan(source, selection, selection.limit ?? Number.POSITIVE_INFINITY, (letter, delivery) =>
-        Effect.as(resend(delivery, letter, source, replayId), true)
+        Effect.as(resend(outbox, delivery, letter, source, replayId), true)
       )
-    }),
+    }, Effect.scoped),
     discard: Effect.fn("DeadLetters.discard")(function*(source: Source, selection: Selection = {}) {
       return yield* scan(source, selection, selection.limit ?? Number.POSITIVE_INFINITY, (_, delivery) =>
         Effect.sync(() => {

@@ -71,8 +71,11 @@ const names = {
 const bounded = (text: string, bytes: number): string => {
   if (text.length * 3 <= bytes) return text
   const raw = Buffer.from(text)
-  // A character cut in half becomes U+FFFD; the slash of trailing ones is cosmetic.
-  return raw.length <= bytes ? text : `${raw.toString("utf8", 0, bytes - 3)}…`
+  if (raw.length <= bytes) return text
+  // Cut between two characters: a continuation byte of UTF-8 begins with 10.
+  let end = bytes - 3
+  while (end > 0 && ((raw[end] ?? 0) & 0xc0) === 0x80) end--
+  return `${raw.toString("utf8", 0, end)}…`
 }
 
 export const write = (diagnosis: Diagnosis): Headers => ({
@@ -128,16 +131,25 @@ export const read = (delivery: Delivery, subscriber: string): Diagnosis => {
 
 /** What can be said of a failure of any kind: an error of the user's own making, a defect, a string. */
 export const describe = (error: unknown): Failure => {
-  if (error instanceof Error) {
-    const tag = "_tag" in error && typeof error._tag === "string" ? error._tag : error.name
-    return { tag, message: error.message, stack: error.stack }
-  }
   if (typeof error === "object" && error !== null) {
-    const tag = "_tag" in error && typeof error._tag === "string" ? error._tag : "Object"
-    const message = "message" in error && typeof error.message === "string" ? error.message : "an object that is not an Error"
-    return { tag, message }
+    const named = error instanceof Error ? field(error, "name") : undefined
+    return {
+      tag: field(error, "_tag") ?? named ?? "Object",
+      message: field(error, "message") ?? "an object that is not an Error",
+      stack: error instanceof Error ? field(error, "stack") : undefined
+    }
   }
   return { tag: typeof error, message: typeof error === "string" ? error : String(error) }
+}
+
+/** A text of a foreign object, whose getters may throw and whose fields may be anything. */
+const field = (error: object, name: string): string | undefined => {
+  try {
+    const value: unknown = Reflect.get(error, name)
+    return typeof value === "string" ? value : undefined
+  } catch {
+    return undefined
+  }
 }
 
 const reasons: ReadonlySet<string> = new Set<DeadLetterReason>([

@@ -51,15 +51,19 @@ export const make = (bounds: Bounds): Door => {
     count++
     bytes += size
   }
+  let admitting = false
   const admit = (): void => {
-    if (waiters.size === 0) return
+    // An answer within the send leaves the door again: the loop below sees the room that it made.
+    if (waiters.size === 0 || admitting) return
+    admitting = true
     for (const waiter of waiters) {
-      if (!fits(waiter.bytes)) return
+      if (!fits(waiter.bytes)) break
       if (!passes(waiter.privileged)) continue
       waiters.delete(waiter)
       enter(waiter.bytes)
       waiter.admit()
     }
+    admitting = false
   }
 
   return {
@@ -73,7 +77,7 @@ export const make = (bounds: Bounds): Door => {
       admit()
     },
     giveUp: (waiter) => {
-      waiters.delete(waiter)
+      if (waiters.delete(waiter)) admit()
     },
     leave: (size) => {
       count--

@@ -2,7 +2,7 @@
  * The service: publish events, subscribe to them, and look at what fails. It stands on two ports, the
  * broker and the cache, and knows neither RabbitMQ nor Redis.
  */
-import { Context, Duration, Effect, Layer, Queue, type Scope, Stream, SubscriptionRef } from "effect"
+import { Context, Duration, Effect, Layer, Option, Queue, type Scope, Stream, SubscriptionRef } from "effect"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import { EventDefinitionError } from "../event/EventError.ts"
@@ -18,6 +18,7 @@ import * as Failures from "./Failures.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Publisher from "./Publisher.ts"
 import * as Settlement from "./Settlement.ts"
+import { CurrentShutdown } from "./Shutdown.ts"
 import * as Subscription from "./Subscription.ts"
 import * as Supervisor from "./Supervisor.ts"
 
@@ -93,6 +94,7 @@ const make = Effect.fnUntraced(function*(options: BusOptions) {
   const broker = yield* Broker
   const cache = yield* EventCache
   const context = yield* Effect.context<never>()
+  const shutdown = yield* CurrentShutdown
   const source = options.source ?? "service"
   const fault = Publisher.sourceFault(source)
   if (fault !== undefined) {
@@ -160,17 +162,19 @@ const make = Effect.fnUntraced(function*(options: BusOptions) {
     callers.setPhase("handlers only")
     const drained = yield* Effect.forEach([...active], (subscription) => subscription.drain, { concurrency: "unbounded" })
     outbox.shut()
-    return drained.every(Boolean)
+    const flushed = yield* Effect.interruptible(
+      Effect.timeoutOption(Effect.andThen(outbox.flushed, copies.flushed), budget.settlement)
+    )
+    const whole = drained.every(Boolean) && Option.isSome(flushed)
+    if (!whole) {
+      shutdown.cutOff = true
+      log.warning("the drain was cut off", { publishesOpen: callers.inFlight(), copiesOpen: settling.inFlight() })
+    }
+    return whole
   })
 
   // Runs before the broker's connections close: what is in flight gets its answer.
-  yield* Effect.addFinalizer(() =>
-    drain.pipe(
-      Effect.andThen(
-        Effect.interruptible(Effect.timeoutOption(Effect.andThen(outbox.flushed, copies.flushed), budget.settlement))
-      )
-    )
-  )
+  yield* Effect.addFinalizer(() => drain)
 
   return EventBus.of({
     publish: publisher.publish,

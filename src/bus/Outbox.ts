@@ -48,6 +48,8 @@ interface Entry {
   readonly bytes: number
   readonly admit: () => void
   state: State
+  /** Its publisher was interrupted while the answer was open. */
+  withdrawn: boolean
   sends: number
   /** An answer was lost: from here on it is Confirmed or Unknown (P2). */
   unresolved: boolean
@@ -76,14 +78,16 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door:
   let sequence = 0
   let resent = 0
 
+  const remove = (entry: Entry): void => {
+    entries.delete(entry)
+    if (entries.size > 0) return
+    busy.closeUnsafe()
+    idle.openUnsafe()
+  }
   const finish = (entry: Entry, result: Result): void => {
     entry.state = "done"
-    entries.delete(entry)
-    if (entries.size === 0) {
-      busy.closeUnsafe()
-      idle.openUnsafe()
-    }
     entry.shipment.done(result)
+    remove(entry)
   }
   const fail = (entry: Entry, reason: BusError.PublishReason): void =>
     finish(entry, { _tag: "Failed", reason: entry.unresolved ? new BusError.Unknown() : reason })
@@ -111,8 +115,7 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door:
   const settle = (entry: Entry, outcome: SendOutcome): void => {
     if (entry.state === "abandoned") {
       // Its publisher has its answer; only the room it took was still held.
-      entries.delete(entry)
-      if (entries.size === 0) idle.openUnsafe()
+      remove(entry)
       return door.leave(entry.bytes)
     }
     switch (outcome._tag) {
@@ -134,6 +137,11 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door:
       }
       case "NotSent": {
         const { reason } = outcome.error
+        if (entry.withdrawn && !entry.unresolved && !entry.rejected) {
+          entry.state = "done"
+          remove(entry)
+          return door.leave(entry.bytes)
+        }
         if (reason._tag !== "Refused" && reason._tag !== "Settings") return stall(entry)
         door.leave(entry.bytes)
         return fail(entry, new BusError.Invalid({ faults: [{ path: "", expected: reason.message }] }))
@@ -192,10 +200,12 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door:
     else if (entry.state === "stalled" && !entry.unresolved && !entry.rejected) {
       unstall(entry)
       door.leave(entry.bytes)
-    } else return
+    } else {
+      entry.withdrawn = true
+      return
+    }
     entry.state = "done"
-    entries.delete(entry)
-    if (entries.size === 0) idle.openUnsafe()
+    remove(entry)
   }
 
   const submit = (shipment: Shipment): (() => void) => {
@@ -206,6 +216,7 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door:
       bytes: shipment.bytes,
       admit: () => start(entry),
       state: "waiting",
+      withdrawn: false,
       sends: 0,
       unresolved: false,
       rejected: false
@@ -241,8 +252,10 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door:
     let count = 0
     for (const queue of queues) {
       for (const entry of queue) {
+        // What was given up meanwhile is gone; what stalled again within this loop holds up its key.
+        if (entry.state !== "stalled") continue
         count++
-        send(entry)
+        start(entry)
       }
     }
     resent += count

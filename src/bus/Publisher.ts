@@ -111,7 +111,8 @@ export const make = Effect.fnUntraced(function*(
     const id = options.id ?? ids.next(startedAt)
     const fail = (reason: BusError.PublishReason): Exit.Exit<never, BusError.PublishError> => {
       metrics.outcome(reason._tag).update(1)
-      return Exit.fail(new BusError.PublishError({ event: event.name, id, reason }))
+      // Ids come from outside of TypeScript too.
+      return Exit.fail(new BusError.PublishError({ event: String(event.name), id: String(id), reason }))
     }
     const refuse = (path: string, expected: string): (() => void) => {
       resume(fail(new BusError.Invalid({ faults: [{ path, expected }] })))
@@ -256,10 +257,10 @@ export const make = Effect.fnUntraced(function*(
       })
     const source = Stream.isStream(items) ? items : Stream.fromIterable(items)
     yield* source.pipe(
-      Stream.takeWhile(() => state.failures.length === 0),
-      Stream.runForEach((data) => {
+      Stream.runForEachWhile((data) => {
+        if (state.failures.length > 0) return Effect.succeed(false)
         submitOne(data)
-        return state.open < pipelined ? Effect.void : below(pipelined)
+        return state.open < pipelined ? Effect.succeed(true) : Effect.as(below(pipelined), true)
       })
     )
     yield* below(1)
@@ -292,7 +293,8 @@ const optionFault = (
   options: PublishOptions
 ): { readonly path: string; readonly expected: string } | undefined => {
   const short = `expected 1 to ${Limits.shortBytes} bytes of text`
-  for (const [path, value] of [["id", id], ["key", key], ["correlationId", correlationId], ["causationId", causationId]] as const) {
+  if (!Codec.isId(id)) return { path: "id", expected: "expected 1 to 255 printable ASCII characters without quotes, backslashes and spaces" }
+  for (const [path, value] of [["key", key], ["correlationId", correlationId], ["causationId", causationId]] as const) {
     if (value !== undefined && (typeof value !== "string" || value === "" || tooLong(value))) return { path, expected: short }
   }
   if (options.delay !== undefined) {
@@ -309,10 +311,12 @@ const optionFault = (
 
 const headerFault = (headers: Headers): { readonly path: string; readonly expected: string } | undefined => {
   let bytes = 0
+  if (typeof headers !== "object" || headers === null) return { path: "headers", expected: "expected a plain object" }
   for (const name of Object.keys(headers)) {
     const value: unknown = headers[name]
     const reserved = RuntimeHeaders.userHeaderFault(name)
     if (reserved !== undefined) return { path: `headers.${name}`, expected: `expected another name: this one ${reserved}` }
+    if (tooLong(name)) return { path: `headers.${name.slice(0, 40)}…`, expected: "expected a name of at most 255 bytes" }
     if (!RuntimeHeaders.isHeaderValue(value)) return { path: `headers.${name}`, expected: "expected a string, a finite number or a boolean" }
     bytes += Buffer.byteLength(name) + (typeof value === "string" ? Buffer.byteLength(value) : 8)
   }
@@ -327,7 +331,8 @@ const headerFault = (headers: Headers): { readonly path: string; readonly expect
 
 /** NaN for what is no duration at all: values from outside of TypeScript reach here. */
 const secondsOf = (input: Duration.Input): number =>
-  Option.match(Duration.fromInput(input), { onNone: () => Number.NaN, onSome: Duration.toSeconds })
+  // Effect reads NaN as no time at all, which would publish at once.
+  Number.isNaN(input) ? Number.NaN : Option.match(Duration.fromInput(input), { onNone: () => Number.NaN, onSome: Duration.toSeconds })
 
 const tooLong = (text: string): boolean =>
   text.length > Limits.shortBytes / 3 && Buffer.byteLength(text) > Limits.shortBytes

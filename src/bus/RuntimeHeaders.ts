@@ -42,6 +42,9 @@ export interface Progress {
 
 export const keptFailures = 10
 const failureMessageLength = 200
+const failureTagLength = 64
+/** Of the 16 KiB that a diagnosis may have. */
+const failureBytes = 6 * 1024
 
 export const fresh: Progress = {
   attempt: 1,
@@ -83,10 +86,17 @@ export const write = (progress: Progress): Headers => {
   return headers
 }
 
-export const addFailure = (progress: Progress, failure: PastFailure): ReadonlyArray<PastFailure> => [
-  ...progress.failures.slice(-(keptFailures - 1)),
-  { ...failure, message: failure.message.slice(0, failureMessageLength) }
-]
+export const addFailure = (progress: Progress, failure: PastFailure): ReadonlyArray<PastFailure> => {
+  const kept = [
+    ...progress.failures.slice(-(keptFailures - 1)),
+    { ...failure, tag: plain(failure.tag, failureTagLength), message: plain(failure.message, failureMessageLength) }
+  ]
+  while (Buffer.byteLength(JSON.stringify(kept)) > failureBytes) kept.shift()
+  return kept
+}
+
+/** Bounded, and without what JSON writes with six bytes for one. */
+const plain = (text: string, length: number): string => text.slice(0, length).replace(/[\p{Cc}\p{Cs}]/gu, " ")
 
 /** Why a user may not set this header, or undefined. */
 export const userHeaderFault = (name: string): string | undefined =>

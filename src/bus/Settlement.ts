@@ -109,13 +109,15 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], outbo
         // What one pass cannot wait for waits in several.
         const due = seconds > maxDelaySeconds ? clock.currentTimeMillisUnsafe() + millis : undefined
         const progress = RuntimeHeaders.write({ ...subject.progress, due })
+        const least = RuntimeHeaders.write({ ...subject.progress, due, failures: [] })
         const to: Address = { _tag: "Subscriber", name: subject.subscriber, seconds: first }
-        if (yield* store(to, delivery, subject, { ...base(delivery), ...progress }, progress, repair)) delivery.ack()
+        if (yield* store(to, delivery, subject, { ...base(delivery), ...progress }, least, repair)) delivery.ack()
       }),
       deadLetter: Effect.fnUntraced(function*(delivery, subject, diagnosis) {
         const why = Diagnosis.write(diagnosis)
+        const least = Diagnosis.write({ ...diagnosis, failures: [], error: { tag: diagnosis.error.tag, message: "" } })
         const to: Address = { _tag: "DeadLetter", subscriber: subject.subscriber }
-        if (yield* store(to, delivery, subject, { ...base(delivery), ...why }, why, repair)) delivery.ack()
+        if (yield* store(to, delivery, subject, { ...base(delivery), ...why }, least, repair)) delivery.ack()
       })
     }
   }

@@ -17,6 +17,7 @@ import type { Failures } from "./Failures.ts"
 import * as Runner from "./Runner.ts"
 import * as Session from "./Session.ts"
 import type { Settlement } from "./Settlement.ts"
+import { CurrentShutdown } from "./Shutdown.ts"
 import type * as Subscription from "./Subscription.ts"
 import * as Verdicts from "./Verdicts.ts"
 
@@ -60,6 +61,7 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
 ) {
   const { broker, drain: budget, failures, log, trace } = surroundings
   const scope = yield* Effect.scope
+  const shutdown = yield* CurrentShutdown
   const clock = yield* Clock.Clock
   // Sessions belong to a scope that is older than the drain below, so that they outlive it.
   const sessionScope = yield* Scope.fork(scope)
@@ -85,6 +87,10 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
     Effect.map((arrivals) => {
       for (const { delivery, origin } of arrivals) runner.accept(delivery, origin)
     }),
+    // What is not accepted stays unacknowledged; the subscriber must go on all the same.
+    Effect.catchCause((cause) =>
+      Effect.sync(() => log.error("a delivery was not accepted", { subscriber: subscriber.name, detail: Cause.pretty(cause) }))
+    ),
     Effect.forever,
     Effect.forkScoped
   )
@@ -214,7 +220,11 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
     drainStarted = true
     return Effect.onExit(drainNow, (exit) => Deferred.done(draining, exit))
   }).pipe(Effect.uninterruptible)
-  yield* Effect.addFinalizer(() => drain)
+  yield* Effect.addFinalizer(() =>
+    Effect.map(drain, (whole) => {
+      if (!whole) shutdown.cutOff = true
+    })
+  )
 
   const measure = Effect.gen(function*() {
     metrics.inFlight.update(runner.running())

@@ -46,8 +46,8 @@ export interface Head {
 }
 
 /**
- * Writes events of one contract from one source. The constant part is made once; ids and times need
- * no escaping, so an event costs one `JSON.stringify` of its data and one concatenation.
+ * Writes events of one contract from one source. The constant part is made once, so an event costs
+ * one `JSON.stringify` of its data and one concatenation. Ids need no escaping: see `isId`.
  */
 export const encoder = (event: Event.Any, source: string): ((head: Head, json: unknown) => string) => {
   const before =
@@ -62,6 +62,9 @@ export const encoder = (event: Event.Any, source: string): ((head: Head, json: u
     return `${text},"data":${JSON.stringify(json) ?? "null"}}`
   }
 }
+
+/** Whether a text can be an event's id: 1 to 255 printable ASCII characters that JSON does not escape. */
+export const isId = (id: unknown): id is string => typeof id === "string" && /^[!#-[\]-~]{1,255}$/.test(id)
 
 // CloudEvents attributes are simple values, so an actor is three of them.
 const actorText = (actor: Actor): string =>

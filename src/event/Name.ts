@@ -40,14 +40,27 @@ export const checkPattern = (pattern: string): void => {
   }
 }
 
-/** What a type-level name looks like when it is matched by a pattern; wider than the pattern, never narrower. */
-export type NameOf<Pattern extends string> = Pattern extends `${infer Head}.#`
-  ? NameOf<Head> | `${NameOf<Head>}.${string}`
-  : Pattern extends `${infer Head}#${infer Tail}`
-    ? `${NameOf<Head>}${string}${NameOf<Tail>}`
-    : Pattern extends `${infer Head}*${infer Tail}`
-      ? `${NameOf<Head>}${string}${NameOf<Tail>}`
-      : Pattern
+/** What a name looks like to the compiler when a pattern matches it; wider than the pattern, never narrower. */
+export type NameOf<Pattern extends string> = Pattern extends "#"
+  ? string
+  : Pattern extends `#.${infer Rest}`
+    ? NameOf<Rest> | `${string}.${NameOf<Rest>}`
+    : Pattern extends `${infer Word}.${infer Rest}`
+      ? `${Word extends "*" ? string : Word}${After<Rest>}`
+      : Pattern extends "*"
+        ? string
+        : Pattern
+
+/** What follows a word: its dot included, or nothing where only `#` is left. */
+type After<Rest extends string> = Rest extends "#"
+  ? "" | `.${string}`
+  : Rest extends `#.${infer More}`
+    ? After<More> | `.${string}${After<More>}`
+    : Rest extends `${infer Word}.${infer More}`
+      ? `.${Word extends "*" ? string : Word}${After<More>}`
+      : Rest extends "*"
+        ? `.${string}`
+        : `.${Rest}`
 
 /**
  * Compiles a topic pattern into a predicate over names. Patterns that start with a wildcard do not

@@ -3,7 +3,7 @@
  * deadline. `up` is fine, `degraded` works with less, `down` does not work. Each check tells since
  * when and why.
  */
-import { Cause, Clock, Context, Duration, Effect, Layer } from "effect"
+import { Cause, Clock, Context, Duration, Effect } from "effect"
 
 export type Status = "up" | "degraded" | "down"
 
@@ -46,8 +46,10 @@ export class Health extends Context.Service<
     readonly add: (probe: Probe) => Effect.Effect<void>
   }
 >()("@eduflow/events/observe/Health") {
-  static readonly layerOf = (probes: Effect.Effect<ReadonlyArray<Probe>>, options?: HealthOptions): Layer.Layer<Health> =>
-    Layer.sync(Health, () => make(probes, options))
+  /** Health over the probes that exist when it is asked: subscribers come and go. */
+  static over(probes: Effect.Effect<ReadonlyArray<Probe>>, options?: HealthOptions): Health["Service"] {
+    return make(probes, options)
+  }
 }
 
 export interface HealthOptions {
@@ -55,8 +57,7 @@ export interface HealthOptions {
   readonly deadline?: Duration.Input
 }
 
-/** Health over the probes that exist when it is asked: subscribers come and go. */
-export const make = (probes: Effect.Effect<ReadonlyArray<Probe>>, options: HealthOptions = {}): Health["Service"] => {
+const make = (probes: Effect.Effect<ReadonlyArray<Probe>>, options: HealthOptions = {}): Health["Service"] => {
   const deadline = Duration.fromInputUnsafe(options.deadline ?? "1 second")
   const own: Array<Probe> = []
   const history = new Map<string, { readonly status: Status; readonly since: number }>()

@@ -1,0 +1,97 @@
+/**
+ * Where the bus becomes live: ports and services wired into layers. The three layers are
+ * interchangeable; no other line of a service changes. Clients are loaded when a layer is built, so
+ * that importing the door costs none of them.
+ */
+import { Config, type Duration, Effect, Layer, Redacted } from "effect"
+import type * as BrokerError from "../bus/BrokerError.ts"
+import { type Broker } from "../bus/Broker.ts"
+import { BrokerError as Failure, SettingsInvalid } from "../bus/BrokerError.ts"
+import { DeadLetters } from "../bus/DeadLetters.ts"
+import { type BusOptions, EventBus } from "../bus/EventBus.ts"
+import type { EventCache } from "../bus/EventCache.ts"
+import { Health } from "../observe/Health.ts"
+import type { AmqpOptions } from "../amqp/AmqpOptions.ts"
+import { config } from "./Config.ts"
+
+export interface LiveOptions extends BusOptions, Omit<AmqpOptions, "servers" | "source" | "namespace"> {
+  /** `memory://`, or addresses of RabbitMQ separated by commas. */
+  readonly url: string | Redacted.Redacted<string>
+  /** Instead of `url`, where a password does not fit into one. */
+  readonly servers?: AmqpOptions["servers"]
+  /** Redis; without it the process remembers events by itself. */
+  readonly redisUrl?: string | Redacted.Redacted<string>
+  readonly namespace?: string
+  /** Longest time of one Redis command. Default 150 ms. */
+  readonly redisTimeout?: Duration.Input
+}
+
+/** What every wiring provides. */
+export type Services = EventBus | EventCache | DeadLetters | Health
+
+const services = (options: BusOptions): Layer.Layer<Exclude<Services, EventCache>, never, Broker | EventCache> =>
+  Layer.effect(
+    Health,
+    Effect.map(EventBus, (bus) => Health.over(bus.probes))
+  ).pipe(Layer.provideMerge(EventBus.layerWith(options)), Layer.merge(DeadLetters.layer))
+
+const wire = (
+  options: BusOptions,
+  broker: Layer.Layer<Broker, Failure>,
+  cache: Layer.Layer<EventCache, Failure>
+): Layer.Layer<Services, Failure> => services(options).pipe(Layer.provide(broker), Layer.provideMerge(cache))
+
+/** Nothing to install: broker and cache live in this process, and end with it. */
+export const eventBusMemory = (options: BusOptions & { readonly namespace?: string } = {}): Layer.Layer<Services> =>
+  Layer.unwrap(
+    Effect.promise(async () => {
+      const { MemoryBroker, MemoryCache } = await import("../memory/index.ts")
+      const { namespace = "eduflow" } = options
+      return services(options).pipe(Layer.provide(MemoryBroker.layer({ namespace })), Layer.provideMerge(MemoryCache.layer))
+    })
+  )
+
+export const EventBusMemory: Layer.Layer<Services> = eventBusMemory()
+
+/** RabbitMQ and Redis by options; `memory://` is the embedded bus. */
+export const eventBusLive = (options: LiveOptions): Layer.Layer<Services, BrokerError.BrokerError> =>
+  Layer.unwrap(
+    Effect.gen(function*() {
+      const { namespace = "eduflow", redisTimeout, redisUrl, servers, source = "service", url, ...rest } = options
+      const address = Redacted.isRedacted(url) ? Redacted.value(url) : url
+      const cache = yield* cacheLayer(redisUrl, redisTimeout, namespace)
+      if (servers === undefined && /^memory:/.test(address)) {
+        if (address !== "memory://") {
+          return yield* new Failure({
+            reason: new SettingsInvalid({ setting: "url", problem: "memory:// takes no host or path", remedy: "Write exactly memory://" })
+          })
+        }
+        const { MemoryBroker } = yield* Effect.promise(() => import("../memory/index.ts"))
+        return wire({ ...rest, source }, MemoryBroker.layer({ namespace }), cache)
+      }
+      const { AmqpBroker } = yield* Effect.promise(() => import("../amqp/index.ts"))
+      return wire({ ...rest, source }, AmqpBroker.layer({ ...rest, namespace, source, servers: servers ?? url }), cache)
+    })
+  )
+
+const cacheLayer = Effect.fnUntraced(function*(
+  url: string | Redacted.Redacted<string> | undefined,
+  commandTimeout: Duration.Input | undefined,
+  prefix: string
+) {
+  if (url === undefined) {
+    const { MemoryCache } = yield* Effect.promise(() => import("../memory/index.ts"))
+    return MemoryCache.layer
+  }
+  const { RedisCache } = yield* Effect.promise(() => import("../redis/index.ts"))
+  return RedisCache.layer({
+    url: Redacted.isRedacted(url) ? url : Redacted.make(url),
+    prefix,
+    ...(commandTimeout !== undefined && { commandTimeout })
+  })
+})
+
+/** RabbitMQ and Redis by the environment: see the table of settings in the README. */
+export const EventBusLive: Layer.Layer<Services, BrokerError.BrokerError | Config.ConfigError> = Layer.unwrap(
+  Effect.map(config, eventBusLive)
+)

@@ -1,0 +1,13 @@
+/**
+ * How the end of the process went, told by the buses to whoever sets the exit code.
+ */
+import { Context } from "effect"
+
+export interface Shutdown {
+  /** Set when a drain had to cut something off. */
+  cutOff: boolean
+}
+
+export const CurrentShutdown: Context.Reference<Shutdown> = Context.Reference<Shutdown>("@eduflow/events/bus/Shutdown", {
+  defaultValue: () => ({ cutOff: false })
+})

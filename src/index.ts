@@ -1,0 +1,34 @@
+/**
+ * @eduflow/events: the door. Every public name is here and nothing else is public, but the test kit
+ * (`@eduflow/events/testing`) and EduFlow's own events (`@eduflow/events/catalog`).
+ */
+
+// What an event is
+export * as Event from "./event/Event.ts"
+/** `Event` under a name that the DOM's global does not have. */
+export * as EventContract from "./event/Event.ts"
+export * as EventGroup from "./event/EventGroup.ts"
+export type * as Envelope from "./event/Envelope.ts"
+export { type Actor, CurrentActor, type Publishers } from "./event/Actor.ts"
+export { sensitive } from "./event/Sensitive.ts"
+export { EventDefinitionError, InvalidEvent, UnknownEvent, UnknownVersion } from "./event/EventError.ts"
+
+// What happens to an event
+export { type BusOptions, EventBus, type StreamOptions, type Tail } from "./bus/EventBus.ts"
+export type { Confirmed, PublishOptions } from "./bus/Publisher.ts"
+export * as Subscriber from "./bus/Subscriber.ts"
+export type { Subscription } from "./bus/Subscription.ts"
+export { Later, PublishAllError, PublishError, isPublishError, Reject, SubscribeError } from "./bus/BusError.ts"
+export { DeadLettersError, HandlerDefect, HandlerTimeout } from "./bus/BusError.ts"
+export { type DeadLetter, DeadLetters, type Selection, undeliverable } from "./bus/DeadLetters.ts"
+export { type BusFailure, EventDeadLettered } from "./bus/Failures.ts"
+export { CacheError, EventCache, type HistoryOptions } from "./bus/EventCache.ts"
+export { BrokerError } from "./bus/BrokerError.ts"
+
+// What one sees of it
+export { type Check, Health, type Probe, type ProbeResult, type Report } from "./observe/Health.ts"
+
+// Where it becomes live
+export { EventBusLive, eventBusLive, EventBusMemory, eventBusMemory, type LiveOptions } from "./app/Live.ts"
+export { runMain, type RunMainOptions } from "./app/runMain.ts"
+export { createEventBus, type PromiseEventBus } from "./app/createEventBus.ts"

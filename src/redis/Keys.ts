@@ -1,0 +1,46 @@
+/**
+ * The names of everything we keep in Redis: `<namespace>:{<tag>}:<kind>`. What one script touches has
+ * one tag, so it lies in one slot of a cluster, while different keys of an event spread over all.
+ *
+ * Parts are percent-encoded: whatever an event or a key is called, it cannot name another one's key,
+ * end a tag early or leave the namespace (P15).
+ */
+
+export interface Keys {
+  /** The last known event: `eduflow:{academic.grade.posted/s-1}:last`. */
+  readonly last: (event: string, key: string) => string
+  /** Past events over all keys: `eduflow:{academic.grade.posted}:history`. */
+  readonly history: (event: string) => string
+  /** Past events of one key: `eduflow:{academic.grade.posted/s-1}:history`. */
+  readonly keyHistory: (event: string, key: string) => string
+  /** How far one writer got with one history. */
+  readonly mark: (history: string, writer: string) => string
+}
+
+export const make = (namespace: string): Keys => {
+  const start = `${encode(namespace)}:{`
+  const tagged = (event: string, key: string): string => `${start}${encode(event)}/${encode(key)}}`
+  return {
+    last: (event, key) => `${tagged(event, key)}:last`,
+    history: (event) => `${start}${encode(event)}}:history`,
+    keyHistory: (event, key) => `${tagged(event, key)}:history`,
+    mark: (history, writer) => `${history}:${encode(writer)}`
+  }
+}
+
+const plain = /^[A-Za-z0-9._~-]*$/
+
+/** Distinct texts become distinct parts of letters, digits and `-_.!~*'()%`. Never throws. */
+const encode = (part: string): string =>
+  plain.test(part) ? part : part.isWellFormed() ? encodeURIComponent(part) : encodeBroken(part)
+
+// Half a character has no UTF-8: `%u` is what encodeURIComponent never writes.
+const encodeBroken = (part: string): string => {
+  let encoded = ""
+  for (const character of part) {
+    encoded += character.isWellFormed()
+      ? encodeURIComponent(character)
+      : `%u${character.charCodeAt(0).toString(16).toUpperCase()}`
+  }
+  return encoded
+}

@@ -1,0 +1,107 @@
+/**
+ * What Redis does for us in one step. Both scripts can be repeated with no further effect, so a batch
+ * whose answer was lost is simply sent again.
+ *
+ * A last known event is the text `1:<time>:<bytes of id>:<id><body>`; a history is a stream whose
+ * entries have the fields `w` (`<writer>.<number>`) and `b` (body).
+ */
+import { createHash } from "node:crypto"
+import type { Redis } from "ioredis"
+import { isMissingScript } from "./RedisError.ts"
+
+export interface Script {
+  readonly lua: string
+  readonly sha: string
+}
+
+export interface Call {
+  readonly script: Script
+  readonly keys: ReadonlyArray<string>
+  readonly args: ReadonlyArray<string | number | Buffer>
+}
+
+const script = (lua: string): Script => ({ lua, sha: createHash("sha1").update(lua).digest("hex") })
+
+/**
+ * KEYS last; ARGV time, id, body, ttl in ms or 0. Writes unless what is there is newer by (time, id) or
+ * the same. A time more than 5 s ahead of Redis' clock counts as now, so that one clock that runs ahead
+ * does not freeze a key. Ids are compared as bytes: Lua would ask the server's locale.
+ */
+export const last = script(`
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local time = tonumber(ARGV[1])
+if time > now + 5000 then time = now end
+local head, heldTime, idBytes = string.match(redis.call('GETRANGE', KEYS[1], 0, 63), '^(1:(%-?%d+):(%d+):)')
+if head then
+  heldTime = tonumber(heldTime)
+  if heldTime > time then return 0 end
+  if heldTime == time then
+    local held = idBytes == '0' and '' or redis.call('GETRANGE', KEYS[1], #head, #head + idBytes - 1)
+    local n = 1
+    while n <= #held and n <= #ARGV[2] and held:byte(n) == ARGV[2]:byte(n) do n = n + 1 end
+    if n > #ARGV[2] or (n <= #held and held:byte(n) > ARGV[2]:byte(n)) then return 0 end
+  end
+end
+local value = string.format('1:%.0f:%d:', time, #ARGV[2]) .. ARGV[2] .. ARGV[3]
+if ARGV[4] == '0' then redis.call('SET', KEYS[1], value) else redis.call('SET', KEYS[1], value, 'PX', ARGV[4]) end
+return 1`)
+
+/**
+ * KEYS history, mark; ARGV cap, writer, then number and body of each entry. A writer numbers its entries
+ * upwards, and the mark is the last one that is in: what comes again, also late, changes nothing.
+ */
+export const append = script(`
+local done = tonumber(redis.call('GET', KEYS[2]) or '0')
+for n = 3, #ARGV, 2 do
+  if tonumber(ARGV[n]) > done then
+    redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[1], '*', 'w', ARGV[2] .. '.' .. ARGV[n], 'b', ARGV[n + 1])
+  end
+end
+local newest = tonumber(ARGV[#ARGV - 1])
+if newest > done then redis.call('SET', KEYS[2], string.format('%.0f', newest), 'EX', 600) end
+return 1`)
+
+/** Runs all in one pipeline; for each call undefined, or the error it got. */
+export const run = async (redis: Redis, calls: ReadonlyArray<Call>): Promise<ReadonlyArray<Error | undefined>> => {
+  const errors = await pipeline(redis, calls, (call) => ["evalsha", call.script.sha])
+  const unknown = calls.filter((_, i) => isNoScript(errors[i]))
+  if (unknown.length === 0) return errors
+  // A restarted Redis forgot the scripts; EVAL teaches the one node that needs them.
+  const again = await pipeline(redis, unknown, (call) => ["eval", call.script.lua])
+  let next = 0
+  return errors.map((error) => (isNoScript(error) ? again[next++] : error))
+}
+
+const isNoScript = (error: Error | undefined): boolean => error !== undefined && isMissingScript(error)
+
+const pipeline = async (
+  redis: Redis,
+  calls: ReadonlyArray<Call>,
+  head: (call: Call) => readonly ["eval" | "evalsha", string]
+): Promise<ReadonlyArray<Error | undefined>> => {
+  const batch = redis.pipeline()
+  for (const call of calls) {
+    const [command, script] = head(call)
+    batch[command](script, call.keys.length, ...call.keys, ...call.args)
+  }
+  const replies = await batch.exec()
+  return calls.map((_, i) => replies?.[i]?.[0] ?? undefined)
+}
+
+/** A last known event as it is kept. */
+export interface Held {
+  readonly time: number
+  readonly entry: { readonly id: string; readonly body: Buffer }
+}
+
+/** Undefined when the text is not one of ours. */
+export const parseLast = (value: Buffer): Held | undefined => {
+  const head = /^1:(-?\d+):(\d+):/.exec(value.toString("latin1", 0, 64))
+  if (head === null) return undefined
+  const from = head[0].length
+  const to = from + Number(head[2])
+  return to > value.length
+    ? undefined
+    : { time: Number(head[1]), entry: { id: value.toString("utf8", from, to), body: value.subarray(to) } }
+}

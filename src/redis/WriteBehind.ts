@@ -1,0 +1,89 @@
+/**
+ * Takes entries at once and gets them written later: the publish that brought them goes on. One fiber
+ * sends what came together in a turn of the event loop, one batch at a time, and what was not taken
+ * waits, in its order, for another try. On close it has two seconds; what is left then is dropped,
+ * counted and logged.
+ */
+import { Clock, Effect, Latch, Random } from "effect"
+import type { CacheEntry } from "../bus/EventCache.ts"
+import * as Backlog from "./Backlog.ts"
+
+export interface Options {
+  /** Identifies event and key. Must not throw. */
+  readonly lastKey: (entry: CacheEntry) => string
+  /** Sends a batch; a fate for each entry. */
+  readonly send: (batch: ReadonlyArray<Backlog.Buffered>) => Effect.Effect<ReadonlyArray<Backlog.Fate>>
+  /** Whether it makes no sense to go on trying when the process ends. */
+  readonly hopeless: () => boolean
+  readonly maxEntries?: number
+  readonly maxBytes?: number
+}
+
+export interface WriteBehind extends Pick<Backlog.Backlog, "all" | "newest" | "counts"> {
+  /** Never throws and never waits. */
+  readonly write: (entry: CacheEntry) => void
+}
+
+const closeWithin = "2 seconds"
+
+export const make = Effect.fnUntraced(function*(options: Options) {
+  const clock = yield* Clock.Clock
+  const backlog = Backlog.make(options.maxEntries ?? 10_000, options.maxBytes ?? 16 * 1024 * 1024)
+  const work = Latch.makeUnsafe(false)
+  let closed = false
+
+  /** One batch; whether it is settled. What was on its way when the fiber ended is not lost. */
+  const sendOne = Effect.suspend(() => {
+    const batch = backlog.cut()
+    return options.send(batch).pipe(
+      Effect.catchDefect((defect) =>
+        // A fault of ours with these entries must not end the writing of all others.
+        Effect.as(Effect.logError("events could not be cached", defect), batch.map((): Backlog.Fate => "refused"))
+      ),
+      Effect.map(backlog.settle),
+      Effect.onInterrupt(() => Effect.sync(() => void backlog.settle([])))
+    )
+  })
+
+  const pump = Effect.gen(function*() {
+    for (let faults = 0; ; ) {
+      if (backlog.size() === 0) work.closeUnsafe()
+      yield* work.await
+      // The writes of this turn of the event loop go together.
+      yield* Effect.yieldNow
+      faults = (yield* sendOne) ? 0 : faults + 1
+      if (faults > 0) yield* Effect.sleep(20 + Math.min(1_000, 25 * 2 ** faults) * (yield* Random.next))
+    }
+  })
+
+  const drain = Effect.gen(function*() {
+    while (backlog.size() > 0) {
+      if (yield* sendOne) continue
+      if (options.hopeless()) return
+      yield* Effect.sleep(25)
+    }
+  })
+
+  // Runs after the pump was interrupted and before the client is gone.
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function*() {
+      closed = true
+      yield* drain.pipe(Effect.timeoutOption(closeWithin), Effect.interruptible)
+      const lost = backlog.abandon()
+      if (lost > 0) yield* Effect.logWarning(`the cache missed ${lost} events: Redis did not take them before the process ended`)
+    })
+  )
+  yield* Effect.forkScoped(pump)
+
+  const result: WriteBehind = {
+    write: (entry) => {
+      if (closed) return backlog.refuse()
+      backlog.add(entry, options.lastKey(entry), clock.currentTimeMillisUnsafe())
+      work.openUnsafe()
+    },
+    all: backlog.all,
+    newest: backlog.newest,
+    counts: backlog.counts
+  }
+  return result
+})

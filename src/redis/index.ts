@@ -1,0 +1,2 @@
+/** What app/ takes of this folder. */
+export * as RedisCache from "./RedisCache.ts"

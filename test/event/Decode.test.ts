@@ -1,0 +1,103 @@
+/** From a parsed body to an envelope: versions, unknown events, and plain JSON of foreign publishers (P9). */
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as Codec from "../../src/event/Codec.ts"
+import * as Event from "../../src/event/Event.ts"
+import { InvalidEvent, UnknownEvent, UnknownVersion } from "../../src/event/EventError.ts"
+import { failure, parse, succeed } from "./support.ts"
+
+const V2 = Event.make("a.two", {
+  version: 2,
+  data: Schema.Struct({ n: Schema.Finite }),
+  previous: [{ version: 1, data: Schema.Struct({ m: Schema.Finite }), up: ({ m }) => ({ n: m }) }]
+})
+
+const body = (more: Readonly<Record<string, unknown>> = {}): string =>
+  JSON.stringify({ specversion: "1.0", id: "1", source: "test", type: "a.two", data: { n: 1 }, ...more })
+
+describe("decode", () => {
+  const decode = (more: Readonly<Record<string, unknown>>, contract: Event.Any | undefined = V2) =>
+    Codec.decode(succeed(parse(body(more))), contract)
+
+  it("gives the envelope with the data of the newest version, and the version that was published", () => {
+    assert.deepStrictEqual(
+      succeed(
+        decode({
+          dataschema: "urn:event:a.two:1",
+          data: { m: 4 },
+          subject: "k",
+          correlationid: "c",
+          causationid: "p",
+          time: "2026-09-07T08:00:00Z",
+          actor: "u"
+        })
+      ),
+      {
+        id: "1",
+        type: "a.two",
+        version: 1,
+        source: "test",
+        time: new Date("2026-09-07T08:00:00Z"),
+        key: "k",
+        correlationId: "c",
+        causationId: "p",
+        actor: { id: "u", role: "" },
+        data: { n: 4 }
+      }
+    )
+  })
+
+  it("without a version it is the newest", () => assert.strictEqual(succeed(decode({})).version, 2))
+
+  it("tells newer versions, unknown events and wrong data apart", () => {
+    const newer = failure(decode({ dataschema: "urn:event:a.two:3" }))
+    assert.instanceOf(newer, UnknownVersion)
+    assert.deepInclude(newer, { event: "a.two", version: 3, known: 2 })
+    assert.instanceOf(failure(Codec.decode(succeed(parse(body())), undefined)), UnknownEvent)
+    for (const data of [undefined, null, 1, "x", [], {}, { n: "1" }, { n: null }])
+      assert.instanceOf(failure(decode({ data })), InvalidEvent, JSON.stringify(data))
+  })
+
+  it("a number that overflowed is not finite", () => {
+    const text = body().replace('{"n":1}', '{"n":1e999}')
+    assert.include(failure(Codec.decode(succeed(parse(text)), V2)).message, "data.n")
+  })
+})
+
+describe("plain JSON", () => {
+  it("is taken with the hints of the broker", () => {
+    const sent = new Date("2026-09-07T08:00:00Z")
+    assert.deepStrictEqual(succeed(parse('{"n":1}', { type: "a.two", id: "m-1", source: "legacy", time: sent })), {
+      id: "m-1",
+      source: "legacy",
+      type: "a.two",
+      time: sent,
+      key: undefined,
+      version: undefined,
+      correlationId: undefined,
+      causationId: undefined,
+      actor: undefined,
+      json: { n: 1 }
+    })
+    assert.deepInclude(succeed(parse("7", { type: "a.two" })), { id: "", source: "", time: new Date(0), json: 7 })
+    assert.deepStrictEqual(succeed(Codec.decode(succeed(parse('{"n":1}', { type: "a.two" })), V2)).data, { n: 1 })
+  })
+
+  it("is refused without the name of an event, with the remedy", () => {
+    for (const type of [undefined, "", "A", "a b", "*", "#", "a.two\n"]) {
+      assert.include(
+        failure(parse('{"n":1}', { type })).message,
+        "expected a CloudEvents body, or plain JSON with the event's name in the AMQP property `type`"
+      )
+    }
+  })
+
+  it("cannot name one event in the property and another in a CloudEvents body: the body is the event", () => {
+    assert.strictEqual(succeed(parse(body(), { type: "a.other" })).type, "a.two")
+  })
+
+  it("an array or a text that speaks of a specversion is plain JSON", () => {
+    assert.deepStrictEqual(succeed(parse('["specversion"]', { type: "a.two" })).json, ["specversion"])
+    assert.strictEqual(succeed(parse('"specversion"', { type: "a.two" })).json, "specversion")
+  })
+})

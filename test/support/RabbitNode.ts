@@ -1,0 +1,204 @@
+/**
+ * A RabbitMQ node for one test or one run: nothing of it is shared with another node of this machine.
+ * Its port, node name, cookie, epmd, data and log are its own, and `stop` (or the end of the test
+ * process, whatever its cause) removes them all.
+ *
+ * Nodes are installed binaries where there are some, else containers; see provision.ts.
+ */
+import { randomBytes } from "node:crypto"
+import { chmodSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { containerMachine } from "./Container.ts"
+import { awaitGreeting, type Machine, processMachine } from "./Machine.ts"
+import { freePort } from "./Port.ts"
+import { findBroker } from "./provision.ts"
+import { openScratch, type Scratch } from "./Scratch.ts"
+
+export interface RabbitOptions {
+  /** More lines for rabbitmq.conf, `{ consumer_timeout: "1000" }` for example. */
+  readonly conf?: Readonly<Record<string, string>>
+  /** How long a start may take, in seconds. */
+  readonly deadline?: number
+  /** A free one when absent. */
+  readonly port?: number
+}
+
+export interface Permissions {
+  readonly vhost?: string
+  readonly configure?: string
+  readonly write?: string
+  readonly read?: string
+}
+
+export interface RabbitNode {
+  /** As guest, in the vhost "/". */
+  readonly url: string
+  readonly port: number
+  /** Runs `rabbitmqctl` against this node and returns what it printed, without headings. */
+  readonly ctl: (...args: ReadonlyArray<string>) => Promise<string>
+  /** A vhost in which guest may do everything; returns its url. */
+  readonly addVhost: (name: string) => Promise<string>
+  /** A user with the given rights (regular expressions, ".*" when absent); returns its url. */
+  readonly addUser: (name: string, password: string, permissions?: Permissions) => Promise<string>
+  /**
+   * Forces the index of the quorum queues to disk. RabbitMQ delays that (3.10: until the index is idle
+   * for 0.5 s), and a queue that was declared just before a `kill` then comes back without its
+   * confirmed messages and without a leader: `get` and `consume` hang. Call it after the declarations.
+   */
+  readonly flush: () => Promise<void>
+  /** Power loss: SIGKILL. */
+  readonly kill: () => Promise<void>
+  /** Hangs: SIGSTOP. Connections stay open and nothing answers. */
+  readonly suspend: () => Promise<void>
+  readonly resume: () => Promise<void>
+  /** Ends the broker inside of the running Erlang node: clients get an orderly CONNECTION_FORCED. */
+  readonly stopApp: () => Promise<void>
+  readonly startApp: () => Promise<void>
+  /** Kills it if it runs, and starts it again on the same port and data. */
+  readonly restart: () => Promise<void>
+  readonly stop: () => Promise<void>
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}
+
+export const startRabbit = async (options: RabbitOptions = {}): Promise<RabbitNode> => {
+  const { conf = {}, deadline = 60, port = await freePort() } = options
+  const source = await findBroker("rabbitmq")
+  const scratch = openScratch("rabbitmq")
+  try {
+    const machine =
+      source.kind === "docker"
+        ? rabbitContainer(scratch, source.image, port, conf)
+        : await rabbitProcess(scratch, source.folder, port, conf)
+    return await startOn(machine, port, deadline)
+  } catch (error) {
+    await scratch.close()
+    throw error
+  }
+}
+
+const startOn = async (machine: Machine, port: number, seconds: number): Promise<RabbitNode> => {
+  const url = (user: string, password: string, vhost?: string): string => {
+    const path = vhost === undefined ? "" : `/${encodeURIComponent(vhost)}`
+    return `amqp://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}${path}`
+  }
+  const ctl = (...args: ReadonlyArray<string>): Promise<string> => machine.run("rabbitmqctl", ["--quiet", ...args])
+  // The protocol header, answered by the frame Connection.Start: the listener works and so does the broker behind it.
+  const ready = (): Promise<void> =>
+    awaitGreeting({ machine, port, seconds, hello: "AMQP\x00\x00\x09\x01", answer: /^\x01/ })
+  const start = async (): Promise<void> => {
+    await machine.start()
+    await ready()
+  }
+  await start()
+  return {
+    url: url("guest", "guest"),
+    port,
+    ctl,
+    addVhost: async (name) => {
+      await ctl("add_vhost", name)
+      await ctl("set_permissions", "--vhost", name, "guest", ".*", ".*", ".*")
+      return url("guest", "guest", name)
+    },
+    addUser: async (name, password, { configure = ".*", read = ".*", vhost = "/", write = ".*" } = {}) => {
+      await ctl("add_user", name, password)
+      await ctl("set_permissions", "--vhost", vhost, name, configure, write, read)
+      return url(name, password, vhost)
+    },
+    flush: async () => void (await ctl("eval", "[ok = dets:sync(Table) || Table <- dets:all()], ok.")),
+    kill: machine.kill,
+    suspend: machine.suspend,
+    resume: machine.resume,
+    stopApp: async () => void (await ctl("stop_app")),
+    startApp: async () => {
+      await ctl("start_app")
+      await ready()
+    },
+    restart: async () => {
+      await machine.kill()
+      await start()
+    },
+    stop: machine.close,
+    [Symbol.asyncDispose]: machine.close
+  }
+}
+
+const configFile = (listener: string, conf: Readonly<Record<string, string>>): string =>
+  Object.entries({
+    "listeners.tcp.1": listener,
+    "vm_memory_high_watermark.absolute": "1GB",
+    "disk_free_limit.absolute": "20MB",
+    "raft.wal_max_size_bytes": "67108864", // the default, 512 MB, is held in memory as well
+    ...conf
+  })
+    .map(([key, value]) => `${key} = ${value}\n`)
+    .join("")
+
+const rabbitProcess = async (
+  scratch: Scratch,
+  folder: string,
+  port: number,
+  conf: Readonly<Record<string, string>>
+): Promise<Machine> => {
+  const inside = (name: string): string => join(scratch.dir, name)
+  const id = `ev${process.pid}${randomBytes(3).toString("hex")}`
+  const epmdPort = await freePort()
+  writeFileSync(inside("rabbitmq.conf"), configFile(`127.0.0.1:${port}`, conf))
+  writeFileSync(inside("enabled_plugins"), "[].\n")
+  writeFileSync(inside(".erlang.cookie"), randomBytes(16).toString("hex"))
+  chmodSync(inside(".erlang.cookie"), 0o400) // Erlang refuses a cookie that others may read
+
+  const env = {
+    PATH: process.env["PATH"],
+    LANG: "C.UTF-8",
+    HOME: scratch.dir, // where Erlang looks for its cookie
+    ERL_EPMD_PORT: String(epmdPort),
+    ERL_EPMD_ADDRESS: "127.0.0.1",
+    RABBITMQ_NODENAME: `${id}@localhost`,
+    RABBITMQ_MNESIA_BASE: inside("data"),
+    RABBITMQ_LOG_BASE: inside("log"),
+    RABBITMQ_LOGS: "-", // one log, on stdout, with what the start script says
+    RABBITMQ_CONF_ENV_FILE: inside("none"), // not /etc/rabbitmq/rabbitmq-env.conf
+    RABBITMQ_CONFIG_FILE: inside("rabbitmq.conf"),
+    RABBITMQ_ADVANCED_CONFIG_FILE: inside("none.config"),
+    RABBITMQ_ENABLED_PLUGINS_FILE: inside("enabled_plugins"),
+    RABBITMQ_PID_FILE: inside("pid"),
+    // Distribution started by the VM itself takes any free port and spares RabbitMQ its search for an epmd.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `+S 1:1 -sname ${id}@localhost -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}`,
+    RABBITMQ_CTL_DIST_PORT_MIN: "0",
+    RABBITMQ_CTL_DIST_PORT_MAX: "0",
+    RUNNING_UNDER_SYSTEMD: "true" // makes the script `exec` the VM, so that signals reach it and not a shell
+  }
+
+  // Ours, and before the VM: Erlang would start one as a daemon that outlives everything.
+  const epmd = await scratch.start({
+    command: "epmd",
+    args: ["-port", String(epmdPort), "-address", "127.0.0.1", "-relaxed_command_check"],
+    env,
+    log: "epmd.log"
+  })
+  const names = "\x00\x01n"
+  const epmdMachine = { ended: epmd.ended, log: async () => scratch.tail("epmd.log") }
+  await awaitGreeting({ machine: epmdMachine, port: epmdPort, seconds: 10, hello: names, answer: /./s })
+
+  const broker = processMachine({ scratch, command: join(folder, "rabbitmq-server"), args: [], env, log: "rabbitmq.log" })
+  return { ...broker, run: (tool, args) => broker.run(join(folder, tool), args) }
+}
+
+const rabbitContainer = (
+  scratch: Scratch,
+  image: string,
+  port: number,
+  conf: Readonly<Record<string, string>>
+): Machine =>
+  containerMachine({
+    scratch,
+    image,
+    port,
+    innerPort: 5672,
+    env: { EVENTBUS_CONF: configFile("5672", conf) },
+    command: [
+      "sh",
+      "-c",
+      `printf '%s' "$EVENTBUS_CONF" > /etc/rabbitmq/conf.d/90-eventbus.conf && exec docker-entrypoint.sh rabbitmq-server`
+    ]
+  })

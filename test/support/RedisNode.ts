@@ -1,0 +1,95 @@
+/**
+ * A Redis server for one test or one run: own port, own folder, nothing written to disk.
+ *
+ * What it held is lost by `kill` and `restart`, as with a Redis that has no persistence: tests that
+ * want more say so with `args`.
+ */
+import { join } from "node:path"
+import { containerMachine } from "./Container.ts"
+import { awaitGreeting, processMachine } from "./Machine.ts"
+import { freePort } from "./Port.ts"
+import { findBroker } from "./provision.ts"
+import { openScratch } from "./Scratch.ts"
+
+export interface RedisOptions {
+  /** More arguments for redis-server: `["--maxmemory", "4mb"]`, `["--replicaof", "127.0.0.1 6379"]`. */
+  readonly args?: ReadonlyArray<string>
+  /** Password of the default user; it is part of the url then. */
+  readonly password?: string
+  /** How long a start may take, in seconds. */
+  readonly deadline?: number
+  /** A free one when absent. */
+  readonly port?: number
+}
+
+export interface RedisNode {
+  readonly url: string
+  readonly port: number
+  /** Runs `redis-cli` against this server and returns what it printed; an error reply rejects. */
+  readonly cli: (...args: ReadonlyArray<string>) => Promise<string>
+  /** SIGKILL. */
+  readonly kill: () => Promise<void>
+  /** Hangs: SIGSTOP. Connections stay open and nothing answers. */
+  readonly suspend: () => Promise<void>
+  readonly resume: () => Promise<void>
+  /** Kills it if it runs, and starts it again on the same port: empty, as there is no persistence. */
+  readonly restart: () => Promise<void>
+  readonly stop: () => Promise<void>
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}
+
+export const startRedis = async (options: RedisOptions = {}): Promise<RedisNode> => {
+  const { args = [], deadline = 30, password, port = await freePort() } = options
+  const source = await findBroker("redis")
+  const scratch = openScratch("redis")
+  const secret = password === undefined ? [] : ["--requirepass", password]
+  const settings = ["--save", "", "--appendonly", "no", ...secret, ...args]
+  const machine =
+    source.kind === "docker"
+      ? containerMachine({
+          scratch,
+          image: source.image,
+          port,
+          innerPort: 6379,
+          env: {},
+          command: ["redis-server", ...settings]
+        })
+      : processMachine({
+          scratch,
+          command: join(source.folder, "redis-server"),
+          args: ["--port", String(port), "--bind", "127.0.0.1", "--dir", scratch.dir, ...settings],
+          env: { PATH: process.env["PATH"], LANG: "C.UTF-8" },
+          log: "redis.log"
+        })
+  // A server that wants a password first, or a replica that waits for its master, is up too.
+  const greeting = { machine, port, seconds: deadline, hello: "PING\r\n", answer: /^(\+PONG|-NOAUTH|-MASTERDOWN)/ }
+  const start = async (): Promise<void> => {
+    await machine.start()
+    await awaitGreeting(greeting)
+  }
+  try {
+    await start()
+  } catch (error) {
+    await machine.close()
+    throw error
+  }
+
+  // -e: an error reply gives an exit code, which redis-cli otherwise hides.
+  const login = password === undefined ? [] : ["--no-auth-warning", "-a", password]
+  const cliPort = source.kind === "docker" ? 6379 : port
+  const tool = source.kind === "docker" ? "redis-cli" : join(source.folder, "redis-cli")
+  return {
+    url: `redis://${password === undefined ? "" : `:${encodeURIComponent(password)}@`}127.0.0.1:${port}`,
+    port,
+    cli: (...command) => machine.run(tool, ["-e", "-p", String(cliPort), ...login, ...command]),
+    kill: machine.kill,
+    suspend: machine.suspend,
+    resume: machine.resume,
+    restart: async () => {
+      await machine.kill()
+      await start()
+    },
+    stop: machine.close,
+    [Symbol.asyncDispose]: machine.close
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Test suites that need real brokers: shared ones, which globalSetup.ts starts when the first suite
+ * that needs them runs, or nodes of their own.
+ *
+ * Where there are none, `describeLive` reports the suite as skipped with the reason in its name; with
+ * CI=true it fails instead, so that a green build means that the brokers were there.
+ */
+import { randomInt } from "node:crypto"
+import { connect } from "node:net"
+import { json } from "node:stream/consumers"
+import { beforeAll, describe, inject, it } from "vitest"
+import type { Offers } from "./globalSetup.ts"
+import type { Started } from "./SharedBroker.ts"
+
+/**
+ * What a suite can need: the shared brokers, or the means to start nodes of its own (for tests that
+ * kill, suspend or configure them).
+ */
+export type Need = keyof Offers
+
+/** Asks our own globalSetup, the only one who answers on this port. */
+const ask = (question: string): Promise<unknown> => {
+  const socket = connect({ port: inject("brokers"), host: "127.0.0.1", allowHalfOpen: true })
+  socket.end(question)
+  return json(socket)
+}
+
+const offers = (await ask("offers")) as Offers
+
+/**
+ * `describe` for a suite that needs brokers, both shared ones when `needs` is absent. Say less where
+ * less will do: a RabbitMQ that nobody needs is not started, and its start takes 5 seconds.
+ */
+export const describeLive = (name: string, suite: () => void, needs: ReadonlyArray<Need> = ["rabbit", "redis"]): void => {
+  const reasons = needs.flatMap((need) => ("missing" in offers[need] ? [`${need}: ${offers[need].missing}`] : []))
+  const reason = reasons.join("; ")
+  if (reasons.length === 0) {
+    describe(name, () => {
+      const shared = needs.filter((need) => need === "rabbit" || need === "redis")
+      if (shared.length > 0) beforeAll(() => Promise.all(shared.map(awaitBroker)).then(() => {}))
+      suite()
+    })
+  } else if (process.env["CI"] === "true") {
+    describe(name, () => {
+      it("has the brokers it needs", () => {
+        throw new Error(`CI=true and no broker for a live suite: ${reason}`)
+      })
+    })
+  } else {
+    // The suite itself is not called: it may use the urls while it is collected.
+    describe(name, () => it.skip(`skipped, ${reason.split("\n")[0]}`, () => {}))
+  }
+}
+
+const awaitBroker = async (name: "rabbit" | "redis"): Promise<void> => {
+  const { problem } = (await ask(name)) as Started
+  if (problem !== undefined) throw new Error(`the shared ${name} did not start: ${problem}`)
+}
+
+/** Url of the shared RabbitMQ. It is up in the tests and hooks of a `describeLive` that needs it. */
+export const rabbitUrl = (): string => urlOf("rabbit")
+
+/** Url of the shared Redis. It is up in the tests and hooks of a `describeLive` that needs it. */
+export const redisUrl = (): string => urlOf("redis")
+
+const urlOf = (name: "rabbit" | "redis"): string => {
+  const offer = offers[name]
+  if ("missing" in offer) throw new Error(`no shared ${name}: ${offer.missing}`)
+  return offer.url
+}
+
+/** A namespace for one suite on a shared broker: "t" and 10 random letters or digits. */
+export const freshNamespace = (): string =>
+  "t" + Array.from({ length: 10 }, () => randomInt(36).toString(36)).join("")

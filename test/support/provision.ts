@@ -1,0 +1,100 @@
+/**
+ * Where brokers come from. In this order: the installed binaries; on Debian or Ubuntu, as root,
+ * Debian's own packages, installed now (only when asked: globalSetup asks, single nodes do not); a
+ * Docker engine. A broker that is given by its url (`EVENTBUS_TEST_URL`, `EVENTBUS_TEST_REDIS_URL`) is
+ * used as the shared one, and nothing is installed for it.
+ */
+import { accessSync, constants, realpathSync } from "node:fs"
+import { delimiter, dirname, join } from "node:path"
+import { canInstall, install } from "./install.ts"
+import { execute } from "./Machine.ts"
+
+export type Broker = "rabbitmq" | "redis"
+
+export type Source =
+  | { readonly kind: "installed"; readonly folder: string }
+  | { readonly kind: "docker"; readonly image: string }
+
+const brokers = {
+  rabbitmq: {
+    url: "EVENTBUS_TEST_URL",
+    package: "rabbitmq-server",
+    image: "rabbitmq:3.13",
+    tools: ["rabbitmq-server", "rabbitmqctl"],
+    // Debian's /usr/sbin/rabbitmq-server is a wrapper that refuses to run for users other than root and
+    // rabbitmq; the script behind it does not care.
+    folders: ["/usr/lib/rabbitmq/bin", "/opt/homebrew/sbin", "/usr/local/sbin"],
+    needs: ["erl", "epmd"]
+  },
+  redis: {
+    url: "EVENTBUS_TEST_REDIS_URL",
+    package: "redis-server",
+    image: "redis:7",
+    tools: ["redis-server", "redis-cli"],
+    folders: ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"],
+    needs: []
+  }
+} as const
+
+/** The url that the environment gives for a broker. */
+export const givenUrl = (broker: Broker): string | undefined => process.env[brokers[broker].url] || undefined
+
+/** How a node of this broker can be started here; rejects with the reason when there is no way. */
+export const findBroker = async (broker: Broker, options: { readonly install?: boolean } = {}): Promise<Source> => {
+  const found = installed(broker)
+  if (found !== undefined) return found
+  const reasons = [`${brokers[broker].package} is not installed`]
+  if (options.install === true && canInstall()) {
+    try {
+      // Both at once: the second one would only wait for the lock of the first.
+      await (installing ??= install(missingPackages()))
+      const now = installed(broker)
+      if (now !== undefined) return now
+    } catch (error) {
+      reasons.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  if (await dockerAnswers()) return { kind: "docker", image: brokers[broker].image }
+  reasons.push("no Docker engine answers", `${brokers[broker].url} is not set`)
+  throw new Error(reasons.join("; "))
+}
+
+let installing: Promise<void> | undefined
+const missingPackages = (): ReadonlyArray<string> =>
+  (["rabbitmq", "redis"] as const)
+    .filter((broker) => installed(broker) === undefined && givenUrl(broker) === undefined)
+    .map((broker) => brokers[broker].package)
+
+const installed = (broker: Broker): Source | undefined => {
+  const { folders, needs, tools } = brokers[broker]
+  if (!needs.every((tool) => which(tool) !== undefined)) return undefined
+  const onPath = which(tools[0])
+  // Real path: a tool may be a link into the folder that holds its siblings.
+  const candidates = onPath === undefined ? folders : [...folders, dirname(realpathSync(onPath))]
+  const folder = candidates.find((folder) => tools.every((tool) => isExecutable(join(folder, tool))))
+  return folder === undefined ? undefined : { kind: "installed", folder }
+}
+
+const which = (tool: string): string | undefined =>
+  (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .map((folder) => join(folder, tool))
+    .find(isExecutable)
+
+const isExecutable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** `docker info` fails fast without an engine; one that hangs is none. */
+const dockerAnswers = (): Promise<boolean> =>
+  which("docker") === undefined
+    ? Promise.resolve(false)
+    : execute("docker", ["info", "--format", "{{.ServerVersion}}"], process.env, 5).then(
+        (version) => version !== "",
+        () => false
+      )

@@ -1,0 +1,236 @@
+/** The test support itself: what the live suites take for granted. */
+import { connect as connectAmqp } from "amqplib"
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { type AddressInfo, connect, createServer, type Socket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
+import { promisify } from "node:util"
+import { afterAll, assert, beforeAll, describe, expect, it } from "vitest"
+import { describeLive, freshNamespace, rabbitUrl } from "./live.ts"
+import { type Proxy, startProxy } from "./Proxy.ts"
+import { type RabbitNode, startRabbit } from "./RabbitNode.ts"
+import { startRedis } from "./RedisNode.ts"
+
+const run = promisify(execFile)
+
+/** Polls a condition that nobody announces (another process ended, for example). */
+const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await condition())) await delay(20)
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+describeLive("a RabbitMQ node of its own", () => {
+  let node: RabbitNode
+  beforeAll(async () => {
+    node = await startRabbit()
+  })
+  afterAll(() => node.stop())
+
+  it("keeps a confirmed message of a quorum queue through SIGKILL, beside the shared node", async () => {
+    const queue = freshNamespace()
+    const before = await connectAmqp(node.url)
+    before.on("error", () => {})
+    const channel = await before.createConfirmChannel()
+    channel.on("error", () => {})
+    await channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": "quorum" } })
+    channel.sendToQueue(queue, Buffer.from("kept"), { persistent: true })
+    await channel.waitForConfirms()
+    await node.flush()
+    const cut = new Promise((resolve) => before.once("close", resolve))
+    await node.kill()
+    await cut
+    await (await connectAmqp(rabbitUrl())).close() // the other node did not notice
+
+    await node.restart()
+    const after = await connectAmqp(node.url)
+    after.on("error", () => {})
+    const reader = await after.createChannel()
+    const message = await reader.get(queue, { noAck: true })
+    assert(message !== false)
+    expect(message.content.toString()).toBe("kept")
+    await after.close()
+    expect(await node.ctl("list_queues", "name", "--no-table-headers")).toBe(queue)
+  })
+
+  it("has vhosts and users with rights", async () => {
+    const vhostUrl = await node.addVhost("school/7")
+    await (await connectAmqp(vhostUrl)).close()
+    const userUrl = await node.addUser("reader", "p@ss/word", { vhost: "school/7", configure: "^$", write: "^$" })
+    const connection = await connectAmqp(userUrl)
+    const channel = await connection.createChannel()
+    channel.on("error", () => {})
+    await expect(channel.assertQueue("mine")).rejects.toThrow("ACCESS_REFUSED")
+    await connection.close()
+  })
+
+  it("hangs while it is suspended", async () => {
+    await node.suspend()
+    let isOpen = false
+    const opening = connectAmqp(node.url).then((connection) => {
+      isOpen = true
+      return connection
+    })
+    // A connection that another node answers meanwhile shows that there was time enough.
+    await (await connectAmqp(rabbitUrl())).close()
+    expect(isOpen).toBe(false)
+    await node.resume()
+    await (await opening).close()
+  })
+}, ["rabbit", "rabbitNode"])
+
+describeLive("a Redis server of its own", () => {
+  it("starts, is killed, comes back empty on its port, and leaves nothing", async () => {
+    const node = await startRedis({ password: "s3cret word", args: ["--maxmemory", "8mb"] })
+    expect(await node.cli("SET", "key", "value")).toBe("OK")
+    expect(await node.cli("CONFIG", "GET", "maxmemory")).toBe("maxmemory\n8388608")
+    await expect(node.cli("NONSENSE")).rejects.toThrow("unknown command")
+    await node.kill()
+    await expect(node.cli("PING")).rejects.toThrow("refused")
+    await node.restart()
+    expect(await node.cli("EXISTS", "key")).toBe("0")
+    await node.stop()
+    await expect(node.cli("PING")).rejects.toThrow("refused")
+  })
+}, ["redisNode"])
+
+describe("Scratch", () => {
+  it("is removed with its processes when its owner is killed", async () => {
+    const owner = spawn(process.execPath, [
+      "--input-type=module",
+      "--eval",
+      `const { openScratch } = await import(${JSON.stringify(new URL("Scratch.ts", import.meta.url).href)})
+       const scratch = openScratch("orphan")
+       const task = await scratch.start({ command: "sleep", args: ["600"], env: process.env, log: "log" })
+       console.log(JSON.stringify({ dir: scratch.dir, pid: task.pid }))
+       setInterval(() => {}, 1000)`
+    ])
+    const [line] = await once(owner.stdout, "data")
+    const { dir, pid }: { dir: string; pid: number } = JSON.parse(String(line))
+    expect([existsSync(dir), isAlive(pid)]).toEqual([true, true])
+    owner.kill("SIGKILL")
+    await until(() => !existsSync(dir) && !isAlive(pid))
+  })
+})
+
+describe("Proxy", () => {
+  const accepted: Array<Socket> = []
+  const echo = createServer((socket) => {
+    accepted.push(socket.on("error", () => {}))
+    socket.pipe(socket)
+  })
+  let proxy: Proxy
+  beforeAll(async () => {
+    await once(echo.listen(0, "127.0.0.1"), "listening")
+    proxy = await startProxy((echo.address() as AddressInfo).port)
+  })
+  afterAll(async () => {
+    await proxy.close()
+    echo.close()
+  })
+  const open = async (): Promise<Socket> => {
+    const socket = connect(proxy.port, "127.0.0.1").on("error", () => {})
+    await once(socket, "connect")
+    return socket
+  }
+  const heard = async (socket: Socket, text: string): Promise<void> => {
+    let all = ""
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+      all += String(chunk)
+      if (all === text) return
+    }
+    throw new Error(`closed after ${JSON.stringify(all)}`)
+  }
+
+  for (const direction of ["up", "down", "both"] as const) {
+    it(`holds back what goes ${direction} until it resumes`, async () => {
+      const socket = await open()
+      socket.write("one")
+      await heard(socket, "one")
+      const received = accepted.at(-1)?.bytesRead
+      proxy.stall(direction)
+      socket.write("two")
+      if (direction === "down") await until(() => accepted.at(-1)?.bytesRead === 6)
+      // An echo on a direct connection takes the same way without the stall: time enough for "two".
+      const direct = connect((echo.address() as AddressInfo).port, "127.0.0.1")
+      direct.write("hello")
+      await heard(direct, "hello")
+      direct.destroy()
+      expect(socket.readableLength).toBe(0)
+      expect(socket.bytesRead).toBe(3)
+      if (direction !== "down") expect(accepted.at(-2)?.bytesRead).toBe(received)
+      proxy.resume()
+      await heard(socket, "two")
+      socket.destroy()
+    })
+  }
+
+  it("resets what is open and goes on accepting", async () => {
+    const socket = await open()
+    socket.write("one")
+    await heard(socket, "one")
+    expect(proxy.connections()).toBe(1)
+    const [[error]] = await Promise.all([once(socket.removeAllListeners("error"), "error"), proxy.reset()])
+    expect(error).toMatchObject({ code: "ECONNRESET" })
+    await until(() => proxy.connections() === 0)
+    ;(await open()).destroy()
+  })
+
+  it("refuses new connections and keeps the open ones", async () => {
+    const socket = await open()
+    socket.write("one")
+    await heard(socket, "one")
+    await proxy.refuse(true)
+    await expect(open()).rejects.toMatchObject({ code: "ECONNREFUSED" })
+    socket.write("two")
+    await heard(socket, "two")
+    await proxy.refuse(false)
+    ;(await open()).destroy()
+    socket.destroy()
+  })
+})
+
+describe("ci-summary", () => {
+  let folder: string
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "eventbus-summary-"))
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const summary = async (report: object): Promise<string> => {
+    const file = join(folder, "report.json")
+    writeFileSync(file, JSON.stringify(report))
+    return run(process.execPath, ["scripts/ci-summary.ts", file]).then(
+      ({ stdout }) => `0 ${stdout}`,
+      (error: { code: number; stdout: string }) => `${error.code} ${error.stdout}`
+    )
+  }
+  const file = (status: string, ...tests: ReadonlyArray<string>): object => ({
+    status,
+    assertionResults: tests.map((status) => ({ status }))
+  })
+
+  it.each([
+    ["0 tests: 2 passed, 0 failed\n", [file("passed", "passed", "passed")]],
+    ["0 tests: 1 passed, 0 failed, 2 skipped\n", [file("passed", "passed", "skipped", "todo")]],
+    ["1 tests: 1 passed, 1 failed\n", [file("failed", "passed", "failed")]],
+    ["1 tests: 1 passed, 1 failed\n", [file("passed", "passed"), file("failed")]],
+    ["1 tests: 0 passed, 0 failed\n", []]
+  ])("says %j", async (line, testResults) => {
+    expect(await summary({ testResults })).toBe(line)
+  })
+
+  it("counts nothing when there is no report", async () => {
+    const missing = run(process.execPath, ["scripts/ci-summary.ts", join(folder, "none.json")])
+    await expect(missing).rejects.toMatchObject({ code: 1, stdout: "tests: 0 passed, 0 failed\n" })
+  })
+})
