@@ -39,7 +39,7 @@ export interface RedisNode {
 }
 
 export const startRedis = async (options: RedisOptions = {}): Promise<RedisNode> => {
-  const { args = [], deadline = 30, password, port = await freePort() } = options
+  const { args = [], deadline = 20, password, port = await freePort() } = options
   const source = await findBroker("redis")
   const scratch = openScratch("redis")
   const secret = password === undefined ? [] : ["--requirepass", password]

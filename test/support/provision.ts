@@ -90,11 +90,12 @@ const isExecutable = (path: string): boolean => {
   }
 }
 
-/** `docker info` fails fast without an engine; one that hangs is none. */
-const dockerAnswers = (): Promise<boolean> =>
-  which("docker") === undefined
-    ? Promise.resolve(false)
-    : execute("docker", ["info", "--format", "{{.ServerVersion}}"], process.env, 5).then(
-        (version) => version !== "",
-        () => false
-      )
+/** `docker info` fails fast without an engine; one that hangs is none. Asked once in a process. */
+const dockerAnswers = (): Promise<boolean> => {
+  if (which("docker") === undefined) return Promise.resolve(false)
+  return (docker ??= execute("docker", ["info", "--format", "{{.ServerVersion}}"], process.env, 5).then(
+    (version) => version !== "",
+    () => false
+  ))
+}
+let docker: Promise<boolean> | undefined

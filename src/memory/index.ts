@@ -1,0 +1,4 @@
+/** What app/ and testing/ take of this folder. */
+export * as MemoryBroker from "./MemoryBroker.ts"
+export * as MemoryCache from "./MemoryCache.ts"
+export { MemoryServer } from "./MemoryServer.ts"

@@ -1,0 +1,25 @@
+/**
+ * What every transport of the bus promises: one suite, run on memory and on RabbitMQ (P17). It follows
+ * Watermill's universal suite for publishers and subscribers as far as subscriber queues can, and adds
+ * what that leaves out: diagnosis, versions, bounds, duplicates, order under failure, drain, forgery.
+ *
+ * Of Watermill's sixteen cases one does not apply: a new subscriber receives old messages only from a
+ * log, and a queue is none. Tests run beside each other on one process, or on processes of their own.
+ */
+import { layer as withLayer } from "@effect/vitest"
+import { failureCases } from "./FailureCases.ts"
+import { orderCases } from "./OrderCases.ts"
+import { publishCases } from "./PublishCases.ts"
+import { sharingCases } from "./SharingCases.ts"
+import type { BrokerSuiteOptions } from "./Workbench.ts"
+
+export { type BrokerSuiteOptions, type Connect, type Features, processOver, type Services, type Wire } from "./Workbench.ts"
+
+export const brokerSuite = (name: string, options: BrokerSuiteOptions): void =>
+  withLayer(options.connect(), { excludeTestServices: true, concurrent: true, timeout: "60 seconds" })(name, (it) => {
+    const bench = { ...options, it }
+    publishCases(bench)
+    sharingCases(bench)
+    failureCases(bench)
+    orderCases(bench)
+  })
