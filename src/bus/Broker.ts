@@ -70,8 +70,8 @@ export interface Delivery {
   /** Received headers in a record without a prototype; values as the broker gave them. */
   readonly headers: Readonly<Record<string, unknown>>
   /**
-   * Whether the runtime itself sent it to this subscriber (retry, postponement, replay) or delayed
-   * it: only then are its `bus-*` headers believed (P15).
+   * Whether the runtime itself sent it to this subscriber (retry, postponement, replay): only then
+   * are its `bus-*` headers believed (P15).
    */
   readonly trusted: boolean
   readonly redelivered: boolean

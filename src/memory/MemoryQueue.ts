@@ -8,7 +8,7 @@ import * as Deque from "./Deque.ts"
 
 export interface Stored {
   readonly message: Outgoing
-  /** Sent by the runtime to this subscriber, or delayed: its `bus-*` headers are believed. */
+  /** Sent by the runtime to this subscriber: its `bus-*` headers are believed. */
   readonly trusted: boolean
   /** How often it came back. */
   returns: number

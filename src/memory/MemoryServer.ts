@@ -149,10 +149,10 @@ const make = Effect.gen(function*() {
       to._tag === "Subscriber" ? [bound.get(to.name)?.queue] : to._tag === "DelayedEvent" ? routeOf(to.name) : []
     let taken = false
     for (const queue of queues) {
-      queue?.push(fresh(message, true))
+      queue?.push(fresh(message, to._tag === "Subscriber"))
       taken ||= queue !== undefined
     }
-    if (!taken) undeliverable.push(fresh(message, true))
+    if (!taken) undeliverable.push(fresh(message, false))
     return taken
   }
 

@@ -1,0 +1,240 @@
+/**
+ * The port `Broker` over RabbitMQ 3.10 to 4.x. Publishing and consuming have a connection each, since
+ * a broker that blocks publishers freezes the whole connection; the consuming one is opened when it is
+ * first needed.
+ */
+import type { Channel } from "amqplib"
+import { Clock, Effect, Layer, Scope, Stream, SubscriptionRef } from "effect"
+import { randomUUID } from "node:crypto"
+import { Broker, type BrokerProbe, type BrokerStatus, type DeadLetterSource } from "../bus/Broker.ts"
+import { BrokerError, BrokerRefused, Closed } from "../bus/BrokerError.ts"
+import * as AmqpError from "./AmqpError.ts"
+import { type AmqpOptions, settle } from "./AmqpOptions.ts"
+import * as Connection from "./Connection.ts"
+import * as Ladder from "./DelayLadder.ts"
+import * as Receiver from "./Receiver.ts"
+import * as Sender from "./Sender.ts"
+import * as Topology from "./Topology.ts"
+
+export const layer = (options: AmqpOptions): Layer.Layer<Broker, BrokerError> => Layer.effect(Broker, make(options))
+
+export const make = Effect.fnUntraced(function*(options: AmqpOptions) {
+  const settings = settle(options)
+  if (settings instanceof BrokerError) return yield* settings
+  const { namespace } = settings
+  const scope = yield* Effect.scope
+  const clock = yield* Clock.Clock
+  const acks: Receiver.AckCounters = { acked: 0, late: 0 }
+  let consumers = 0
+  let closed = false
+
+  /** One answer of the broker, within the call deadline. */
+  const callAs =
+    (username: string): Receiver.Reception["call"] =>
+    (operation, entity, run) =>
+      Effect.tryPromise({ try: run, catch: (error) => AmqpError.refused(error, operation, entity, username) }).pipe(
+        Effect.timeoutOrElse({
+          duration: settings.callMillis,
+          orElse: () =>
+            Effect.fail(new BrokerError({ reason: new BrokerRefused({ operation, detail: `no answer within ${settings.callMillis} ms` }) }))
+        })
+      )
+
+  /** Declares, or looks for, one thing after the other; all are on the wire at once. */
+  const declareAll = (link: Connection.Link, declarations: ReadonlyArray<Topology.Declaration>) =>
+    Effect.gen(function*() {
+      const call = callAs(link.username)
+      const channel = yield* Receiver.openChannel(link, call)
+      const wanted = settings.topology === "verify" ? declarations.filter(({ verify }) => verify !== undefined) : declarations
+      const action = (declaration: Topology.Declaration): Promise<unknown> =>
+        settings.topology === "verify" ? (declaration.verify ?? declaration.assert)(channel) : declaration.assert(channel)
+      const answers = wanted.map((declaration) => {
+        const answer = action(declaration)
+        // The first to fail closes the channel and fails the others: it alone is told.
+        answer.catch(() => {})
+        return { declaration, answer }
+      })
+      for (const { answer, declaration } of answers) yield* call("declaring", declaration.entity, () => answer)
+    }).pipe(Effect.scoped)
+
+  const declareShared = (link: Connection.Link) => declareAll(link, Topology.shared(namespace))
+  const sender = Sender.make({ namespace, size: settings.publishChannels, repair: declareShared })
+  const publishing = yield* Connection.make(settings, "publish", (link) =>
+    Effect.andThen(declareShared(link), sender.open(link))
+  )
+  // Once: whoever needs it first opens it, and it lives as long as the broker.
+  const consuming = yield* Effect.cached(
+    Connection.make(settings, "consume", () => Effect.void).pipe(Scope.provide(scope))
+  )
+  let consumingState: Connection.Connection | undefined
+  const consumingLink = Effect.flatMap(consuming, (connection) => {
+    consumingState = connection
+    return closed ? Effect.fail(new BrokerError({ reason: new Closed() })) : connection.link
+  })
+
+  const status = yield* SubscriptionRef.make<BrokerStatus>({ _tag: "Connecting", since: clock.currentTimeMillisUnsafe(), error: undefined })
+  yield* SubscriptionRef.changes(publishing.state).pipe(
+    Stream.runForEach((state) => SubscriptionRef.set(status, statusOf(state))),
+    Effect.forkScoped
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      closed = true
+      return SubscriptionRef.set(status, { _tag: "Closed", since: clock.currentTimeMillisUnsafe() })
+    })
+  )
+  if (!settings.waitForBroker) yield* publishing.started
+  // The gate reads this: it must not open later than the layer.
+  yield* SubscriptionRef.set(status, statusOf(SubscriptionRef.getUnsafe(publishing.state)))
+
+  const onChannel = <A>(use: (channel: Channel, call: Receiver.Reception["call"]) => Effect.Effect<A, BrokerError>) =>
+    Effect.gen(function*() {
+      const link = yield* consumingLink
+      const call = callAs(link.username)
+      return yield* use(yield* Receiver.openChannel(link, call), call)
+    }).pipe(Effect.scoped)
+
+  const queueOf = (source: DeadLetterSource): string =>
+    source._tag === "Undeliverable" ? Topology.undeliverable(namespace) : Topology.deadQueue(namespace, source.name)
+
+  return Broker.of({
+    namespace,
+    features: { transport: "amqp", persistent: true, remote: true },
+    status,
+    send: sender.send,
+    declare: (spec) =>
+      Effect.flatMap(consumingLink, (link) =>
+        declareAll(link, Topology.subscriber(namespace, spec)).pipe(
+          // The shared objects were deleted meanwhile: once more from the ground.
+          Effect.catchIf(
+            (error) => error.reason._tag === "TopologyMissing" && settings.topology === "assert",
+            () => Effect.andThen(declareShared(link), declareAll(link, Topology.subscriber(namespace, spec)))
+          )
+        )
+      ),
+    consume: ({ subscriber, ...rest }) =>
+      Effect.flatMap(consumingLink, (link) =>
+        Receiver.consume(link, {
+          ...rest,
+          namespace,
+          queue: Topology.subscriberQueue(namespace, subscriber),
+          tag: Receiver.consumerTag(subscriber, link.epoch, ++consumers),
+          counters: acks,
+          call: callAs(link.username)
+        })
+      ),
+    consumeEphemeral: ({ patterns, ...rest }) =>
+      Effect.gen(function*() {
+        const link = yield* consumingLink
+        const call = callAs(link.username)
+        const queue = `${namespace}.tmp.${randomUUID()}`
+        yield* Effect.scoped(
+          Effect.gen(function*() {
+            const channel = yield* Receiver.openChannel(link, call)
+            const declare = { exclusive: true, autoDelete: true, durable: false, arguments: { "x-queue-type": "classic" } }
+            yield* call("declaring", `queue ${queue}`, () => channel.assertQueue(queue, declare))
+            for (const pattern of patterns) {
+              yield* call("binding", `queue ${queue}`, () => channel.bindQueue(queue, Topology.events(namespace), pattern))
+              yield* call("binding", `queue ${queue}`, () =>
+                channel.bindQueue(queue, Ladder.deliverExchange(namespace), Ladder.anyDelay + Ladder.toEvent(pattern))
+              )
+            }
+          })
+        )
+        const tag = Receiver.consumerTag("ephemeral", link.epoch, ++consumers)
+        return yield* Receiver.consume(link, { ...rest, namespace, queue, tag, counters: acks, call })
+      }),
+    depth: (subscriber) => {
+      const queue = Topology.subscriberQueue(namespace, subscriber)
+      return onChannel((channel, call) =>
+        Effect.map(
+          call("looking at", `queue ${queue}`, () => channel.checkQueue(queue)),
+          ({ consumerCount, messageCount }) => ({ ready: messageCount, consumers: consumerCount })
+        )
+      )
+    },
+    deadLetterDepth: (source) => {
+      const queue = queueOf(source)
+      return onChannel((channel, call) =>
+        Effect.map(call("looking at", `queue ${queue}`, () => channel.checkQueue(queue)), ({ messageCount }) => messageCount)
+      )
+    },
+    readDeadLetters: (source) =>
+      Effect.gen(function*() {
+        const queue = queueOf(source)
+        const link = yield* consumingLink
+        const call = callAs(link.username)
+        let gone = false
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            gone = true
+          })
+        )
+        const channel = yield* Receiver.openChannel(link, call)
+        channel.once("close", () => {
+          gone = true
+        })
+        const { messageCount } = yield* call("looking at", `queue ${queue}`, () => channel.checkQueue(queue))
+        return {
+          count: messageCount,
+          next: Effect.map(call("reading", `queue ${queue}`, () => channel.get(queue, { noAck: false })), (message) => {
+            if (message === false) return undefined
+            let settled = false
+            const ack = (): void => {
+              if (settled || gone) return
+              settled = true
+              try {
+                channel.ack(message)
+              } catch {
+                gone = true
+              }
+            }
+            return Receiver.deliveryOf(message, namespace, ack, () => gone)
+          })
+        }
+      }),
+    probes: [
+      { name: "publish connection", check: SubscriptionRef.get(publishing.state).pipe(Effect.map(connectionProbe)) },
+      {
+        name: "consume connection",
+        check: Effect.suspend(() =>
+          consumingState === undefined
+            ? Effect.succeed({ status: "up" as const, detail: "not used" })
+            : Effect.map(SubscriptionRef.get(consumingState.state), connectionProbe)
+        )
+      },
+      {
+        name: "publish channels",
+        check: Effect.sync(() => ({
+          status: sender.channels() === settings.publishChannels ? ("up" as const) : ("degraded" as const),
+          detail: `${sender.channels()} of ${settings.publishChannels} open, ${acks.late} late acknowledgements`
+        }))
+      }
+    ] satisfies ReadonlyArray<BrokerProbe>
+  })
+})
+
+const statusOf = (state: Connection.State): BrokerStatus => {
+  switch (state._tag) {
+    case "Up":
+      return { _tag: "Up", since: state.since }
+    case "Blocked":
+      return { _tag: "Blocked", since: state.since, detail: state.detail }
+    case "Connecting":
+    case "Closed":
+      return state
+  }
+}
+
+const connectionProbe = (state: Connection.State): { readonly status: "up" | "degraded" | "down"; readonly detail: string } => {
+  switch (state._tag) {
+    case "Up":
+      return { status: "up", detail: `connected to ${state.link.address}, epoch ${state.link.epoch}` }
+    case "Blocked":
+      return { status: "down", detail: `${state.link.address} blocks publishers: ${state.detail}` }
+    case "Connecting":
+      return { status: "down", detail: state.error?.message ?? "connecting" }
+    case "Closed":
+      return { status: "down", detail: "closed" }
+  }
+}

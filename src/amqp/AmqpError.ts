@@ -1,0 +1,86 @@
+/**
+ * What amqplib says, in terms of the bus. Its errors are read, never passed on: they may carry
+ * secrets, and their useful code stands sometimes in a field and sometimes in the text.
+ */
+import {
+  AuthenticationFailed,
+  BrokerError,
+  type BrokerReason,
+  BrokerRefused,
+  ConnectionFailed,
+  PermissionDenied,
+  TlsFailed,
+  TopologyMismatch,
+  TopologyMissing,
+  VhostUnavailable
+} from "../bus/BrokerError.ts"
+import type { Server } from "./AmqpOptions.ts"
+
+const make = (reason: BrokerReason): BrokerError => new BrokerError({ reason })
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : "")
+const codeOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "code" in error ? String(error.code) : ""
+
+const tlsRemedies: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed: give its authority as tls.ca",
+  SELF_SIGNED_CERT_IN_CHAIN: "the certificate's authority is not known: give it as tls.ca",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate's authority is not known: give it as tls.ca",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate's authority is not known: give it as tls.ca",
+  CERT_HAS_EXPIRED: "the certificate has expired: renew it",
+  ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is for another name: connect by that name or set tls.servername",
+  ERR_SSL_WRONG_VERSION_NUMBER: "the port does not speak TLS: use amqp:// or the TLS port, 5671",
+  EPROTO: "the port does not speak TLS: use amqp:// or the TLS port, 5671"
+}
+
+/** Why a connection could not be made. */
+export const connecting = (error: unknown, server: Server, username: string): BrokerError => {
+  const text = textOf(error)
+  const code = codeOf(error)
+  const { address } = server
+  if (/403|ACCESS[-_]REFUSED/.test(text)) return make(new AuthenticationFailed({ address, username }))
+  // A missing vhost and one without access look the same, and carry no code.
+  if (/ConnectionOpenOk|NOT_ALLOWED|vhost/.test(text)) {
+    return make(new VhostUnavailable({ address, vhost: server.vhost, username }))
+  }
+  const remedy = tlsRemedies[code] ?? (server.secure && /^(?:ERR_SSL|ERR_TLS|CERT_)/.test(code) ? "see the code" : undefined)
+  if (remedy !== undefined) return make(new TlsFailed({ address, code, remedy }))
+  if (!server.secure && /Socket closed abruptly/.test(text)) {
+    return make(new ConnectionFailed({ address, detail: "it closed the connection at once: it may want TLS (amqps://)" }))
+  }
+  return make(new ConnectionFailed({ address, detail: /^E[A-Z]+$/.test(code) ? code : /timeout|ETIMEDOUT/i.test(text) ? "ETIMEDOUT" : "the handshake failed" }))
+}
+
+const deleteAndDeclare =
+  "another version or program declared it so: use a new name, or delete it when it is empty and restart"
+const newSubscriber = "`ordering` is part of a queue's identity: use a new subscriber name, or delete the queue when it is empty"
+
+/** Why the broker refused an operation on `entity`. */
+export const refused = (error: unknown, operation: string, entity: string, username: string): BrokerError => {
+  const text = textOf(error)
+  const code = codeOf(error)
+  const is = (number: number): boolean => code === String(number) || text.includes(`${number} (`)
+  if (is(406)) {
+    const match = /inequivalent arg '([^']+)' for (\w+) '([^']+)'.*?: received (.*?) but current is (.*?)"?$/s.exec(text)
+    if (match !== null) {
+      const [, argument = "", kind = "", name = "", expected = "", actual = ""] = match
+      return make(
+        new TopologyMismatch({
+          entity: `${kind} ${name}`,
+          argument,
+          expected: plain(expected),
+          actual: plain(actual),
+          remedy: argument === "x-single-active-consumer" ? newSubscriber : deleteAndDeclare
+        })
+      )
+    }
+    return make(new BrokerRefused({ operation, detail: "a precondition failed (406)" }))
+  }
+  if (is(404)) return make(new TopologyMissing({ entity, remedy: "declare it (topology \"assert\"), or fix the name" }))
+  if (is(403)) return make(new PermissionDenied({ entity, username }))
+  if (is(405)) return make(new BrokerRefused({ operation, detail: `${entity} is used exclusively by another connection` }))
+  return make(new BrokerRefused({ operation, detail: "the channel or the connection was closed" }))
+}
+
+const plain = (text: string): string =>
+  text.replace(/^the value '(.*)' of type '.*'$/s, "$1").replace(/^'(.*)'$/s, "$1").replaceAll("\\", "")

@@ -1,0 +1,142 @@
+/**
+ * Consumes one queue on a channel of its own. A delivery belongs to that channel: it is settled there
+ * or not at all. Nothing is ever nacked: what is unsettled goes back, in order, when the channel
+ * closes.
+ */
+import type { Channel, ConsumeMessage, Message, MessageProperties } from "amqplib"
+import { Effect, type Scope } from "effect"
+import { hostname } from "node:os"
+import type { Consumer, ConsumeOptions, Delivery } from "../bus/Broker.ts"
+import { BrokerError, BrokerRefused, ConnectionFailed } from "../bus/BrokerError.ts"
+import * as AckTable from "./AckTable.ts"
+import { bounded, type Link } from "./Connection.ts"
+import * as Ladder from "./DelayLadder.ts"
+
+/** What happened to acknowledgements. */
+export interface AckCounters {
+  acked: number
+  /** Acknowledged twice, or after the channel was gone: dropped. */
+  late: number
+}
+
+const closeMillis = 2000
+
+export interface Reception extends Omit<ConsumeOptions, "subscriber"> {
+  readonly namespace: string
+  readonly queue: string
+  readonly tag: string
+  readonly counters: AckCounters
+  readonly call: <A>(operation: string, entity: string, run: () => Promise<A>) => Effect.Effect<A, BrokerError>
+}
+
+/** A fresh channel with an error listener: without one an error of the channel closes the connection. */
+export const openChannel = (
+  link: Link,
+  call: Reception["call"]
+): Effect.Effect<Channel, BrokerError, Scope.Scope> =>
+  Effect.acquireRelease(
+    call("opening a channel", "a channel", () => link.model.createChannel().then((channel) => channel.on("error", () => {}))),
+    (channel) => bounded(() => channel.close(), closeMillis)
+  )
+
+export const consume = (
+  link: Link,
+  { call, counters, namespace, onDelivery, onLost, prefetch, queue, tag }: Reception
+): Effect.Effect<Consumer, BrokerError, Scope.Scope> =>
+  Effect.gen(function*() {
+    let gone = false
+    let scheduled = false
+    const channel = yield* Effect.acquireRelease(
+      call("opening a channel", "a channel", () => link.model.createChannel().then((made) => made.on("error", () => {}))),
+      (made) => {
+        flush()
+        gone = true
+        return bounded(() => made.close(), closeMillis)
+      }
+    )
+    const table = AckTable.make((deliveryTag, upTo) => {
+      counters.acked++
+      // amqplib reads nothing but the tag of the message.
+      channel.ack({ fields: { deliveryTag } } as Message, upTo)
+    })
+    function flush(): void {
+      scheduled = false
+      if (gone) return
+      try {
+        table.flush()
+      } catch {
+        // The channel closed within this turn: its 'close' follows, and everything comes back.
+        gone = true
+      }
+    }
+    const lose = (error: BrokerError): void => {
+      if (gone) return
+      gone = true
+      onLost(error)
+    }
+    channel.once("close", () =>
+      lose(new BrokerError({ reason: new ConnectionFailed({ address: link.address, detail: "the consumer's channel was closed" }) }))
+    )
+    yield* call("setting the prefetch", `queue ${queue}`, () => channel.prefetch(prefetch))
+    const settle = (deliveryTag: number): void => {
+      if (gone || !table.settle(deliveryTag)) {
+        counters.late++
+        return
+      }
+      if (scheduled) return
+      scheduled = true
+      setImmediate(flush)
+    }
+    const deliver = (message: ConsumeMessage | null): void => {
+      if (message === null) {
+        return lose(new BrokerError({ reason: new BrokerRefused({ operation: `consuming queue ${queue}`, detail: "the broker cancelled the consumer: its queue was deleted or has no majority" }) }))
+      }
+      table.delivered(message.fields.deliveryTag)
+      onDelivery(deliveryOf(message, namespace, () => settle(message.fields.deliveryTag), () => gone))
+    }
+    yield* call("consuming", `queue ${queue}`, () => channel.consume(queue, deliver, { consumerTag: tag }))
+    return {
+      cancel: Effect.suspend(() => (gone ? Effect.void : call("cancelling", `queue ${queue}`, () => channel.cancel(tag)))).pipe(Effect.asVoid)
+    }
+  })
+
+export const consumerTag = (subscriber: string, epoch: number, count: number): string =>
+  `${subscriber.slice(0, 180)}@${hostname().slice(0, 40)}:${process.pid}#${epoch}.${count}`
+
+/** A received message, read defensively: its header table is the sender's. */
+export const deliveryOf = (message: Message, namespace: string, ack: () => void, lost: () => boolean): Delivery => {
+  const { content, fields, properties } = message
+  const headers = ownHeaders(properties)
+  const count = headers["x-delivery-count"]
+  const destination = Ladder.destination(namespace, fields.exchange, fields.routingKey)
+  return {
+    body: content,
+    properties: {
+      messageId: text(properties.messageId),
+      type: text(properties.type),
+      timestamp: typeof properties.timestamp === "number" ? properties.timestamp * 1000 : undefined,
+      appId: text(properties.appId),
+      correlationId: text(properties.correlationId),
+      contentType: text(properties.contentType)
+    },
+    headers,
+    trusted: destination?.kind === "subscriber",
+    redelivered: fields.redelivered,
+    // Publishers can send this header: it is the broker's own only on what came back.
+    deliveryCount: fields.redelivered && typeof count === "number" ? count : 0,
+    routingKey: destination === undefined ? fields.routingKey : destination.kind === "event" ? destination.name : "",
+    ack,
+    lost
+  }
+}
+
+const ownHeaders = (properties: MessageProperties): Readonly<Record<string, unknown>> => {
+  // Without a prototype a key "__proto__" is a key like any other, and it is left out all the same.
+  const own: Record<string, unknown> = Object.create(null)
+  const { headers } = properties
+  if (headers === undefined) return own
+  for (const key of Object.keys(headers)) if (key !== "__proto__" && Object.hasOwn(headers, key)) own[key] = headers[key]
+  return own
+}
+
+const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)

@@ -1,0 +1,2 @@
+/** What app/ takes of this folder. */
+export * as AmqpBroker from "./AmqpBroker.ts"
