@@ -60,6 +60,8 @@ const sweepEvery = "100 millis"
 const confirmedRouted: Result = { _tag: "Confirmed", routed: true }
 const confirmedUnrouted: Result = { _tag: "Confirmed", routed: false }
 
+const isSent = (state: State): boolean => state !== "stalled"
+
 /** Milliseconds until the next round: of the entry that was sent least often. */
 const backoff = (queues: Iterable<ReadonlyArray<Entry>>): number => {
   let sends = 8
@@ -149,10 +151,12 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door:
     }
   }
 
-  const send = (entry: Entry): void => {
+  /** Answers the state after it, since the broker may answer within the call. */
+  const send = (entry: Entry): State => {
     entry.state = "sent"
     entry.sends++
     broker.send(entry.shipment.message, (outcome) => settle(entry, outcome))
+    return entry.state
   }
 
   /** Why nothing could be sent by now. */
@@ -247,16 +251,16 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door:
       Stream.runDrain
     )
     kick.closeUnsafe()
-    const queues = [...stalled.values()]
-    stalled.clear()
     let count = 0
-    for (const queue of queues) {
-      for (const entry of queue) {
-        // What was given up meanwhile is gone; what stalled again within this loop holds up its key.
+    for (const [key, queue] of [...stalled]) {
+      // Without a key there is no order to keep. With one, newcomers stall behind what is left of the queue.
+      if (key === "") stalled.delete(key)
+      for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
         if (entry.state !== "stalled") continue
         count++
-        start(entry)
+        if (!isSent(send(entry)) && key !== "") break
       }
+      if (key !== "" && queue.length === 0) stalled.delete(key)
     }
     resent += count
     onResent(count)

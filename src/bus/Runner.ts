@@ -29,8 +29,6 @@ export interface Origin {
   readonly arrived: (delivery: Delivery) => void
   /** Called when a delivery of it is settled or given up. */
   readonly settled: (delivery: Delivery) => void
-  /** Called when a delivery starts to wait in place for its retry. */
-  readonly waits: () => void
 }
 
 /** A delivery on its way through the subscriber. */
@@ -89,7 +87,8 @@ export interface Counters {
 
 export interface Runner {
   readonly accept: (delivery: Delivery, origin: Origin) => void
-  readonly setStarting: (starting: boolean) => void
+  /** Whether handlers may start, as far as this one says: all must agree. */
+  readonly hold: (who: "probe" | "drain", on: boolean) => void
   /** Completes when no handler runs. */
   readonly quiet: Effect.Effect<void>
   /** Interrupts the handlers of these deliveries and forgets those that did not start. */
@@ -133,7 +132,7 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
   const overrun = yield* Latch.make(false)
   const run = Effect.runForkWith(context)
   const maxZombies = Math.max(1, Math.floor(subscriber.concurrency / 2))
-  let starting = true
+  const holders = new Set<string>()
   let zombies = 0
   let pumping = false
 
@@ -203,7 +202,7 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
     // A handler that ends at once would otherwise start the next one inside of its own end.
     if (pumping) return
     pumping = true
-    while (starting && running.size - zombies < subscriber.concurrency) {
+    while (holders.size === 0 && running.size - zombies < subscriber.concurrency) {
       const work = box.take()
       if (work === undefined) break
       start(work)
@@ -269,14 +268,15 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
       work.zombie = false
     }
     running.delete(work)
-    if (running.size === 0) {
-      hasRunning.closeUnsafe()
-      quiet.openUnsafe()
-    }
     metrics.duration.update((clock.currentTimeMillisUnsafe() - work.startedAt) / 1000)
     // A zombie without order was settled when it became one.
     if (!wasZombie || subscriber.ordering === "key") conclude(work, exit)
     pump()
+    // Last: who waits for this runs within the call, and may close the channel that the ack needs.
+    if (running.size === 0) {
+      hasRunning.closeUnsafe()
+      quiet.openUnsafe()
+    }
   }
 
   const conclude = (work: Work, exit: Exit.Exit<unknown, unknown>): void => {
@@ -390,9 +390,9 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
 
   return {
     accept,
-    setStarting: (value) => {
-      starting = value
-      if (value) pump()
+    hold: (who, on) => {
+      if (on) holders.add(who)
+      else if (holders.delete(who)) pump()
     },
     quiet: quiet.await,
     giveBack,

@@ -17,9 +17,11 @@ export interface Session {
   readonly origin: Origin
   /** Fails when the consumer is gone without having been asked to. */
   readonly lost: Effect.Effect<never, BrokerError>
-  /** Slow start: completes when what arrives shows no sign of a killer. */
+  /** Completes when what arrives shows no sign of a killer. */
   readonly healthy: Effect.Effect<void>
-  /** Completes when nothing that it brought is unsettled, or its only delivery waits in place. */
+  /** Completes when what arrives first is suspected to be one. */
+  readonly suspected: Effect.Effect<void>
+  /** Completes when nothing that it brought is unsettled. */
   readonly spent: Effect.Effect<void>
   /** Stops new deliveries. */
   readonly cancel: Effect.Effect<void>
@@ -35,30 +37,39 @@ const harmlessInRow = 3
 export const open = Effect.fnUntraced(function*(
   consume: (options: Omit<ConsumeOptions, "subscriber">) => Effect.Effect<Consumer, BrokerError, Scope.Scope>,
   inbox: Queue.Queue<Arrival>,
-  options: { readonly prefetch: number; readonly isolated: boolean }
+  options: {
+    readonly prefetch: number
+    readonly isolated: boolean
+    /** Called when the first delivery is harmless. */
+    readonly onHarmless?: () => void
+  }
 ) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const lost = yield* Deferred.make<never, BrokerError>()
-  const healthy = yield* Latch.make(!options.isolated)
+  const healthy = yield* Latch.make(false)
+  const suspected = yield* Latch.make(false)
   const spent = yield* Latch.make(true)
   let outstanding = 0
   let wanted = 1
   let harmless = 0
+  let decided = false
 
   const origin: Origin = {
     isolated: options.isolated,
     arrived: (delivery) => {
-      if (!options.isolated) return
+      if (decided) return
       if (delivery.redelivered && delivery.deliveryCount >= suspiciousCount) {
         harmless = 0
         wanted = harmlessInRow
-      } else if (++harmless >= wanted) healthy.openUnsafe()
+        suspected.openUnsafe()
+      } else if (++harmless >= wanted) {
+        decided = true
+        options.onHarmless?.()
+        healthy.openUnsafe()
+      }
     },
     settled: () => {
       if (--outstanding === 0) spent.openUnsafe()
-    },
-    waits: () => {
-      if (options.isolated) spent.openUnsafe()
     }
   }
   const close = Scope.close(scope, Exit.void)
@@ -80,6 +91,7 @@ export const open = Effect.fnUntraced(function*(
     origin,
     lost: Deferred.await(lost),
     healthy: healthy.await,
+    suspected: suspected.await,
     spent: spent.await,
     cancel: Effect.ignore(consumer.cancel),
     close

@@ -127,7 +127,8 @@ export const settle = <E extends Event.Any, Err, R>(
   ephemeral: boolean
 ): Settled<E, Err, R> | SubscribeError => {
   const wrong = (option: string, problem: string, remedy: string): SubscribeError =>
-    new SubscribeError({ subscriber: name, reason: new SubscriberInvalid({ option, problem, remedy }) })
+    // Names come from outside of TypeScript too.
+    new SubscribeError({ subscriber: String(name), reason: new SubscriberInvalid({ option, problem, remedy }) })
   const fault = nameFault(name)
   if (fault !== undefined) return wrong("name", fault, "Use words of a-z, 0-9 and - between dots, at most 200 bytes")
   const { concurrency = 16, events, handler, ordering = "none" } = options

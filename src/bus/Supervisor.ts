@@ -3,7 +3,9 @@
  * drains it at the end. A subscriber that fails takes nobody else along (P11).
  *
  * A consumer starts slowly: with one delivery at a time, until what arrives shows no sign of an event
- * that kills the process; then a second consumer with the full prefetch takes over.
+ * that kills the process; then a second consumer with the full prefetch takes over. By key only one
+ * consumer is active and the first event would hold up all keys: there it starts in full, starts no
+ * handler before it has seen the first delivery, and goes back to one at a time on suspicion.
  */
 import { Cause, Clock, type Context, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Queue, Random, Schedule, Scope, SubscriptionRef } from "effect"
 import type * as Event from "../event/Event.ts"
@@ -76,6 +78,7 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
     restarts: 0,
     cause: undefined
   })
+  const keyed = subscriber.ordering === "key"
   let restarts = 0
   const become = (tag: Subscription.Status, cause?: string) =>
     SubscriptionRef.set(status, { _tag: tag, since: now(), restarts, cause })
@@ -96,14 +99,14 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
   )
 
   const sessions = new Set<Session.Session>()
-  const openSession = (prefetch: number, isolated: boolean) =>
+  const openSession = (prefetch: number, isolated: boolean, onHarmless?: () => void) =>
     Session.open(
       (options) =>
         subscriber.ephemeral
           ? broker.consumeEphemeral({ ...options, patterns: subscriber.patterns })
           : broker.consume({ ...options, subscriber: subscriber.name }),
       inbox,
-      { prefetch, isolated }
+      { prefetch, isolated, ...(onHarmless !== undefined && { onHarmless }) }
     ).pipe(
       Effect.tap((session) => Effect.sync(() => sessions.add(session))),
       Scope.provide(sessionScope)
@@ -127,20 +130,31 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
   /** From declaration to loss. */
   const life = Effect.gen(function*() {
     if (!subscriber.ephemeral) yield* broker.declare(spec)
-    const first = yield* openSession(subscriber.ephemeral ? subscriber.prefetch : 1, !subscriber.ephemeral)
+    if (keyed) runner.hold("probe", true)
+    const first = yield* keyed
+      ? openSession(subscriber.prefetch, false, () => runner.hold("probe", false))
+      : openSession(subscriber.ephemeral ? subscriber.prefetch : 1, !subscriber.ephemeral)
     runningSince = clock.currentTimeMillisUnsafe()
     yield* become("Running")
     yield* Deferred.succeed(started, undefined)
     if (subscriber.ephemeral) return yield* first.lost
-    yield* Effect.raceFirst(first.healthy, first.lost)
-    if (subscriber.ordering === "key") {
-      // One consumer is active: the slow one has to be gone before the next can take over.
-      yield* Effect.raceFirst(first.spent, first.lost)
-      runner.disturb((work) => work.origin === first.origin, "Drain")
+    if (keyed) {
+      const suspicious = yield* Effect.raceFirst(
+        Effect.raceFirst(Effect.as(first.healthy, false), Effect.as(first.suspected, true)),
+        first.lost
+      )
+      if (!suspicious) return yield* first.lost
+      abandon(first)
       yield* closeSession(first)
+      const slow = yield* openSession(1, true)
+      runner.hold("probe", false)
+      yield* Effect.raceFirst(Effect.andThen(slow.healthy, slow.spent), slow.lost)
+      // One consumer is active: the slow one has to be gone before the next can take over.
+      yield* closeSession(slow)
       const full = yield* openSession(subscriber.prefetch, false)
       return yield* full.lost
     }
+    yield* Effect.raceFirst(first.healthy, first.lost)
     const full = yield* openSession(subscriber.prefetch, false)
     yield* Effect.forkIn(
       first.cancel.pipe(Effect.andThen(first.spent), Effect.raceFirst(Effect.ignore(first.lost)), Effect.andThen(closeSession(first))),
@@ -201,7 +215,7 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
   let drainStarted = false
   const drainNow = Effect.gen(function*() {
     yield* become("Draining")
-    runner.setStarting(false)
+    runner.hold("drain", true)
     if (subscriber.ordering === "none") {
       yield* within(budget.sources, Effect.forEach([...sessions], (session) => session.cancel, { concurrency: "unbounded", discard: true }))
     }

@@ -91,7 +91,6 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
   const waitInPlace = (work: Work, millis: number): Effect.Effect<"elapsed" | Disturbance> =>
     Effect.suspend(() => {
       waiting++
-      work.origin.waits()
       return Effect.raceFirst(
         Effect.as(Effect.sleep(millis), "elapsed" as const),
         Effect.callback<Disturbance>((resume) => {

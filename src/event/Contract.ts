@@ -2,10 +2,10 @@
  * The compiled side of an event: its schemas turned into functions once, when the event is defined.
  * Everything here is synchronous and total: a fault is a value, never a throw.
  */
-import { Result, Schema, SchemaAST, SchemaIssue, SchemaParser } from "effect"
+import { Option, Result, Schema, SchemaAST, SchemaIssue, SchemaParser } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import { type Fault, InvalidEvent, UnknownVersion } from "./EventError.ts"
-import { isSensitivePath, sensitivePaths } from "./Sensitive.ts"
+import { sensitivePaths, sensitivePrefix } from "./Sensitive.ts"
 
 /** Data of any schema that can be encoded without services. */
 export type DataSchema = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
@@ -33,19 +33,22 @@ export const make = (
   previous: ReadonlyArray<PreviousVersion>
 ): Contract => {
   const codec = compile(data)
-  const hidden = sensitivePaths(SchemaAST.toType(data.ast))
-  const encodeData = SchemaParser.encodeUnknownResult(codec)
-  const explain = SchemaParser.encodeUnknownResult(codec, { errors: "all", reportInput: true })
+  const hidden = sensitivePaths(data.ast)
+  const encodeData = guarded(SchemaParser.encodeUnknownResult(codec))
+  const explain = SchemaParser.encodeUnknownResult(codec, { errors: "all" })
+  const explainWithValues = SchemaParser.encodeUnknownResult(codec, { errors: "all", reportInput: true })
   const decoders = new Map<number, Decoder>([[version, { decode: decoder(codec), up: undefined }]])
   for (const old of previous) decoders.set(old.version, { decode: decoder(compile(old.data)), up: old.up })
 
   return {
     encode: (input) => {
       const encoded = encodeData(input)
+      if (encoded === undefined) return Result.fail(InvalidEvent.of(name, "data", thrown(version)))
       if (Result.isSuccess(encoded)) return Result.succeed(encoded.success)
-      const detailed = explain(input)
-      const issue = Result.isFailure(detailed) ? detailed.failure : encoded.failure
-      return Result.fail(new InvalidEvent({ event: name, faults: faults(issue, hidden) }))
+      const [silent, detailed] = [explain(input), explainWithValues(input)]
+      const issue = Result.isFailure(silent) ? silent.failure : encoded.failure
+      const shown = Result.isFailure(detailed) ? detailed.failure : issue
+      return Result.fail(new InvalidEvent({ event: name, faults: faults(issue, hidden, shown) }))
     },
     decode: (from, json) => {
       if (from > version) return Result.fail(new UnknownVersion({ event: name, version: from, known: version }))
@@ -54,6 +57,7 @@ export const make = (
         return Result.fail(InvalidEvent.of(name, "dataschema", `version ${from} is none of ${[...decoders.keys()]}`))
       }
       const decoded = start.decode(json)
+      if (decoded === undefined) return Result.fail(InvalidEvent.of(name, "data", thrown(from)))
       if (Result.isFailure(decoded)) {
         return Result.fail(new InvalidEvent({ event: name, faults: faults(decoded.failure, hidden) }))
       }
@@ -71,12 +75,15 @@ export const make = (
     redact: (text, input) =>
       hidden
         .flatMap((path) => valuesAt(input, path))
+        .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
+        // The longest first: a short one may be a part of it.
+        .sort((a, b) => b.length - a.length)
         .reduce((clean, secret) => clean.replaceAll(secret, hiddenText), text)
   }
 }
 
 interface Decoder {
-  readonly decode: (json: unknown) => Result.Result<unknown, SchemaIssue.Issue>
+  readonly decode: (json: unknown) => Result.Result<unknown, SchemaIssue.Issue> | undefined
   readonly up: ((data: unknown) => unknown) | undefined
 }
 
@@ -88,21 +95,50 @@ const compile = (schema: DataSchema): DataSchema => {
   return codec
 }
 
-const decoder = (codec: DataSchema): Decoder["decode"] => SchemaParser.decodeUnknownResult(codec)
+const decoder = (codec: DataSchema): Decoder["decode"] => guarded(SchemaParser.decodeUnknownResult(codec))
+
+const thrown = (version: number): string =>
+  `the schema of version ${version} threw on it: a check or transformation must not throw`
+
+/** Undefined where a check or transformation throws: what it throws may quote the payload. */
+const guarded =
+  (parse: (input: unknown) => Result.Result<unknown, SchemaIssue.Issue>) =>
+  (input: unknown): Result.Result<unknown, SchemaIssue.Issue> | undefined => {
+    try {
+      return parse(input)
+    } catch {
+      return undefined
+    }
+  }
 
 const hiddenText = "<hidden>"
-const standard = SchemaIssue.makeFormatterStandardSchemaV1()
+const open = SchemaIssue.makeFormatterStandardSchemaV1()
+// A text that a check makes while it runs may quote the value: only what the schema says is told.
+const closed = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) =>
+    issue._tag === "InvalidValue" && issue.annotations?.message !== undefined
+      ? "Expected a valid value"
+      : SchemaIssue.defaultLeafHook(issue),
+  checkHook: ({ filter }) => (typeof filter.annotations?.message === "string" ? filter.annotations.message : undefined)
+})
 
-const faults = (issue: SchemaIssue.Issue, hidden: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<Fault> =>
-  standard(issue).issues.slice(0, 8).map(({ message, path = [] }) => {
+/** `issue` holds no values; `shown` is the same with them, for who may see those that are not sensitive. */
+const faults = (
+  issue: SchemaIssue.Issue,
+  hidden: ReadonlyArray<ReadonlyArray<string>>,
+  shown?: SchemaIssue.Issue
+): ReadonlyArray<Fault> => {
+  const withValues = shown === undefined ? [] : open(shown).issues
+  return closed(issue).issues.slice(0, 8).map(({ message, path = [] }, i) => {
     const keys = path.map((part) => (typeof part === "object" ? part.key : part))
+    const prefix = sensitivePrefix(hidden, keys)
+    const full = withValues[i]?.message ?? message
     return {
-      path: ["data", ...keys].map(String).join("."),
-      expected: bounded(
-        isSensitivePath(hidden, keys) ? message.replace(/(, got |Invalid data |with value ).*$/s, `$1${hiddenText}`) : message
-      )
+      path: bounded(["data", ...(prefix ?? keys)].map(String).join(".")),
+      expected: bounded(prefix === undefined ? full : full === message ? message : `${message}, got ${hiddenText}`)
     }
   })
+}
 
 /** The texts at a path, long enough to be worth hiding; `*` goes through all of an array or record. */
 const valuesAt = (value: unknown, path: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -110,6 +146,9 @@ const valuesAt = (value: unknown, path: ReadonlyArray<string>): ReadonlyArray<st
   if (typeof value === "string") return value.length >= 3 ? [value] : []
   if (typeof value === "number" || typeof value === "bigint") return String(value).length >= 4 ? [String(value)] : []
   if (typeof value !== "object" || value === null) return []
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? [] : [value.toISOString(), String(value.getTime())]
+  if (value instanceof Map || value instanceof Set) return [...value].flatMap((inner) => valuesAt(inner, []))
+  if (Option.isOption(value)) return Option.isSome(value) ? valuesAt(value.value, []) : []
   // Below the end of the path everything is sensitive.
   const keep = part === undefined || part === "*"
   return Object.entries(value).flatMap(([key, inner]) => (keep || key === part ? valuesAt(inner, rest) : []))

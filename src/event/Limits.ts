@@ -31,7 +31,6 @@ export const bodyFault = (body: Buffer, limits: Limits): string | undefined => {
   if (body.length === 0) return "the body is empty"
   if (!isUtf8(body)) return "the body is not UTF-8"
   if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) return "the body begins with a byte order mark"
-  if (body.includes("__proto__")) return 'the body has a key "__proto__"'
   // A body this short can neither nest too deep nor hold too much.
   return body.length <= limits.depth * 2 ? undefined : shapeFault(body, limits)
 }
@@ -62,11 +61,11 @@ const escaped = (body: Buffer, at: number): boolean => {
   return slashes % 2 === 1
 }
 
-/** Whether a key "__proto__" was written with escapes, so that the bytes did not show it. */
+/** Whether a key "__proto__" is in what was parsed; looked for only when the bytes could spell it. */
 export const hidesForbiddenKey = (body: Buffer, parsed: unknown): boolean =>
-  body.includes("\\u") && hasForbiddenKey(parsed)
+  (body.includes("__proto__") || body.includes("\\u")) && hasForbiddenKey(parsed)
 
-const hasForbiddenKey = (value: unknown): boolean => {
+export const hasForbiddenKey = (value: unknown): boolean => {
   if (typeof value !== "object" || value === null) return false
   if (Array.isArray(value)) return value.some(hasForbiddenKey)
   if (Object.hasOwn(value, "__proto__")) return true

@@ -22,23 +22,31 @@ const key = "eduflow/sensitive"
  */
 export const sensitive = <S extends Schema.Top>(schema: S): S["Rebuild"] => schema.annotate({ [key]: true })
 
-const isSensitive = SchemaAST.resolveAt<boolean>(key)
+// An annotation lands on the last check there is; checks that are added later do not undo it.
+const isSensitive = (node: SchemaAST.AST): boolean =>
+  node.annotations?.[key] === true || (node.checks?.some((check) => check.annotations?.[key] === true) ?? false)
 
 /**
  * The paths of the sensitive parts of a schema; `*` stands for any index or key. A part below a
- * sensitive one is sensitive too.
+ * sensitive one is sensitive too. Where paths cannot be known (a recursion, a class, an Option, a map)
+ * everything below is taken as sensitive when anything there is.
  */
 export const sensitivePaths = (ast: SchemaAST.AST): ReadonlyArray<ReadonlyArray<string>> => {
   const found: Array<ReadonlyArray<string>> = []
+  const recursions: Array<ReadonlyArray<string>> = []
   const seen = new Set<SchemaAST.AST>()
   const visit = (node: SchemaAST.AST, path: ReadonlyArray<string>): void => {
-    if (isSensitive(node) === true) return void found.push(path)
-    if (seen.has(node) || path.length > 16) return
+    if (isSensitive(node)) return void found.push(path)
+    if (seen.has(node) || path.length > 16) return void recursions.push(path)
     seen.add(node)
+    for (const link of node.encoding ?? []) visit(link.to, path)
     switch (node._tag) {
       case "Objects": {
         for (const property of node.propertySignatures) visit(property.type, [...path, String(property.name)])
-        for (const index of node.indexSignatures) visit(index.type, [...path, "*"])
+        for (const index of node.indexSignatures) {
+          if (isSensitive(index.parameter)) found.push(path)
+          visit(index.type, [...path, "*"])
+        }
         break
       }
       case "Arrays": {
@@ -53,19 +61,27 @@ export const sensitivePaths = (ast: SchemaAST.AST): ReadonlyArray<ReadonlyArray<
         visit(node.thunk(), path)
         break
       }
-      default: {
-        if (node.encoding !== undefined) for (const link of node.encoding) visit(link.to, path)
+      case "Declaration": {
+        const before = found.length
+        for (const parameter of node.typeParameters) visit(parameter, path)
+        if (found.length > before) found.push(path)
+        break
       }
     }
     seen.delete(node)
   }
   visit(ast, [])
-  return found
+  return found.length === 0 ? found : [...found, ...recursions]
 }
 
-/** Whether the value at `path` lies in or under one of the sensitive paths. */
-export const isSensitivePath = (
+/**
+ * The part of `path` that may be told when the value there lies in, under or around something
+ * sensitive; undefined when it does not.
+ */
+export const sensitivePrefix = (
   paths: ReadonlyArray<ReadonlyArray<string>>,
   path: ReadonlyArray<PropertyKey>
-): boolean =>
-  paths.some((hidden) => hidden.every((part, i) => i >= path.length || part === "*" || part === String(path[i])))
+): ReadonlyArray<PropertyKey> | undefined => {
+  const hits = paths.filter((hidden) => hidden.every((part, i) => i >= path.length || part === "*" || part === String(path[i])))
+  return hits.length === 0 ? undefined : path.slice(0, Math.min(...hits.map((hidden) => hidden.length)))
+}

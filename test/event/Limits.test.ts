@@ -66,7 +66,10 @@ describe("depth", () => {
       "[".repeat(200),
       '\\"' + "[".repeat(200),
       "\\".repeat(7) + '"' + "{".repeat(200),
-      '"\\\\"' + "[".repeat(99)
+      '"\\\\"' + "[".repeat(99),
+      // A backslash at the end: the quote after it closes the text although a backslash stands before it.
+      "[".repeat(99) + "\\",
+      "\\".repeat(8)
     ]) {
       assert.isUndefined(fault(JSON.stringify({ text, after: [1] })))
       assert.isString(fault(`[${JSON.stringify(text)},${nest(65)}]`))

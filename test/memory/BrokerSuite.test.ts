@@ -1,13 +1,25 @@
 /** The embedded bus against the suite of all transports (P17). */
-import { Layer } from "effect"
+import { afterAll } from "vitest"
+import { Effect, Exit, Layer, Scope } from "effect"
 import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
-import * as MemoryServer from "../../src/memory/MemoryServer.ts"
-import { brokerSuite, processOver } from "../suites/BrokerSuite.ts"
+import { MemoryServer } from "../../src/memory/MemoryServer.ts"
+import { brokerSuite, type Connect, processOver } from "../suites/BrokerSuite.ts"
 
-const server = MemoryServer.make()
+const scope = Scope.makeUnsafe()
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+const clientsOf = (server: MemoryServer["Service"]): Connect => (options) =>
+  processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "suite" }), MemoryCache.layer), options)
 
 brokerSuite("memory", {
   features: { remote: false, scale: 1 },
-  connect: (options) => processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "suite" }), MemoryCache.layer), options)
+  connect: clientsOf(Effect.runSync(MemoryServer.make.pipe(Scope.provide(scope)))),
+  wire: Effect.map(MemoryServer.make, (server) => ({
+    connect: clientsOf(server),
+    stall: Effect.sync(() => server.block("stalled by the test")),
+    resume: Effect.sync(server.unblock),
+    cut: Effect.sync(() => server.disconnect("stored")),
+    mend: Effect.sync(server.reconnect)
+  }))
 })

@@ -7,10 +7,15 @@
  * log, and a queue is none. Tests run beside each other on one process, or on processes of their own.
  */
 import { layer as withLayer } from "@effect/vitest"
+import { deadLetterCases } from "./DeadLetterCases.ts"
+import { delayCases } from "./DelayCases.ts"
 import { failureCases } from "./FailureCases.ts"
+import { forgeryCases } from "./ForgeryCases.ts"
+import { lifeCases } from "./LifeCases.ts"
 import { orderCases } from "./OrderCases.ts"
 import { publishCases } from "./PublishCases.ts"
 import { sharingCases } from "./SharingCases.ts"
+import { wireCases } from "./WireCases.ts"
 import type { BrokerSuiteOptions } from "./Workbench.ts"
 
 export { type BrokerSuiteOptions, type Connect, type Features, processOver, type Services, type Wire } from "./Workbench.ts"
@@ -20,6 +25,11 @@ export const brokerSuite = (name: string, options: BrokerSuiteOptions): void =>
     const bench = { ...options, it }
     publishCases(bench)
     sharingCases(bench)
-    failureCases(bench)
     orderCases(bench)
+    failureCases(bench)
+    delayCases(bench)
+    deadLetterCases(bench)
+    forgeryCases(bench)
+    lifeCases(bench)
+    wireCases(bench)
   })

@@ -30,15 +30,16 @@ export interface Wire {
   /** Nothing comes back from the broker; nothing is lost. */
   readonly stall: Effect.Effect<void>
   readonly resume: Effect.Effect<void>
-  /** Breaks every connection; new ones are possible at once. */
-  readonly reset: Effect.Effect<void>
+  /** Breaks every connection; none is possible until it is mended. */
+  readonly cut: Effect.Effect<void>
+  readonly mend: Effect.Effect<void>
 }
 
 export interface BrokerSuiteOptions {
   readonly features: Features
   /** One process: a client of its own on the broker and in the namespace of this suite. */
   readonly connect: Connect
-  readonly wire?: Effect.Effect<Wire, never, Scope.Scope>
+  readonly wire: Effect.Effect<Wire, never, Scope.Scope>
 }
 
 /** `it` of a block whose tests share one process. */

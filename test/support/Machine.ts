@@ -71,14 +71,14 @@ export const awaitGreeting = async (options: {
   readonly port: number
   /** What a client says first. */
   readonly hello: string
-  /** What a server that is ready answers. */
-  readonly answer: RegExp
+  /** Whether this is the answer of a server that is ready. */
+  readonly isReady: (answer: string) => boolean
   readonly seconds: number
 }): Promise<void> => {
-  const { answer, hello, machine, port, seconds } = options
+  const { hello, isReady, machine, port, seconds } = options
   const deadline = performance.now() + seconds * 1000
   for (;;) {
-    if (answer.test(await ask(port, hello))) return
+    if (isReady(await ask(port, hello))) return
     const ended = machine.ended()
     if (ended === undefined && performance.now() < deadline) {
       await delay(30)

@@ -62,10 +62,10 @@ export const startRedis = async (options: RedisOptions = {}): Promise<RedisNode>
           log: "redis.log"
         })
   // A server that wants a password first, or a replica that waits for its master, is up too.
-  const greeting = { machine, port, seconds: deadline, hello: "PING\r\n", answer: /^(\+PONG|-NOAUTH|-MASTERDOWN)/ }
+  const isReady = (answer: string): boolean => /^(\+PONG|-NOAUTH|-MASTERDOWN)/.test(answer)
   const start = async (): Promise<void> => {
     await machine.start()
-    await awaitGreeting(greeting)
+    await awaitGreeting({ machine, port, seconds: deadline, hello: "PING\r\n", isReady })
   }
   try {
     await start()

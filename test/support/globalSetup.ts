@@ -14,14 +14,6 @@ import { startRabbit } from "./RabbitNode.ts"
 import { startRedis } from "./RedisNode.ts"
 import { type Offer, sharedBroker, type Started } from "./SharedBroker.ts"
 
-/** Said once: the default reporter does not print the names of skipped tests, which have the reasons. */
-const warn = (offers: Offers): void => {
-  const missing = Object.entries(offers).flatMap(([need, offer]) => ("missing" in offer ? [`  ${need}: ${offer.missing}`] : []))
-  if (missing.length > 0 && !warned) process.stderr.write(`Suites are skipped that need\n${missing.join("\n")}\n`)
-  warned = true
-}
-let warned = false
-
 /** `rabbit` and `redis` are the shared ones; the others say whether a suite may start nodes of its own. */
 export type Offers = Readonly<Record<"rabbit" | "redis" | "rabbitNode" | "redisNode", Offer>>
 
@@ -30,6 +22,14 @@ declare module "vitest" {
     /** Port of the loopback interface where questions are answered with JSON. */
     brokers: number
   }
+}
+
+/** The default reporter does not print the names of skipped tests, which have the reasons. */
+let isWarned = false
+const warn = (offers: Offers): void => {
+  const missing = Object.entries(offers).flatMap(([need, offer]) => ("missing" in offer ? [`  ${need}: ${offer.missing}\n`] : []))
+  if (missing.length > 0 && !isWarned) process.stderr.write(`Nothing to offer to suites that need\n${missing.join("")}`)
+  isWarned = true
 }
 
 export default async ({ provide }: TestProject): Promise<() => Promise<void>> => {

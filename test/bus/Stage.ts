@@ -1,0 +1,46 @@
+/**
+ * A bus on the embedded broker under the clock of the test: the hops of messages are turns of the real
+ * event loop, time passes only when the test says so.
+ */
+import { assert } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import type { BusOptions } from "../../src/bus/EventBus.ts"
+import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
+import * as MemoryCache from "../../src/memory/MemoryCache.ts"
+import { MemoryServer } from "../../src/memory/MemoryServer.ts"
+import { processOver, start } from "../suites/Workbench.ts"
+
+/** Lets everything happen that needs no time. */
+export const turns: Effect.Effect<void> = Effect.promise(async () => {
+  for (let turn = 0; turn < 25; turn++) await new Promise((resolve) => setImmediate(resolve))
+})
+
+/** Lets time pass in steps, with what happens at each of them. */
+export const pass = Effect.fnUntraced(function*(millis: number, step = millis) {
+  yield* turns
+  for (let passed = 0; passed < millis; passed += step) {
+    yield* TestClock.adjust(Math.min(step, millis - passed))
+    yield* turns
+  }
+})
+
+/** Waits for what needs no time. */
+export const soon = Effect.fnUntraced(function*(what: () => string, condition: () => boolean) {
+  for (let round = 0; round < 40; round++) {
+    if (condition()) return
+    yield* turns
+  }
+  assert.fail(what())
+})
+
+export const make = Effect.gen(function*() {
+  const server = yield* MemoryServer.make
+  const connect = (options?: BusOptions) =>
+    processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "test" }), MemoryCache.layer), { drain: "25 seconds", ...options })
+  return { server, connect, ...(yield* start(connect())) }
+})
+
+export const seconds = (count: number): number => count * 1_000
+export const minutes = (count: number): number => count * 60_000
+export const hours = (count: number): number => count * 3_600_000

@@ -1,0 +1,336 @@
+/** What is decided on what was not handled, over hours and days of the test's clock (P3, P5, P7, P9). */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Schedule, Schema, SubscriptionRef } from "effect"
+import { Later, Reject } from "../../src/bus/BusError.ts"
+import { maxDelaySeconds } from "../../src/bus/Broker.ts"
+import * as Event from "../../src/event/Event.ts"
+import { type Entry, fresh, keyed, numbered, Numbered, numbers, upTo } from "../suites/Workbench.ts"
+import * as Stage from "./Stage.ts"
+
+/** Writes down by the clock of the test. */
+const makeBook = () => {
+  const entries: Array<{ readonly n: number; readonly attempt: number; readonly at: number }> = []
+  return {
+    entries,
+    times: () => entries.map(({ at }) => at),
+    note: (event: Entry["event"], info: Entry["info"]) =>
+      Effect.clockWith((clock) => Effect.sync(() => void entries.push({ n: event.data.n, attempt: info.attempt, at: clock.currentTimeMillisUnsafe() })))
+  }
+}
+
+describe("a retry", () => {
+  it.effect("P7: by default after 1, 2, 4, 8 and 16 seconds, then a dead letter", () => Effect.gen(function*() {
+    const { bus, letters } = yield* Stage.make
+    const Happened = numbered()
+    const name = fresh()
+    const book = makeBook()
+    yield* bus.subscribe(name, { events: [Happened], handler: (event, info) => Effect.andThen(book.note(event, info), Effect.fail("no")) })
+    yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.pass(60_000, 500)
+    assert.deepStrictEqual(book.times(), [0, 1_000, 3_000, 7_000, 15_000, 31_000])
+    assert.deepStrictEqual(book.entries.map(({ attempt }) => attempt), [1, 2, 3, 4, 5, 6])
+    assert.deepInclude((yield* letters.list(name))[0], { reason: "Exhausted", attempts: 6, firstFailure: 0, lastFailure: 31_000 })
+  }))
+
+  it.effect("P7: on the broker in whole seconds, rounded up; in the process exactly", () => Effect.gen(function*() {
+    const { bus } = yield* Stage.make
+    const Happened = numbered()
+    const book = makeBook()
+    const waits = [999, 1_000, 1_001, 2_500, 1]
+    yield* bus.subscribe(fresh(), {
+      events: [Happened],
+      retry: (wait: unknown) => Schedule.spaced(Duration.millis(Number(wait))),
+      handler: (event, info) => Effect.andThen(book.note(event, info), info.attempt <= waits.length ? Effect.fail(waits[info.attempt - 1]) : Effect.void)
+    })
+    yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.pass(12_000, 1)
+    assert.deepStrictEqual(book.times(), [0, 999, 1_999, 3_999, 6_999, 7_000])
+  }), 60_000)
+
+  it.effect("P5, P13: at most half of the prefetch window waits in the process, what is beyond goes by the broker", () => Effect.gen(function*() {
+    const { bus, server } = yield* Stage.make
+    const Happened = numbered()
+    const book = makeBook()
+    const subscription = yield* bus.subscribe(fresh(), {
+      events: [Happened],
+      prefetch: 8,
+      retry: Schedule.spaced("500 millis"),
+      handler: (event, info) => Effect.andThen(book.note(event, info), event.data.n > 0 && info.attempt === 1 ? Effect.fail("no") : Effect.void)
+    })
+    yield* bus.publish(Happened, { n: 0 }).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.turns
+    yield* bus.publishAll(Happened, numbers(30, 1)).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.soon(() => `${book.entries.length} of 31`, () => book.entries.length === 31)
+    yield* Stage.turns
+    assert.deepStrictEqual([(yield* subscription.stats).held, server.counts().delayed], [4, 26])
+    yield* Stage.pass(500)
+    assert.strictEqual(book.entries.filter(({ attempt }) => attempt === 2).length, 4)
+    yield* Stage.pass(600, 100)
+    assert.strictEqual(book.entries.filter(({ attempt }) => attempt === 2).length, 30)
+  }))
+
+  it.effect("P7: longer than one pass through the broker it goes in several, and is not early", () => Effect.gen(function*() {
+    const { bus } = yield* Stage.make
+    const Happened = numbered()
+    const book = makeBook()
+    yield* bus.subscribe(fresh(), {
+      events: [Happened],
+      retry: Schedule.spaced("20 days"),
+      handler: (event, info) => Effect.andThen(book.note(event, info), info.attempt === 1 ? Effect.fail("no") : Effect.void)
+    })
+    yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
+    const day = Stage.hours(24)
+    assert.isAbove(20 * day, maxDelaySeconds * 1_000)
+    yield* Stage.pass(21 * day, Stage.hours(6))
+    assert.strictEqual(book.entries.length, 2)
+    assert.strictEqual(book.entries[1]?.attempt, 2)
+    assert.isAtLeast(book.entries[1]?.at ?? 0, 20 * day)
+    assert.isAtMost(book.entries[1]?.at ?? 0, 20 * day + Stage.hours(6))
+  }), 60_000)
+
+  it.effect("upTo({ duration }) ends by the time that really passed", () => Effect.gen(function*() {
+    const { bus, letters } = yield* Stage.make
+    const Happened = numbered()
+    const name = fresh()
+    const book = makeBook()
+    yield* bus.subscribe(name, {
+      events: [Happened],
+      deadline: "10 minutes",
+      retry: Schedule.spaced("10 seconds").pipe(Schedule.upTo({ duration: "5 minutes" })),
+      handler: (event, info) => Effect.andThen(Effect.delay(book.note(event, info), "2 minutes"), Effect.fail("slow"))
+    })
+    yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.pass(Stage.minutes(30), 5_000)
+    assert.isAtMost(book.entries.length, 4)
+    assert.isAtLeast(book.entries.length, 3)
+    assert.deepInclude((yield* letters.list(name))[0], { reason: "Exhausted", attempts: book.entries.length })
+  }))
+})
+
+describe("a lane", () => {
+  it.effect("P5: waits ten minutes at most, then its head is given up and it goes on", () => Effect.gen(function*() {
+    const { bus, letters } = yield* Stage.make
+    const Changed = keyed()
+    const name = fresh()
+    const book = makeBook()
+    yield* bus.subscribe(name, {
+      events: [Changed],
+      ordering: "key",
+      retry: Schedule.spaced("4 minutes"),
+      handler: (event, info) => Effect.andThen(book.note(event, info), event.data.n === 1 ? Effect.fail("no") : Effect.void)
+    })
+    yield* bus.publish(Changed, { n: 0, k: "z" }).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.turns
+    yield* bus.publishAll(Changed, [{ n: 1, k: "a" }, { n: 2, k: "a" }, { n: 3, k: "b" }]).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.pass(Stage.minutes(15), 30_000)
+    assert.deepStrictEqual(book.entries.map(({ n }) => n), [0, 1, 3, 1, 1, 2])
+    assert.deepInclude((yield* letters.list(name))[0], { reason: "LaneTooSlow", attempts: 3 })
+    const [, first, , second, third] = book.times()
+    assert.deepStrictEqual([(second ?? 0) - (first ?? 0), (third ?? 0) - (second ?? 0)], [240_000, 240_000])
+  }))
+
+  it.effect("P5: a step that is too long by the error is given up at once", () => Effect.gen(function*() {
+    const { bus, letters } = yield* Stage.make
+    const Changed = keyed()
+    const name = fresh()
+    const book = makeBook()
+    yield* bus.subscribe(name, {
+      events: [Changed],
+      ordering: "key",
+      retry: () => Schedule.spaced("11 minutes"),
+      handler: (event, info) => Effect.andThen(book.note(event, info), event.data.n === 1 ? Effect.fail("no") : Effect.void)
+    })
+    yield* bus.publishAll(Changed, [{ n: 0, k: "z" }, { n: 1, k: "a" }, { n: 2, k: "a" }]).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.pass(1_000)
+    assert.deepStrictEqual(book.entries.map(({ n }) => n), [0, 1, 2])
+    assert.deepInclude((yield* letters.list(name))[0], { reason: "LaneTooSlow", attempts: 1 })
+  }))
+
+  it.effect("P5: waits while at most half of the window stands behind it; one more and it is given up", () => Effect.gen(function*() {
+    const { bus, letters } = yield* Stage.make
+    const Changed = keyed()
+    const name = fresh()
+    const book = makeBook()
+    yield* bus.subscribe(name, {
+      events: [Changed],
+      ordering: "key",
+      prefetch: 20,
+      retry: Schedule.spaced("5 minutes"),
+      handler: (event, info) => Effect.andThen(book.note(event, info), event.data.n === 1 && info.attempt === 1 ? Effect.fail("no") : Effect.void)
+    })
+    yield* bus.publish(Changed, { n: 0, k: "z" }).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.turns
+    yield* bus.publishAll(Changed, upTo(11).map((n) => ({ n: n + 1, k: "a" }))).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.pass(60_000)
+    assert.deepStrictEqual(book.entries.map(({ n }) => n), [0, 1])
+    assert.deepStrictEqual(yield* letters.list(name), [])
+    yield* bus.publish(Changed, { n: 12, k: "a" }).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.pass(1_000)
+    assert.deepInclude((yield* letters.list(name))[0], { reason: "LaneFull", attempts: 1 })
+    assert.deepStrictEqual(book.entries.map(({ n }) => n), [0, 1, ...upTo(11).map((n) => n + 2)])
+  }))
+})
+
+describe("putting off", () => {
+  it.effect("ends 24 hours after the first time", () => Effect.gen(function*() {
+    const { bus, letters } = yield* Stage.make
+    const Happened = numbered()
+    const name = fresh()
+    const book = makeBook()
+    yield* bus.subscribe(name, { events: [Happened], handler: (event, info) => Effect.andThen(book.note(event, info), Effect.fail(Later.in("10 hours"))) })
+    yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.pass(Stage.hours(40), Stage.hours(1))
+    assert.deepStrictEqual(book.times(), [0, 10, 20, 30].map(Stage.hours))
+    assert.deepInclude((yield* letters.list(name))[0], { reason: "PostponedTooOften", attempts: 0 })
+  }))
+
+  it.effect("is no attempt: failures before and after it count on", () => Effect.gen(function*() {
+    const { bus, letters } = yield* Stage.make
+    const Happened = numbered()
+    const name = fresh()
+    const book = makeBook()
+    const says: ReadonlyArray<Effect.Effect<never, string | Later>> = [
+      Effect.fail("one"),
+      Effect.fail(Later.in("1 minute")),
+      Effect.fail("two"),
+      Effect.fail(Later.in("10 millis")),
+      Effect.fail("three")
+    ]
+    yield* bus.subscribe(name, {
+      events: [Happened],
+      retry: Schedule.spaced("2 seconds").pipe(Schedule.upTo({ times: 2 })),
+      handler: (event, info) => Effect.andThen(book.note(event, info), Effect.suspend(() => says[book.entries.length - 1] ?? Effect.void))
+    })
+    yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.pass(Stage.minutes(2), 500)
+    assert.deepStrictEqual(book.entries.map(({ attempt }) => attempt), [1, 2, 2, 3, 3])
+    const [letter] = yield* letters.list(name)
+    assert.deepInclude(letter, { reason: "Exhausted", attempts: 3, firstFailure: 0 })
+    assert.deepStrictEqual(letter?.failures.map(({ message }) => message), ["one", "two", "three"])
+  }))
+
+  it.effect("P9: a newer version is put off every 30 seconds for an hour, then it is UnknownVersion", () => Effect.gen(function*() {
+    const { bus, letters } = yield* Stage.make
+    const event = fresh("versioned")
+    const name = fresh()
+    const Old = Event.make(event, { version: 1, data: Numbered })
+    const New = Event.make(event, { version: 2, data: Schema.Struct({ n: Schema.Finite, unit: Schema.String }) })
+    const subscription = yield* bus.subscribe(name, { events: [Old], handler: () => Effect.void })
+    const { id } = yield* bus.publish(New, { n: 1, unit: "points" }).pipe(Effect.forkChild({ startImmediately: true }), Effect.tap(Stage.turns), Effect.flatMap((fiber) => fiber.pollUnsafe() ?? Effect.die("not confirmed")))
+    yield* Stage.pass(Stage.minutes(59), 30_000)
+    assert.deepStrictEqual(yield* letters.list(name), [])
+    assert.strictEqual((yield* subscription.stats).postponed, 119)
+    yield* Stage.pass(Stage.minutes(2), 30_000)
+    const [letter] = yield* letters.list(name)
+    assert.deepInclude(letter, { reason: "UnknownVersion", eventId: id, eventType: event })
+    assert.include(letter?.error.message, "version 2")
+  }))
+})
+
+describe("a copy", () => {
+  it.effect("P3: is stored before its original is settled: a broker that blocks keeps it where it is", () => Effect.gen(function*() {
+    const { bus, letters, server } = yield* Stage.make
+    const Happened = numbered()
+    const name = fresh()
+    const subscription = yield* bus.subscribe(name, { events: [Happened], handler: () => Effect.fail(new Reject({ reason: "no" })) })
+    yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.soon(() => "no dead letter", () => server.deadLetters({ _tag: "Subscriber", name }).size() === 1)
+    server.block("low on memory")
+    // It was sent before the alarm: it is in its queue.
+    server.unblock()
+    yield* bus.publish(Happened, { n: 2 }).pipe(Effect.forkChild({ startImmediately: true }))
+    server.block("low on memory")
+    yield* Stage.pass(5_000, 500)
+    server.unblock()
+    yield* Stage.pass(30_000, 500)
+    assert.strictEqual((yield* letters.list(name)).length, 2)
+    assert.deepInclude(yield* subscription.stats, { deadLettered: 2, held: 0 })
+  }))
+
+  it.effect("P3: an answer that is lost is asked for again; a duplicate copy costs nothing but itself", () => Effect.gen(function*() {
+    const { bus, letters, server } = yield* Stage.make
+    const Happened = numbered()
+    const name = fresh()
+    let fail = true
+    const subscription = yield* bus.subscribe(name, {
+      events: [Happened],
+      handler: () =>
+        Effect.suspend(() => {
+          if (!fail) return Effect.void
+          // The connection breaks in the very moment in which the copy is on its way.
+          setImmediate(() => server.disconnect("stored"))
+          fail = false
+          return Effect.fail(new Reject({ reason: "no" }))
+        })
+    })
+    yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.pass(1_000, 100)
+    server.reconnect()
+    yield* Stage.pass(120_000, 1_000)
+    assert.strictEqual((yield* SubscriptionRef.get(subscription.status))._tag, "Running")
+    const { deadLettered, handled } = yield* subscription.stats
+    assert.isAtLeast(deadLettered + handled, 1)
+    assert.isAtLeast((yield* letters.list(name)).length + handled, 1)
+    assert.strictEqual(server.counts().unacked, 0)
+  }))
+})
+
+describe("supervision", () => {
+  it.effect("P11: a deleted queue is declared again; the subscriber runs on", () => Effect.gen(function*() {
+    const { bus, server } = yield* Stage.make
+    const Happened = numbered()
+    const name = fresh()
+    const book = makeBook()
+    const subscription = yield* bus.subscribe(name, { events: [Happened], handler: book.note })
+    for (const round of [1, 2, 3]) {
+      server.deleteQueue(name)
+      yield* Stage.pass(60_000, 1_000)
+      const { _tag, restarts } = yield* SubscriptionRef.get(subscription.status)
+      assert.deepStrictEqual([_tag, restarts], ["Running", round])
+      yield* bus.publish(Happened, { n: round }).pipe(Effect.forkChild({ startImmediately: true }))
+      yield* Stage.soon(() => "not handled", () => book.entries.length === round)
+    }
+  }))
+
+  it.effect("P11: while the broker is away it says Restarting and why; afterwards everybody is back", () => Effect.gen(function*() {
+    const { bus, server } = yield* Stage.make
+    const Happened = numbered()
+    const books = upTo(3).map(makeBook)
+    const subscriptions = yield* Effect.forEach(books, (book) => bus.subscribe(fresh(), { events: [Happened], handler: book.note }))
+    server.disconnect("not stored")
+    yield* Stage.pass(Stage.minutes(5), 1_000)
+    for (const { status } of subscriptions) {
+      const { _tag, cause } = yield* SubscriptionRef.get(status)
+      assert.strictEqual(_tag, "Restarting")
+      assert.isString(cause)
+    }
+    server.reconnect()
+    yield* Stage.pass(31_000, 1_000)
+    yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
+    for (const book of books) yield* Stage.soon(() => "not handled", () => book.entries.length === 1)
+    for (const { status } of subscriptions) assert.strictEqual((yield* SubscriptionRef.get(status))._tag, "Running")
+  }))
+
+  it.effect("P3, P11: handlers of a lost connection are interrupted, and their events handled again", () => Effect.gen(function*() {
+    const { bus, letters, server } = yield* Stage.make
+    const Happened = numbered()
+    const name = fresh()
+    const book = makeBook()
+    let interrupted = 0
+    yield* bus.subscribe(name, {
+      events: [Happened],
+      retry: Schedule.recurs(0),
+      handler: (event, info) => Effect.andThen(book.note(event, info), Effect.suspend(() => interrupted < 3 ? Effect.onInterrupt(Effect.never, () => Effect.sync(() => ++interrupted)) : Effect.void))
+    })
+    yield* bus.publishAll(Happened, numbers(3)).pipe(Effect.forkChild({ startImmediately: true }))
+    yield* Stage.soon(() => "not running", () => book.entries.length === 3)
+    server.disconnect("stored")
+    yield* Stage.turns
+    assert.strictEqual(interrupted, 3)
+    server.reconnect()
+    yield* Stage.pass(31_000, 1_000)
+    assert.deepStrictEqual(book.entries.slice(3).map(({ n }) => n).toSorted(), [0, 1, 2])
+    assert.isTrue(book.entries.every(({ attempt }) => attempt === 1), "an interruption from outside is no attempt")
+    assert.deepStrictEqual(yield* letters.list(name), [])
+  }))
+})
