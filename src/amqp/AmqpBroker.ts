@@ -4,7 +4,7 @@
  * first needed.
  */
 import type { Channel } from "amqplib"
-import { Clock, Effect, Layer, Scope, Stream, SubscriptionRef } from "effect"
+import { Clock, Effect, Layer, Schedule, Scope, Stream, SubscriptionRef } from "effect"
 import { randomUUID } from "node:crypto"
 import { Broker, type BrokerProbe, type BrokerStatus, type DeadLetterSource } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused, Closed } from "../bus/BrokerError.ts"
@@ -165,10 +165,16 @@ export const make = Effect.fnUntraced(function*(options: AmqpOptions) {
         const link = yield* consumingLink
         const call = callAs(link.username)
         let gone = false
+        let held = 0
+        // Runs when the channel is closed. A quorum queue takes back what was held a moment later: who
+        // looks again at once would find the queue empty.
         yield* Effect.addFinalizer(() =>
-          Effect.sync(() => {
-            gone = true
-          })
+          held === 0
+            ? Effect.void
+            : onChannel((inspection, call) => call("looking at", `queue ${queue}`, () => inspection.checkQueue(queue))).pipe(
+                Effect.repeat({ until: ({ messageCount }) => messageCount >= held, schedule: Schedule.spaced("20 millis"), times: 25 }),
+                Effect.ignore
+              )
         )
         const channel = yield* Receiver.openChannel(link, call)
         channel.once("close", () => {
@@ -179,10 +185,12 @@ export const make = Effect.fnUntraced(function*(options: AmqpOptions) {
           count: messageCount,
           next: Effect.map(call("reading", `queue ${queue}`, () => channel.get(queue, { noAck: false })), (message) => {
             if (message === false) return undefined
+            held++
             let settled = false
             const ack = (): void => {
               if (settled || gone) return
               settled = true
+              held--
               try {
                 channel.ack(message)
               } catch {

@@ -135,7 +135,7 @@ describe("a zombie", () => {
     assert.strictEqual(sibling.entries.length, 9)
     const counts = server.counts()
     assert.strictEqual((server.queueOf(name)?.ready() ?? 0) + counts.delayed, 9)
-    yield* Stage.pass(600_000, 60_000)
+    yield* Stage.pass(700_000, 10_000)
   }))
 })
 

@@ -35,10 +35,16 @@ export const soon = Effect.fnUntraced(function*(what: () => string, condition: (
 })
 
 export const make = Effect.gen(function*() {
+  let ended = false
+  yield* Effect.addFinalizer(() => Effect.sync(() => void (ended = true)))
   const server = yield* MemoryServer.make
   const connect = (options?: BusOptions) =>
     processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "test" }), MemoryCache.layer), { drain: "25 seconds", ...options })
-  return { server, connect, ...(yield* start(connect())) }
+  const process = yield* start(connect())
+  // The drain at the end may take time of the clock, which nobody moves any more.
+  const runOut = Effect.whileLoop({ while: () => !ended, body: () => pass(1_000), step: () => {} })
+  yield* Effect.addFinalizer(() => Effect.forkDetach(runOut))
+  return { server, connect, ...process }
 })
 
 export const seconds = (count: number): number => count * 1_000

@@ -56,6 +56,11 @@ const cases: ReadonlyArray<readonly [string, DataSchema, unknown]> = [
     { m: { _tag: "Some", value: canary } }
   ],
   ["a map", Schema.ReadonlyMap(Schema.String, sensitive(Long)), new Map([["a", canary]])],
+  [
+    "a map of people",
+    Schema.ReadonlyMap(Schema.String, Schema.Struct({ m: sensitive(Long) })),
+    new Map([["a", { m: canary }]])
+  ],
   ["a set", Schema.ReadonlySet(sensitive(Long)), new Set([canary])],
   ["deep in a recursion", Node, { m: long, kids: [{ m: long, kids: [{ m: canary, kids: [] }] }] }],
   ["a date", Schema.Struct({ m: sensitive(Schema.Date) }), { m: canary }],
