@@ -137,8 +137,9 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
   let pumping = false
 
   const accept: Runner["accept"] = (delivery, origin) => {
+    // Who hears of the arrival may close its consumer within the call.
+    if (!delivery.lost()) origin.arrived(delivery)
     if (delivery.lost()) return origin.settled(delivery)
-    origin.arrived(delivery)
     const { messageId, timestamp, type, appId } = delivery.properties
     const parsed = Codec.parse(delivery.body, Limits.defaults, {
       type,
@@ -205,7 +206,9 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
     while (holders.size === 0 && running.size - zombies < subscriber.concurrency) {
       const work = box.take()
       if (work === undefined) break
-      start(work)
+      // Its consumer is gone: the broker brings it again, and it must not run twice.
+      if (work.delivery.lost()) release(work)
+      else start(work)
     }
     pumping = false
   }

@@ -44,7 +44,8 @@ export const make = Effect.gen(function*() {
   // The drain at the end may take time of the clock, which nobody moves any more.
   const runOut = Effect.whileLoop({ while: () => !ended, body: () => pass(1_000), step: () => {} })
   yield* Effect.addFinalizer(() => Effect.forkDetach(runOut))
-  return { server, connect, ...process }
+  // Subscribers belong to the process, so that they are drained after that began.
+  return { server, connect, ...process, bus: { ...process.bus, subscribe: process.subscribe } }
 })
 
 export const seconds = (count: number): number => count * 1_000
