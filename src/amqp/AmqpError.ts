@@ -79,7 +79,7 @@ export const refused = (error: unknown, operation: string, entity: string, usern
   if (is(404)) return make(new TopologyMissing({ entity, remedy: "declare it (topology \"assert\"), or fix the name" }))
   if (is(403)) return make(new PermissionDenied({ entity, username }))
   if (is(405)) return make(new BrokerRefused({ operation, detail: `${entity} is used exclusively by another connection` }))
-  return make(new BrokerRefused({ operation, detail: "the channel or the connection was closed" }))
+  return make(new BrokerRefused({ operation, detail: `the channel or the connection was closed${/^\d{3}$/.test(code) ? ` (${code})` : ""}` }))
 }
 
 const plain = (text: string): string =>

@@ -38,6 +38,8 @@ export interface Work {
   readonly parsed: Codec.Parsed
   readonly event: Envelope.Envelope
   readonly receivedAt: number
+  /** What it had been through when it came. */
+  readonly received: RuntimeHeaders.Progress
   /** Changes with each failed attempt in this process. */
   progress: RuntimeHeaders.Progress
   startedAt: number
@@ -72,6 +74,8 @@ export interface Policy {
   readonly notYetDue: (work: Work) => Effect.Effect<Decision>
   /** It was on its way each time that a process died. */
   readonly crashed: (work: Work) => Effect.Effect<Decision>
+  /** The bus drains before its next attempt in this process could start. */
+  readonly handedOver: (work: Work) => Effect.Effect<Decision>
   /** `behind` is how many events of its key wait for it. */
   readonly failed: (work: Work, verdict: Verdict, behind: number) => Effect.Effect<Decision>
 }
@@ -91,7 +95,10 @@ export interface Runner {
   readonly hold: (who: "probe" | "drain", on: boolean) => void
   /** Completes when no handler runs. */
   readonly quiet: Effect.Effect<void>
-  /** Interrupts the handlers of these deliveries and forgets those that did not start. */
+  /**
+   * Interrupts the handlers of these deliveries and forgets those that did not start; without order,
+   * those that have failed in this process before are handed over with what is known of them.
+   */
   readonly giveBack: (which: (work: Work) => boolean) => void
   /** Ends the waits in place of these deliveries. */
   readonly disturb: (which: (work: Work) => boolean, why: Disturbance) => void
@@ -151,6 +158,7 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
       ? Result.fail(parsed.failure)
       : Codec.decode(parsed.success, subscriber.contracts.get(parsed.success.type))
     if (Result.isFailure(decoded)) return refuse(delivery, origin, Result.getOrUndefined(parsed), decoded.failure)
+    const received = RuntimeHeaders.read(delivery)
     const work: Work = {
       delivery,
       origin,
@@ -158,7 +166,8 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
       parsed: (parsed as Result.Success<Codec.Parsed, never>).success,
       event: decoded.success,
       receivedAt: clock.currentTimeMillisUnsafe(),
-      progress: RuntimeHeaders.read(delivery),
+      received,
+      progress: received,
       startedAt: 0,
       fiber: undefined,
       timedOut: false,
@@ -328,6 +337,10 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
 
   const giveBack: Runner["giveBack"] = (which) => {
     for (const work of box.drop(which)) {
+      if (subscriber.ordering === "none" && !subscriber.ephemeral && work.progress !== work.received && !work.delivery.lost()) {
+        decide(work, policy.handedOver(work))
+        continue
+      }
       open.delete(work)
       counters.returns++
       metrics.returns.update(1)

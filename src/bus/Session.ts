@@ -53,6 +53,9 @@ export const open = Effect.fnUntraced(function*(
   let wanted = 1
   let harmless = 0
   let decided = false
+  let live: Consumer | undefined
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const cancel = yield* Effect.cached(Effect.suspend(() => (live === undefined ? Effect.void : Effect.ignore(live.cancel))))
 
   const origin: Origin = {
     isolated: options.isolated,
@@ -65,6 +68,8 @@ export const open = Effect.fnUntraced(function*(
       } else if (++harmless >= wanted) {
         decided = true
         options.onHarmless?.()
+        // Before its delivery is acknowledged: else the broker sends one more, and has to take it back.
+        if (options.isolated && live !== undefined) run(cancel)
         healthy.openUnsafe()
       }
     },
@@ -87,13 +92,14 @@ export const open = Effect.fnUntraced(function*(
     Scope.provide(scope),
     Effect.onError(() => close)
   )
+  live = consumer
   return {
     origin,
     lost: Deferred.await(lost),
     healthy: healthy.await,
     suspected: suspected.await,
     spent: spent.await,
-    cancel: Effect.ignore(consumer.cancel),
+    cancel,
     close
   } satisfies Session
 })

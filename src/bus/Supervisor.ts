@@ -42,6 +42,8 @@ export interface Surroundings {
 
 const backoffCapMillis = 30_000
 const healthyMillis = 30_000
+/** A start that meets a broker in trouble is tried again for so long. */
+const startMillis = 10_000
 const lagEvery = "15 seconds"
 
 /** Whether it ended in time. It runs apart, since a finalizer cannot be interrupted: late is left alone. */
@@ -157,7 +159,13 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
     yield* Effect.raceFirst(first.healthy, first.lost)
     const full = yield* openSession(subscriber.prefetch, false)
     yield* Effect.forkIn(
-      first.cancel.pipe(Effect.andThen(first.spent), Effect.raceFirst(Effect.ignore(first.lost)), Effect.andThen(closeSession(first))),
+      first.cancel.pipe(
+        Effect.andThen(first.spent),
+        Effect.raceFirst(Effect.ignore(first.lost)),
+        // Of a lost one something may still run; of a spent one nothing is left.
+        Effect.andThen(Effect.sync(() => abandon(first))),
+        Effect.andThen(closeSession(first))
+      ),
       sessionScope
     )
     return yield* full.lost
@@ -182,6 +190,7 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
 
   const supervise = Effect.gen(function*() {
     let inRow = 0
+    const begun = clock.currentTimeMillisUnsafe()
     for (;;) {
       const exit = yield* Effect.exit(life)
       const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
@@ -192,8 +201,9 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
         log.error("subscriber failed", { subscriber: subscriber.name, detail })
         return yield* become("Failed", detail)
       }
-      // The first start tells its caller; a fault that waiting cannot heal is not tried again.
-      if (!(yield* Deferred.isDone(started)) && broken !== undefined) {
+      // The first start tells its caller, when waiting cannot heal it or has not.
+      const first = !(yield* Deferred.isDone(started))
+      if (first && broken !== undefined && (!broken.isRetryable || clock.currentTimeMillisUnsafe() - begun > startMillis)) {
         yield* become("Failed", detail)
         return yield* Deferred.fail(started, broken)
       }

@@ -230,6 +230,7 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
   return {
     failed,
     undecodable,
+    handedOver: (work) => park(work, work.progress, 0),
     crashed: (work) =>
       giveUp(
         work,

@@ -54,7 +54,7 @@ describe("RuntimeHeaders", () => {
     {
       values: Arbitrary.schema(Schema.Record(
         Schema.Literals(Object.values(RuntimeHeaders.names)),
-        Schema.Union([Schema.String, Schema.Number, Schema.Boolean, Schema.Null, Schema.Literals(["[]", "[1]", '[{"at":1}]', "{", "null", "[null]"])])
+        Schema.Union([Schema.String, Schema.Finite, Schema.Literals([1e308, -1, 0.5]), Schema.Boolean, Schema.Null, Schema.Literals(["[]", "[1]", '[{"at":1}]', "{", "null", "[null]"])])
       ))
     },
     ({ values }) => {

@@ -287,7 +287,7 @@ describe("Publisher", () => {
       const fiber = yield* Effect.forkChild(stage.publishAll(Posted, grades(0, 5_000)), { startImmediately: true })
       assert.isAtMost(stage.scripted.sent.length, 1_000)
       stage.scripted.script = () => Scripted.confirmed
-      for (const sent of [...stage.scripted.sent]) sent.answer(Scripted.confirmed)
+      for (const sent of stage.scripted.sent.slice()) sent.answer(Scripted.confirmed)
       assert.strictEqual(yield* Fiber.join(fiber), 5_000)
     }))
   })

@@ -9,7 +9,7 @@ import type { BusOptions } from "../../src/bus/EventBus.ts"
 import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
 import { MemoryServer } from "../../src/memory/MemoryServer.ts"
-import { processOver, start } from "../suites/Workbench.ts"
+import { type Entry, processOver, start } from "../suites/Workbench.ts"
 
 /** Lets everything happen that needs no time. */
 export const turns: Effect.Effect<void> = Effect.promise(async () => {
@@ -51,3 +51,14 @@ export const make = Effect.gen(function*() {
 export const seconds = (count: number): number => count * 1_000
 export const minutes = (count: number): number => count * 60_000
 export const hours = (count: number): number => count * 3_600_000
+
+/** Writes down by the clock of the test. */
+export const makeBook = () => {
+  const entries: Array<{ readonly n: number; readonly attempt: number; readonly at: number }> = []
+  return {
+    entries,
+    times: () => entries.map(({ at }) => at),
+    note: (event: Entry["event"], info: Entry["info"]) =>
+      Effect.clockWith((clock) => Effect.sync(() => void entries.push({ n: event.data.n, attempt: info.attempt, at: clock.currentTimeMillisUnsafe() })))
+  }
+}

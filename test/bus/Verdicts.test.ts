@@ -7,23 +7,12 @@ import * as Event from "../../src/event/Event.ts"
 import { type Entry, fresh, keyed, numbered, Numbered, numbers, upTo } from "../suites/Workbench.ts"
 import * as Stage from "./Stage.ts"
 
-/** Writes down by the clock of the test. */
-const makeBook = () => {
-  const entries: Array<{ readonly n: number; readonly attempt: number; readonly at: number }> = []
-  return {
-    entries,
-    times: () => entries.map(({ at }) => at),
-    note: (event: Entry["event"], info: Entry["info"]) =>
-      Effect.clockWith((clock) => Effect.sync(() => void entries.push({ n: event.data.n, attempt: info.attempt, at: clock.currentTimeMillisUnsafe() })))
-  }
-}
-
 describe("a retry", () => {
   it.effect("P7: by default after 1, 2, 4, 8 and 16 seconds, then a dead letter", () => Effect.gen(function*() {
     const { bus, letters } = yield* Stage.make
     const Happened = numbered()
     const name = fresh()
-    const book = makeBook()
+    const book = Stage.makeBook()
     yield* bus.subscribe(name, { events: [Happened], handler: (event, info) => Effect.andThen(book.note(event, info), Effect.fail("no")) })
     yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
     yield* Stage.pass(60_000, 500)
@@ -35,7 +24,7 @@ describe("a retry", () => {
   it.effect("P7: on the broker in whole seconds, rounded up; in the process exactly", () => Effect.gen(function*() {
     const { bus } = yield* Stage.make
     const Happened = numbered()
-    const book = makeBook()
+    const book = Stage.makeBook()
     const waits = [999, 1_000, 1_001, 2_500, 1]
     yield* bus.subscribe(fresh(), {
       events: [Happened],
@@ -50,7 +39,7 @@ describe("a retry", () => {
   it.effect("P5, P13: at most half of the prefetch window waits in the process, what is beyond goes by the broker", () => Effect.gen(function*() {
     const { bus, server } = yield* Stage.make
     const Happened = numbered()
-    const book = makeBook()
+    const book = Stage.makeBook()
     const subscription = yield* bus.subscribe(fresh(), {
       events: [Happened],
       prefetch: 8,
@@ -72,7 +61,7 @@ describe("a retry", () => {
   it.effect("P7: longer than one pass through the broker it goes in several, and is not early", () => Effect.gen(function*() {
     const { bus } = yield* Stage.make
     const Happened = numbered()
-    const book = makeBook()
+    const book = Stage.makeBook()
     yield* bus.subscribe(fresh(), {
       events: [Happened],
       retry: Schedule.spaced("20 days"),
@@ -92,7 +81,7 @@ describe("a retry", () => {
     const { bus, letters } = yield* Stage.make
     const Happened = numbered()
     const name = fresh()
-    const book = makeBook()
+    const book = Stage.makeBook()
     yield* bus.subscribe(name, {
       events: [Happened],
       deadline: "10 minutes",
@@ -112,7 +101,7 @@ describe("a lane", () => {
     const { bus, letters } = yield* Stage.make
     const Changed = keyed()
     const name = fresh()
-    const book = makeBook()
+    const book = Stage.makeBook()
     yield* bus.subscribe(name, {
       events: [Changed],
       ordering: "key",
@@ -133,7 +122,7 @@ describe("a lane", () => {
     const { bus, letters } = yield* Stage.make
     const Changed = keyed()
     const name = fresh()
-    const book = makeBook()
+    const book = Stage.makeBook()
     yield* bus.subscribe(name, {
       events: [Changed],
       ordering: "key",
@@ -150,7 +139,7 @@ describe("a lane", () => {
     const { bus, letters } = yield* Stage.make
     const Changed = keyed()
     const name = fresh()
-    const book = makeBook()
+    const book = Stage.makeBook()
     yield* bus.subscribe(name, {
       events: [Changed],
       ordering: "key",
@@ -176,7 +165,7 @@ describe("putting off", () => {
     const { bus, letters } = yield* Stage.make
     const Happened = numbered()
     const name = fresh()
-    const book = makeBook()
+    const book = Stage.makeBook()
     yield* bus.subscribe(name, { events: [Happened], handler: (event, info) => Effect.andThen(book.note(event, info), Effect.fail(Later.in("10 hours"))) })
     yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
     yield* Stage.pass(Stage.hours(40), Stage.hours(1))
@@ -188,7 +177,7 @@ describe("putting off", () => {
     const { bus, letters } = yield* Stage.make
     const Happened = numbered()
     const name = fresh()
-    const book = makeBook()
+    const book = Stage.makeBook()
     const says: ReadonlyArray<Effect.Effect<never, string | Later>> = [
       Effect.fail("one"),
       Effect.fail(Later.in("1 minute")),
@@ -272,65 +261,5 @@ describe("a copy", () => {
     assert.isAtLeast(deadLettered + handled, 1)
     assert.isAtLeast((yield* letters.list(name)).length + handled, 1)
     assert.strictEqual(server.counts().unacked, 0)
-  }))
-})
-
-describe("supervision", () => {
-  it.effect("P11: a deleted queue is declared again; the subscriber runs on", () => Effect.gen(function*() {
-    const { bus, server } = yield* Stage.make
-    const Happened = numbered()
-    const name = fresh()
-    const book = makeBook()
-    const subscription = yield* bus.subscribe(name, { events: [Happened], handler: book.note })
-    for (const round of [1, 2, 3]) {
-      server.deleteQueue(name)
-      yield* Stage.pass(60_000, 1_000)
-      const { _tag, restarts } = yield* SubscriptionRef.get(subscription.status)
-      assert.deepStrictEqual([_tag, restarts], ["Running", round])
-      yield* bus.publish(Happened, { n: round }).pipe(Effect.forkChild({ startImmediately: true }))
-      yield* Stage.soon(() => "not handled", () => book.entries.length === round)
-    }
-  }))
-
-  it.effect("P11: while the broker is away it says Restarting and why; afterwards everybody is back", () => Effect.gen(function*() {
-    const { bus, server } = yield* Stage.make
-    const Happened = numbered()
-    const books = upTo(3).map(makeBook)
-    const subscriptions = yield* Effect.forEach(books, (book) => bus.subscribe(fresh(), { events: [Happened], handler: book.note }))
-    server.disconnect("not stored")
-    yield* Stage.pass(Stage.minutes(5), 1_000)
-    for (const { status } of subscriptions) {
-      const { _tag, cause } = yield* SubscriptionRef.get(status)
-      assert.strictEqual(_tag, "Restarting")
-      assert.isString(cause)
-    }
-    server.reconnect()
-    yield* Stage.pass(31_000, 1_000)
-    yield* bus.publish(Happened, { n: 1 }).pipe(Effect.forkChild({ startImmediately: true }))
-    for (const book of books) yield* Stage.soon(() => "not handled", () => book.entries.length === 1)
-    for (const { status } of subscriptions) assert.strictEqual((yield* SubscriptionRef.get(status))._tag, "Running")
-  }))
-
-  it.effect("P3, P11: handlers of a lost connection are interrupted, and their events handled again", () => Effect.gen(function*() {
-    const { bus, letters, server } = yield* Stage.make
-    const Happened = numbered()
-    const name = fresh()
-    const book = makeBook()
-    let interrupted = 0
-    yield* bus.subscribe(name, {
-      events: [Happened],
-      retry: Schedule.recurs(0),
-      handler: (event, info) => Effect.andThen(book.note(event, info), Effect.suspend(() => interrupted < 3 ? Effect.onInterrupt(Effect.never, () => Effect.sync(() => ++interrupted)) : Effect.void))
-    })
-    yield* bus.publishAll(Happened, numbers(3)).pipe(Effect.forkChild({ startImmediately: true }))
-    yield* Stage.soon(() => "not running", () => book.entries.length === 3)
-    server.disconnect("stored")
-    yield* Stage.turns
-    assert.strictEqual(interrupted, 3)
-    server.reconnect()
-    yield* Stage.pass(31_000, 1_000)
-    assert.deepStrictEqual(book.entries.slice(3).map(({ n }) => n).toSorted(), [0, 1, 2])
-    assert.isTrue(book.entries.every(({ attempt }) => attempt === 1), "an interruption from outside is no attempt")
-    assert.deepStrictEqual(yield* letters.list(name), [])
   }))
 })

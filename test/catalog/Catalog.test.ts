@@ -224,7 +224,7 @@ describe("older versions", () => {
 
 describe("fields", () => {
   const valid = (schema: Schema.Codec<string, string>, value: string) =>
-    Result.isSuccess(Schema.decodeUnknownResult(schema)(value))
+    Result.isSuccess(Schema.decodeResult(schema)(value))
 
   it("e-mail addresses", () => {
     for (const good of ["a@b.de", "first.last+tag@mail.example.co.uk"]) assert.isTrue(valid(Email, good), good)

@@ -64,17 +64,7 @@ describe("denial", () => {
   it.effect("the current actor is nobody until it is provided", () =>
     Effect.gen(function* () {
       assert.isUndefined(yield* CurrentActor)
-      assert.deepStrictEqual(
-        yield* Effect.provideService(
-          CurrentActor,
-          teacher
-        )(
-          Effect.gen(function* () {
-            return yield* CurrentActor
-          })
-        ),
-        teacher
-      )
+      assert.deepStrictEqual(yield* Effect.provideService(CurrentActor, CurrentActor, teacher), teacher)
     })
   )
 })

@@ -14,7 +14,9 @@ import { forgeryCases } from "./ForgeryCases.ts"
 import { lifeCases } from "./LifeCases.ts"
 import { orderCases } from "./OrderCases.ts"
 import { publishCases } from "./PublishCases.ts"
+import { retryCases } from "./RetryCases.ts"
 import { sharingCases } from "./SharingCases.ts"
+import { tellingCases } from "./TellingCases.ts"
 import { wireCases } from "./WireCases.ts"
 import type { BrokerSuiteOptions } from "./Workbench.ts"
 
@@ -27,6 +29,8 @@ export const brokerSuite = (name: string, options: BrokerSuiteOptions): void =>
     sharingCases(bench)
     orderCases(bench)
     failureCases(bench)
+    retryCases(bench)
+    tellingCases(bench)
     delayCases(bench)
     deadLetterCases(bench)
     forgeryCases(bench)

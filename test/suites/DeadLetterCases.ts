@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Effect, Schedule, Schema, Tracer } from "effect"
 import { hostname } from "node:os"
-import { Reject } from "../../src/bus/BusError.ts"
+import { type DeadLettersError, Reject } from "../../src/bus/BusError.ts"
 import * as Event from "../../src/event/Event.ts"
 import { sensitive } from "../../src/event/Sensitive.ts"
 import { type Bench, fresh, lettersOf, makeLedger, numbered, numbers, sendRaw, shared, start, untilEffect, upTo } from "./Workbench.ts"
@@ -205,5 +205,15 @@ export const deadLetterCases = ({ connect, it }: Bench): void => {
     assert.isAtMost(found.reduce((sum, { body }) => sum + body.length, 0), 9 * 1024 * 1024)
     assert.isAtLeast(found.length, 8)
     assert.strictEqual(yield* process.letters.discard(name), 12)
+  }))
+
+  it.effect("a subscriber that never was is an error that names it, not an empty list", () => Effect.gen(function*() {
+    const { letters } = yield* shared
+    const name = fresh("typo")
+    for (const ask of [letters.count(name), letters.list(name), letters.replay(name), letters.discard(name)]) {
+      const error = yield* Effect.flip(Effect.asVoid<number | ReadonlyArray<unknown>, DeadLettersError, never>(ask))
+      assert.strictEqual(error.reason._tag, "TopologyMissing")
+      assert.include(error.message, name)
+    }
   }))
 }

@@ -1,15 +1,14 @@
-/** What becomes of an event that is not handled: attempts, retries, verdicts (P5, P7, P9, P10). */
+/** What becomes of an event that is not handled, by what the handler or the bytes say (P9, P10). */
 import { assert } from "@effect/vitest"
-import { Cause, Duration, Effect, Schedule, Stream } from "effect"
+import { Cause, Effect, Schedule } from "effect"
 import { Later, Reject } from "../../src/bus/BusError.ts"
-import { EventDeadLettered, type BusFailure } from "../../src/bus/Failures.ts"
-import { type Bench, fresh, lettersOf, makeLedger, numbered, numbers, sendRaw, shared, start, timerTolerance, until, upTo } from "./Workbench.ts"
+import { type Bench, fresh, lettersOf, makeLedger, numbered, numbers, sendRaw, shared, statsBecome, timerTolerance, upTo } from "./Workbench.ts"
 
 class Busy extends Error {
   readonly _tag = "Busy"
 }
 
-export const failureCases = ({ connect, it }: Bench): void => {
+export const failureCases = ({ it }: Bench): void => {
   it.effect("P10: a failure, a defect, a throw, a timeout and an interruption of itself are failed attempts", () => Effect.gen(function*() {
     const process = yield* shared
     const Happened = numbered()
@@ -53,112 +52,6 @@ export const failureCases = ({ connect, it }: Bench): void => {
     }
   }))
 
-  it.effect("all that failed at first are handled in the end", () => Effect.gen(function*() {
-    const { bus } = yield* shared
-    const Happened = numbered()
-    const ledger = makeLedger()
-    yield* bus.subscribe(fresh(), {
-      events: [Happened],
-      retry: Schedule.spaced("20 millis"),
-      handler: (event, info) => Effect.andThen(ledger.handler(event, info), info.attempt <= event.data.n % 3 ? Effect.fail("not yet") : Effect.void)
-    })
-    yield* bus.publishAll(Happened, numbers(99))
-    yield* ledger.reaches(99 + 33 + 66)
-    for (const n of upTo(99)) {
-      const attempts = ledger.entries.filter(({ event }) => event.data.n === n).map(({ info }) => info.attempt)
-      assert.deepStrictEqual(attempts, upTo((n % 3) + 1).map((i) => i + 1))
-    }
-  }))
-
-  it.effect("P7: below a second a retry waits in the process, and is never early", () => Effect.gen(function*() {
-    const { bus } = yield* shared
-    const Happened = numbered()
-    const ledger = makeLedger()
-    yield* bus.subscribe(fresh(), {
-      events: [Happened],
-      retry: Schedule.exponential("100 millis"),
-      handler: (event, info) => Effect.andThen(ledger.handler(event, info), info.attempt < 4 ? Effect.fail("again") : Effect.void)
-    })
-    yield* bus.publish(Happened, { n: 0 })
-    yield* ledger.reaches(4)
-    assert.deepStrictEqual(ledger.attempts(), [1, 2, 3, 4])
-    const waits = ledger.entries.slice(1).map(({ at }, i) => at - (ledger.entries[i]?.at ?? 0))
-    for (const [i, wait] of waits.entries()) assert.isAtLeast(wait, 100 * 2 ** i - timerTolerance)
-    // It did not go through the broker: that would have taken a second each time.
-    assert.isTrue(ledger.entries.every(({ info }) => !info.redelivered))
-    const [, second, ...others] = ledger.entries.map(({ info }) => info.firstFailure?.getTime())
-    assert.isDefined(second)
-    assert.deepStrictEqual(others, [second, second])
-  }))
-
-  it.effect("P7: from a second up it waits on the broker: several retries over several levels, each with its attempt", () => Effect.gen(function*() {
-    const { bus } = yield* shared
-    const Happened = numbered()
-    const ledger = makeLedger()
-    const seconds = [1, 2, 3]
-    const subscription = yield* bus.subscribe(fresh(), {
-      events: [Happened],
-      retry: (error: unknown) => Schedule.spaced(Duration.seconds(typeof error === "number" ? error : 60)),
-      handler: (event, info) => Effect.andThen(ledger.handler(event, info), info.attempt <= seconds.length ? Effect.fail(seconds[info.attempt - 1]) : Effect.void)
-    })
-    const { id } = yield* bus.publish(Happened, { n: 7 }, { headers: { tenant: "t-1" }, key: "k", correlationId: "c" })
-    yield* ledger.reaches(4)
-    assert.deepStrictEqual(ledger.attempts(), [1, 2, 3, 4])
-    for (const [i, wait] of seconds.entries()) {
-      const [before, after] = [ledger.entries[i], ledger.entries[i + 1]]
-      assert.isAtLeast((after?.at ?? 0) - (before?.at ?? 0), wait * 1000 - timerTolerance)
-    }
-    const firstFailure = ledger.entries[1]?.info.firstFailure?.getTime() ?? 0
-    assert.isAtLeast(firstFailure, (ledger.entries[0]?.at ?? Number.MAX_VALUE) - timerTolerance)
-    for (const { event, info } of ledger.entries.slice(1)) {
-      assert.strictEqual(info.firstFailure?.getTime(), firstFailure)
-      assert.deepStrictEqual(info.headers, { tenant: "t-1" })
-      assert.deepInclude(event, { id, key: "k", correlationId: "c", data: { n: 7 } })
-    }
-    yield* until(() => "the last is not handled", () => Effect.runSync(subscription.stats).handled === 1)
-    assert.deepInclude(yield* subscription.stats, { handled: 1, retried: 3, deadLettered: 0, held: 0 })
-  }))
-
-  it.effect("P7: a retry on the broker survives its process, and goes to this subscriber alone", () => Effect.gen(function*() {
-    const { bus } = yield* shared
-    const Happened = numbered()
-    const [name, other] = [fresh(), fresh()]
-    const [ledger, others] = [makeLedger(), makeLedger()]
-    yield* bus.subscribe(other, { events: [Happened], handler: others.handler })
-    const first = yield* start(connect())
-    yield* first.subscribe(name, {
-      events: [Happened],
-      retry: Schedule.spaced("2 seconds"),
-      handler: (event, info) => Effect.andThen(ledger.handler(event, info), Effect.fail("down"))
-    })
-    yield* bus.publish(Happened, { n: 1 })
-    yield* ledger.reaches(1)
-    yield* first.stop
-    yield* bus.subscribe(name, { events: [Happened], handler: ledger.handler })
-    yield* ledger.reaches(2)
-    assert.deepStrictEqual(ledger.attempts(), [1, 2])
-    assert.isAtLeast((ledger.entries[1]?.at ?? 0) - (ledger.entries[0]?.at ?? 0), 2000 - timerTolerance)
-    assert.deepStrictEqual(others.attempts(), [1])
-  }))
-
-  it.effect("P5: what fails and waits holds nobody else", () => Effect.gen(function*() {
-    const { bus } = yield* shared
-    const Happened = numbered()
-    const ledger = makeLedger()
-    yield* bus.subscribe(fresh(), {
-      events: [Happened],
-      concurrency: 1,
-      retry: Schedule.spaced("900 millis"),
-      handler: (event, info) => Effect.andThen(ledger.handler(event, info), event.data.n < 5 && info.attempt === 1 ? Effect.fail("wait") : Effect.void)
-    })
-    yield* bus.publishAll(Happened, numbers(60))
-    yield* ledger.reaches(65)
-    const lastFirst = ledger.entries.findLastIndex(({ info }) => info.attempt === 1)
-    const firstSecond = ledger.entries.findIndex(({ info }) => info.attempt === 2)
-    assert.isBelow(lastFirst, firstSecond)
-    assert.deepStrictEqual(ledger.entries.slice(60).map(({ event }) => event.data.n).toSorted(), upTo(5))
-  }))
-
   it.effect("in one Cause Reject wins over Later, and Later over the policy", () => Effect.gen(function*() {
     const process = yield* shared
     const Happened = numbered()
@@ -173,9 +66,9 @@ export const failureCases = ({ connect, it }: Bench): void => {
       handler: (event, info) =>
         Effect.gen(function*() {
           yield* ledger.handler(event, info)
-          if (event.data.n === 0) yield* Effect.failCause(Cause.combine(later, Cause.combine(died, reject)))
+          if (event.data.n === 0) return yield* Effect.failCause(Cause.combine(later, Cause.combine(died, reject)))
           const times = ledger.numbers().filter((n) => n === event.data.n).length
-          if (event.data.n === 1 && times < 3) yield* Effect.failCause(Cause.combine(died, later))
+          if (event.data.n === 1 && times < 3) return yield* Effect.failCause(Cause.combine(died, later))
         })
     })
     yield* process.bus.publishAll(Happened, numbers(2))
@@ -184,7 +77,7 @@ export const failureCases = ({ connect, it }: Bench): void => {
     assert.deepInclude(letter?.error, { tag: "Reject", message: "never" })
     yield* ledger.reaches(4)
     assert.deepStrictEqual(ledger.entries.filter(({ event }) => event.data.n === 1).map(({ info }) => info.attempt), [1, 1, 1])
-    yield* until(() => "not handled", () => Effect.runSync(subscription.stats).handled === 1)
+    yield* statsBecome(subscription, { handled: 1 })
     assert.deepInclude(yield* subscription.stats, { postponed: 2, retried: 0, deadLettered: 1 })
   }))
 
@@ -261,72 +154,4 @@ export const failureCases = ({ connect, it }: Bench): void => {
     assert.deepStrictEqual(entry?.info.headers, { tenant: "t" })
   }))
 
-  it.effect("a policy that throws or a Schedule that fails gives up and holds nothing", () => Effect.gen(function*() {
-    const process = yield* shared
-    const Happened = numbered()
-    const [a, b] = [fresh(), fresh()]
-    const broken = Schedule.tap(Schedule.spaced("10 millis"), () => Effect.die("schedule"))
-    yield* process.bus.subscribe(a, {
-      events: [Happened],
-      retry: () => {
-        throw new Error("policy")
-      },
-      handler: () => Effect.fail("no")
-    })
-    yield* process.bus.subscribe(b, {
-      events: [Happened],
-      retry: broken,
-      handler: () => Effect.fail("no")
-    })
-    yield* process.bus.publish(Happened, { n: 1 })
-    for (const name of [a, b]) assert.deepInclude((yield* lettersOf(process, name, 1))[0], { reason: "Exhausted", attempts: 1 })
-  }))
-
-  it.effect("bus.failures tells retries and dead letters of this process", () => Effect.gen(function*() {
-    const { bus } = yield* shared
-    const Happened = numbered()
-    const name = fresh()
-    const told: Array<BusFailure> = []
-    yield* bus.failures.pipe(Stream.runForEach((failure) => Effect.sync(() => void (failure.subscriber === name && told.push(failure)))), Effect.forkScoped({ startImmediately: true }))
-    yield* bus.subscribe(name, { events: [Happened], retry: Schedule.spaced("10 millis").pipe(Schedule.upTo({ times: 1 })), handler: () => Effect.fail(new Busy("still")) })
-    const { id } = yield* bus.publish(Happened, { n: 1 })
-    yield* until(() => `${told.length} of 2`, () => told.length >= 2)
-    assert.deepInclude(told[0], { _tag: "Retried", event: Happened.name, id, attempt: 1, retryInMillis: 10 })
-    assert.deepInclude(told[1], { _tag: "DeadLettered", event: Happened.name, id, attempts: 2, reason: "Exhausted" })
-    assert.deepInclude(told[1]?.error, { tag: "Busy", message: "still" })
-  }))
-
-  it.effect("other processes hear of dead letters: at most ten a second each, then their number; none about bus.*", () => Effect.gen(function*() {
-    const { bus } = yield* shared
-    const process = yield* start(connect())
-    const Happened = numbered()
-    const [name, silent, watcher] = [fresh(), fresh(), fresh()]
-    const heard: Array<{ readonly subscriber: string; readonly count: number; readonly eventId?: string; readonly reason?: string }> = []
-    let aboutOwn = 0
-    yield* process.subscribe(watcher, {
-      events: [EventDeadLettered],
-      retry: Schedule.recurs(0),
-      announce: true,
-      handler: ({ data }) =>
-        Effect.gen(function*() {
-          if (data.subscriber === watcher) aboutOwn++
-          if (data.subscriber !== name && data.subscriber !== silent) return
-          heard.push(data)
-          yield* new Reject({ reason: "each of them is a dead letter too" })
-        })
-    })
-    yield* bus.subscribe(silent, { events: [Happened], announce: false, handler: () => Effect.fail(new Reject({ reason: "silent" })) })
-    yield* bus.subscribe(name, { events: [Happened], handler: () => Effect.fail(new Reject({ reason: "no" })) })
-    const { id } = yield* bus.publish(Happened, { n: 0 })
-    yield* until(() => "nothing heard", () => heard.length === 1)
-    assert.deepInclude(heard[0], { subscriber: name, count: 1, eventId: id, reason: "Rejected" })
-    yield* bus.publishAll(Happened, numbers(200, 1))
-    yield* until(() => `${heard.length} announcements`, () => heard.reduce((sum, { count }) => sum + count, 0) >= 201)
-    assert.strictEqual(heard.reduce((sum, { count }) => sum + count, 0), 201)
-    assert.isBelow(heard.length, 100)
-    assert.isTrue(heard.some(({ count, eventId }) => count > 1 && eventId === undefined))
-    assert.isTrue(heard.every(({ subscriber }) => subscriber === name))
-    yield* lettersOf(process, watcher, heard.length)
-    assert.strictEqual(aboutOwn, 0)
-  }))
 }

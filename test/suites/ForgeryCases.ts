@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Effect, Schedule, Schema } from "effect"
 import * as Event from "../../src/event/Event.ts"
-import { type Bench, fresh, lettersOf, makeLedger, numbered, Numbered, numbers, sendRaw, shared, start, until } from "./Workbench.ts"
+import { type Bench, fresh, lettersOf, makeLedger, numbered, Numbered, numbers, sendRaw, shared, start, statsBecome, until } from "./Workbench.ts"
 
 export const forgeryCases = ({ connect, it }: Bench): void => {
   const forged = {
@@ -72,7 +72,7 @@ export const forgeryCases = ({ connect, it }: Bench): void => {
     yield* process.bus.publish(New, { n: 1, unit: "points" })
     yield* process.bus.publish(Old, { n: 2 })
     yield* ledger.reaches(1)
-    yield* until(() => "not postponed", () => Effect.runSync(subscription.stats).postponed === 1)
+    yield* statsBecome(subscription, { postponed: 1 })
     assert.deepInclude(yield* subscription.stats, { postponed: 1, deadLettered: 0, handled: 1 })
     assert.strictEqual(yield* process.letters.count(name), 0)
     const newer = fresh()
@@ -98,7 +98,7 @@ export const forgeryCases = ({ connect, it }: Bench): void => {
     yield* process.bus.publish(Wanted, { n: 7 })
     yield* ledger.reaches(1)
     yield* strictLedger.reaches(1)
-    yield* until(() => "not skipped", () => Effect.runSync(subscription.stats).skipped === 3)
+    yield* statsBecome(subscription, { skipped: 3 })
     assert.deepStrictEqual([ledger.numbers(), strictLedger.numbers()], [[7], [7]])
     const letters = yield* lettersOf(process, strict, 3)
     for (const letter of letters) assert.deepInclude(letter, { reason: "UnknownEvent", eventType: Dropped.name, attempts: 1 })
@@ -115,7 +115,7 @@ export const forgeryCases = ({ connect, it }: Bench): void => {
     yield* sendRaw(process.broker, A.name, body(B.name, 1), {}, { type: A.name })
     yield* sendRaw(process.broker, A.name, body(A.name, 2), {}, { type: B.name })
     yield* ledger.reaches(1)
-    yield* until(() => "not skipped", () => Effect.runSync(subscription.stats).skipped === 1)
+    yield* statsBecome(subscription, { skipped: 1 })
     assert.deepStrictEqual(ledger.numbers(), [2])
   }))
 }

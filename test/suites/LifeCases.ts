@@ -1,7 +1,9 @@
 /** Starting and ending: what cannot start, what a drain leaves behind, tails of one process (P11, P12, P16). */
 import { assert } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Queue, Schedule, Stream, SubscriptionRef } from "effect"
-import { type Bench, fresh, keyed, makeLedger, numbered, numbers, shared, start, timerTolerance, until, untilEffect, upTo } from "./Workbench.ts"
+import { Context, Deferred, Effect, Fiber, Layer, Queue, Schedule, Stream, SubscriptionRef } from "effect"
+import { EventBus } from "../../src/bus/EventBus.ts"
+import * as Subscriber from "../../src/bus/Subscriber.ts"
+import { type Bench, fresh, keyed, makeLedger, numbered, numbers, shared, start, statsBecome, timerTolerance, until, untilEffect, upTo } from "./Workbench.ts"
 
 export const lifeCases = ({ connect, it }: Bench): void => {
   it.effect("options that cannot be are told by name, and nothing is left of the attempt", () => Effect.gen(function*() {
@@ -224,7 +226,7 @@ export const lifeCases = ({ connect, it }: Bench): void => {
       yield* bus.publishAll(Happened, numbers(4))
       yield* a.reaches(4)
       yield* b.reaches(6)
-      yield* until(() => "not settled", () => Effect.runSync(subscription.stats).held === 0)
+      yield* statsBecome(subscription, { held: 0 })
       assert.deepInclude(yield* subscription.stats, { handled: 3, retried: 2, deadLettered: 1 })
     }))
     assert.deepStrictEqual([a.sorted(), b.sorted()], [[0, 1, 2, 3], [0, 1, 1, 2, 2, 3]])
@@ -266,11 +268,66 @@ export const lifeCases = ({ connect, it }: Bench): void => {
     const subscription = yield* process.subscribe(name, { events: [Happened], handler: () => Effect.void })
     assert.deepStrictEqual((yield* process.bus.subscriptions).map((one) => one.name), [name])
     yield* process.bus.publishAll(Happened, numbers(5))
-    yield* until(() => "not handled", () => Effect.runSync(subscription.stats).handled === 5)
+    yield* statsBecome(subscription, { handled: 5 })
     assert.deepInclude(yield* subscription.stats, { held: 0, inFlight: 0, returns: 0, zombies: 0, lanes: 0 })
     assert.strictEqual((yield* SubscriptionRef.get(subscription.status))._tag, "Running")
     for (const probe of yield* process.bus.probes) {
       assert.strictEqual((yield* probe.check).status, "up", probe.name)
     }
+  }))
+
+  it.effect("as a layer it lives as long as that, and brings its handler what it needs once", () => Effect.gen(function*() {
+    const { bus } = yield* shared
+    const Happened = numbered()
+    const ledger = makeLedger()
+    let made = 0
+    class Mailer extends Context.Service<Mailer, { readonly sent: Array<number> }>()("test/Mailer") {}
+    const MailerLive = Layer.effect(Mailer, Effect.acquireRelease(Effect.sync(() => ({ sent: [] as Array<number>, number: ++made })), () => Effect.void))
+    const name = fresh()
+    const Greeter = Subscriber.layer(name, {
+      events: [Happened],
+      handler: (event, info) => Effect.flatMap(Mailer, ({ sent }) => Effect.andThen(ledger.handler(event, info), Effect.sync(() => sent.push(event.data.n))))
+    })
+    yield* Effect.scoped(Effect.gen(function*() {
+      yield* Layer.build(Greeter.pipe(Layer.provide(MailerLive), Layer.provide(Layer.succeed(EventBus, bus))))
+      yield* bus.publishAll(Happened, numbers(20))
+      yield* ledger.reaches(20)
+    }))
+    assert.strictEqual(made, 1)
+    assert.deepStrictEqual((yield* bus.subscriptions).filter((one) => one.name === name), [])
+    yield* bus.publish(Happened, { n: 20 })
+    const after = makeLedger()
+    yield* bus.subscribe(name, { events: [Happened], handler: after.handler })
+    yield* after.reaches(1)
+    assert.deepStrictEqual([ledger.sorted(), after.numbers()], [upTo(20), [20]])
+  }))
+
+  it.effect("P13: it holds no more than its prefetch and runs no more than its concurrency; the rest stays on the broker", () => Effect.gen(function*() {
+    const { broker, bus } = yield* shared
+    const Happened = numbered()
+    const name = fresh()
+    const gate = yield* Deferred.make<void>()
+    let [running, most, handled] = [0, 0, 0]
+    const subscription = yield* bus.subscribe(name, {
+      events: [Happened],
+      concurrency: 3,
+      prefetch: 7,
+      handler: () =>
+        Effect.sync(() => void (most = Math.max(most, ++running))).pipe(
+          Effect.andThen(Deferred.await(gate)),
+          Effect.andThen(Effect.sync(() => {
+            running--
+            handled++
+          }))
+        )
+    })
+    yield* bus.publishAll(Happened, numbers(60))
+    yield* until(() => `${running} running`, () => running === 3)
+    // One of them may still be that of the slow start, which has a consumer of its own.
+    yield* untilEffect(() => "not all it may hold", Effect.map(broker.depth(name), ({ ready }) => ready === 60 - 7 || ready === 60 - 8))
+    assert.isAtMost((yield* subscription.stats).held, 8)
+    yield* Deferred.succeed(gate, undefined)
+    yield* until(() => `${handled} of 60`, () => handled === 60)
+    assert.strictEqual(most, 3)
   }))
 }

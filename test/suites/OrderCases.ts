@@ -109,8 +109,8 @@ export const orderCases = ({ connect, features, it }: Bench): void => {
       ordering: "key",
       handler: (event, info) =>
         Effect.gen(function*() {
-          if (event.data.n === 3 && put++ < 2) yield* Later.in("50 millis")
-          if (event.data.n === 5) yield* new Reject({ reason: "five" })
+          if (event.data.n === 3 && put++ < 2) return yield* Later.in("50 millis")
+          if (event.data.n === 5) return yield* new Reject({ reason: "five" })
           yield* ledger.handler(event, info)
         })
     })
@@ -185,5 +185,26 @@ export const orderCases = ({ connect, features, it }: Bench): void => {
     yield* ledger.reaches(count)
     for (const k of upTo(4)) assert.deepStrictEqual(byKey(ledger.entries, `k${k}`), upTo(count).filter((n) => n % 4 === k))
     assert.deepStrictEqual(watch.overlaps, [])
+  }))
+
+  it.effect("P6, P12: stopped while a key waits for its retry: the next process takes the key up in order", () => Effect.gen(function*() {
+    const { bus } = yield* shared
+    const Changed = keyed()
+    const name = fresh()
+    const [first, second] = [makeLedger(), makeLedger()]
+    const process = yield* start(connect())
+    yield* process.subscribe(name, {
+      events: [Changed],
+      ordering: "key",
+      retry: Schedule.spaced("5 minutes"),
+      handler: (event, info) => Effect.andThen(first.handler(event, info), event.key === "a" ? Effect.fail("no") : Effect.void)
+    })
+    yield* bus.publishAll(Changed, upTo(10).map((n) => ({ n, k: n % 2 === 0 ? "a" : "b" })))
+    yield* until(() => `${first.numbers()}`, () => byKey(first.entries, "b").length === 5)
+    yield* process.stop
+    assert.deepStrictEqual(byKey(first.entries, "a"), [0])
+    yield* bus.subscribe(name, { events: [Changed], ordering: "key", handler: second.handler })
+    yield* second.reaches(5)
+    assert.deepStrictEqual(second.numbers(), [0, 2, 4, 6, 8])
   }))
 }

@@ -1,6 +1,6 @@
 /** What a publish answers and what arrives of it (P1, P2, P6). */
 import { assert } from "@effect/vitest"
-import { Deferred, Effect, Option, Schema } from "effect"
+import { Deferred, Effect, Option, Schedule, Schema, Tracer } from "effect"
 import { CurrentActor } from "../../src/event/Actor.ts"
 import type * as Envelope from "../../src/event/Envelope.ts"
 import * as Event from "../../src/event/Event.ts"
@@ -159,5 +159,22 @@ export const publishCases = ({ connect, it }: Bench): void => {
     yield* Effect.all(numbers(200).map((data) => bus.publish(Happened, data)), { concurrency: "unbounded" })
     yield* ledger.reaches(200)
     assert.deepStrictEqual(ledger.sorted(), upTo(200))
+  }))
+
+  it.effect("a handler runs in the trace of its publisher, and what it publishes stays in it", () => Effect.gen(function*() {
+    const { bus } = yield* shared
+    const [First, Second] = [numbered(), numbered()]
+    const traces: Array<string> = []
+    const note = Effect.flatMap(Effect.currentParentSpan, ({ traceId }) => Effect.sync(() => void traces.push(traceId)))
+    yield* bus.subscribe(fresh(), {
+      events: [First],
+      retry: Schedule.spaced("1 second"),
+      handler: (event, { attempt }) => Effect.andThen(note, attempt === 1 ? Effect.fail("once") : bus.publish(Second, event.data))
+    })
+    yield* bus.subscribe(fresh(), { events: [Second], handler: () => note })
+    const parent = Tracer.externalSpan({ traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" })
+    yield* bus.publish(First, { n: 1 }).pipe(Effect.withParentSpan(parent))
+    yield* until(() => `${traces.length} of 3`, () => traces.length === 3)
+    assert.deepStrictEqual(traces, [parent.traceId, parent.traceId, parent.traceId])
   }))
 }

@@ -93,4 +93,26 @@ export const wireCases = ({ features, it, wire }: Bench): void => {
     yield* until(() => `${ledger.numbers()}`, () => ledger.numbers().includes(1))
     assert.isAtLeast(gaps, 1)
   }))
+
+  it.effect("P11: after many breaks there is one consumer and everything flows: nothing was left behind", () => Effect.gen(function*() {
+    const { connect, cut, mend } = yield* wire
+    const process = yield* start(connect())
+    const Happened = numbered()
+    const name = fresh()
+    const ledger = makeLedger()
+    const subscription = yield* process.subscribe(name, { events: [Happened], handler: ledger.handler })
+    for (const n of upTo(6)) {
+      yield* process.bus.publish(Happened, { n }, { timeout: "30 seconds" })
+      yield* until(() => `${n} is not handled`, () => ledger.numbers().includes(n))
+      const { restarts } = yield* SubscriptionRef.get(subscription.status)
+      yield* cut
+      yield* untilEffect(() => "not noticed", Effect.map(SubscriptionRef.get(subscription.status), (status) => status.restarts > restarts))
+      yield* mend
+      yield* untilEffect(() => "not running", Effect.map(SubscriptionRef.get(subscription.status), ({ _tag }) => _tag === "Running"))
+    }
+    yield* process.bus.publishAll(Happened, numbers(100, 100))
+    yield* until(() => `${ledger.entries.length}`, () => new Set(ledger.numbers()).size === 106)
+    yield* untilEffect(() => "consumers are left", Effect.map(process.broker.depth(name), ({ consumers }) => consumers === 1))
+    assert.deepInclude(yield* subscription.stats, { inFlight: 0, zombies: 0 })
+  }))
 }

@@ -9,7 +9,7 @@ import type { BrokerError } from "../../src/bus/BrokerError.ts"
 import { DeadLetters } from "../../src/bus/DeadLetters.ts"
 import { type BusOptions, EventBus } from "../../src/bus/EventBus.ts"
 import { EventCache } from "../../src/bus/EventCache.ts"
-import type { DeliveryInfo, SubscriberOptions } from "../../src/bus/Subscription.ts"
+import type { DeliveryInfo, SubscriberOptions, SubscriberStats, Subscription } from "../../src/bus/Subscription.ts"
 import type * as Envelope from "../../src/event/Envelope.ts"
 import * as Event from "../../src/event/Event.ts"
 
@@ -139,6 +139,16 @@ export const untilEffect = <E, R>(what: () => string, condition: Effect.Effect<b
       yield* Effect.sleep(5)
     }
   })
+
+/** Waits until the numbers of a subscriber are as they should be. */
+export const statsBecome = Effect.fnUntraced(function*(subscription: Subscription, expected: Partial<SubscriberStats>) {
+  let stats: Partial<SubscriberStats> = {}
+  const reached = Effect.map(subscription.stats, (now) => {
+    stats = now
+    return (Object.keys(expected) as Array<keyof SubscriberStats>).every((name) => now[name] === expected[name])
+  })
+  yield* untilEffect(() => `${JSON.stringify(stats)} instead of ${JSON.stringify(expected)}`, reached)
+})
 
 /** Waits until `count` dead letters are there, and lists them. */
 export const lettersOf = Effect.fnUntraced(function*({ letters }: Pick<Process, "letters">, source: string, count: number) {
