@@ -70,8 +70,10 @@ export const make = Effect.fnUntraced(function*(announce: (data: Announcement) =
   const scope = yield* Effect.scope
 
   const tell = (failure: BusFailure): void => {
-    if (PubSub.sizeUnsafe(feed) >= kept) onDropped(1)
-    PubSub.publishUnsafe(feed, failure)
+    if (PubSub.publishUnsafe(feed, failure)) return
+    // Full: the effectful form makes room by dropping the oldest.
+    onDropped(1)
+    run(PubSub.publish(feed, failure))
   }
   const send = (data: Announcement): void => {
     run(Effect.forkIn(announce(data), scope))

@@ -3,7 +3,7 @@
  * `layerOf` connects to one that others use too.
  */
 import { Clock, Effect, Layer, type Scope, SubscriptionRef } from "effect"
-import { Broker, type BrokerStatus, type ConsumeOptions, type Consumer, type Delivery, type SendOutcome } from "../bus/Broker.ts"
+import { Broker, type BrokerStatus, type ConsumeOptions, type Consumer, type DeadLetterSource, type Delivery, type SendOutcome } from "../bus/Broker.ts"
 import { BrokerError, type BrokerReason, BrokerRefused, Closed, ConnectionFailed, TopologyMissing } from "../bus/BrokerError.ts"
 import type { MemoryQueue, QueueConsumer, Stored } from "./MemoryQueue.ts"
 import { MemoryServer, type Peer } from "./MemoryServer.ts"
@@ -103,6 +103,21 @@ export const make = Effect.fnUntraced(function*(server: MemoryServer["Service"],
   const missing = (subscriber: string) =>
     failed(new TopologyMissing({ entity: `queue ${namespace}.sub.${subscriber}`, remedy: "register the subscriber first" }))
 
+  const lettersOf = (source: DeadLetterSource) =>
+    Effect.suspend(() => {
+      const letters = server.deadLetters(source)
+      return letters !== undefined
+        ? Effect.succeed(letters)
+        : Effect.fail(
+            failed(
+              new TopologyMissing({
+                entity: `queue ${namespace}.dead.${source._tag === "Subscriber" ? source.name : ""}`,
+                remedy: "register the subscriber first, or fix its name"
+              })
+            )
+          )
+    })
+
   return Broker.of({
     namespace,
     features: { transport: "memory", persistent: false, remote: false },
@@ -135,11 +150,11 @@ export const make = Effect.fnUntraced(function*(server: MemoryServer["Service"],
           ? Effect.fail(missing(subscriber))
           : Effect.succeed({ ready: queue.ready(), consumers: queue.consumers().length })
       }),
-    deadLetterDepth: (source) => Effect.sync(() => server.deadLetters(source).size()),
+    deadLetterDepth: (source) => Effect.map(lettersOf(source), (letters) => letters.size()),
     readDeadLetters: (source) =>
       Effect.gen(function*() {
         yield* reachable
-        const letters = server.deadLetters(source)
+        const letters = yield* lettersOf(source)
         const held = new Set<Stored>()
         let closedReader = false
         const reading = yield* Effect.acquireRelease(

@@ -54,7 +54,8 @@ export class MemoryServer extends Context.Service<
     readonly queueOf: (subscriber: string) => MemoryQueue.MemoryQueue | undefined
     /** A queue for one consumer, gone with it. */
     readonly temporary: (patterns: ReadonlyArray<string>) => { readonly queue: MemoryQueue.MemoryQueue; readonly drop: () => void }
-    readonly deadLetters: (source: DeadLetterSource) => Deque.Deque<MemoryQueue.Stored>
+    /** Undefined for a subscriber that never was. */
+    readonly deadLetters: (source: DeadLetterSource) => Deque.Deque<MemoryQueue.Stored> | undefined
     /** Tells that something was settled. */
     readonly settled: () => void
     readonly counts: () => Counts
@@ -295,7 +296,7 @@ const make = Effect.gen(function*() {
         }
       }
     },
-    deadLetters: (source) => (source._tag === "Undeliverable" ? undeliverable : lettersOf(source.name)),
+    deadLetters: (source) => (source._tag === "Undeliverable" ? undeliverable : dead.get(source.name)),
     settled: schedule,
     counts,
     nextDue: delays.next,

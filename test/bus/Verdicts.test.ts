@@ -4,7 +4,7 @@ import { Duration, Effect, Schedule, Schema, SubscriptionRef } from "effect"
 import { Later, Reject } from "../../src/bus/BusError.ts"
 import { maxDelaySeconds } from "../../src/bus/Broker.ts"
 import * as Event from "../../src/event/Event.ts"
-import { type Entry, fresh, keyed, numbered, Numbered, numbers, upTo } from "../suites/Workbench.ts"
+import { fresh, keyed, numbered, Numbered, numbers, upTo } from "../suites/Workbench.ts"
 import * as Stage from "./Stage.ts"
 
 describe("a retry", () => {

@@ -11,6 +11,7 @@ import { deadLetterCases } from "./DeadLetterCases.ts"
 import { delayCases } from "./DelayCases.ts"
 import { failureCases } from "./FailureCases.ts"
 import { forgeryCases } from "./ForgeryCases.ts"
+import { formCases } from "./FormCases.ts"
 import { lifeCases } from "./LifeCases.ts"
 import { orderCases } from "./OrderCases.ts"
 import { publishCases } from "./PublishCases.ts"
@@ -35,5 +36,6 @@ export const brokerSuite = (name: string, options: BrokerSuiteOptions): void =>
     deadLetterCases(bench)
     forgeryCases(bench)
     lifeCases(bench)
+    formCases(bench)
     wireCases(bench)
   })

@@ -165,11 +165,16 @@ export const publishCases = ({ connect, it }: Bench): void => {
     const { bus } = yield* shared
     const [First, Second] = [numbered(), numbered()]
     const traces: Array<string> = []
-    const note = Effect.flatMap(Effect.currentParentSpan, ({ traceId }) => Effect.sync(() => void traces.push(traceId)))
+    const note = Effect.map(Effect.currentParentSpan, ({ traceId }) => void traces.push(traceId))
     yield* bus.subscribe(fresh(), {
       events: [First],
       retry: Schedule.spaced("1 second"),
-      handler: (event, { attempt }) => Effect.andThen(note, attempt === 1 ? Effect.fail("once") : bus.publish(Second, event.data))
+      handler: (event, { attempt }) =>
+        Effect.gen(function*() {
+          yield* note
+          if (attempt === 1) return yield* Effect.fail("once")
+          yield* bus.publish(Second, event.data)
+        })
     })
     yield* bus.subscribe(fresh(), { events: [Second], handler: () => note })
     const parent = Tracer.externalSpan({ traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" })
