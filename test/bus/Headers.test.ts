@@ -203,6 +203,10 @@ describe("Diagnosis", () => {
     assert.isTrue(failure.stack === undefined || typeof failure.stack === "string")
     const trap = Object.defineProperty(new Error("x"), "message", { get: () => { throw new Error("no") } })
     assert.isString(Diagnosis.describe(trap).message)
+    const raise = (): never => { throw new Error("no") }
+    const closed = new Proxy({}, { get: raise, has: raise, getPrototypeOf: raise })
+    assert.isString(Diagnosis.describe(closed).tag)
+    assert.isString(Diagnosis.describe(Object.create(null)).message)
   })
 
   it("P15: of what the broker dead-lettered itself its publisher's headers prove nothing", () => {

@@ -2,13 +2,13 @@
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Schedule } from "effect"
 import { Later, Reject } from "../../src/bus/BusError.ts"
-import { type Bench, fresh, lettersOf, makeLedger, numbered, numbers, sendRaw, shared, statsBecome, timerTolerance, upTo } from "./Workbench.ts"
+import { type Bench, fresh, lettersOf, makeLedger, numbered, numbers, sendRaw, shared, start, statsBecome, timerTolerance, upTo } from "./Workbench.ts"
 
 class Busy extends Error {
   readonly _tag = "Busy"
 }
 
-export const failureCases = ({ it }: Bench): void => {
+export const failureCases = ({ connect, it }: Bench): void => {
   it.effect("P10: a failure, a defect, a throw, a timeout and an interruption of itself are failed attempts", () => Effect.gen(function*() {
     const process = yield* shared
     const Happened = numbered()
@@ -154,4 +154,57 @@ export const failureCases = ({ it }: Bench): void => {
     assert.deepStrictEqual(entry?.info.headers, { tenant: "t" })
   }))
 
+
+  it.effect("P10: whatever a handler throws, fails with or returns, is a failed attempt and no more", () => Effect.gen(function*() {
+    const process = yield* shared
+    const Happened = numbered()
+    const name = fresh()
+    const circular: Record<string, unknown> = {}
+    circular["self"] = circular
+    const errors: ReadonlyArray<unknown> = [
+      null,
+      Symbol("s"),
+      10n,
+      Object.create(null),
+      circular,
+      { _tag: 7, message: {} },
+      { _tag: "Reject", reason: "looks like one" },
+      Object.assign(new Error("x"), { message: 7, name: null, stack: {} }),
+      new AggregateError([new Error("inner")], "many")
+    ]
+    const odd = [() => Promise.resolve(), () => undefined, () => 7]
+    const count = 2 * errors.length + odd.length
+    const subscription = yield* process.bus.subscribe(name, {
+      events: [Happened],
+      retry: Schedule.recurs(0),
+      handler: ({ data: { n } }) =>
+        n < errors.length
+          ? Effect.fail(errors[n])
+          : n < 2 * errors.length
+            ? Effect.die(errors[n - errors.length])
+            // What code without types may return.
+            : (odd[n - 2 * errors.length] ?? (() => Effect.void))() as Effect.Effect<void>
+    })
+    yield* process.bus.publishAll(Happened, numbers(count + 1))
+    const letters = yield* lettersOf(process, name, count)
+    assert.isTrue(letters.every(({ attempts, reason }) => reason === "Exhausted" && attempts === 1))
+    yield* statsBecome(subscription, { handled: 1, deadLettered: count, held: 0 })
+  }))
+
+  it.effect("P10: an error that throws when it is looked at is a failed attempt, and holds nobody", () => Effect.gen(function*() {
+    const process = yield* start(connect())
+    const Happened = numbered()
+    const name = fresh()
+    const raise = (): never => { throw new Error("trap") }
+    const trap = new Proxy({}, { get: raise, has: raise, getPrototypeOf: raise })
+    const subscription = yield* process.subscribe(name, {
+      events: [Happened],
+      concurrency: 1,
+      retry: Schedule.recurs(0),
+      handler: ({ data: { n } }) => n === 0 ? Effect.fail(trap) : n === 1 ? Effect.die(trap) : Effect.void
+    })
+    yield* process.bus.publishAll(Happened, numbers(5))
+    yield* statsBecome(subscription, { handled: 3, deadLettered: 2, held: 0 })
+    for (const letter of yield* lettersOf(process, name, 2)) assert.deepInclude(letter, { reason: "Exhausted", attempts: 1 })
+  }))
 }

@@ -31,7 +31,7 @@ export const publishCases = ({ connect, it }: Bench): void => {
       events: [Rich],
       handler: (event, { headers }) => Deferred.succeed(got, { event, headers })
     })
-    const data = Schema.decodeUnknownSync(Data)({ text: "grüße ☃ 🎓 \u2028 \"quoted\" \\ \u0000", list: [0, -1.5, 1e-7, 2 ** 53], when: "2026-01-02T03:04:05.006Z", none: null })
+    const data = yield* Schema.decodeEffect(Data)({ text: "grüße ☃ 🎓 \u2028 \"quoted\" \\ \u0000", list: [0, -1.5, 1e-7, 2 ** 53], when: "2026-01-02T03:04:05.006Z", none: null })
     const headers = { tenant: "t-1", count: 3, share: 0.25, flag: true, empty: "", "with space": "ü" }
     const before = Date.now()
     const { id } = yield* bus.publish(Rich, data, { correlationId: "c-1", causationId: "e-0", headers }).pipe(
@@ -133,7 +133,7 @@ export const publishCases = ({ connect, it }: Bench): void => {
     const Happened = numbered()
     const ledger = makeLedger()
     yield* bus.subscribe(fresh(), { events: [Happened], handler: ledger.handler })
-    yield* Effect.all([1, 2, 3].map((n) => bus.publish(Happened, { n }, { id: "same" })), { concurrency: "unbounded" })
+    yield* Effect.forEach([1, 2, 3], (n) => bus.publish(Happened, { n }, { id: "same" }), { concurrency: "unbounded" })
     yield* ledger.reaches(3)
     assert.deepStrictEqual(ledger.entries.map(({ event }) => event.id), ["same", "same", "same"])
   }))
@@ -156,7 +156,7 @@ export const publishCases = ({ connect, it }: Bench): void => {
     const ledger = makeLedger()
     const Happened = numbered()
     yield* bus.subscribe(fresh(), { events: [Happened], handler: ledger.handler })
-    yield* Effect.all(numbers(200).map((data) => bus.publish(Happened, data)), { concurrency: "unbounded" })
+    yield* Effect.forEach(numbers(200), (data) => bus.publish(Happened, data), { concurrency: "unbounded" })
     yield* ledger.reaches(200)
     assert.deepStrictEqual(ledger.sorted(), upTo(200))
   }))

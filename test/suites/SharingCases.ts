@@ -135,19 +135,19 @@ export const sharingCases = ({ connect, features, it }: Bench): void => {
     const ledger = makeLedger()
     const { bus } = yield* shared
     const open = Effect.gen(function*() {
-      const { stop, subscribe } = yield* start(connect())
-      yield* subscribe(name, { events: [Happened], handler: (event, info) => Effect.delay(ledger.handler(event, info), 1) })
-      return stop
+      const process = yield* start(connect())
+      yield* process.subscribe(name, { events: [Happened], handler: (event, info) => Effect.delay(ledger.handler(event, info), 1) })
+      return process
     })
-    let stop = yield* open
+    let process = yield* open
     const publishing = yield* Effect.forkChild(bus.publishAll(Happened, numbers(count)))
     for (const part of [0.1, 0.3, 0.5, 0.7]) {
       yield* ledger.reaches(Math.floor(count * part))
-      yield* stop
-      stop = yield* open
+      yield* process.stop
+      process = yield* open
     }
     yield* ledger.reaches(count)
-    yield* stop
+    yield* process.stop
     assert.strictEqual(publishing.pollUnsafe()?._tag, "Success")
     assert.deepStrictEqual(ledger.sorted(), upTo(count))
   }))
@@ -210,7 +210,7 @@ export const sharingCases = ({ connect, features, it }: Bench): void => {
         Effect.gen(function*() {
           yield* Effect.addFinalizer((exit) => Effect.sync(() => void closed.push(`${event.data.n} ${exit._tag}`)))
           if (event.data.n === 1) return yield* Effect.fail("no")
-          if (event.data.n === 2) yield* Effect.never
+          if (event.data.n === 2) return yield* Effect.never
         })
     })
     yield* bus.publishAll(Happened, numbers(3))
