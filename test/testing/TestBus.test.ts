@@ -1,0 +1,117 @@
+/** The kit itself: retries of hours take moments, and what is poison is found in the dead letters. */
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Layer, Schedule, Schema } from "effect"
+import { DeadLetters, Event, EventBus, Later, Reject, Subscriber } from "../../src/index.ts"
+import { TestBus } from "../../src/testing/index.ts"
+
+const Posted = Event.make("social.post.created", {
+  version: 1,
+  data: Schema.Struct({ text: Schema.String }),
+  key: (post) => post.text
+})
+
+const scene = <A, E>(
+  handler: (text: string, attempt: number) => Effect.Effect<unknown, unknown>,
+  test: Effect.Effect<A, E, EventBus | DeadLetters | TestBus>,
+  ordering: "none" | "key" = "none"
+) =>
+  Effect.provide(
+    test,
+    Subscriber.layer("social.feed", {
+      events: [Posted],
+      ordering,
+      handler: (event, { attempt }) => handler(event.data.text, attempt),
+      retry: Schedule.exponential("5 minutes").pipe(Schedule.upTo({ times: ordering === "key" ? 1 : 5 }))
+    }).pipe(Layer.provideMerge(TestBus.layer))
+  )
+
+const publish = (text: string, delay?: string) =>
+  Effect.flatMap(EventBus, (bus) => bus.publish(Posted, { text }, delay === undefined ? {} : { delay: "3 hours" }))
+const settle = Effect.flatMap(TestBus, (bus) => bus.settle)
+
+describe("TestBus", () => {
+  it.effect("runs retries of minutes to their end", () => {
+    const attempts: Array<number> = []
+    return scene(
+      (_, attempt) => Effect.suspend(() => (attempts.push(attempt), attempt < 3 ? Effect.fail("not yet") : Effect.void)),
+      Effect.gen(function*() {
+        yield* publish("a")
+        yield* settle
+        assert.deepStrictEqual(attempts, [1, 2, 3])
+        assert.isAtLeast(yield* Clock.currentTimeMillis, 15 * 60 * 1000)
+      })
+    )
+  })
+
+  it.effect("finds poison in the dead letters", () =>
+    scene(
+      (text) => (text === "bad" ? Effect.fail(new Reject({ reason: "no" })) : Effect.void),
+      Effect.gen(function*() {
+        yield* publish("good")
+        yield* publish("bad")
+        yield* settle
+        const letters = yield* (yield* DeadLetters).list("social.feed")
+        assert.deepStrictEqual(letters.map(({ error, reason }) => [reason, error.message]), [["Rejected", "no"]])
+      })
+    ))
+
+  it.effect("delivers what is delayed by hours, and waits in lanes", () => {
+    const seen: Array<string> = []
+    return scene(
+      (text, attempt) =>
+        Effect.gen(function*() {
+          yield* Effect.sleep("2 seconds")
+          if (text === "first" && attempt === 1) return yield* Effect.fail("once")
+          if (text === "off" && !seen.includes("off")) {
+            seen.push(text)
+            return yield* Later.in("30 seconds")
+          }
+          seen.push(text)
+        }),
+      Effect.gen(function*() {
+        yield* publish("late", "3 hours")
+        yield* publish("first")
+        yield* publish("off")
+        yield* settle
+        assert.deepStrictEqual(seen, ["off", "off", "first", "late"])
+      }),
+      "key"
+    )
+  })
+
+  it.effect("waits for real work, which no clock hurries", () => {
+    let done = false
+    return scene(
+      () =>
+        Effect.promise(() => new Promise<void>((resolve) => void setTimeout(() => resolve(void (done = true)), 60))),
+      Effect.gen(function*() {
+        yield* publish("slow")
+        yield* settle
+        assert.isTrue(done)
+      })
+    )
+  })
+
+  it.effect("tells what was published", () =>
+    scene(
+      () => Effect.void,
+      Effect.gen(function*() {
+        yield* publish("a")
+        yield* publish("b")
+        const published = yield* (yield* TestBus).published(Posted)
+        assert.deepStrictEqual(published.map(({ data }) => data.text), ["a", "b"])
+      })
+    ))
+
+  it.live("with the live clock it waits", () => {
+    let handled = 0
+    return scene(
+      () => Effect.delay(Effect.sync(() => handled++), "30 millis"),
+      Effect.gen(function*() {
+        yield* publish("a")
+        yield* settle
+        assert.strictEqual(handled, 1)
+      })
+    )
+  })
+})
