@@ -79,6 +79,10 @@ export const make = (options: {
     }
     const { channel } = lane
     if (channel === undefined) return done(noChannel)
+    // Such a header would close the connection, and with it everybody's publishes.
+    for (const value of Object.values(headers)) {
+      if (typeof value === "number" && !Number.isFinite(value)) return done(badHeader)
+    }
     const sent: Sent = { lane, id: properties.messageId, exchange, routingKey, done, returned: false, next: twin }
     const options: Options.Publish = {
       persistent: true,
@@ -199,6 +203,13 @@ export const make = (options: {
 
 const noChannelError = new BrokerError({ reason: new ConnectionFailed({ address: "RabbitMQ", detail: "no channel" }) })
 const noChannel: SendOutcome = { _tag: "NotSent", error: noChannelError }
+
+const badHeader: SendOutcome = {
+  _tag: "NotSent",
+  error: new BrokerError({
+    reason: new BrokerRefused({ operation: "publish", detail: "a header is a number that is not finite" })
+  })
+}
 
 const notSendable = (error: Error): SendOutcome => ({
   _tag: "NotSent",

@@ -130,7 +130,20 @@ export const read = (delivery: Delivery, subscriber: string): Diagnosis => {
 }
 
 /** What can be said of a failure of any kind: an error of the user's own making, a defect, a string. */
-export const describe = (error: unknown): Failure => {
+export const describe = (error: unknown): Failure => looked(() => lookAt(error), unseen)
+
+const unseen: Failure = { tag: "Object", message: "an error that throws when it is looked at" }
+
+/** Errors are foreign objects: a getter or a proxy's trap may throw when one looks. */
+export const looked = <A>(look: () => A, otherwise: A): A => {
+  try {
+    return look()
+  } catch {
+    return otherwise
+  }
+}
+
+const lookAt = (error: unknown): Failure => {
   if (typeof error === "object" && error !== null) {
     const named = error instanceof Error ? field(error, "name") : undefined
     return {
@@ -143,14 +156,8 @@ export const describe = (error: unknown): Failure => {
 }
 
 /** A text of a foreign object, whose getters may throw and whose fields may be anything. */
-const field = (error: object, name: string): string | undefined => {
-  try {
-    const value: unknown = Reflect.get(error, name)
-    return typeof value === "string" ? value : undefined
-  } catch {
-    return undefined
-  }
-}
+const field = (error: object, name: string): string | undefined =>
+  looked(() => text(Reflect.get(error, name)), undefined)
 
 const reasons: ReadonlySet<string> = new Set<DeadLetterReason>([
   "Exhausted",

@@ -16,6 +16,7 @@ import type * as Metrics from "../observe/Metrics.ts"
 import * as Trace from "../observe/Trace.ts"
 import type { Delivery } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
+import * as Diagnosis from "./Diagnosis.ts"
 import * as Mailbox from "./Mailbox.ts"
 import { CurrentHandling } from "./Publisher.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
@@ -431,8 +432,12 @@ const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
   let error: { readonly value: unknown } | undefined
   for (const reason of reasons) {
     if (Cause.isFailReason(reason)) {
-      if (reason.error instanceof BusError.Reject) return { _tag: "Rejected", error: reason.error }
-      if (reason.error instanceof BusError.Later) later = reason.error
+      const said = Diagnosis.looked(
+        () => (reason.error instanceof BusError.Reject || reason.error instanceof BusError.Later ? reason.error : undefined),
+        undefined
+      )
+      if (said?._tag === "Reject") return { _tag: "Rejected", error: said }
+      if (said?._tag === "Later") later = said
       else error ??= { value: reason.error }
     } else if (Cause.isDieReason(reason)) {
       error ??= { value: new BusError.HandlerDefect({ cause: reason.defect }) }

@@ -32,6 +32,9 @@ export interface Subject {
   readonly progress: RuntimeHeaders.Progress
 }
 
+/** A hundred years. */
+const longestWaitSeconds = 100 * 365 * 24 * 60 * 60
+
 export const make = Effect.fnUntraced(function*(broker: Broker["Service"], outbox: Outbox, log: Log.Log) {
   const clock = yield* Clock.Clock
 
@@ -104,10 +107,11 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], outbo
     const repair = broker.declare(spec)
     return {
       parkForRetry: Effect.fnUntraced(function*(delivery, subject, millis) {
-        const seconds = Math.max(1, Math.ceil(millis / 1000))
+        // "For ever" is a number too: no header may be infinite, it would close the connection.
+        const seconds = Number.isNaN(millis) ? 1 : Math.min(Math.max(1, Math.ceil(millis / 1000)), longestWaitSeconds)
         const first = Math.min(seconds, maxDelaySeconds)
         // What one pass cannot wait for waits in several.
-        const due = seconds > maxDelaySeconds ? clock.currentTimeMillisUnsafe() + millis : undefined
+        const due = seconds > maxDelaySeconds ? clock.currentTimeMillisUnsafe() + seconds * 1000 : undefined
         const progress = RuntimeHeaders.write({ ...subject.progress, due })
         const least = RuntimeHeaders.write({ ...subject.progress, due, failures: [] })
         const to: Address = { _tag: "Subscriber", name: subject.subscriber, seconds: first }

@@ -7,7 +7,7 @@ import type * as Event from "../event/Event.ts"
 import type * as Log from "../observe/Log.ts"
 import type * as Metrics from "../observe/Metrics.ts"
 import type { Delivery } from "./Broker.ts"
-import type { AttemptFailure } from "./BusError.ts"
+import { type AttemptFailure, HandlerDefect } from "./BusError.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import type { Failures } from "./Failures.ts"
 import * as Retry from "./Retry.ts"
@@ -247,9 +247,7 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
 
 /** A defect is described by what was thrown. */
 const unwrap = (error: unknown): unknown =>
-  typeof error === "object" && error !== null && "_tag" in error && error._tag === "HandlerDefect" && "cause" in error
-    ? error.cause
-    : error
+  Diagnosis.looked(() => (error instanceof HandlerDefect ? error.cause : error), error)
 
 /** Handlers like to quote the data they failed on: the values of sensitive fields are taken out (P14). */
 const redacted = <E extends Event.Any, Err, R>(
