@@ -190,7 +190,7 @@ const decode = (text: string): string | undefined => {
   }
 }
 
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\./.test(host)
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith('127.')
 
 const millisOf = (input: Duration.Input | undefined, fallback: number): number =>
   input === undefined

@@ -48,7 +48,12 @@ export const settings = {
     "`eduflow`",
     withDefault(Config.String, "eduflow")
   ),
-  source: setting("EVENTBUS_SOURCE", "Name of the service: `source` of its events", "`service`", withDefault(Config.String, "service")),
+  source: setting(
+    "EVENTBUS_SOURCE",
+    "Name of the service: `source` of its events",
+    "`service`",
+    withDefault(Config.String, "service")
+  ),
   topology: setting(
     "EVENTBUS_TOPOLOGY",
     "`assert` declares queues and exchanges, `verify` only looks whether they are there",

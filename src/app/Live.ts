@@ -3,7 +3,8 @@
  * interchangeable; no other line of a service changes. Clients are loaded when a layer is built, so
  * that importing the door costs none of them.
  */
-import { Config, type Duration, Effect, Layer, Redacted } from "effect"
+import type { Config } from "effect"
+import { type Duration, Effect, Layer, Redacted } from "effect"
 import type * as BrokerError from "../bus/BrokerError.ts"
 import { type Broker } from "../bus/Broker.ts"
 import { BrokerError as Failure, SettingsInvalid } from "../bus/BrokerError.ts"
@@ -47,7 +48,10 @@ export const eventBusMemory = (options: BusOptions & { readonly namespace?: stri
     Effect.promise(async () => {
       const { MemoryBroker, MemoryCache } = await import("../memory/index.ts")
       const { namespace = "eduflow" } = options
-      return services(options).pipe(Layer.provide(MemoryBroker.layer({ namespace })), Layer.provideMerge(MemoryCache.layer))
+      return services(options).pipe(
+        Layer.provide(MemoryBroker.layer({ namespace })),
+        Layer.provideMerge(MemoryCache.layer)
+      )
     })
   )
 
@@ -56,14 +60,18 @@ export const EventBusMemory: Layer.Layer<Services> = eventBusMemory()
 /** RabbitMQ and Redis by options; `memory://` is the embedded bus. */
 export const eventBusLive = (options: LiveOptions): Layer.Layer<Services, BrokerError.BrokerError> =>
   Layer.unwrap(
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { namespace = "eduflow", redisTimeout, redisUrl, servers, source = "service", url, ...rest } = options
       const address = Redacted.isRedacted(url) ? Redacted.value(url) : url
       const cache = yield* cacheLayer(redisUrl, redisTimeout, namespace)
-      if (servers === undefined && /^memory:/.test(address)) {
+      if (servers === undefined && address.startsWith("memory:")) {
         if (address !== "memory://") {
           return yield* new Failure({
-            reason: new SettingsInvalid({ setting: "url", problem: "memory:// takes no host or path", remedy: "Write exactly memory://" })
+            reason: new SettingsInvalid({
+              setting: "url",
+              problem: "memory:// takes no host or path",
+              remedy: "Write exactly memory://"
+            })
           })
         }
         const { MemoryBroker } = yield* Effect.promise(() => import("../memory/index.ts"))
@@ -74,7 +82,7 @@ export const eventBusLive = (options: LiveOptions): Layer.Layer<Services, Broker
     })
   )
 
-const cacheLayer = Effect.fnUntraced(function*(
+const cacheLayer = Effect.fnUntraced(function* (
   url: string | Redacted.Redacted<string> | undefined,
   commandTimeout: Duration.Input | undefined,
   prefix: string

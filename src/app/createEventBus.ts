@@ -15,8 +15,10 @@ import type { DeliveryInfo, SubscriberOptions, SubscriberStats } from "../bus/Su
 import { Health, type Report } from "../observe/Health.ts"
 import { eventBusLive, type LiveOptions } from "./Live.ts"
 
-export interface PromiseSubscriberOptions<E extends Event.Any>
-  extends Omit<SubscriberOptions<E, unknown, never>, "handler"> {
+export interface PromiseSubscriberOptions<E extends Event.Any> extends Omit<
+  SubscriberOptions<E, unknown, never>,
+  "handler"
+> {
   /** Throwing is a failed attempt; throw `Reject` or `Later` to say more. `signal` aborts at the deadline and at the end. */
   readonly handler: (
     event: Envelope.Of<E>,

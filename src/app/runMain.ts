@@ -55,4 +55,5 @@ export const runMain = <A, E>(main: Layer.Layer<A, E> | Effect.Effect<A, E>, opt
   }
 }
 
-const isEffect = <A, E>(main: Layer.Layer<A, E> | Effect.Effect<A, E>): main is Effect.Effect<A, E> => Effect.isEffect(main)
+const isEffect = <A, E>(main: Layer.Layer<A, E> | Effect.Effect<A, E>): main is Effect.Effect<A, E> =>
+  Effect.isEffect(main)

@@ -4,7 +4,8 @@
  */
 import { Duration, Schema } from "effect"
 import { Fault } from "../event/EventError.ts"
-import { BrokerError, BrokerReason } from "./BrokerError.ts"
+import type { BrokerError } from "./BrokerError.ts"
+import { BrokerReason } from "./BrokerError.ts"
 
 // -- publish ------------------------------------------------------------------------------------
 
@@ -141,7 +142,10 @@ export class Reject extends Schema.TaggedError<Reject>()("Reject", {
 }
 
 /** Puts an event off without counting an attempt: not now, but not wrong either. */
-export class Later extends Schema.TaggedError<Later>()("Later", { in: Schema.Duration, reason: Schema.optionalKey(Schema.String) }) {
+export class Later extends Schema.TaggedError<Later>()("Later", {
+  in: Schema.Duration,
+  reason: Schema.optionalKey(Schema.String)
+}) {
   static in(delay: Duration.Input, reason?: string): Later {
     return new Later({ in: Duration.fromInputUnsafe(delay), ...(reason !== undefined && { reason }) })
   }
@@ -153,7 +157,9 @@ export class Later extends Schema.TaggedError<Later>()("Later", { in: Schema.Dur
 // -- what happens to a handler --------------------------------------------------------------------
 
 /** The handler did not end within its deadline; a failed attempt. */
-export class HandlerTimeout extends Schema.TaggedError<HandlerTimeout>()("HandlerTimeout", { deadline: Schema.Duration }) {
+export class HandlerTimeout extends Schema.TaggedError<HandlerTimeout>()("HandlerTimeout", {
+  deadline: Schema.Duration
+}) {
   override get message(): string {
     return `the handler did not end within ${Duration.format(this.deadline)}`
   }

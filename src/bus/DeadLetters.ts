@@ -63,7 +63,7 @@ export class DeadLetters extends Context.Service<
 const listed = { count: 100, bytes: 8 * 1024 * 1024 }
 const copies = { count: 64, bytes: 8 * 1024 * 1024 }
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const broker = yield* Broker
   const clock = yield* Clock.Clock
   const ids = yield* CurrentIds
@@ -75,7 +75,7 @@ const make = Effect.gen(function*() {
     limit: number,
     each: (letter: DeadLetter, delivery: Delivery) => Effect.Effect<boolean, BrokerError>
   ) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const reader = yield* broker.readDeadLetters(sourceOf(source))
       let taken = 0
       for (let seen = 0; seen < reader.count && taken < limit; seen++) {
@@ -133,13 +133,15 @@ const make = Effect.gen(function*() {
       Effect.flatMap((result) =>
         result._tag === "Confirmed"
           ? Effect.sync(delivery.ack)
-          : Effect.fail(new BrokerError({ reason: new BrokerRefused({ operation: "replay", detail: result.reason.message }) }))
+          : Effect.fail(
+              new BrokerError({ reason: new BrokerRefused({ operation: "replay", detail: result.reason.message }) })
+            )
       )
     )
 
   return DeadLetters.of({
     count: (source) => broker.deadLetterDepth(sourceOf(source)).pipe(told(source)),
-    list: Effect.fn("DeadLetters.list")(function*(source: Source, selection: Selection = {}) {
+    list: Effect.fn("DeadLetters.list")(function* (source: Source, selection: Selection = {}) {
       const found: Array<DeadLetter> = []
       let bytes = 0
       yield* scan(source, selection, selection.limit ?? listed.count, (letter) =>
@@ -151,14 +153,14 @@ const make = Effect.gen(function*() {
       )
       return found
     }),
-    replay: Effect.fn("DeadLetters.replay")(function*(source: Source, selection: Selection = {}) {
+    replay: Effect.fn("DeadLetters.replay")(function* (source: Source, selection: Selection = {}) {
       const replayId = ids.next(clock.currentTimeMillisUnsafe())
       const outbox = yield* Outbox.make(broker, Door.make(copies), () => {})
       return yield* scan(source, selection, selection.limit ?? Number.POSITIVE_INFINITY, (letter, delivery) =>
         Effect.as(resend(outbox, delivery, letter, source, replayId), true)
       )
     }, Effect.scoped),
-    discard: Effect.fn("DeadLetters.discard")(function*(source: Source, selection: Selection = {}) {
+    discard: Effect.fn("DeadLetters.discard")(function* (source: Source, selection: Selection = {}) {
       return yield* scan(source, selection, selection.limit ?? Number.POSITIVE_INFINITY, (_, delivery) =>
         Effect.sync(() => {
           delivery.ack()

@@ -90,7 +90,7 @@ export class EventBus extends Context.Service<
   static readonly layer: Layer.Layer<EventBus, never, Broker | EventCache> = Layer.suspend(() => EventBus.layerWith({}))
 }
 
-const make = Effect.fnUntraced(function*(options: BusOptions) {
+const make = Effect.fnUntraced(function* (options: BusOptions) {
   const broker = yield* Broker
   const cache = yield* EventCache
   const context = yield* Effect.context<never>()
@@ -98,7 +98,9 @@ const make = Effect.fnUntraced(function*(options: BusOptions) {
   const source = options.source ?? "service"
   const fault = Publisher.sourceFault(source)
   if (fault !== undefined) {
-    return yield* Effect.die(new EventDefinitionError({ event: source, problem: fault, remedy: "Name the service in words of a-z, 0-9 and -" }))
+    return yield* Effect.die(
+      new EventDefinitionError({ event: source, problem: fault, remedy: "Name the service in words of a-z, 0-9 and -" })
+    )
   }
   const log = Log.make(context)
   const trace = Trace.make(context)
@@ -129,7 +131,7 @@ const make = Effect.fnUntraced(function*(options: BusOptions) {
   const active = new Set<Subscription.Subscription>()
   let tails = 0
 
-  const begin = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
+  const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     name: string,
     options: Subscription.SubscriberOptions<E, Err, R>,
     ephemeral: boolean,
@@ -157,10 +159,12 @@ const make = Effect.fnUntraced(function*(options: BusOptions) {
 
   const ephemeralName = () => `ephemeral-${++tails}`
 
-  const drain = Effect.gen(function*() {
+  const drain = Effect.gen(function* () {
     // Handlers may still publish until they are done; nobody else may.
     callers.setPhase("handlers only")
-    const drained = yield* Effect.forEach([...active], (subscription) => subscription.drain, { concurrency: "unbounded" })
+    const drained = yield* Effect.forEach([...active], (subscription) => subscription.drain, {
+      concurrency: "unbounded"
+    })
     outbox.shut()
     const flushed = yield* Effect.interruptible(
       Effect.timeoutOption(Effect.andThen(outbox.flushed, copies.flushed), budget.settlement)
@@ -225,7 +229,7 @@ const doorsState = (callers: Door.Door, settling: Door.Door): Health.ProbeResult
 const subscriberProbe = (subscription: Subscription.Subscription): Health.Probe => ({
   name: `subscriber ${subscription.name}`,
   critical: true,
-  check: Effect.gen(function*() {
+  check: Effect.gen(function* () {
     const { _tag, cause, restarts } = yield* SubscriptionRef.get(subscription.status)
     const stats = yield* subscription.stats
     return {

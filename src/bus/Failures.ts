@@ -62,7 +62,10 @@ interface Window {
   suppressed: number
 }
 
-export const make = Effect.fnUntraced(function*(announce: (data: Announcement) => Effect.Effect<void>, onDropped: (count: number) => void) {
+export const make = Effect.fnUntraced(function* (
+  announce: (data: Announcement) => Effect.Effect<void>,
+  onDropped: (count: number) => void
+) {
   const clock = yield* Clock.Clock
   const feed = yield* PubSub.sliding<BusFailure>(kept)
   const windows = new Map<string, Window>()
@@ -103,7 +106,8 @@ export const make = Effect.fnUntraced(function*(announce: (data: Announcement) =
         window = { startedAt: now, count: 0, suppressed: 0 }
         windows.set(subscriber, window)
       }
-      if (window.count++ < announcedPerSecond) send({ subscriber, count: 1, reason, eventId: id, eventType: event, attempts })
+      if (window.count++ < announcedPerSecond)
+        send({ subscriber, count: 1, reason, eventId: id, eventType: event, attempts })
       else if (window.suppressed++ === 0) run(summarise(subscriber, window))
     },
     stream: Stream.fromPubSub(feed)

@@ -44,7 +44,10 @@ export const unordered = <W>(): Mailbox<W> => {
     size: () => ready.length,
     drop: (gone) => {
       const all = MutableList.takeAll(ready)
-      MutableList.appendAll(ready, all.filter((item) => !gone(item)))
+      MutableList.appendAll(
+        ready,
+        all.filter((item) => !gone(item))
+      )
       return all.filter(gone)
     }
   }

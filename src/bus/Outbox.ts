@@ -69,7 +69,11 @@ const backoff = (queues: Iterable<ReadonlyArray<Entry>>): number => {
   return Math.min(20 * 2 ** sends, 5000)
 }
 
-export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door: Door, onResent: (count: number) => void) {
+export const make = Effect.fnUntraced(function* (
+  broker: Broker["Service"],
+  door: Door,
+  onResent: (count: number) => void
+) {
   const clock = yield* Clock.Clock
   const entries = new Set<Entry>()
   // By key; the entries of "" have no order to keep and hold up nobody.
@@ -169,9 +173,12 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door:
       })
     }
     if (entry.rejected) return new BusError.Rejected()
-    if (status._tag === "Blocked") return new BusError.Overloaded({ detail: `the broker blocks publishers (${status.detail})` })
+    if (status._tag === "Blocked")
+      return new BusError.Overloaded({ detail: `the broker blocks publishers (${status.detail})` })
     return entry.state === "waiting"
-      ? new BusError.Overloaded({ detail: `${door.inFlight()} events with ${door.bytes()} bytes are in flight and did not make room in time` })
+      ? new BusError.Overloaded({
+          detail: `${door.inFlight()} events with ${door.bytes()} bytes are in flight and did not make room in time`
+        })
       : new BusError.Unavailable({ cause: new ConnectionFailed({ address: "the broker", detail: "no channel" }) })
   }
 
@@ -241,7 +248,7 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door:
     else send(entry)
   }
 
-  const recover = Effect.gen(function*() {
+  const recover = Effect.gen(function* () {
     yield* kick.await
     const jitter = yield* Random.next
     yield* Effect.sleep(backoff(stalled.values()) * (0.5 + jitter / 2))
@@ -266,7 +273,7 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], door:
     onResent(count)
   })
 
-  const sweep = Effect.gen(function*() {
+  const sweep = Effect.gen(function* () {
     yield* busy.await
     yield* Effect.sleep(sweepEvery)
     const now = clock.currentTimeMillisUnsafe()

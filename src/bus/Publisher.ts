@@ -68,7 +68,11 @@ interface Prepared {
 }
 
 export interface Publisher {
-  readonly publish: <A>(event: Event.Event<string, A>, data: A, options?: PublishOptions) => Effect.Effect<Confirmed, BusError.PublishError>
+  readonly publish: <A>(
+    event: Event.Event<string, A>,
+    data: A,
+    options?: PublishOptions
+  ) => Effect.Effect<Confirmed, BusError.PublishError>
   readonly publishAll: <A>(
     event: Event.Event<string, A>,
     items: Iterable<A> | Stream.Stream<A>,
@@ -76,7 +80,7 @@ export interface Publisher {
   ) => Effect.Effect<number, BusError.PublishAllError>
 }
 
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   cache: EventCache["Service"],
   outbox: Outbox,
   settings: PublisherSettings
@@ -119,7 +123,8 @@ export const make = Effect.fnUntraced(function*(
       return nothing
     }
 
-    if (!Object.hasOwn(event, Event.TypeId)) return refuse("event", "unknown event: expected a contract made by Event.make")
+    if (!Object.hasOwn(event, Event.TypeId))
+      return refuse("event", "unknown event: expected a contract made by Event.make")
     const encoded = event.contract.encode(data)
     if (Result.isFailure(encoded)) {
       resume(fail(new BusError.Invalid({ faults: encoded.failure.faults })))
@@ -153,7 +158,10 @@ export const make = Effect.fnUntraced(function*(
       return refuse("data", 'it has a key "__proto__", which no subscriber would accept: use another key')
     }
     if (body.length > Limits.defaults.bodyBytes) {
-      return refuse("data", `the event has ${body.length} bytes, at most ${Limits.defaults.bodyBytes} are allowed: publish a reference to large data instead`)
+      return refuse(
+        "data",
+        `the event has ${body.length} bytes, at most ${Limits.defaults.bodyBytes} are allowed: publish a reference to large data instead`
+      )
     }
     const seconds = options.delay === undefined ? 0 : Math.ceil(secondsOf(options.delay))
     const parent = Trace.current(fiberContext)
@@ -165,10 +173,9 @@ export const make = Effect.fnUntraced(function*(
     })
     const traced = span ?? parent
     const headers: Headers =
-      traced === undefined
-        ? (options.headers ?? noHeaders)
-        : { ...options.headers, ...Trace.inject(traced) }
-    const to: Address = seconds > 0 ? { _tag: "DelayedEvent", name: event.name, seconds } : { _tag: "Event", name: event.name }
+      traced === undefined ? (options.headers ?? noHeaders) : { ...options.headers, ...Trace.inject(traced) }
+    const to: Address =
+      seconds > 0 ? { _tag: "DelayedEvent", name: event.name, seconds } : { _tag: "Event", name: event.name }
 
     const done = (shipped: Shipped): void => {
       const now = clock.currentTimeMillisUnsafe()
@@ -176,14 +183,20 @@ export const make = Effect.fnUntraced(function*(
       if (shipped._tag === "Failed") {
         const exit = fail(shipped.reason)
         trace.end(span, exit)
-        log.warning("publish failed", { event: event.name, id, reason: shipped.reason._tag, detail: shipped.reason.message })
+        log.warning("publish failed", {
+          event: event.name,
+          id,
+          reason: shipped.reason._tag,
+          detail: shipped.reason.message
+        })
         return resume(exit)
       }
       metrics.outcome(shipped.routed ? "confirmed" : "unrouted").update(1)
       if (event.cache !== false && seconds === 0) {
         cache.store.write({ event: event.name, key: key ?? "", id, time: startedAt, body, settings: event.cache })
       }
-      if (log.debugEnabled) log.debug("published", { event: event.name, id, routed: shipped.routed, millis: now - startedAt })
+      if (log.debugEnabled)
+        log.debug("published", { event: event.name, id, routed: shipped.routed, millis: now - startedAt })
       const exit = Exit.succeed<Confirmed>({ id, routed: seconds > 0 ? "later" : shipped.routed })
       trace.end(span, exit)
       resume(exit)
@@ -227,9 +240,14 @@ export const make = Effect.fnUntraced(function*(
       })
     )
 
-  const publishAll: Publisher["publishAll"] = Effect.fnUntraced(function*(event, items, options = noOptions) {
+  const publishAll: Publisher["publishAll"] = Effect.fnUntraced(function* (event, items, options = noOptions) {
     const fiberContext = yield* Effect.context<never>()
-    const state = { confirmed: 0, next: 0, open: 0, failures: [] as Array<{ index: number; error: BusError.PublishError }> }
+    const state = {
+      confirmed: 0,
+      next: 0,
+      open: 0,
+      failures: [] as Array<{ index: number; error: BusError.PublishError }>
+    }
     const withdrawals = new Map<number, () => void>()
     let wake: (() => void) | undefined
     const submitOne = (data: unknown): void => {
@@ -268,7 +286,11 @@ export const make = Effect.fnUntraced(function*(
     )
     yield* below(1)
     if (state.failures.length > 0) {
-      return yield* new BusError.PublishAllError({ confirmed: state.confirmed, next: state.next, failures: state.failures })
+      return yield* new BusError.PublishAllError({
+        confirmed: state.confirmed,
+        next: state.next,
+        failures: state.failures
+      })
     }
     return state.confirmed
   })
@@ -296,8 +318,14 @@ const optionFault = (
   options: PublishOptions
 ): { readonly path: string; readonly expected: string } | undefined => {
   const short = `expected 1 to ${Limits.shortBytes} bytes of text`
-  for (const [path, value] of [["id", id], ["key", key], ["correlationId", correlationId], ["causationId", causationId]] as const) {
-    if (value !== undefined && (typeof value !== "string" || value === "" || tooLong(value))) return { path, expected: short }
+  for (const [path, value] of [
+    ["id", id],
+    ["key", key],
+    ["correlationId", correlationId],
+    ["causationId", causationId]
+  ] as const) {
+    if (value !== undefined && (typeof value !== "string" || value === "" || tooLong(value)))
+      return { path, expected: short }
   }
   if (options.delay !== undefined) {
     const seconds = secondsOf(options.delay)
@@ -317,9 +345,11 @@ const headerFault = (headers: Headers): { readonly path: string; readonly expect
   for (const name of Object.keys(headers)) {
     const value: unknown = headers[name]
     const reserved = RuntimeHeaders.userHeaderFault(name)
-    if (reserved !== undefined) return { path: `headers.${name}`, expected: `expected another name: this one ${reserved}` }
+    if (reserved !== undefined)
+      return { path: `headers.${name}`, expected: `expected another name: this one ${reserved}` }
     if (tooLong(name)) return { path: `headers.${name}`, expected: "expected a name of at most 255 bytes" }
-    if (!RuntimeHeaders.isHeaderValue(value)) return { path: `headers.${name}`, expected: "expected a string, a finite number or a boolean" }
+    if (!RuntimeHeaders.isHeaderValue(value))
+      return { path: `headers.${name}`, expected: "expected a string, a finite number or a boolean" }
     bytes += Buffer.byteLength(name) + (typeof value === "string" ? Buffer.byteLength(value) : 8)
   }
   // An own key "__proto__" is invisible to Object.keys of a spread copy, not to this.
@@ -334,7 +364,9 @@ const headerFault = (headers: Headers): { readonly path: string; readonly expect
 /** NaN for what is no duration at all: values from outside of TypeScript reach here. */
 const secondsOf = (input: Duration.Input): number =>
   // Effect reads NaN as no time at all, which would publish at once.
-  Number.isNaN(input) ? Number.NaN : Option.match(Duration.fromInput(input), { onNone: () => Number.NaN, onSome: Duration.toSeconds })
+  Number.isNaN(input)
+    ? Number.NaN
+    : Option.match(Duration.fromInput(input), { onNone: () => Number.NaN, onSome: Duration.toSeconds })
 
 const tooLong = (text: string): boolean =>
   text.length > Limits.shortBytes / 3 && Buffer.byteLength(text) > Limits.shortBytes

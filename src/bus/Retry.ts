@@ -9,7 +9,9 @@ import { Duration, Effect, Pull, Random, Schedule } from "effect"
 export type RetryPolicy<E> = Schedule.Schedule<unknown, E> | ((error: E) => Schedule.Schedule<unknown, E>)
 
 /** What a subscriber does that does not say: five more attempts after 1, 2, 4, 8 and 16 seconds. */
-export const defaultPolicy: Schedule.Schedule<unknown> = Schedule.exponential("1 second").pipe(Schedule.upTo({ times: 5 }))
+export const defaultPolicy: Schedule.Schedule<unknown> = Schedule.exponential("1 second").pipe(
+  Schedule.upTo({ times: 5 })
+)
 
 /** From here on a Schedule without end repeats its last delay. */
 const lastStep = 1000
@@ -26,35 +28,41 @@ export interface Attempt<E> {
 }
 
 /** Milliseconds until the next attempt, or undefined when the Schedule is exhausted. */
-export const delay = Effect.fnUntraced(function*<E>(policy: RetryPolicy<E>, attempt: Attempt<E>) {
-  // A Schedule is an object, so only the other form is a function.
-  const schedule = typeof policy === "function" ? policy(attempt.error) : policy
-  const step = yield* Schedule.toStep(schedule)
-  const steps = Math.min(attempt.attempt, lastStep)
-  let elapsed = 0
-  let millis = 0
-  for (let n = 1; n <= steps; n++) {
-    const now = n === steps ? Math.max(attempt.now, attempt.firstFailure) : attempt.firstFailure + elapsed
-    const next = yield* Pull.catchDone(step(now, attempt.error), () => Effect.undefined)
-    if (next === undefined) return undefined
-    millis = Duration.toMillis(next[1])
-    elapsed += millis
-  }
-  return millis
-}, (effect, _policy, attempt) => Random.withSeed(effect, attempt.seed))
+export const delay = Effect.fnUntraced(
+  function* <E>(policy: RetryPolicy<E>, attempt: Attempt<E>) {
+    // A Schedule is an object, so only the other form is a function.
+    const schedule = typeof policy === "function" ? policy(attempt.error) : policy
+    const step = yield* Schedule.toStep(schedule)
+    const steps = Math.min(attempt.attempt, lastStep)
+    let elapsed = 0
+    let millis = 0
+    for (let n = 1; n <= steps; n++) {
+      const now = n === steps ? Math.max(attempt.now, attempt.firstFailure) : attempt.firstFailure + elapsed
+      const next = yield* Pull.catchDone(step(now, attempt.error), () => Effect.undefined)
+      if (next === undefined) return undefined
+      millis = Duration.toMillis(next[1])
+      elapsed += millis
+    }
+    return millis
+  },
+  (effect, _policy, attempt) => Random.withSeed(effect, attempt.seed)
+)
 
 /** The longest step among the first ones of a Schedule, in milliseconds; undefined when it depends on the error. */
-export const longestStep = Effect.fnUntraced(function*(policy: RetryPolicy<never>) {
-  if (typeof policy === "function") return undefined
-  const step = yield* Schedule.toStep(policy)
-  let elapsed = 0
-  let longest = 0
-  for (let n = 1; n <= 100; n++) {
-    // No error exists yet: a Schedule that looks at its input may fail here, which is the undefined below.
-    const next = yield* Pull.catchDone(step(elapsed, undefined as never), () => Effect.undefined)
-    if (next === undefined) break
-    longest = Math.max(longest, Duration.toMillis(next[1]))
-    elapsed += Duration.toMillis(next[1])
-  }
-  return longest
-}, Effect.catchCause(() => Effect.undefined))
+export const longestStep = Effect.fnUntraced(
+  function* (policy: RetryPolicy<never>) {
+    if (typeof policy === "function") return undefined
+    const step = yield* Schedule.toStep(policy)
+    let elapsed = 0
+    let longest = 0
+    for (let n = 1; n <= 100; n++) {
+      // No error exists yet: a Schedule that looks at its input may fail here, which is the undefined below.
+      const next = yield* Pull.catchDone(step(elapsed, undefined as never), () => Effect.undefined)
+      if (next === undefined) break
+      longest = Math.max(longest, Duration.toMillis(next[1]))
+      elapsed += Duration.toMillis(next[1])
+    }
+    return longest
+  },
+  Effect.catchCause(() => Effect.undefined)
+)

@@ -5,7 +5,20 @@
  * The path of an event that is handled is callbacks and one fiber, the handler's own. What fails is
  * settled in a fiber of its own and holds neither a permit nor, without order, anybody else.
  */
-import { Cause, Clock, Context, Duration, Effect, Exit, type Fiber, FiberSet, Latch, Result, Scope, Tracer } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  type Fiber,
+  FiberSet,
+  Latch,
+  Result,
+  Scope,
+  Tracer
+} from "effect"
 import * as Codec from "../event/Codec.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
@@ -117,7 +130,7 @@ const zombieGraceMillis = 5000
 /** Below the queue's delivery limit of 20, so that the crash net of the broker is the exception. */
 const maxCrashes = 10
 
-export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(parts: {
+export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(parts: {
   readonly subscriber: Subscription.Settled<E, Err, R>
   readonly context: Context.Context<R>
   readonly policy: Policy
@@ -178,7 +191,8 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
     }
     open.add(work)
     if (origin.isolated && delivery.deliveryCount >= maxCrashes) return decide(work, policy.crashed(work))
-    if (work.progress.due !== undefined && work.progress.due > work.receivedAt) return decide(work, policy.notYetDue(work))
+    if (work.progress.due !== undefined && work.progress.due > work.receivedAt)
+      return decide(work, policy.notYetDue(work))
     box.offer(work, work.event.key)
     if (subscriber.ordering === "key") crowd(work)
     pump()
@@ -201,12 +215,17 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
       metrics.outcome("skipped").update(1)
       if (!warned.has(error.event)) {
         warned.add(error.event)
-        log.warning("an event that this subscriber did not ask for was skipped", { subscriber: subscriber.name, event: error.event })
+        log.warning("an event that this subscriber did not ask for was skipped", {
+          subscriber: subscriber.name,
+          event: error.event
+        })
       }
       delivery.ack()
       return origin.settled(delivery)
     }
-    settle(Effect.onExit(policy.undecodable(delivery, parsed, error), () => Effect.sync(() => origin.settled(delivery))))
+    settle(
+      Effect.onExit(policy.undecodable(delivery, parsed, error), () => Effect.sync(() => origin.settled(delivery)))
+    )
   }
 
   const pump = (): void => {
@@ -338,7 +357,12 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
 
   const giveBack: Runner["giveBack"] = (which) => {
     for (const work of box.drop(which)) {
-      if (subscriber.ordering === "none" && !subscriber.ephemeral && work.progress !== work.received && !work.delivery.lost()) {
+      if (
+        subscriber.ordering === "none" &&
+        !subscriber.ephemeral &&
+        work.progress !== work.received &&
+        !work.delivery.lost()
+      ) {
         decide(work, policy.handedOver(work))
         continue
       }
@@ -354,7 +378,7 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
     }
   }
 
-  const expire = Effect.gen(function*() {
+  const expire = Effect.gen(function* () {
     for (;;) {
       yield* hasRunning.await
       const now = clock.currentTimeMillisUnsafe()
@@ -433,7 +457,8 @@ const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
   for (const reason of reasons) {
     if (Cause.isFailReason(reason)) {
       const said = Diagnosis.looked(
-        () => (reason.error instanceof BusError.Reject || reason.error instanceof BusError.Later ? reason.error : undefined),
+        () =>
+          reason.error instanceof BusError.Reject || reason.error instanceof BusError.Later ? reason.error : undefined,
         undefined
       )
       if (said?._tag === "Reject") return { _tag: "Rejected", error: said }
@@ -446,6 +471,9 @@ const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
   if (later !== undefined) return { _tag: "Later", error: later }
   return {
     _tag: "Failed",
-    error: error === undefined ? new BusError.HandlerDefect({ cause: new Error("the handler interrupted itself") }) : error.value
+    error:
+      error === undefined
+        ? new BusError.HandlerDefect({ cause: new Error("the handler interrupted itself") })
+        : error.value
   }
 }

@@ -34,7 +34,7 @@ const suspiciousCount = 2
 /** How many harmless deliveries in a row end the suspicion. */
 const harmlessInRow = 3
 
-export const open = Effect.fnUntraced(function*(
+export const open = Effect.fnUntraced(function* (
   consume: (options: Omit<ConsumeOptions, "subscriber">) => Effect.Effect<Consumer, BrokerError, Scope.Scope>,
   inbox: Queue.Queue<Arrival>,
   options: {
@@ -55,7 +55,9 @@ export const open = Effect.fnUntraced(function*(
   let decided = false
   let live: Consumer | undefined
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  const cancel = yield* Effect.cached(Effect.suspend(() => (live === undefined ? Effect.void : Effect.ignore(live.cancel))))
+  const cancel = yield* Effect.cached(
+    Effect.suspend(() => (live === undefined ? Effect.void : Effect.ignore(live.cancel)))
+  )
 
   const origin: Origin = {
     isolated: options.isolated,

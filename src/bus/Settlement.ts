@@ -6,7 +6,14 @@
 import { Clock, Effect, Random } from "effect"
 import * as Codec from "../event/Codec.ts"
 import type * as Log from "../observe/Log.ts"
-import { type Address, type Broker, type Delivery, type Headers, maxDelaySeconds, type SubscriberSpec } from "./Broker.ts"
+import {
+  type Address,
+  type Broker,
+  type Delivery,
+  type Headers,
+  maxDelaySeconds,
+  type SubscriberSpec
+} from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import type { Outbox, Result } from "./Outbox.ts"
@@ -35,7 +42,7 @@ export interface Subject {
 /** A hundred years. */
 const longestWaitSeconds = 100 * 365 * 24 * 60 * 60
 
-export const make = Effect.fnUntraced(function*(broker: Broker["Service"], outbox: Outbox, log: Log.Log) {
+export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outbox: Outbox, log: Log.Log) {
   const clock = yield* Clock.Clock
 
   const ship = (to: Address, delivery: Delivery, subject: Subject, headers: Headers) =>
@@ -65,7 +72,7 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], outbo
     })
 
   /** Until it is stored. A copy that reached no queue was not stored: its topology is repaired and it goes again. */
-  const store = Effect.fnUntraced(function*(
+  const store = Effect.fnUntraced(function* (
     to: Address,
     delivery: Delivery,
     subject: Subject,
@@ -90,7 +97,9 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], outbo
       if (result.reason._tag === "Invalid") current = fallback
       yield* repair.pipe(
         Effect.catch((error) =>
-          Effect.sync(() => log.error("topology cannot be repaired", { subscriber: subject.subscriber, detail: error.message }))
+          Effect.sync(() =>
+            log.error("topology cannot be repaired", { subscriber: subject.subscriber, detail: error.message })
+          )
         )
       )
       const jitter = yield* Random.next
@@ -106,7 +115,7 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], outbo
   return (spec: SubscriberSpec): Settlement => {
     const repair = broker.declare(spec)
     return {
-      parkForRetry: Effect.fnUntraced(function*(delivery, subject, millis) {
+      parkForRetry: Effect.fnUntraced(function* (delivery, subject, millis) {
         // "For ever" is a number too: no header may be infinite, it would close the connection.
         const seconds = Number.isNaN(millis) ? 1 : Math.min(Math.max(1, Math.ceil(millis / 1000)), longestWaitSeconds)
         const first = Math.min(seconds, maxDelaySeconds)
@@ -117,7 +126,7 @@ export const make = Effect.fnUntraced(function*(broker: Broker["Service"], outbo
         const to: Address = { _tag: "Subscriber", name: subject.subscriber, seconds: first }
         if (yield* store(to, delivery, subject, { ...base(delivery), ...progress }, least, repair)) delivery.ack()
       }),
-      deadLetter: Effect.fnUntraced(function*(delivery, subject, diagnosis) {
+      deadLetter: Effect.fnUntraced(function* (delivery, subject, diagnosis) {
         const why = Diagnosis.write(diagnosis)
         const least = Diagnosis.write({ ...diagnosis, failures: [], error: { tag: diagnosis.error.tag, message: "" } })
         const to: Address = { _tag: "DeadLetter", subscriber: subject.subscriber }

@@ -8,6 +8,9 @@ export interface Shutdown {
   cutOff: boolean
 }
 
-export const CurrentShutdown: Context.Reference<Shutdown> = Context.Reference<Shutdown>("@eduflow/events/bus/Shutdown", {
-  defaultValue: () => ({ cutOff: false })
-})
+export const CurrentShutdown: Context.Reference<Shutdown> = Context.Reference<Shutdown>(
+  "@eduflow/events/bus/Shutdown",
+  {
+    defaultValue: () => ({ cutOff: false })
+  }
+)

@@ -138,23 +138,46 @@ export const settle = <E extends Event.Any, Err, R>(
   for (const contract of contracts) {
     const known = byName.get(contract.name)
     if (known !== undefined && known !== contract) {
-      return wrong("events", `two contracts are called "${contract.name}"`, "Keep the newest: it reads the older versions")
+      return wrong(
+        "events",
+        `two contracts are called "${contract.name}"`,
+        "Keep the newest: it reads the older versions"
+      )
     }
     byName.set(contract.name, contract)
   }
-  if (!isCount(concurrency)) return wrong("concurrency", `${concurrency} is not a whole number from 1 up`, "Give the number of handlers at work at once")
+  if (!isCount(concurrency))
+    return wrong(
+      "concurrency",
+      `${concurrency} is not a whole number from 1 up`,
+      "Give the number of handlers at work at once"
+    )
   const prefetch =
     options.prefetch ?? (ordering === "key" ? maxPrefetch : Math.min(Math.max(2 * concurrency, 32), maxPrefetch))
-  if (!isCount(prefetch) || prefetch > 65_535) return wrong("prefetch", `${prefetch} is not a whole number from 1 to 65535`, "Give the number of deliveries to hold at once")
+  if (!isCount(prefetch) || prefetch > 65_535)
+    return wrong(
+      "prefetch",
+      `${prefetch} is not a whole number from 1 to 65535`,
+      "Give the number of deliveries to hold at once"
+    )
   const deadlineMillis = Option.match(Duration.fromInput(options.deadline ?? "60 seconds"), {
     onNone: () => Number.NaN,
     onSome: Duration.toMillis
   })
   if (!(deadlineMillis > 0 && deadlineMillis <= 25 * 60 * 1000)) {
-    return wrong("deadline", `${deadlineMillis} ms is not above 0 and at most 25 minutes`, "The broker takes a delivery back after 30 minutes")
+    return wrong(
+      "deadline",
+      `${deadlineMillis} ms is not above 0 and at most 25 minutes`,
+      "The broker takes a delivery back after 30 minutes"
+    )
   }
   const maxPostponed = options.maxPostponed ?? 100
-  if (!isCount(maxPostponed)) return wrong("maxPostponed", `${maxPostponed} is not a whole number from 1 up`, "Give how often an event may be put off")
+  if (!isCount(maxPostponed))
+    return wrong(
+      "maxPostponed",
+      `${maxPostponed} is not a whole number from 1 up`,
+      "Give how often an event may be put off"
+    )
   return {
     name,
     patterns: isMatch(events) ? [events.pattern] : [...byName.keys()],
@@ -178,7 +201,7 @@ const isCount = (value: number): boolean => Number.isSafeInteger(value) && value
 export type Required<R> = Exclude<R, Scope.Scope>
 
 /** A lane waits in place, so a keyed Schedule must not wait longer than a delivery may be held. */
-export const checkSchedule = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(settled: Settled<E, Err, R>) {
+export const checkSchedule = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(settled: Settled<E, Err, R>) {
   if (settled.ordering !== "key") return
   const longest = yield* Retry.longestStep(settled.retry)
   if (longest !== undefined && longest > maxInPlaceMillis) {
@@ -187,7 +210,7 @@ export const checkSchedule = Effect.fnUntraced(function*<E extends Event.Any, Er
       reason: new SubscriberInvalid({
         option: "retry",
         problem: `a step of ${Math.round(longest / 1000)} seconds is longer than the ${maxInPlaceMillis / 1000} that a key may wait in its lane`,
-        remedy: "Use shorter steps, or ordering \"none\", where a retry waits on the broker"
+        remedy: 'Use shorter steps, or ordering "none", where a retry waits on the broker'
       })
     })
   }

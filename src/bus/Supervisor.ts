@@ -7,7 +7,22 @@
  * consumer is active and the first event would hold up all keys: there it starts in full, starts no
  * handler before it has seen the first delivery, and goes back to one at a time on suspicion.
  */
-import { Cause, Clock, type Context, Deferred, Effect, Exit, Fiber, FiberHandle, Option, Queue, Random, Schedule, Scope, SubscriptionRef } from "effect"
+import {
+  Cause,
+  Clock,
+  type Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  FiberHandle,
+  Option,
+  Queue,
+  Random,
+  Schedule,
+  Scope,
+  SubscriptionRef
+} from "effect"
 import type * as Event from "../event/Event.ts"
 import type * as Log from "../observe/Log.ts"
 import * as Metrics from "../observe/Metrics.ts"
@@ -57,7 +72,7 @@ const within = (millis: number, effect: Effect.Effect<unknown>): Effect.Effect<b
  * Starts a subscriber in the current scope; completes when its queue is declared, bound and consumed.
  * `onGap` is called for ephemeral subscribers when events may have been missed.
  */
-export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
+export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   surroundings: Surroundings,
   subscriber: Subscription.Settled<E, Err, R>,
   context: Context.Context<R>,
@@ -94,7 +109,9 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
     }),
     // What is not accepted stays unacknowledged; the subscriber must go on all the same.
     Effect.catchCause((cause) =>
-      Effect.sync(() => log.error("a delivery was not accepted", { subscriber: subscriber.name, detail: Cause.pretty(cause) }))
+      Effect.sync(() =>
+        log.error("a delivery was not accepted", { subscriber: subscriber.name, detail: Cause.pretty(cause) })
+      )
     ),
     Effect.forever,
     Effect.forkScoped
@@ -130,7 +147,7 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
   let runningSince = 0
 
   /** From declaration to loss. */
-  const life = Effect.gen(function*() {
+  const life = Effect.gen(function* () {
     if (!subscriber.ephemeral) yield* broker.declare(spec)
     if (keyed) runner.hold("probe", true)
     const first = yield* keyed
@@ -175,20 +192,23 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
         runner.overrun,
         Effect.fail(
           new BrokerError({
-            reason: new BrokerRefused({ operation: "handling", detail: "too many handlers ignore their deadline: restart the process" })
+            reason: new BrokerRefused({
+              operation: "handling",
+              detail: "too many handlers ignore their deadline: restart the process"
+            })
           })
         )
       )
     ),
     Effect.onExit(() =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         for (const session of sessions) abandon(session)
         yield* Effect.forEach([...sessions], closeSession, { discard: true })
       })
     )
   )
 
-  const supervise = Effect.gen(function*() {
+  const supervise = Effect.gen(function* () {
     let inRow = 0
     const begun = clock.currentTimeMillisUnsafe()
     for (;;) {
@@ -203,7 +223,11 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
       }
       // The first start tells its caller, when waiting cannot heal it or has not.
       const first = !(yield* Deferred.isDone(started))
-      if (first && broken !== undefined && (!broken.isRetryable || clock.currentTimeMillisUnsafe() - begun > startMillis)) {
+      if (
+        first &&
+        broken !== undefined &&
+        (!broken.isRetryable || clock.currentTimeMillisUnsafe() - begun > startMillis)
+      ) {
         yield* become("Failed", detail)
         return yield* Deferred.fail(started, broken)
       }
@@ -223,11 +247,14 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
 
   const draining = yield* Deferred.make<boolean>()
   let drainStarted = false
-  const drainNow = Effect.gen(function*() {
+  const drainNow = Effect.gen(function* () {
     yield* become("Draining")
     runner.hold("drain", true)
     if (subscriber.ordering === "none") {
-      yield* within(budget.sources, Effect.forEach([...sessions], (session) => session.cancel, { concurrency: "unbounded", discard: true }))
+      yield* within(
+        budget.sources,
+        Effect.forEach([...sessions], (session) => session.cancel, { concurrency: "unbounded", discard: true })
+      )
     }
     runner.disturb(() => true, "Drain")
     const finished = yield* within(budget.handlers, runner.quiet)
@@ -250,7 +277,7 @@ export const start = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(
     })
   )
 
-  const measure = Effect.gen(function*() {
+  const measure = Effect.gen(function* () {
     metrics.inFlight.update(runner.running())
     metrics.held.update(runner.held())
     if (!subscriber.ephemeral) {

@@ -21,7 +21,7 @@ const onBrokerMillis = 1000
 const newerVersion = { everyMillis: 30_000, atMostMillis: 60 * 60 * 1000 }
 const postponedAtMostMillis = 24 * 60 * 60 * 1000
 
-export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(parts: {
+export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(parts: {
   readonly subscriber: Subscription.Settled<E, Err, R>
   readonly settlement: Settlement
   readonly counters: Counters
@@ -46,7 +46,7 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
     progress
   })
 
-  const deadLetter = Effect.fnUntraced(function*(
+  const deadLetter = Effect.fnUntraced(function* (
     delivery: Delivery,
     subject: Subject,
     reason: Diagnosis.DeadLetterReason,
@@ -69,7 +69,14 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
       library: Diagnosis.library,
       replays: progress.replays
     }
-    const told = { subscriber: subscriber.name, event: subject.type, id: subject.id, reason, attempts, error: failure.tag }
+    const told = {
+      subscriber: subscriber.name,
+      event: subject.type,
+      id: subject.id,
+      reason,
+      attempts,
+      error: failure.tag
+    }
     if (subscriber.ephemeral) {
       // A tail has no dead-letter queue: what it cannot handle is told and dropped.
       delivery.ack()
@@ -110,7 +117,13 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
     Effect.as(settlement.parkForRetry(work.delivery, subjectOf(work, progress), millis), "settled" as const)
 
   /** Runs it again after `millis`: in place, or by way of the broker. */
-  const delayed = Effect.fnUntraced(function*(work: Work, millis: number, behind: number, failure: Diagnosis.Failure, attempts: number) {
+  const delayed = Effect.fnUntraced(function* (
+    work: Work,
+    millis: number,
+    behind: number,
+    failure: Diagnosis.Failure,
+    attempts: number
+  ) {
     const now = clock.currentTimeMillisUnsafe()
     if (keyed || subscriber.ephemeral) {
       if (keyed && behind > window) return yield* giveUp(work, "LaneFull", failure, attempts)
@@ -142,7 +155,7 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
     postponedSince: work.progress.postponedSince ?? clock.currentTimeMillisUnsafe()
   })
 
-  const failed: Policy["failed"] = Effect.fnUntraced(function*(work, verdict, behind) {
+  const failed: Policy["failed"] = Effect.fnUntraced(function* (work, verdict, behind) {
     const now = clock.currentTimeMillisUnsafe()
     const attempts = work.progress.attempt
     if (verdict._tag === "Later") {
@@ -155,7 +168,8 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
       work.progress = next
       counters.postponed++
       metrics.outcome("postponed").update(1)
-      if (log.debugEnabled) log.debug("postponed", { subscriber: subscriber.name, event: work.event.type, id: work.event.id })
+      if (log.debugEnabled)
+        log.debug("postponed", { subscriber: subscriber.name, event: work.event.type, id: work.event.id })
       return yield* delayed(work, Duration.toMillis(verdict.error.in), behind, failure, attempts - 1)
     }
 
@@ -177,7 +191,10 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
       seed: `${work.event.id}/${subscriber.name}`
     }).pipe(
       Effect.catchCause((cause) => {
-        log.error("the retry policy failed: dead-lettering", { subscriber: subscriber.name, detail: String(cause.reasons[0]) })
+        log.error("the retry policy failed: dead-lettering", {
+          subscriber: subscriber.name,
+          detail: String(cause.reasons[0])
+        })
         return Effect.undefined
       })
     )
@@ -195,11 +212,18 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
       detail: failure.message,
       retryInMillis: millis
     })
-    failures.retried({ subscriber: subscriber.name, event: work.event.type, id: work.event.id, attempt: attempts, error: failure, retryInMillis: millis })
+    failures.retried({
+      subscriber: subscriber.name,
+      event: work.event.type,
+      id: work.event.id,
+      attempt: attempts,
+      error: failure,
+      retryInMillis: millis
+    })
     return yield* delayed(work, millis, behind, failure, attempts)
   })
 
-  const undecodable: Policy["undecodable"] = Effect.fnUntraced(function*(delivery, parsed, error) {
+  const undecodable: Policy["undecodable"] = Effect.fnUntraced(function* (delivery, parsed, error) {
     const now = clock.currentTimeMillisUnsafe()
     const progress = RuntimeHeaders.read(delivery)
     const subject: Subject = {
@@ -218,7 +242,12 @@ export const make = Effect.fnUntraced(function*<E extends Event.Any, Err, R>(par
       if (now - since < newerVersion.atMostMillis) {
         counters.postponed++
         metrics.outcome("postponed").update(1)
-        log.warning("a newer version was postponed", { subscriber: subscriber.name, event: subject.type, id: subject.id, detail: error.message })
+        log.warning("a newer version was postponed", {
+          subscriber: subscriber.name,
+          event: subject.type,
+          id: subject.id,
+          detail: error.message
+        })
         const next = { ...progress, postponed: progress.postponed + 1, postponedSince: since }
         return yield* settlement.parkForRetry(delivery, { ...subject, progress: next }, newerVersion.everyMillis)
       }

@@ -100,10 +100,17 @@ export const parse = (body: Buffer, limits: Limits.Limits, hints: Hints = {}): R
     // V8's message quotes the body, so it is not passed on.
     return Result.fail(InvalidEvent.of(named, "", "the body is not JSON"))
   }
-  if (Limits.hidesForbiddenKey(body, json)) return Result.fail(InvalidEvent.of(named, "", 'the body has a key "__proto__"'))
+  if (Limits.hidesForbiddenKey(body, json))
+    return Result.fail(InvalidEvent.of(named, "", 'the body has a key "__proto__"'))
   if (isRecord(json) && Object.hasOwn(json, "specversion")) return parseCloudEvent(json)
   return hints.type === undefined || nameFault(hints.type) !== undefined
-    ? Result.fail(InvalidEvent.of("?", "specversion", "expected a CloudEvents body, or plain JSON with the event's name in the AMQP property `type`"))
+    ? Result.fail(
+        InvalidEvent.of(
+          "?",
+          "specversion",
+          "expected a CloudEvents body, or plain JSON with the event's name in the AMQP property `type`"
+        )
+      )
     : Result.succeed({
         id: hints.id ?? "",
         source: hints.source ?? "",
@@ -125,7 +132,8 @@ const parseCloudEvent = (body: Readonly<Record<string, unknown>>): Result.Result
   if (body["specversion"] !== "1.0") return bad("specversion", 'expected "1.0"')
   if (name === "?") return bad("type", "expected an event name: words of a-z, 0-9 and - between dots")
   for (const required of ["id", "source"] as const) {
-    if (!isShort(body[required]) || body[required] === "") return bad(required, `expected a string of 1 to ${Limits.shortBytes} bytes`)
+    if (!isShort(body[required]) || body[required] === "")
+      return bad(required, `expected a string of 1 to ${Limits.shortBytes} bytes`)
   }
   for (const optional of ["subject", "correlationid", "causationid", "actor", "actorrole", "actorstatus"] as const) {
     if (absent(body[optional])) continue
@@ -200,5 +208,4 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const absent = (value: unknown): boolean => value === undefined || value === null
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 const isShort = (value: unknown): boolean =>
-  typeof value === "string" &&
-  (value.length <= Limits.shortBytes / 3 || Buffer.byteLength(value) <= Limits.shortBytes)
+  typeof value === "string" && (value.length <= Limits.shortBytes / 3 || Buffer.byteLength(value) <= Limits.shortBytes)

@@ -129,15 +129,17 @@ const faults = (
   shown?: SchemaIssue.Issue
 ): ReadonlyArray<Fault> => {
   const withValues = shown === undefined ? [] : open(shown).issues
-  return closed(issue).issues.slice(0, 8).map(({ message, path = [] }, i) => {
-    const keys = path.map((part) => (typeof part === "object" ? part.key : part))
-    const prefix = sensitivePrefix(hidden, keys)
-    const full = withValues[i]?.message ?? message
-    return {
-      path: bounded(["data", ...(prefix ?? keys)].map(String).join(".")),
-      expected: bounded(prefix === undefined ? full : full === message ? message : `${message}, got ${hiddenText}`)
-    }
-  })
+  return closed(issue)
+    .issues.slice(0, 8)
+    .map(({ message, path = [] }, i) => {
+      const keys = path.map((part) => (typeof part === "object" ? part.key : part))
+      const prefix = sensitivePrefix(hidden, keys)
+      const full = withValues[i]?.message ?? message
+      return {
+        path: bounded(["data", ...(prefix ?? keys)].map(String).join(".")),
+        expected: bounded(prefix === undefined ? full : full === message ? message : `${message}, got ${hiddenText}`)
+      }
+    })
 }
 
 /** The texts at a path, long enough to be worth hiding; `*` goes through all of an array or record. */

@@ -124,7 +124,11 @@ export const make: {
   }
 ) => {
   if (name === "bus" || name.startsWith("bus.")) {
-    throw new EventDefinitionError({ event: name, problem: "names below \"bus.\" belong to the runtime", remedy: "Choose another first word" })
+    throw new EventDefinitionError({
+      event: name,
+      problem: 'names below "bus." belong to the runtime',
+      remedy: "Choose another first word"
+    })
   }
   return define(name, options)
 }
@@ -162,16 +166,13 @@ export const define = <const Name extends string, S extends Contract.DataSchema>
 const noKey = (): undefined => undefined
 const allowed = (): undefined => undefined
 
-const checkVersions = (
-  name: string,
-  version: number,
-  previous: ReadonlyArray<{ readonly version: number }>
-): void => {
+const checkVersions = (name: string, version: number, previous: ReadonlyArray<{ readonly version: number }>): void => {
   const wrong = (problem: string): never => {
     throw new EventDefinitionError({
       event: name,
       problem,
-      remedy: "Versions are whole numbers from 1 up; `previous` lists every older one in order, from 1 to the one before `version`"
+      remedy:
+        "Versions are whole numbers from 1 up; `previous` lists every older one in order, from 1 to the one before `version`"
     })
   }
   if (!Number.isSafeInteger(version) || version < 1) wrong(`version ${version} is not a whole number from 1 up`)

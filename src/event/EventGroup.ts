@@ -21,7 +21,9 @@ export interface EventGroup<E extends Event.Any> {
   readonly events: ReadonlyArray<E>
   readonly get: (name: string) => E | undefined
   /** The contracts that match a topic pattern. Throws `EventDefinitionError` when none does. */
-  readonly match: <const Pattern extends string>(pattern: Pattern) => Match<Extract<E, { readonly name: NameOf<Pattern> }>>
+  readonly match: <const Pattern extends string>(
+    pattern: Pattern
+  ) => Match<Extract<E, { readonly name: NameOf<Pattern> }>>
   /** Decodes a body by its name and version. */
   readonly decode: (body: Uint8Array) => Result.Result<Envelope.Of<E>, InvalidEvent | UnknownVersion | UnknownEvent>
   /** JSON Schema (draft 2020-12) of the data of each event, by name. */
@@ -81,7 +83,6 @@ export const make = <const E extends ReadonlyArray<Event.Any>>(...events: E): Ev
         InvalidEvent | UnknownVersion | UnknownEvent
       >
     },
-    jsonSchema: () =>
-      Object.fromEntries(events.map((event) => [event.name, Schema.toJsonSchemaDocument(event.schema)]))
+    jsonSchema: () => Object.fromEntries(events.map((event) => [event.name, Schema.toJsonSchemaDocument(event.schema)]))
   }
 }

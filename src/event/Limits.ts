@@ -27,7 +27,8 @@ const comma = 0x2c
 
 /** Why these bytes are not worth parsing, or undefined. */
 export const bodyFault = (body: Buffer, limits: Limits): string | undefined => {
-  if (body.length > limits.bodyBytes) return `the body has ${body.length} bytes, at most ${limits.bodyBytes} are accepted`
+  if (body.length > limits.bodyBytes)
+    return `the body has ${body.length} bytes, at most ${limits.bodyBytes} are accepted`
   if (body.length === 0) return "the body is empty"
   if (!isUtf8(body)) return "the body is not UTF-8"
   if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) return "the body begins with a byte order mark"

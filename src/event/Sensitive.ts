@@ -2,7 +2,7 @@
  * Fields whose values must not be seen in logs, spans, metrics, dead-letter headers or errors. The
  * annotation is on the schema, so it is written once, where the field is defined.
  */
-import { Schema, SchemaAST } from "effect"
+import type { Schema, SchemaAST } from "effect"
 
 const key = "eduflow/sensitive"
 
@@ -82,6 +82,8 @@ export const sensitivePrefix = (
   paths: ReadonlyArray<ReadonlyArray<string>>,
   path: ReadonlyArray<PropertyKey>
 ): ReadonlyArray<PropertyKey> | undefined => {
-  const hits = paths.filter((hidden) => hidden.every((part, i) => i >= path.length || part === "*" || part === String(path[i])))
+  const hits = paths.filter((hidden) =>
+    hidden.every((part, i) => i >= path.length || part === "*" || part === String(path[i]))
+  )
   return hits.length === 0 ? undefined : path.slice(0, Math.min(...hits.map((hidden) => hidden.length)))
 }

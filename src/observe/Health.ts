@@ -62,11 +62,12 @@ const make = (probes: Effect.Effect<ReadonlyArray<Probe>>, options: HealthOption
   const own: Array<Probe> = []
   const history = new Map<string, { readonly status: Status; readonly since: number }>()
 
-  const ask = Effect.fnUntraced(function*(probe: Probe) {
+  const ask = Effect.fnUntraced(function* (probe: Probe) {
     const [elapsed, result] = yield* probe.check.pipe(
       Effect.timeoutOrElse({
         duration: deadline,
-        orElse: () => Effect.succeed<ProbeResult>({ status: "down", detail: `no answer within ${Duration.format(deadline)}` })
+        orElse: () =>
+          Effect.succeed<ProbeResult>({ status: "down", detail: `no answer within ${Duration.format(deadline)}` })
       }),
       // A probe that dies is a probe that failed.
       Effect.catchCause((cause) => Effect.succeed<ProbeResult>({ status: "down", detail: reasonOf(cause) })),
@@ -87,7 +88,7 @@ const make = (probes: Effect.Effect<ReadonlyArray<Probe>>, options: HealthOption
     } satisfies Check
   })
 
-  const report = Effect.gen(function*() {
+  const report = Effect.gen(function* () {
     const all = [...(yield* probes), ...own]
     const checks = yield* Effect.forEach(all, ask, { concurrency: "unbounded" })
     const time = new Date(yield* Clock.currentTimeMillis)

@@ -27,8 +27,12 @@ export const processDuration = Metric.histogram("messaging.process.duration", {
   description: "Seconds that a handler ran",
   boundaries: seconds
 })
-export const doorInFlight = Metric.gauge("eventbus.door.in-flight", { description: "Events between the door and their outcome" })
-export const doorBytes = Metric.gauge("eventbus.door.bytes", { description: "Bytes between the door and their outcome" })
+export const doorInFlight = Metric.gauge("eventbus.door.in-flight", {
+  description: "Events between the door and their outcome"
+})
+export const doorBytes = Metric.gauge("eventbus.door.bytes", {
+  description: "Bytes between the door and their outcome"
+})
 export const resent = Metric.counter("eventbus.publish.resent", {
   description: "Sends repeated after a nack or a lost confirm",
   incremental: true
@@ -37,7 +41,10 @@ export const deadLettered = Metric.counter("eventbus.dead-letters", {
   description: "Events dead-lettered, by reason",
   incremental: true
 })
-export const retries = Metric.counter("eventbus.retries", { description: "Failed attempts that will be tried again", incremental: true })
+export const retries = Metric.counter("eventbus.retries", {
+  description: "Failed attempts that will be tried again",
+  incremental: true
+})
 export const restarts = Metric.counter("eventbus.subscriber.restarts", {
   description: "Times that a subscriber lost its consumer and started again",
   incremental: true
@@ -46,7 +53,9 @@ export const returns = Metric.counter("eventbus.consumer.returns", {
   description: "Deliveries given back to the queue unsettled; each costs one of an event's lives",
   incremental: true
 })
-export const zombies = Metric.gauge("eventbus.subscriber.zombies", { description: "Handlers that ignore their deadline" })
+export const zombies = Metric.gauge("eventbus.subscriber.zombies", {
+  description: "Handlers that ignore their deadline"
+})
 export const inFlight = Metric.gauge("eventbus.subscriber.in-flight", { description: "Handlers running" })
 export const held = Metric.gauge("eventbus.subscriber.held", { description: "Deliveries held, running or waiting" })
 export const lag = Metric.gauge("eventbus.subscriber.lag", { description: "Ready events in the subscriber's queue" })

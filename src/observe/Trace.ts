@@ -5,7 +5,8 @@
  * a tracer other than Effect's own is there. The context of a span that the caller made travels on in
  * either case.
  */
-import { Clock, Context, Exit, Option, Tracer } from "effect"
+import type { Exit } from "effect"
+import { Clock, Context, Option, Tracer } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
 
 export interface TraceHeaders {
@@ -57,9 +58,7 @@ export const current = (context: Context.Context<never>): Tracer.AnySpan | undef
 
 /** The headers that carry a span to the next service. */
 export const inject = (span: Tracer.AnySpan | undefined): TraceHeaders =>
-  span === undefined
-    ? {}
-    : { traceparent: `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}` }
+  span === undefined ? {} : { traceparent: `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}` }
 
 /** The span that a message's headers name, if they name one. */
 export const extract = (headers: Readonly<Record<string, unknown>>): Tracer.ExternalSpan | undefined => {

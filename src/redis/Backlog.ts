@@ -170,5 +170,8 @@ const orderOf = (time: number, now: number): number =>
 const tolerance = 5_000
 
 /** Order of events: by time, then by the bytes of the id. */
-export const isNewer = (a: Buffered, b: Pick<Buffered, "time"> & { readonly entry: { readonly id: string } }): boolean =>
+export const isNewer = (
+  a: Buffered,
+  b: Pick<Buffered, "time"> & { readonly entry: { readonly id: string } }
+): boolean =>
   a.time !== b.time ? a.time > b.time : Buffer.compare(Buffer.from(a.entry.id), Buffer.from(b.entry.id)) > 0

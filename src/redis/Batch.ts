@@ -62,7 +62,12 @@ export const plan = (
     const cap = historyCap(newest.entry)
     // What the cap would push out again in the same step need not travel.
     const args = entries.slice(-cap).flatMap(({ entry, number }) => [number, entry.body])
-    calls.push({ script: Scripts.append, keys: [key, at.keys.mark(key, at.writer)], args: [cap, at.writer, ...args], entries })
+    calls.push({
+      script: Scripts.append,
+      keys: [key, at.keys.mark(key, at.writer)],
+      args: [cap, at.writer, ...args],
+      entries
+    })
   }
   return { calls, coalesced }
 }

@@ -47,14 +47,14 @@ export interface RedisCacheOptions extends RedisOptions {
 const maxHistory = 100_000
 
 /** The store on a client of its own, until the scope ends. */
-export const make = Effect.fnUntraced(function*(options: RedisCacheOptions) {
+export const make = Effect.fnUntraced(function* (options: RedisCacheOptions) {
   return yield* fromClient(yield* RedisClient.make(options), options)
 })
 
 export const layer = (options: RedisCacheOptions): Layer.Layer<EventCache, BrokerError> =>
   Layer.effect(EventCache, Effect.map(make(options), EventCache.fromStore))
 
-export const fromClient = Effect.fnUntraced(function*(
+export const fromClient = Effect.fnUntraced(function* (
   client: RedisClient.RedisClient["Service"],
   options: Pick<RedisCacheOptions, "maxEntries" | "maxBytes"> = {}
 ) {
@@ -69,23 +69,25 @@ export const fromClient = Effect.fnUntraced(function*(
   const send = (entries: ReadonlyArray<Backlog.Buffered>): Effect.Effect<ReadonlyArray<Backlog.Fate>> =>
     Effect.suspend(() => {
       const batch = plan(entries, { keys, writer, now: clock.currentTimeMillisUnsafe() })
-      return client.use((redis) => {
-        commands += batch.calls.length
-        return Scripts.run(redis, batch.calls)
-      }).pipe(
-        Effect.map((errors) => {
-          const reasons = errors.map((error) => (error === undefined ? undefined : reasonOf(error, client.address)))
-          trouble = reasons.find((reason) => reason !== undefined)
-          coalesced += batch.coalesced
-          return fatesOf(entries, batch, reasons)
-        }),
-        Effect.catch((error) =>
-          Effect.sync(() => {
-            if (error.reason._tag !== "Corrupt") trouble = error.reason
-            return entries.map((): Backlog.Fate => "retry")
-          })
+      return client
+        .use((redis) => {
+          commands += batch.calls.length
+          return Scripts.run(redis, batch.calls)
+        })
+        .pipe(
+          Effect.map((errors) => {
+            const reasons = errors.map((error) => (error === undefined ? undefined : reasonOf(error, client.address)))
+            trouble = reasons.find((reason) => reason !== undefined)
+            coalesced += batch.coalesced
+            return fatesOf(entries, batch, reasons)
+          }),
+          Effect.catch((error) =>
+            Effect.sync(() => {
+              if (error.reason._tag !== "Corrupt") trouble = error.reason
+              return entries.map((): Backlog.Fate => "retry")
+            })
+          )
         )
-      )
     })
 
   const buffer = yield* WriteBehind.make({
@@ -103,16 +105,20 @@ export const fromClient = Effect.fnUntraced(function*(
       const name = keys.last(event, key)
       const found = buffer.newest(name)
       const own = found !== undefined && isAlive(found) ? found : undefined
-      return client.use((redis) => redis.getBuffer(name)).pipe(
-        Effect.flatMap((value) => {
-          if (value === null) return Effect.succeed(Option.fromUndefinedOr(own?.entry.body))
-          const held = Scripts.parseLast(value)
-          if (held === undefined) return Effect.fail(foreign(event, "it was not written by this library"))
-          return Effect.succeedSome(own !== undefined && Backlog.isNewer(own, held) ? own.entry.body : held.entry.body)
-        }),
-        // Without Redis the own write is the last event that this process knows.
-        Effect.catch((error) => (own !== undefined ? Effect.succeedSome(own.entry.body) : Effect.fail(error)))
-      )
+      return client
+        .use((redis) => redis.getBuffer(name))
+        .pipe(
+          Effect.flatMap((value) => {
+            if (value === null) return Effect.succeed(Option.fromUndefinedOr(own?.entry.body))
+            const held = Scripts.parseLast(value)
+            if (held === undefined) return Effect.fail(foreign(event, "it was not written by this library"))
+            return Effect.succeedSome(
+              own !== undefined && Backlog.isNewer(own, held) ? own.entry.body : held.entry.body
+            )
+          }),
+          // Without Redis the own write is the last event that this process knows.
+          Effect.catch((error) => (own !== undefined ? Effect.succeedSome(own.entry.body) : Effect.fail(error)))
+        )
     })
 
   const history: CacheStore["history"] = (event, { key, limit }) =>
@@ -120,35 +126,45 @@ export const fromClient = Effect.fnUntraced(function*(
       const count = Math.min(Math.floor(limit), maxHistory)
       if (!(count >= 1)) return Effect.succeed([])
       const isAsked = (entry: CacheEntry): boolean =>
-        entry.event === event && historyCap(entry) > 0 && (key === undefined || (entry.settings.perKey === true && entry.key === key))
-      const own = buffer.all().filter(({ entry }) => isAsked(entry)).reverse()
+        entry.event === event &&
+        historyCap(entry) > 0 &&
+        (key === undefined || (entry.settings.perKey === true && entry.key === key))
+      const own = buffer
+        .all()
+        .filter(({ entry }) => isAsked(entry))
+        .reverse()
       const name = key === undefined ? keys.history(event) : keys.keyHistory(event, key)
-      return client.use((redis) => redis.xrevrangeBuffer(name, "+", "-", "COUNT", count)).pipe(
-        Effect.flatMap((rows) => {
-          const held: Array<Buffer> = []
-          // A batch on its way is in here and may be there already.
-          const mine = new Set(own.map(({ number }) => `${writer}.${number}`))
-          for (const [, [, tag, , body]] of rows) {
-            if (tag === undefined || body === undefined) return Effect.fail(foreign(event, "its history was not written by this library"))
-            if (!mine.has(tag.toString("utf8"))) held.push(body)
-          }
-          const cap = own[0] === undefined ? count : Math.min(count, historyCap(own[0].entry))
-          return Effect.succeed([...own.map(({ entry }) => entry.body), ...held].slice(0, cap))
-        })
-      )
+      return client
+        .use((redis) => redis.xrevrangeBuffer(name, "+", "-", "COUNT", count))
+        .pipe(
+          Effect.flatMap((rows) => {
+            const held: Array<Buffer> = []
+            // A batch on its way is in here and may be there already.
+            const mine = new Set(own.map(({ number }) => `${writer}.${number}`))
+            for (const [, [, tag, , body]] of rows) {
+              if (tag === undefined || body === undefined)
+                return Effect.fail(foreign(event, "its history was not written by this library"))
+              if (!mine.has(tag.toString("utf8"))) held.push(body)
+            }
+            const cap = own[0] === undefined ? count : Math.min(count, historyCap(own[0].entry))
+            return Effect.succeed([...own.map(({ entry }) => entry.body), ...held].slice(0, cap))
+          })
+        )
     })
 
   const probe: CacheStore["probe"] = Effect.suspend(() => {
     const waits = `${buffer.counts().buffered} events wait to be written, ${buffer.counts().dropped} were dropped`
-    return client.use((redis) => redis.ping()).pipe(
-      Effect.match({
-        onSuccess: () =>
-          trouble === undefined
-            ? { status: "up" as const, detail: `${client.address} answers; ${waits}` }
-            : { status: "degraded" as const, detail: `${trouble.message}; ${waits}` },
-        onFailure: (error) => ({ status: "degraded" as const, detail: `${error.message}; ${waits}` })
-      })
-    )
+    return client
+      .use((redis) => redis.ping())
+      .pipe(
+        Effect.match({
+          onSuccess: () =>
+            trouble === undefined
+              ? { status: "up" as const, detail: `${client.address} answers; ${waits}` }
+              : { status: "degraded" as const, detail: `${trouble.message}; ${waits}` },
+          onFailure: (error) => ({ status: "degraded" as const, detail: `${error.message}; ${waits}` })
+        })
+      )
   })
 
   const store: RedisCacheStore = {
@@ -176,4 +192,5 @@ const fatesOf = (
   return entries.map((entry) => fates.get(entry) ?? "written")
 }
 
-const foreign = (event: string, detail: string): CacheError => new CacheError({ reason: new CacheCorrupt({ event, detail }) })
+const foreign = (event: string, detail: string): CacheError =>
+  new CacheError({ reason: new CacheCorrupt({ event, detail }) })

@@ -40,7 +40,7 @@ const failuresToTrip = 3
 /** How long a connection must have been fine before its next fault counts as the first one. */
 const healthyAfter = 5_000
 
-export const make = Effect.fnUntraced(function*(options: RedisSettings.RedisOptions) {
+export const make = Effect.fnUntraced(function* (options: RedisSettings.RedisOptions) {
   const settings = yield* RedisSettings.make(options)
   const clock = yield* Clock.Clock
   const now = (): number => clock.currentTimeMillisUnsafe()
@@ -82,13 +82,16 @@ export const make = Effect.fnUntraced(function*(options: RedisSettings.RedisOpti
   const silent = unavailable(`${address} did not answer within ${commandTimeout} ms`)
   // When the process itself was busy, an answer that came in time still waits in the socket: one turn
   // of the event loop lets it in before the verdict.
-  const deadline = Effect.sleep(commandTimeout).pipe(Effect.andThen(Effect.yieldNow), Effect.andThen(Effect.fail(silent)))
+  const deadline = Effect.sleep(commandTimeout).pipe(
+    Effect.andThen(Effect.yieldNow),
+    Effect.andThen(Effect.fail(silent))
+  )
 
   const explain = (error: unknown): RedisReason => (isReply(error) ? undefined : lastError) ?? reasonOf(error, address)
   const attempt = <A>(commands: (redis: Redis) => Promise<A>): Effect.Effect<A, RedisReason> =>
     Effect.tryPromise({ try: () => commands(redis), catch: explain }).pipe(Effect.raceFirst(deadline))
 
-  const run = Effect.fnUntraced(function*<A>(commands: (redis: Redis) => Promise<A>) {
+  const run = Effect.fnUntraced(function* <A>(commands: (redis: Redis) => Promise<A>) {
     const start = now()
     return yield* attempt(commands).pipe(
       Effect.tap(() => Effect.sync(() => judge(start, now() - start < commandTimeout * 0.67, slow))),
@@ -106,19 +109,24 @@ export const make = Effect.fnUntraced(function*(options: RedisSettings.RedisOpti
       return Deferred.await(firstAttempt).pipe(
         Effect.raceFirst(deadline),
         Effect.mapError(failure),
-        Effect.andThen(Effect.suspend(() => (status._tag === "Up" ? run(commands) : Effect.fail(failure(status.reason)))))
+        Effect.andThen(
+          Effect.suspend(() => (status._tag === "Up" ? run(commands) : Effect.fail(failure(status.reason))))
+        )
       )
     })
 
   /** In service: from a PING that was answered until the connection ends or the breaker trips. */
-  const serve = Effect.gen(function*() {
+  const serve = Effect.gen(function* () {
     lastError = undefined
     if (redis.status !== "ready") {
       yield* Effect.tryPromise({ try: () => redis.connect(), catch: explain })
     }
     yield* attempt((redis) => redis.ping()).pipe(
       // Who may not PING is told so by a server that is well.
-      Effect.catchIf((reason) => reason._tag === "Refused" && reason.code === "NOPERM", () => Effect.void)
+      Effect.catchIf(
+        (reason) => reason._tag === "Refused" && reason.code === "NOPERM",
+        () => Effect.void
+      )
     )
     const since = now()
     inARow = 0

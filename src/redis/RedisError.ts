@@ -24,7 +24,10 @@ const passing: ReadonlyMap<string, string> = new Map([
 
 /** Answers that somebody has to do something about. */
 const remedies: ReadonlyMap<string, string> = new Map([
-  ["NOPERM", "grant its user the commands and keys it needs: ACL SETUSER <user> ~<namespace>:* +@connection +get +set +getrange +xadd +xrevrange +time +eval +evalsha"],
+  [
+    "NOPERM",
+    "grant its user the commands and keys it needs: ACL SETUSER <user> ~<namespace>:* +@connection +get +set +getrange +xadd +xrevrange +time +eval +evalsha"
+  ],
   ["WRONGPASS", "check user name and password in the Redis url"],
   ["NOAUTH", "put a password into the Redis url"],
   ["READONLY", "the url points to a read-only replica: use the address of the master"],
@@ -32,7 +35,10 @@ const remedies: ReadonlyMap<string, string> = new Map([
   ["MISCONF", "it cannot save its data to disk and refuses writes: look into its log and free disk space"],
   ["MOVED", "this is a node of a cluster, which this client does not speak to: use a single Redis"],
   ["DB", "the database number in the Redis url does not exist there: use a smaller one"],
-  ["TLS", "check that the url wants TLS (rediss://) where Redis offers it, and that its certificate is trusted (NODE_EXTRA_CA_CERTS) and made for this host name"]
+  [
+    "TLS",
+    "check that the url wants TLS (rediss://) where Redis offers it, and that its certificate is trusted (NODE_EXTRA_CA_CERTS) and made for this host name"
+  ]
 ])
 
 /** The reason of anything that was thrown by ioredis; `address` is host and port alone. */
@@ -63,7 +69,10 @@ const codeOf = (message: string): string => {
 }
 
 const refused = (code: string): CacheRefused =>
-  new CacheRefused({ code, remedy: remedies.get(code) ?? "this key or this server is not as we left it: look into the log of Redis" })
+  new CacheRefused({
+    code,
+    remedy: remedies.get(code) ?? "this key or this server is not as we left it: look into the log of Redis"
+  })
 
 /** Whether the same command can succeed later; if not, waiting with it only holds back others. */
 export const isPassing = (reason: RedisReason): boolean => reason._tag === "Unavailable" || remedies.has(reason.code)

@@ -35,19 +35,22 @@ const parse = (options: RedisOptions): Result.Result<RedisSettings, BrokerError>
   const text = Redacted.value(options.url)
   if (!URL.canParse(text)) return bad("Redis url", "it is not a url", shape)
   const url = new URL(text)
-  if (url.protocol !== "redis:" && url.protocol !== "rediss:") return bad("Redis url", "it does not begin with redis:// or rediss://", shape)
+  if (url.protocol !== "redis:" && url.protocol !== "rediss:")
+    return bad("Redis url", "it does not begin with redis:// or rediss://", shape)
   if (url.hostname === "") return bad("Redis url", "it names no host", shape)
   if (url.search !== "" || url.hash !== "") {
     return bad("Redis url", 'it has a "?" or "#"', `${shape}. Write "?", "#" and "/" of a password as %3F, %23 and %2F`)
   }
   const username = decode(url.username)
   const password = decode(url.password)
-  if (username === undefined || password === undefined) return bad("Redis url", 'user or password have a "%" that stands for nothing', 'Write "%" as %25')
+  if (username === undefined || password === undefined)
+    return bad("Redis url", 'user or password have a "%" that stands for nothing', 'Write "%" as %25')
   if (username !== "" && password === "") return bad("Redis url", "it has a user without a password", shape)
   if (!/^\/?\d{0,5}\/?$/.test(url.pathname)) return bad("Redis url", "its path is not a database number", shape)
   const commandTimeout = Duration.fromInput(options.commandTimeout ?? 150)
   const millis = commandTimeout._tag === "Some" ? Duration.toMillis(commandTimeout.value) : Number.NaN
-  if (!(millis >= 1 && millis <= 60_000)) return bad("commandTimeout", "it is not a time between 1 ms and 1 minute", "The default is 150 ms")
+  if (!(millis >= 1 && millis <= 60_000))
+    return bad("commandTimeout", "it is not a time between 1 ms and 1 minute", "The default is 150 ms")
   const prefix = options.prefix ?? "eduflow"
   const fault = namespaceFault(prefix)
   if (fault !== undefined) return bad("prefix", fault, 'The default is "eduflow"')

@@ -26,7 +26,7 @@ export interface WriteBehind extends Pick<Backlog.Backlog, "all" | "newest" | "c
 
 const closeWithin = "2 seconds"
 
-export const make = Effect.fnUntraced(function*(options: Options) {
+export const make = Effect.fnUntraced(function* (options: Options) {
   const clock = yield* Clock.Clock
   const backlog = Backlog.make(options.maxEntries ?? 10_000, options.maxBytes ?? 16 * 1024 * 1024)
   const work = Latch.makeUnsafe(false)
@@ -38,15 +38,18 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     return options.send(batch).pipe(
       Effect.catchDefect((defect) =>
         // A fault of ours with these entries must not end the writing of all others.
-        Effect.as(Effect.logError("events could not be cached", defect), batch.map((): Backlog.Fate => "refused"))
+        Effect.as(
+          Effect.logError("events could not be cached", defect),
+          batch.map((): Backlog.Fate => "refused")
+        )
       ),
       Effect.map(backlog.settle),
       Effect.onInterrupt(() => Effect.sync(() => void backlog.settle([])))
     )
   })
 
-  const pump = Effect.gen(function*() {
-    for (let faults = 0; ; ) {
+  const pump = Effect.gen(function* () {
+    for (let faults = 0; ;) {
       if (backlog.size() === 0) work.closeUnsafe()
       yield* work.await
       // The writes of this turn of the event loop go together.
@@ -56,7 +59,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     }
   })
 
-  const drain = Effect.gen(function*() {
+  const drain = Effect.gen(function* () {
     while (backlog.size() > 0) {
       if (yield* sendOne) continue
       if (options.hopeless()) return
@@ -66,11 +69,12 @@ export const make = Effect.fnUntraced(function*(options: Options) {
 
   // Runs after the pump was interrupted and before the client is gone.
   yield* Effect.addFinalizer(() =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       closed = true
       yield* drain.pipe(Effect.timeoutOption(closeWithin), Effect.interruptible)
       const lost = backlog.abandon()
-      if (lost > 0) yield* Effect.logWarning(`the cache missed ${lost} events: Redis did not take them before the process ended`)
+      if (lost > 0)
+        yield* Effect.logWarning(`the cache missed ${lost} events: Redis did not take them before the process ended`)
     })
   )
   yield* Effect.forkScoped(pump)

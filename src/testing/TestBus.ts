@@ -63,9 +63,7 @@ export class TestBus extends Context.Service<
     readonly broker: MemoryServer["Service"]
   }
 >()("@eduflow/events/testing/TestBus") {
-  static readonly layerWith = (
-    options: BusOptions
-  ): Layer.Layer<TestBus | EventBus | EventCache | DeadLetters> =>
+  static readonly layerWith = (options: BusOptions): Layer.Layer<TestBus | EventBus | EventCache | DeadLetters> =>
     Layer.effect(TestBus, make).pipe(
       Layer.provideMerge(EventBus.layerWith(options)),
       Layer.merge(DeadLetters.layer),
@@ -86,11 +84,11 @@ const calmTurns = 4
 /** Real milliseconds that a handler gets for real work before the clock moves on. */
 const patienceMillis = 20
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const bus = yield* EventBus
   const server = yield* MemoryServer
 
-  const look = Effect.gen(function*() {
+  const look = Effect.gen(function* () {
     let running = 0
     let held = 0
     let settled = 0
@@ -106,9 +104,9 @@ const make = Effect.gen(function*() {
   const same = (a: View, b: View): boolean => JSON.stringify(a) === JSON.stringify(b)
 
   /** Until nothing changes by itself any more. */
-  const calm = Effect.gen(function*() {
+  const calm = Effect.gen(function* () {
     let view = yield* look
-    for (let turns = 0; turns < calmTurns; ) {
+    for (let turns = 0; turns < calmTurns;) {
       yield* turn
       const next = yield* look
       turns = same(view, next) ? turns + 1 : 0
@@ -117,7 +115,7 @@ const make = Effect.gen(function*() {
     return view
   })
 
-  const settle = Effect.gen(function*() {
+  const settle = Effect.gen(function* () {
     const clock = yield* Clock.Clock
     // The live clock cannot be moved.
     if (!("adjust" in clock)) return yield* server.idle
@@ -150,7 +148,9 @@ const make = Effect.gen(function*() {
         server.published().flatMap(({ body, to }) => {
           if (to._tag !== "Event" || to.name !== event.name) return []
           const parsed = Codec.parse(body, Limits.defaults)
-          const decoded = Result.isFailure(parsed) ? Option.none() : Result.getSuccess(Codec.decode(parsed.success, event))
+          const decoded = Result.isFailure(parsed)
+            ? Option.none()
+            : Result.getSuccess(Codec.decode(parsed.success, event))
           // The contract of this event made the data of it.
           return Option.isNone(decoded) ? [] : [decoded.value as Envelope.Envelope<Name, A>]
         })

@@ -129,70 +129,91 @@ describe("Door", () => {
     Schema.TaggedStruct("giveUp", { which: Schema.Literals([0, 1, 2, 3]) }),
     Schema.TaggedStruct("ready", { value: Schema.Boolean })
   ])
-  it.prop("agrees with a queue in front of a bounded room, whatever comes and goes", [Schema.Array(Step)], ([steps]) => {
-    const door = Door.make({ count: 4, bytes: 100 })
-    const inside: Array<{ readonly id: number; readonly bytes: number }> = []
-    const entered: Array<number> = []
-    const waiting: Array<{ readonly id: number; readonly bytes: number; readonly waiter: Door.Waiter }> = []
-    const model = { inside: [] as Array<{ id: number; bytes: number }>, queue: [] as Array<{ id: number; bytes: number }>, ready: true }
-    const bytesOf = (items: ReadonlyArray<{ readonly bytes: number }>): number => items.reduce((sum, item) => sum + item.bytes, 0)
-    const settle = (): void => {
-      for (;;) {
-        const [head] = model.queue
-        if (head === undefined || !model.ready) return
-        if (model.inside.length >= 4 || (model.inside.length > 0 && bytesOf(model.inside) + head.bytes > 100)) return
-        model.queue.shift()
-        model.inside.push(head)
+  it.prop(
+    "agrees with a queue in front of a bounded room, whatever comes and goes",
+    [Schema.Array(Step)],
+    ([steps]) => {
+      const door = Door.make({ count: 4, bytes: 100 })
+      const inside: Array<{ readonly id: number; readonly bytes: number }> = []
+      const entered: Array<number> = []
+      const waiting: Array<{ readonly id: number; readonly bytes: number; readonly waiter: Door.Waiter }> = []
+      const model = {
+        inside: [] as Array<{ id: number; bytes: number }>,
+        queue: [] as Array<{ id: number; bytes: number }>,
+        ready: true
       }
-    }
-    let next = 0
-    for (const step of steps) {
-      switch (step._tag) {
-        case "come": {
-          const item = { id: next++, bytes: step.bytes }
-          model.queue.push({ ...item })
-          if (door.tryEnter(item.bytes, false)) {
-            inside.push(item)
-            entered.push(item.id)
-          } else {
-            const waiter: Door.Waiter = {
-              bytes: item.bytes,
-              privileged: false,
-              admit: () => {
-                waiting.splice(waiting.findIndex(({ id }) => id === item.id), 1)
-                inside.push(item)
-                entered.push(item.id)
+      const bytesOf = (items: ReadonlyArray<{ readonly bytes: number }>): number =>
+        items.reduce((sum, item) => sum + item.bytes, 0)
+      const settle = (): void => {
+        for (;;) {
+          const [head] = model.queue
+          if (head === undefined || !model.ready) return
+          if (model.inside.length >= 4 || (model.inside.length > 0 && bytesOf(model.inside) + head.bytes > 100)) return
+          model.queue.shift()
+          model.inside.push(head)
+        }
+      }
+      let next = 0
+      for (const step of steps) {
+        switch (step._tag) {
+          case "come": {
+            const item = { id: next++, bytes: step.bytes }
+            model.queue.push({ ...item })
+            if (door.tryEnter(item.bytes, false)) {
+              inside.push(item)
+              entered.push(item.id)
+            } else {
+              const waiter: Door.Waiter = {
+                bytes: item.bytes,
+                privileged: false,
+                admit: () => {
+                  waiting.splice(
+                    waiting.findIndex(({ id }) => id === item.id),
+                    1
+                  )
+                  inside.push(item)
+                  entered.push(item.id)
+                }
               }
+              waiting.push({ ...item, waiter })
+              door.wait(waiter)
             }
-            waiting.push({ ...item, waiter })
-            door.wait(waiter)
+            break
           }
-          break
+          case "leave": {
+            const [gone] = inside.splice(step.which, 1)
+            if (gone === undefined) break
+            model.inside = model.inside.filter(({ id }) => id !== gone.id)
+            door.leave(gone.bytes)
+            break
+          }
+          case "giveUp": {
+            const [gone] = waiting.splice(step.which, 1)
+            if (gone === undefined) break
+            model.queue = model.queue.filter(({ id }) => id !== gone.id)
+            door.giveUp(gone.waiter)
+            break
+          }
+          case "ready": {
+            model.ready = step.value
+            door.setReady(step.value)
+          }
         }
-        case "leave": {
-          const [gone] = inside.splice(step.which, 1)
-          if (gone === undefined) break
-          model.inside = model.inside.filter(({ id }) => id !== gone.id)
-          door.leave(gone.bytes)
-          break
-        }
-        case "giveUp": {
-          const [gone] = waiting.splice(step.which, 1)
-          if (gone === undefined) break
-          model.queue = model.queue.filter(({ id }) => id !== gone.id)
-          door.giveUp(gone.waiter)
-          break
-        }
-        case "ready": {
-          model.ready = step.value
-          door.setReady(step.value)
-        }
+        settle()
+        assert.deepStrictEqual(inside.map(({ id }) => id).toSorted(), model.inside.map(({ id }) => id).toSorted())
+        assert.deepStrictEqual(
+          waiting.map(({ id }) => id),
+          model.queue.map(({ id }) => id)
+        )
+        assert.deepStrictEqual(
+          [door.inFlight(), door.bytes(), door.waiting()],
+          [inside.length, bytesOf(inside), waiting.length]
+        )
+        assert.deepStrictEqual(
+          entered.toSorted((a, b) => a - b),
+          entered
+        )
       }
-      settle()
-      assert.deepStrictEqual(inside.map(({ id }) => id).toSorted(), model.inside.map(({ id }) => id).toSorted())
-      assert.deepStrictEqual(waiting.map(({ id }) => id), model.queue.map(({ id }) => id))
-      assert.deepStrictEqual([door.inFlight(), door.bytes(), door.waiting()], [inside.length, bytesOf(inside), waiting.length])
-      assert.deepStrictEqual(entered.toSorted((a, b) => a - b), entered)
     }
-  })
+  )
 })

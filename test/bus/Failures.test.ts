@@ -20,60 +20,89 @@ const diagnosis = (subscriber: string, id: string, eventType = "a.b"): Diagnosis
   replays: 0
 })
 
-const setUp = Effect.gen(function*() {
+const setUp = Effect.gen(function* () {
   const told: Array<Failures.Announcement> = []
   let dropped = 0
-  const failures = yield* Failures.make((data) => Effect.sync(() => void told.push(data)), (count) => void (dropped += count))
+  const failures = yield* Failures.make(
+    (data) => Effect.sync(() => void told.push(data)),
+    (count) => void (dropped += count)
+  )
   return { failures, told, dropped: () => dropped }
 })
 
 describe("Failures", () => {
-  it.effect("announces ten a second of each subscriber, then their number", () => Effect.gen(function*() {
-    const { failures, told } = yield* setUp
-    for (let n = 0; n < 25; n++) failures.deadLettered(diagnosis("a", `a-${n}`), true)
-    failures.deadLettered(diagnosis("b", "b-0"), true)
-    yield* TestClock.adjust(0)
-    assert.deepStrictEqual(told.map(({ eventId }) => eventId), [...Array.from({ length: 10 }, (_, n) => `a-${n}`), "b-0"])
-    assert.deepStrictEqual(told[0], { subscriber: "a", count: 1, reason: "Exhausted", eventId: "a-0", eventType: "a.b", attempts: 3 })
-    yield* TestClock.adjust("1 second")
-    assert.deepStrictEqual(told.slice(11), [{ subscriber: "a", count: 15 }])
-    failures.deadLettered(diagnosis("a", "later"), true)
-    yield* TestClock.adjust("5 seconds")
-    assert.strictEqual(told.length, 13)
-    assert.strictEqual(told[12]?.eventId, "later")
-  }))
+  it.effect("announces ten a second of each subscriber, then their number", () =>
+    Effect.gen(function* () {
+      const { failures, told } = yield* setUp
+      for (let n = 0; n < 25; n++) failures.deadLettered(diagnosis("a", `a-${n}`), true)
+      failures.deadLettered(diagnosis("b", "b-0"), true)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(
+        told.map(({ eventId }) => eventId),
+        [...Array.from({ length: 10 }, (_, n) => `a-${n}`), "b-0"]
+      )
+      assert.deepStrictEqual(told[0], {
+        subscriber: "a",
+        count: 1,
+        reason: "Exhausted",
+        eventId: "a-0",
+        eventType: "a.b",
+        attempts: 3
+      })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(told.slice(11), [{ subscriber: "a", count: 15 }])
+      failures.deadLettered(diagnosis("a", "later"), true)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(told.length, 13)
+      assert.strictEqual(told[12]?.eventId, "later")
+    })
+  )
 
-  it.effect("counts every one of a long storm", () => Effect.gen(function*() {
-    const { failures, told } = yield* setUp
-    for (let tick = 0; tick < 100; tick++) {
-      for (let n = 0; n < 7; n++) failures.deadLettered(diagnosis("a", `${tick}-${n}`), true)
-      yield* TestClock.adjust("130 millis")
-    }
-    yield* TestClock.adjust("3 seconds")
-    assert.strictEqual(told.reduce((sum, { count }) => sum + count, 0), 700)
-    assert.isAtMost(told.length, 14 * 12)
-  }))
+  it.effect("counts every one of a long storm", () =>
+    Effect.gen(function* () {
+      const { failures, told } = yield* setUp
+      for (let tick = 0; tick < 100; tick++) {
+        for (let n = 0; n < 7; n++) failures.deadLettered(diagnosis("a", `${tick}-${n}`), true)
+        yield* TestClock.adjust("130 millis")
+      }
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(
+        told.reduce((sum, { count }) => sum + count, 0),
+        700
+      )
+      assert.isAtMost(told.length, 14 * 12)
+    })
+  )
 
-  it.effect("says nothing to others about the runtime's own events, nor where it is not wanted", () => Effect.gen(function*() {
-    const { failures, told } = yield* setUp
-    failures.deadLettered(diagnosis("a", "1", "bus.event.dead-lettered"), true)
-    failures.deadLettered(diagnosis("a", "2"), false)
-    yield* TestClock.adjust("2 seconds")
-    assert.deepStrictEqual(told, [])
-  }))
+  it.effect("says nothing to others about the runtime's own events, nor where it is not wanted", () =>
+    Effect.gen(function* () {
+      const { failures, told } = yield* setUp
+      failures.deadLettered(diagnosis("a", "1", "bus.event.dead-lettered"), true)
+      failures.deadLettered(diagnosis("a", "2"), false)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(told, [])
+    })
+  )
 
-  it.effect("the stream holds 256 for a slow reader, drops the oldest and counts them", () => Effect.gen(function*() {
-    const { dropped, failures } = yield* setUp
-    const ids: Array<string> = []
-    yield* failures.stream.pipe(
-      Stream.runForEach(({ id }) => Effect.delay(Effect.sync(() => void ids.push(id)), "1 second")),
-      Effect.forkScoped({ startImmediately: true })
-    )
-    yield* TestClock.adjust(0)
-    for (let n = 0; n < 1_000; n++) failures.deadLettered(diagnosis("a", `${n}`), false)
-    yield* TestClock.adjust("20 minutes")
-    assert.strictEqual(ids.at(-1), "999")
-    assert.isAtMost(ids.length, 300)
-    assert.strictEqual(dropped() + ids.length, 1_000)
-  }))
+  it.effect("the stream holds 256 for a slow reader, drops the oldest and counts them", () =>
+    Effect.gen(function* () {
+      const { dropped, failures } = yield* setUp
+      const ids: Array<string> = []
+      yield* failures.stream.pipe(
+        Stream.runForEach(({ id }) =>
+          Effect.delay(
+            Effect.sync(() => void ids.push(id)),
+            "1 second"
+          )
+        ),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* TestClock.adjust(0)
+      for (let n = 0; n < 1_000; n++) failures.deadLettered(diagnosis("a", `${n}`), false)
+      yield* TestClock.adjust("20 minutes")
+      assert.strictEqual(ids.at(-1), "999")
+      assert.isAtMost(ids.length, 300)
+      assert.strictEqual(dropped() + ids.length, 1_000)
+    })
+  )
 })

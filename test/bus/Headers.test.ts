@@ -7,7 +7,14 @@ import * as RuntimeHeaders from "../../src/bus/RuntimeHeaders.ts"
 
 const delivery = (headers: Readonly<Record<string, unknown>>, trusted = true): Delivery => ({
   body: Buffer.from("{}"),
-  properties: { messageId: "m-1", type: "a.b", timestamp: 0, appId: "test", correlationId: undefined, contentType: undefined },
+  properties: {
+    messageId: "m-1",
+    type: "a.b",
+    timestamp: 0,
+    appId: "test",
+    correlationId: undefined,
+    contentType: undefined
+  },
   headers: Object.assign(Object.create(null), headers),
   trusted,
   redelivered: false,
@@ -17,7 +24,10 @@ const delivery = (headers: Readonly<Record<string, unknown>>, trusted = true): D
   lost: () => false
 })
 const bytesOf = (headers: Headers): number =>
-  Object.entries(headers).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + (typeof value === "string" ? Buffer.byteLength(value) : 8), 0)
+  Object.entries(headers).reduce(
+    (sum, [name, value]) => sum + Buffer.byteLength(name) + (typeof value === "string" ? Buffer.byteLength(value) : 8),
+    0
+  )
 
 const Count = Schema.Literals([0, 1, 2, 7, 100, 2 ** 31, Number.MAX_SAFE_INTEGER])
 const Maybe = Schema.UndefinedOr(Count)
@@ -52,10 +62,19 @@ describe("RuntimeHeaders", () => {
   it.prop(
     "P15: any value in any of them is read as something valid",
     {
-      values: Arbitrary.schema(Schema.Record(
-        Schema.Literals(Object.values(RuntimeHeaders.names)),
-        Schema.Union([Schema.String, Schema.Finite, Schema.Literals([1e308, -1, 0.5]), Schema.Boolean, Schema.Null, Schema.Literals(["[]", "[1]", '[{"at":1}]', "{", "null", "[null]"])])
-      ))
+      values: Arbitrary.schema(
+        Schema.Record(
+          Schema.Literals(Object.values(RuntimeHeaders.names)),
+          Schema.Union([
+            Schema.String,
+            Schema.Finite,
+            Schema.Literals([1e308, -1, 0.5]),
+            Schema.Boolean,
+            Schema.Null,
+            Schema.Literals(["[]", "[1]", '[{"at":1}]', "{", "null", "[null]"])
+          ])
+        )
+      )
     },
     ({ values }) => {
       const progress = RuntimeHeaders.parse(values)
@@ -73,17 +92,30 @@ describe("RuntimeHeaders", () => {
   it("the history keeps the last ten failures, shortened", () => {
     let progress: RuntimeHeaders.Progress = RuntimeHeaders.fresh
     for (let attempt = 1; attempt <= 25; attempt++) {
-      const failures = RuntimeHeaders.addFailure(progress, { at: attempt, attempt, tag: "Boom", message: "x".repeat(10_000) })
+      const failures = RuntimeHeaders.addFailure(progress, {
+        at: attempt,
+        attempt,
+        tag: "Boom",
+        message: "x".repeat(10_000)
+      })
       progress = { ...progress, failures }
     }
-    assert.deepStrictEqual(progress.failures.map(({ attempt }) => attempt), [16, 17, 18, 19, 20, 21, 22, 23, 24, 25])
+    assert.deepStrictEqual(
+      progress.failures.map(({ attempt }) => attempt),
+      [16, 17, 18, 19, 20, 21, 22, 23, 24, 25]
+    )
     for (const { message } of progress.failures) assert.strictEqual(message.length, 200)
   })
 
   it("P13: the history is bounded whatever failed: long tags, signs that JSON writes in six bytes", () => {
     let progress: RuntimeHeaders.Progress = RuntimeHeaders.fresh
     for (let attempt = 1; attempt <= 25; attempt++) {
-      const failures = RuntimeHeaders.addFailure(progress, { at: attempt, attempt, tag: "T".repeat(50_000), message: "\u0001".repeat(10_000) })
+      const failures = RuntimeHeaders.addFailure(progress, {
+        at: attempt,
+        attempt,
+        tag: "T".repeat(50_000),
+        message: "\u0001".repeat(10_000)
+      })
       progress = { ...progress, failures }
     }
     assert.isAtMost(bytesOf(RuntimeHeaders.write(progress)), 16 * 1024)
@@ -115,10 +147,23 @@ describe("RuntimeHeaders", () => {
   })
 })
 
-const Text = Schema.Union([Schema.String, Schema.Literals(["", "e", "é".repeat(200), "é".repeat(2_500), "🎓".repeat(1_200), "\u0000", "x".repeat(5_000)])])
+const Text = Schema.Union([
+  Schema.String,
+  Schema.Literals(["", "e", "é".repeat(200), "é".repeat(2_500), "🎓".repeat(1_200), "\u0000", "x".repeat(5_000)])
+])
 const Whatever = Schema.Struct({
   subscriber: Schema.Literals(["mailer", "notification.grade-mailer"]),
-  reason: Schema.Literals(["Exhausted", "Rejected", "Invalid", "UnknownEvent", "UnknownVersion", "LaneFull", "LaneTooSlow", "PostponedTooOften", "CrashLoop"]),
+  reason: Schema.Literals([
+    "Exhausted",
+    "Rejected",
+    "Invalid",
+    "UnknownEvent",
+    "UnknownVersion",
+    "LaneFull",
+    "LaneTooSlow",
+    "PostponedTooOften",
+    "CrashLoop"
+  ]),
   error: Schema.Struct({ tag: Text, message: Text, stack: Schema.UndefinedOr(Text) }),
   attempts: Count,
   firstFailure: Maybe,
@@ -152,7 +197,10 @@ describe("Diagnosis", () => {
   it("P13: 16 KiB at most, whatever failed", () => {
     let failures: ReadonlyArray<RuntimeHeaders.PastFailure> = []
     for (let attempt = 1; attempt <= 12; attempt++) {
-      failures = RuntimeHeaders.addFailure({ ...RuntimeHeaders.fresh, failures }, { at: attempt, attempt, tag: "é".repeat(9_000), message: "🎓".repeat(9_000) })
+      failures = RuntimeHeaders.addFailure(
+        { ...RuntimeHeaders.fresh, failures },
+        { at: attempt, attempt, tag: "é".repeat(9_000), message: "🎓".repeat(9_000) }
+      )
     }
     const long = "🎓".repeat(20_000)
     const headers = Diagnosis.write({
@@ -196,14 +244,24 @@ describe("Diagnosis", () => {
   })
 
   it("describes errors that lie about themselves", () => {
-    const liar = Object.assign(new Error("x"), { message: 7 as unknown as string, stack: {} as unknown as string, name: null as unknown as string })
+    const liar = Object.assign(new Error("x"), {
+      message: 7 as unknown as string,
+      stack: {} as unknown as string,
+      name: null as unknown as string
+    })
     const failure = Diagnosis.describe(liar)
     assert.isString(failure.tag)
     assert.isString(failure.message)
     assert.isTrue(failure.stack === undefined || typeof failure.stack === "string")
-    const trap = Object.defineProperty(new Error("x"), "message", { get: () => { throw new Error("no") } })
+    const trap = Object.defineProperty(new Error("x"), "message", {
+      get: () => {
+        throw new Error("no")
+      }
+    })
     assert.isString(Diagnosis.describe(trap).message)
-    const raise = (): never => { throw new Error("no") }
+    const raise = (): never => {
+      throw new Error("no")
+    }
     const closed = new Proxy({}, { get: raise, has: raise, getPrototypeOf: raise })
     assert.isString(Diagnosis.describe(closed).tag)
     assert.isString(Diagnosis.describe(Object.create(null)).message)
@@ -224,9 +282,19 @@ describe("Diagnosis", () => {
       library: "forged",
       replays: 50
     })
-    for (const told of [{ "x-first-death-reason": "delivery_limit" }, { "x-death": [{ reason: "delivery_limit", queue: "q" }] }]) {
+    for (const told of [
+      { "x-first-death-reason": "delivery_limit" },
+      { "x-death": [{ reason: "delivery_limit", queue: "q" }] }
+    ]) {
       const read = Diagnosis.read(delivery({ ...forged, ...told }), "mailer")
-      assert.deepInclude(read, { subscriber: "mailer", reason: "CrashLoop", attempts: 0, replays: 0, eventId: "m-1", eventType: "a.b" })
+      assert.deepInclude(read, {
+        subscriber: "mailer",
+        reason: "CrashLoop",
+        attempts: 0,
+        replays: 0,
+        eventId: "m-1",
+        eventType: "a.b"
+      })
       assert.strictEqual(read.error.tag, "DeliveryLimit")
     }
   })

@@ -27,7 +27,10 @@ describe("Mailbox", () => {
     box.again(1, "k")
     assert.deepStrictEqual([box.take(), box.take()], [1, 2])
     assert.deepStrictEqual([box.behind("k"), box.lanes(), box.size()], [0, 0, 1])
-    assert.deepStrictEqual(box.drop((n) => n === 3), [3])
+    assert.deepStrictEqual(
+      box.drop((n) => n === 3),
+      [3]
+    )
     assert.isUndefined(box.take())
   })
 
@@ -119,7 +122,11 @@ describe("Mailbox", () => {
           case "drop": {
             const gone = (item: Item): boolean => item.id % step.modulo === 0
             const expected = [...model.values()].flat().filter(gone)
-            for (const [key, queue] of model) model.set(key, queue.filter((item) => !gone(item)))
+            for (const [key, queue] of model)
+              model.set(
+                key,
+                queue.filter((item) => !gone(item))
+              )
             const dropped = box.drop(gone)
             assert.deepStrictEqual(dropped.map(({ id }) => id).toSorted(), expected.map(({ id }) => id).toSorted())
           }

@@ -22,12 +22,13 @@ interface Options {
   readonly privileged?: boolean
 }
 
-export const make = Effect.fnUntraced(function*(
-  { bounds = { count: 100, bytes: 10_000 }, status = Scripted.up }: {
-    readonly bounds?: Door.Bounds
-    readonly status?: Parameters<typeof Scripted.make>[0]
-  } = {}
-) {
+export const make = Effect.fnUntraced(function* ({
+  bounds = { count: 100, bytes: 10_000 },
+  status = Scripted.up
+}: {
+  readonly bounds?: Door.Bounds
+  readonly status?: Parameters<typeof Scripted.make>[0]
+} = {}) {
   const scripted = yield* Scripted.make(status)
   const door = Door.make(bounds)
   const outbox = yield* Outbox.make(scripted.broker, door, () => {})
@@ -43,7 +44,8 @@ export const make = Effect.fnUntraced(function*(
       privileged,
       done: (result) => {
         const tag = result._tag === "Confirmed" ? (result.routed ? "Confirmed" : "Unrouted") : result.reason._tag
-        const cause = result._tag === "Failed" && result.reason._tag === "Unavailable" ? `(${result.reason.cause._tag})` : ""
+        const cause =
+          result._tag === "Failed" && result.reason._tag === "Unavailable" ? `(${result.reason.cause._tag})` : ""
         results.push(`${id} ${tag}${cause}`)
       }
     })

@@ -7,7 +7,7 @@ import * as Publisher from "../../src/bus/Publisher.ts"
 import { TestClock } from "effect/testing"
 import * as Scripted from "./ScriptedBroker.ts"
 
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   options: { readonly bounds?: Door.Bounds; readonly authorise?: "contracts" | "declared-only" } = {}
 ) {
   const scripted = yield* Scripted.make()

@@ -12,74 +12,111 @@ const at = (attempt: number, more: Partial<Retry.Attempt<unknown>> = {}): Retry.
   ...more
 })
 const delays = <E>(policy: Retry.RetryPolicy<E>, attempts: number, more: Partial<Retry.Attempt<E>> = {}) =>
-  Effect.forEach(Array.from({ length: attempts }, (_, i) => i + 1), (attempt) =>
-    // The tests of functions bring errors of their own type.
-    Retry.delay(policy, { ...at(attempt), ...more } as Retry.Attempt<E>))
+  Effect.forEach(
+    Array.from({ length: attempts }, (_, i) => i + 1),
+    (attempt) =>
+      // The tests of functions bring errors of their own type.
+      Retry.delay(policy, { ...at(attempt), ...more } as Retry.Attempt<E>)
+  )
 
 describe("Retry.delay", () => {
-  it.effect("follows the Schedule, then is exhausted", () => Effect.gen(function*() {
-    assert.deepStrictEqual(yield* delays(Retry.defaultPolicy, 7), [1000, 2000, 4000, 8000, 16_000, undefined, undefined])
-    assert.deepStrictEqual(yield* delays(Schedule.spaced("3 seconds").pipe(Schedule.upTo({ times: 2 })), 3), [3000, 3000, undefined])
-    assert.deepStrictEqual(yield* delays(Schedule.upTo(Schedule.spaced("1 second"), { times: 0 }), 1), [undefined])
-    assert.deepStrictEqual(yield* delays(Schedule.recurs(2), 3), [0, 0, undefined])
-    assert.deepStrictEqual(yield* delays(Schedule.fibonacci("100 millis"), 5), [100, 100, 200, 300, 500])
-  }))
+  it.effect("follows the Schedule, then is exhausted", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* delays(Retry.defaultPolicy, 7), [
+        1000,
+        2000,
+        4000,
+        8000,
+        16_000,
+        undefined,
+        undefined
+      ])
+      assert.deepStrictEqual(yield* delays(Schedule.spaced("3 seconds").pipe(Schedule.upTo({ times: 2 })), 3), [
+        3000,
+        3000,
+        undefined
+      ])
+      assert.deepStrictEqual(yield* delays(Schedule.upTo(Schedule.spaced("1 second"), { times: 0 }), 1), [undefined])
+      assert.deepStrictEqual(yield* delays(Schedule.recurs(2), 3), [0, 0, undefined])
+      assert.deepStrictEqual(yield* delays(Schedule.fibonacci("100 millis"), 5), [100, 100, 200, 300, 500])
+    })
+  )
 
   it.effect.prop(
     "is reproducible with jitter: the same event and attempt wait equally long in every process",
     [Schema.String, Schema.Literals([1, 2, 3, 7, 19])],
-    ([seed, attempt]) => Effect.gen(function*() {
-      const policy = Schedule.exponential("100 millis").pipe(Schedule.jittered)
-      const first = yield* Retry.delay(policy, at(attempt, { seed }))
-      assert.strictEqual(yield* Retry.delay(policy, at(attempt, { seed })), first)
-      assert(first !== undefined)
-      const exact = 100 * 2 ** (attempt - 1)
-      assert.isTrue(first >= exact * 0.8 - 1 && first <= exact * 1.2 + 1, `${first} of ${exact}`)
+    ([seed, attempt]) =>
+      Effect.gen(function* () {
+        const policy = Schedule.exponential("100 millis").pipe(Schedule.jittered)
+        const first = yield* Retry.delay(policy, at(attempt, { seed }))
+        assert.strictEqual(yield* Retry.delay(policy, at(attempt, { seed })), first)
+        assert(first !== undefined)
+        const exact = 100 * 2 ** (attempt - 1)
+        assert.isTrue(first >= exact * 0.8 - 1 && first <= exact * 1.2 + 1, `${first} of ${exact}`)
+      })
+  )
+
+  it.effect("spreads different events apart", () =>
+    Effect.gen(function* () {
+      const policy = Schedule.spaced("10 seconds").pipe(Schedule.jittered)
+      const made = yield* Effect.forEach(
+        Array.from({ length: 50 }, (_, i) => `e-${i}`),
+        (seed) => Retry.delay(policy, at(1, { seed }))
+      )
+      assert.isAbove(new Set(made).size, 40)
     })
   )
 
-  it.effect("spreads different events apart", () => Effect.gen(function*() {
-    const policy = Schedule.spaced("10 seconds").pipe(Schedule.jittered)
-    const made = yield* Effect.forEach(Array.from({ length: 50 }, (_, i) => `e-${i}`), (seed) => Retry.delay(policy, at(1, { seed })))
-    assert.isAbove(new Set(made).size, 40)
-  }))
+  it.effect("upTo({ duration }) looks at the real time since the first failure", () =>
+    Effect.gen(function* () {
+      const policy = Schedule.spaced("1 second").pipe(Schedule.upTo({ duration: "10 seconds" }))
+      assert.strictEqual(yield* Retry.delay(policy, at(3, { firstFailure: 1_000, now: 4_000 })), 1_000)
+      // The second attempt came late: its queue was long, or the service was down.
+      assert.isUndefined(yield* Retry.delay(policy, at(2, { firstFailure: 1_000, now: 60_000 })))
+      // A clock that moved back does not make it younger than its steps, nor does it throw.
+      assert.strictEqual(yield* Retry.delay(policy, at(2, { firstFailure: 60_000, now: 1_000 })), 1_000)
+    })
+  )
 
-  it.effect("upTo({ duration }) looks at the real time since the first failure", () => Effect.gen(function*() {
-    const policy = Schedule.spaced("1 second").pipe(Schedule.upTo({ duration: "10 seconds" }))
-    assert.strictEqual(yield* Retry.delay(policy, at(3, { firstFailure: 1_000, now: 4_000 })), 1_000)
-    // The second attempt came late: its queue was long, or the service was down.
-    assert.isUndefined(yield* Retry.delay(policy, at(2, { firstFailure: 1_000, now: 60_000 })))
-    // A clock that moved back does not make it younger than its steps, nor does it throw.
-    assert.strictEqual(yield* Retry.delay(policy, at(2, { firstFailure: 60_000, now: 1_000 })), 1_000)
-  }))
+  it.effect("a function chooses by the error", () =>
+    Effect.gen(function* () {
+      const policy = (error: string) => (error === "busy" ? Schedule.spaced("5 seconds") : Schedule.recurs(0))
+      assert.deepStrictEqual(yield* delays(policy, 2, { error: "busy" }), [5000, 5000])
+      assert.deepStrictEqual(yield* delays(policy, 1, { error: "gone" }), [undefined])
+    })
+  )
 
-  it.effect("a function chooses by the error", () => Effect.gen(function*() {
-    const policy = (error: string) => error === "busy" ? Schedule.spaced("5 seconds") : Schedule.recurs(0)
-    assert.deepStrictEqual(yield* delays(policy, 2, { error: "busy" }), [5000, 5000])
-    assert.deepStrictEqual(yield* delays(policy, 1, { error: "gone" }), [undefined])
-  }))
+  it.effect("a Schedule sees the error as its input", () =>
+    Effect.gen(function* () {
+      const policy = Schedule.spaced("1 second").pipe(
+        Schedule.while(({ input }: { readonly input: unknown }) => input !== "fatal")
+      )
+      assert.deepStrictEqual(yield* delays(policy, 2, { error: "slow" }), [1000, 1000])
+      assert.deepStrictEqual(yield* delays(policy, 2, { error: "fatal" }), [undefined, undefined])
+    })
+  )
 
-  it.effect("a Schedule sees the error as its input", () => Effect.gen(function*() {
-    const policy = Schedule.spaced("1 second").pipe(Schedule.while(({ input }: { readonly input: unknown }) => input !== "fatal"))
-    assert.deepStrictEqual(yield* delays(policy, 2, { error: "slow" }), [1000, 1000])
-    assert.deepStrictEqual(yield* delays(policy, 2, { error: "fatal" }), [undefined, undefined])
-  }))
+  it.effect("from attempt 1,000 on the last delay stays, and the work is bounded", () =>
+    Effect.gen(function* () {
+      let steps = 0
+      const policy = Schedule.spaced("2 seconds").pipe(Schedule.tap(() => Effect.sync(() => void steps++)))
+      assert.strictEqual(yield* Retry.delay(policy, at(1_000_000)), 2000)
+      assert.strictEqual(steps, 1000)
+      const capped = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
+      assert.strictEqual(yield* Retry.delay(capped, at(5_000)), 60_000)
+    })
+  )
 
-  it.effect("from attempt 1,000 on the last delay stays, and the work is bounded", () => Effect.gen(function*() {
-    let steps = 0
-    const policy = Schedule.spaced("2 seconds").pipe(Schedule.tap(() => Effect.sync(() => void steps++)))
-    assert.strictEqual(yield* Retry.delay(policy, at(1_000_000)), 2000)
-    assert.strictEqual(steps, 1000)
-    const capped = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")])
-    assert.strictEqual(yield* Retry.delay(capped, at(5_000)), 60_000)
-  }))
-
-  it.effect("the longest step is known, unless the policy depends on the error", () => Effect.gen(function*() {
-    assert.strictEqual(yield* Retry.longestStep(Retry.defaultPolicy), 16_000)
-    assert.strictEqual(yield* Retry.longestStep(Schedule.spaced(Duration.minutes(11))), 660_000)
-    assert.strictEqual(yield* Retry.longestStep(Schedule.recurs(0)), 0)
-    assert.isUndefined(yield* Retry.longestStep(() => Schedule.spaced("1 hour")))
-    const throwing = Schedule.spaced("1 second").pipe(Schedule.while(({ input }: { readonly input: Error }) => input.message !== ""))
-    assert.isUndefined(yield* Retry.longestStep(throwing))
-  }))
+  it.effect("the longest step is known, unless the policy depends on the error", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* Retry.longestStep(Retry.defaultPolicy), 16_000)
+      assert.strictEqual(yield* Retry.longestStep(Schedule.spaced(Duration.minutes(11))), 660_000)
+      assert.strictEqual(yield* Retry.longestStep(Schedule.recurs(0)), 0)
+      assert.isUndefined(yield* Retry.longestStep(() => Schedule.spaced("1 hour")))
+      const throwing = Schedule.spaced("1 second").pipe(
+        Schedule.while(({ input }: { readonly input: Error }) => input.message !== "")
+      )
+      assert.isUndefined(yield* Retry.longestStep(throwing))
+    })
+  )
 })

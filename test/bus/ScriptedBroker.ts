@@ -38,7 +38,7 @@ export const closed: BrokerStatus = { _tag: "Closed", since: 0 }
 
 const unused = Effect.die("this broker only sends")
 
-export const make = Effect.fnUntraced(function*(initial: BrokerStatus = up) {
+export const make = Effect.fnUntraced(function* (initial: BrokerStatus = up) {
   const status = yield* SubscriptionRef.make<BrokerStatus>(initial)
   const sent: Array<Sent> = []
   const scripted: ScriptedBroker = {

@@ -17,7 +17,7 @@ export const turns: Effect.Effect<void> = Effect.promise(async () => {
 })
 
 /** Lets time pass in steps, with what happens at each of them. */
-export const pass = Effect.fnUntraced(function*(millis: number, step = millis) {
+export const pass = Effect.fnUntraced(function* (millis: number, step = millis) {
   yield* turns
   for (let passed = 0; passed < millis; passed += step) {
     yield* TestClock.adjust(Math.min(step, millis - passed))
@@ -26,7 +26,7 @@ export const pass = Effect.fnUntraced(function*(millis: number, step = millis) {
 })
 
 /** Waits for what needs no time. */
-export const soon = Effect.fnUntraced(function*(what: () => string, condition: () => boolean) {
+export const soon = Effect.fnUntraced(function* (what: () => string, condition: () => boolean) {
   for (let round = 0; round < 40; round++) {
     if (condition()) return
     yield* turns
@@ -34,12 +34,15 @@ export const soon = Effect.fnUntraced(function*(what: () => string, condition: (
   assert.fail(what())
 })
 
-export const make = Effect.gen(function*() {
+export const make = Effect.gen(function* () {
   let ended = false
   yield* Effect.addFinalizer(() => Effect.sync(() => void (ended = true)))
   const server = yield* MemoryServer.make
   const connect = (options?: BusOptions) =>
-    processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "test" }), MemoryCache.layer), { drain: "25 seconds", ...options })
+    processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "test" }), MemoryCache.layer), {
+      drain: "25 seconds",
+      ...options
+    })
   const process = yield* start(connect())
   // The drain at the end may take time of the clock, which nobody moves any more.
   const runOut = Effect.whileLoop({ while: () => !ended, body: () => pass(1_000), step: () => {} })
@@ -59,6 +62,10 @@ export const makeBook = () => {
     entries,
     times: () => entries.map(({ at }) => at),
     note: (event: Entry["event"], info: Entry["info"]) =>
-      Effect.clockWith((clock) => Effect.sync(() => void entries.push({ n: event.data.n, attempt: info.attempt, at: clock.currentTimeMillisUnsafe() })))
+      Effect.clockWith((clock) =>
+        Effect.sync(
+          () => void entries.push({ n: event.data.n, attempt: info.attempt, at: clock.currentTimeMillisUnsafe() })
+        )
+      )
   }
 }

@@ -6,84 +6,114 @@ import * as RedisCache from "../../src/redis/RedisCache.ts"
 import { cacheSuite } from "../suites/CacheSuite.ts"
 import { describeLive, freshNamespace, redisUrl } from "../support/live.ts"
 
-describeLive("on Redis", () => {
-  const options = { url: Redacted.make(redisUrl()), commandTimeout: "10 seconds" } as const
-  cacheSuite("RedisCache, own writes", RedisCache.layer({ ...options, prefix: freshNamespace() }))
+describeLive(
+  "on Redis",
+  () => {
+    const options = { url: Redacted.make(redisUrl()), commandTimeout: "10 seconds" } as const
+    cacheSuite("RedisCache, own writes", RedisCache.layer({ ...options, prefix: freshNamespace() }))
 
-  const stores = new Set<RedisCache.RedisCacheStore>()
-  cacheSuite(
-    "RedisCache, written",
-    Layer.effect(EventCache, Effect.map(RedisCache.make({ ...options, prefix: freshNamespace() }), (store) => {
-      stores.add(store)
-      return EventCache.fromStore(store)
-    })),
-    {
-      settle: () => Effect.forEach(stores, written, { discard: true })
-    }
-  )
-
-  it.live("many writes are few commands, and write returns before any", () => Effect.gen(function*() {
-    const store = yield* RedisCache.make({ ...options, prefix: freshNamespace() })
-    const event = "academic.grade.posted"
-    for (let i = 0; i < 20_000; i++) {
-      store.write({ event, key: `k${i % 100}`, id: `id-${i}`, time: i, body: Buffer.from(String(i)), settings: {} })
-      if (i % 5_000 === 4_999) yield* written(store)
-    }
-    const stats = store.stats()
-    assert.deepInclude(stats, { written: 20_000, dropped: 0, failures: 0, buffered: 0 })
-    // 100 keys and one history for each batch of up to 2,048 entries.
-    assert.isBelow(stats.commands, 20_000 / 10)
-    assert.strictEqual(stats.coalesced + stats.commands - stats.commands / 101, 20_000)
-    for (const key of [0, 42, 99]) {
-      const last = yield* store.last(event, `k${key}`)
-      assert.strictEqual(String(Option.getOrThrow(last)), String(19_900 + key))
-    }
-  }))
-
-  it.live("a process whose clock runs an hour ahead freezes no key", () => Effect.gen(function*() {
-    const prefix = freshNamespace()
-    const clock = yield* Clock.Clock
-    const ahead: Clock.Clock = Object.create(clock, {
-      currentTimeMillisUnsafe: { value: () => clock.currentTimeMillisUnsafe() + 3_600_000 }
-    })
-    const fast = yield* Effect.provideService(RedisCache.make({ ...options, prefix }), Clock.Clock, ahead)
-    const right = yield* RedisCache.make({ ...options, prefix })
-    const entry = (time: number) => ({ event: "a.b", key: "k", id: "id", time, body: Buffer.from(String(time)), settings: {} })
-    const now = clock.currentTimeMillisUnsafe()
-    fast.write(entry(now + 3_600_000))
-    yield* written(fast)
-    assert.strictEqual(String(Option.getOrThrow(yield* right.last("a.b", "k"))), String(now + 3_600_000))
-    right.write(entry(now + 2_000))
-    yield* written(right)
-    assert.strictEqual(String(Option.getOrThrow(yield* fast.last("a.b", "k"))), String(now + 2_000))
-  }))
-
-  it.live("two processes: each sees what the other wrote, and the newest wins", () => Effect.gen(function*() {
-    const prefix = freshNamespace()
-    const [a, b, elsewhere] = yield* Effect.all([
-      RedisCache.make({ ...options, prefix }),
-      RedisCache.make({ ...options, prefix }),
-      RedisCache.make({ ...options, prefix: freshNamespace() })
-    ])
-    const entry = (id: string, time: number) => ({ event: "a.b", key: "k", id, time, body: Buffer.from(id), settings: {} })
-    for (let i = 0; i < 300; i++) {
-      a.write(entry(`a${i}`, 2 * i))
-      b.write(entry(`b${i}`, 2 * i + 1))
-      if (i % 7 === 0) yield* Effect.yieldNow
-    }
-    yield* Effect.andThen(written(a), written(b))
-    for (const store of [a, b]) {
-      assert.strictEqual(String(Option.getOrThrow(yield* store.last("a.b", "k"))), "b299")
-      const history = (yield* store.history("a.b", { key: undefined, limit: 1_000 })).map(String)
-      assert.strictEqual(history.length, 100)
-      for (const writer of ["a", "b"]) {
-        const own = history.filter((id) => id.startsWith(writer)).map((id) => Number(id.slice(1)))
-        assert.deepStrictEqual(own, own.toSorted((x, y) => y - x))
+    const stores = new Set<RedisCache.RedisCacheStore>()
+    cacheSuite(
+      "RedisCache, written",
+      Layer.effect(
+        EventCache,
+        Effect.map(RedisCache.make({ ...options, prefix: freshNamespace() }), (store) => {
+          stores.add(store)
+          return EventCache.fromStore(store)
+        })
+      ),
+      {
+        settle: () => Effect.forEach(stores, written, { discard: true })
       }
-    }
-    assert.isTrue(Option.isNone(yield* elsewhere.last("a.b", "k")))
-  }))
-}, ["redis"])
+    )
+
+    it.live("many writes are few commands, and write returns before any", () =>
+      Effect.gen(function* () {
+        const store = yield* RedisCache.make({ ...options, prefix: freshNamespace() })
+        const event = "academic.grade.posted"
+        for (let i = 0; i < 20_000; i++) {
+          store.write({ event, key: `k${i % 100}`, id: `id-${i}`, time: i, body: Buffer.from(String(i)), settings: {} })
+          if (i % 5_000 === 4_999) yield* written(store)
+        }
+        const stats = store.stats()
+        assert.deepInclude(stats, { written: 20_000, dropped: 0, failures: 0, buffered: 0 })
+        // 100 keys and one history for each batch of up to 2,048 entries.
+        assert.isBelow(stats.commands, 20_000 / 10)
+        assert.strictEqual(stats.coalesced + stats.commands - stats.commands / 101, 20_000)
+        for (const key of [0, 42, 99]) {
+          const last = yield* store.last(event, `k${key}`)
+          assert.strictEqual(String(Option.getOrThrow(last)), String(19_900 + key))
+        }
+      })
+    )
+
+    it.live("a process whose clock runs an hour ahead freezes no key", () =>
+      Effect.gen(function* () {
+        const prefix = freshNamespace()
+        const clock = yield* Clock.Clock
+        const ahead: Clock.Clock = Object.create(clock, {
+          currentTimeMillisUnsafe: { value: () => clock.currentTimeMillisUnsafe() + 3_600_000 }
+        })
+        const fast = yield* Effect.provideService(RedisCache.make({ ...options, prefix }), Clock.Clock, ahead)
+        const right = yield* RedisCache.make({ ...options, prefix })
+        const entry = (time: number) => ({
+          event: "a.b",
+          key: "k",
+          id: "id",
+          time,
+          body: Buffer.from(String(time)),
+          settings: {}
+        })
+        const now = clock.currentTimeMillisUnsafe()
+        fast.write(entry(now + 3_600_000))
+        yield* written(fast)
+        assert.strictEqual(String(Option.getOrThrow(yield* right.last("a.b", "k"))), String(now + 3_600_000))
+        right.write(entry(now + 2_000))
+        yield* written(right)
+        assert.strictEqual(String(Option.getOrThrow(yield* fast.last("a.b", "k"))), String(now + 2_000))
+      })
+    )
+
+    it.live("two processes: each sees what the other wrote, and the newest wins", () =>
+      Effect.gen(function* () {
+        const prefix = freshNamespace()
+        const [a, b, elsewhere] = yield* Effect.all([
+          RedisCache.make({ ...options, prefix }),
+          RedisCache.make({ ...options, prefix }),
+          RedisCache.make({ ...options, prefix: freshNamespace() })
+        ])
+        const entry = (id: string, time: number) => ({
+          event: "a.b",
+          key: "k",
+          id,
+          time,
+          body: Buffer.from(id),
+          settings: {}
+        })
+        for (let i = 0; i < 300; i++) {
+          a.write(entry(`a${i}`, 2 * i))
+          b.write(entry(`b${i}`, 2 * i + 1))
+          if (i % 7 === 0) yield* Effect.yieldNow
+        }
+        yield* Effect.andThen(written(a), written(b))
+        for (const store of [a, b]) {
+          assert.strictEqual(String(Option.getOrThrow(yield* store.last("a.b", "k"))), "b299")
+          const history = (yield* store.history("a.b", { key: undefined, limit: 1_000 })).map(String)
+          assert.strictEqual(history.length, 100)
+          for (const writer of ["a", "b"]) {
+            const own = history.filter((id) => id.startsWith(writer)).map((id) => Number(id.slice(1)))
+            assert.deepStrictEqual(
+              own,
+              own.toSorted((x, y) => y - x)
+            )
+          }
+        }
+        assert.isTrue(Option.isNone(yield* elsewhere.last("a.b", "k")))
+      })
+    )
+  },
+  ["redis"]
+)
 
 const written = (store: RedisCache.RedisCacheStore): Effect.Effect<void> =>
   Effect.sleep(1).pipe(Effect.repeat({ until: () => store.stats().buffered === 0 }), Effect.asVoid)

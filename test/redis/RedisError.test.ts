@@ -5,7 +5,8 @@ import { failure, isPassing, reasonOf } from "../../src/redis/RedisError.ts"
 const secret = "hunter2"
 const reply = (message: string): Error =>
   Object.assign(new Error(message), { name: "ReplyError", command: { name: "auth", args: [secret] } })
-const broken = (message: string, code?: string): Error => Object.assign(new Error(message), code !== undefined && { code })
+const broken = (message: string, code?: string): Error =>
+  Object.assign(new Error(message), code !== undefined && { code })
 
 describe("RedisError", () => {
   it.each([
@@ -17,13 +18,25 @@ describe("RedisError", () => {
     ["NOREPLICAS Not enough good replicas to write.", "Unavailable", true],
     ["ERR max number of clients reached", "Unavailable", true],
     [`NOPERM this user has no permissions to access one of the keys used as arguments ${secret}`, "NOPERM", true],
-    ["ERR The user executing the script can't run this command or subcommand script: 5f2b, on @user_script:3.", "NOPERM", true],
-    ["ERR The user executing the script can't access at least one of the keys mentioned in the command arguments script: 5f2b", "NOPERM", true],
+    [
+      "ERR The user executing the script can't run this command or subcommand script: 5f2b, on @user_script:3.",
+      "NOPERM",
+      true
+    ],
+    [
+      "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments script: 5f2b",
+      "NOPERM",
+      true
+    ],
     ["WRONGPASS invalid username-password pair or user is disabled.", "WRONGPASS", true],
     ["NOAUTH Authentication required.", "NOAUTH", true],
     ["READONLY You can't write against a read only replica.", "READONLY", true],
     ["OOM command not allowed when used memory > 'maxmemory'.", "OOM", true],
-    ["MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", "MISCONF", true],
+    [
+      "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+      "MISCONF",
+      true
+    ],
     ["MOVED 3999 127.0.0.1:6381", "MOVED", true],
     ["ERR DB index is out of range", "DB", true],
     ["WRONGTYPE Operation against a key holding the wrong kind of value", "WRONGTYPE", false],

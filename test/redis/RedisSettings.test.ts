@@ -8,33 +8,63 @@ const of = (url: string, more: Partial<RedisSettings.RedisOptions> = {}) =>
   RedisSettings.make({ url: Redacted.make(url), ...more })
 
 describe("RedisSettings", () => {
-  it.effect("takes the parts of a url apart", () => Effect.gen(function*() {
-    assert.deepInclude(yield* of("redis://localhost"), {
-      host: "localhost", port: 6379, username: undefined, password: undefined, db: 0, tls: false,
-      address: "localhost:6379", commandTimeout: 150, prefix: "eduflow"
+  it.effect("takes the parts of a url apart", () =>
+    Effect.gen(function* () {
+      assert.deepInclude(yield* of("redis://localhost"), {
+        host: "localhost",
+        port: 6379,
+        username: undefined,
+        password: undefined,
+        db: 0,
+        tls: false,
+        address: "localhost:6379",
+        commandTimeout: 150,
+        prefix: "eduflow"
+      })
+      const full = yield* of("rediss://us%40er:p%2Fw%3A@[::1]:7000/3", { commandTimeout: "1 second", prefix: "other" })
+      assert.deepInclude(full, {
+        host: "::1",
+        port: 7000,
+        username: "us@er",
+        db: 3,
+        tls: true,
+        commandTimeout: 1000,
+        prefix: "other"
+      })
+      assert.strictEqual(Redacted.value(full.password ?? Redacted.make("")), "p/w:")
     })
-    const full = yield* of("rediss://us%40er:p%2Fw%3A@[::1]:7000/3", { commandTimeout: "1 second", prefix: "other" })
-    assert.deepInclude(full, { host: "::1", port: 7000, username: "us@er", db: 3, tls: true, commandTimeout: 1000, prefix: "other" })
-    assert.strictEqual(Redacted.value(full.password ?? Redacted.make("")), "p/w:")
-  }))
+  )
 
   it.effect.each([
-    "", "nonsense", "http://h", "redis://", "redis://:hunter2@h/x", "redis://:hunter2@h?db=1", "redis://user@h",
-    "redis://:hunter2%@h", "redis://:hunter2@h/1/2", "redis://:hunter2@h:99999", "redis://:hunter2#x@h"
-  ])("refuses %j", (url) => Effect.gen(function*() {
-    const error = yield* Effect.flip(of(url))
-    assert.strictEqual(error.reason._tag, "Settings")
-    assert.notInclude(JSON.stringify(error) + error.message, "hunter2")
-  }))
+    "",
+    "nonsense",
+    "http://h",
+    "redis://",
+    "redis://:hunter2@h/x",
+    "redis://:hunter2@h?db=1",
+    "redis://user@h",
+    "redis://:hunter2%@h",
+    "redis://:hunter2@h/1/2",
+    "redis://:hunter2@h:99999",
+    "redis://:hunter2#x@h"
+  ])("refuses %j", (url) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(of(url))
+      assert.strictEqual(error.reason._tag, "Settings")
+      assert.notInclude(JSON.stringify(error) + error.message, "hunter2")
+    })
+  )
 
-  it.effect("refuses a prefix or a deadline that cannot work", () => Effect.gen(function*() {
-    for (const prefix of ["", "{a}", "a:b", "x".repeat(33)]) {
-      assert.include((yield* Effect.flip(of("redis://h", { prefix }))).message, "prefix")
-    }
-    for (const commandTimeout of [0, -1, Number.NaN, "2 minutes"] as const) {
-      assert.include((yield* Effect.flip(of("redis://h", { commandTimeout }))).message, "commandTimeout")
-    }
-  }))
+  it.effect("refuses a prefix or a deadline that cannot work", () =>
+    Effect.gen(function* () {
+      for (const prefix of ["", "{a}", "a:b", "x".repeat(33)]) {
+        assert.include((yield* Effect.flip(of("redis://h", { prefix }))).message, "prefix")
+      }
+      for (const commandTimeout of [0, -1, Number.NaN, "2 minutes"] as const) {
+        assert.include((yield* Effect.flip(of("redis://h", { commandTimeout }))).message, "commandTimeout")
+      }
+    })
+  )
 })
 
 describe("Keys", () => {

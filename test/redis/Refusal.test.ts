@@ -7,92 +7,143 @@ import { Effect, Option } from "effect"
 import { describeLive } from "../support/live.ts"
 import { cli, entry, node, open, reasonOf, refusalOf, secret, text, until, written } from "./support.ts"
 
-describeLive("Redis that refuses", () => {
-  it.live("READONLY: reads go on, writes wait for a master", () => Effect.gen(function*() {
-    const master = yield* node({ args: ["--repl-diskless-sync-delay", "0"] })
-    const redis = yield* node()
-    const store = yield* open(redis.url)
-    store.write(entry(0))
-    yield* written(store)
-    yield* cli(redis, "REPLICAOF", "127.0.0.1", String(master.port))
-    yield* until("the replica is in sync", Effect.map(cli(redis, "INFO", "replication"), (info) => info.includes("master_link_status:up")))
-    yield* refusalOf(store, "READONLY")
-    yield* cli(redis, "REPLICAOF", "NO", "ONE")
-    yield* written(store)
-    assert.strictEqual(text(yield* store.last("a.b", "k")), "body 1")
-  }))
+describeLive(
+  "Redis that refuses",
+  () => {
+    it.live("READONLY: reads go on, writes wait for a master", () =>
+      Effect.gen(function* () {
+        const master = yield* node({ args: ["--repl-diskless-sync-delay", "0"] })
+        const redis = yield* node()
+        const store = yield* open(redis.url)
+        store.write(entry(0))
+        yield* written(store)
+        yield* cli(redis, "REPLICAOF", "127.0.0.1", String(master.port))
+        yield* until(
+          "the replica is in sync",
+          Effect.map(cli(redis, "INFO", "replication"), (info) => info.includes("master_link_status:up"))
+        )
+        yield* refusalOf(store, "READONLY")
+        yield* cli(redis, "REPLICAOF", "NO", "ONE")
+        yield* written(store)
+        assert.strictEqual(text(yield* store.last("a.b", "k")), "body 1")
+      })
+    )
 
-  it.live("OOM: reads go on, writes wait for memory", () => Effect.gen(function*() {
-    const redis = yield* node()
-    const store = yield* open(redis.url)
-    yield* cli(redis, "CONFIG", "SET", "maxmemory", "1")
-    yield* refusalOf(store, "OOM")
-    assert.isTrue(Option.isNone(yield* store.last("never.written", "k")))
-    yield* cli(redis, "CONFIG", "SET", "maxmemory", "0")
-    yield* written(store)
-  }))
+    it.live("OOM: reads go on, writes wait for memory", () =>
+      Effect.gen(function* () {
+        const redis = yield* node()
+        const store = yield* open(redis.url)
+        yield* cli(redis, "CONFIG", "SET", "maxmemory", "1")
+        yield* refusalOf(store, "OOM")
+        assert.isTrue(Option.isNone(yield* store.last("never.written", "k")))
+        yield* cli(redis, "CONFIG", "SET", "maxmemory", "0")
+        yield* written(store)
+      })
+    )
 
-  it.live("NOPERM: the command or the key is not granted", () => Effect.gen(function*() {
-    const redis = yield* node()
-    yield* cli(redis, "ACL", "SETUSER", "reader", "on", `>${secret}`, "~eduflow:*", "+get", "+ping")
-    const store = yield* open(`redis://reader:${secret}@127.0.0.1:${redis.port}`)
-    yield* refusalOf(store, "NOPERM")
-    assert.isTrue(Option.isNone(yield* store.last("never.written", "k")))
-    // Scripts are granted, what they do is not.
-    yield* cli(redis, "ACL", "SETUSER", "reader", "+evalsha", "+eval")
-    yield* refusalOf(store, "NOPERM")
-    yield* cli(redis, "ACL", "SETUSER", "reader", "resetkeys", "~other:*")
-    assert.strictEqual(yield* reasonOf(store), "NOPERM")
-    // What the remedy asks for is enough.
-    yield* cli(redis, "ACL", "SETUSER", "reader", "reset", "on", `>${secret}`, "~eduflow:*", "+@connection", "+get", "+set", "+getrange", "+xadd", "+xrevrange", "+time", "+eval", "+evalsha")
-    yield* written(store)
-    assert.strictEqual((yield* store.history("a.b", { key: undefined, limit: 9 })).length, 2)
-  }))
+    it.live("NOPERM: the command or the key is not granted", () =>
+      Effect.gen(function* () {
+        const redis = yield* node()
+        yield* cli(redis, "ACL", "SETUSER", "reader", "on", `>${secret}`, "~eduflow:*", "+get", "+ping")
+        const store = yield* open(`redis://reader:${secret}@127.0.0.1:${redis.port}`)
+        yield* refusalOf(store, "NOPERM")
+        assert.isTrue(Option.isNone(yield* store.last("never.written", "k")))
+        // Scripts are granted, what they do is not.
+        yield* cli(redis, "ACL", "SETUSER", "reader", "+evalsha", "+eval")
+        yield* refusalOf(store, "NOPERM")
+        yield* cli(redis, "ACL", "SETUSER", "reader", "resetkeys", "~other:*")
+        assert.strictEqual(yield* reasonOf(store), "NOPERM")
+        // What the remedy asks for is enough.
+        yield* cli(
+          redis,
+          "ACL",
+          "SETUSER",
+          "reader",
+          "reset",
+          "on",
+          `>${secret}`,
+          "~eduflow:*",
+          "+@connection",
+          "+get",
+          "+set",
+          "+getrange",
+          "+xadd",
+          "+xrevrange",
+          "+time",
+          "+eval",
+          "+evalsha"
+        )
+        yield* written(store)
+        assert.strictEqual((yield* store.history("a.b", { key: undefined, limit: 9 })).length, 2)
+      })
+    )
 
-  it.live("WRONGPASS and NOAUTH are told, and heal when the server changes", () => Effect.gen(function*() {
-    const redis = yield* node({ password: "right" })
-    const wrong = yield* open(`redis://:${secret}@127.0.0.1:${redis.port}`)
-    const none = yield* open(`redis://127.0.0.1:${redis.port}`)
-    for (const [store, code] of [[wrong, "WRONGPASS"], [none, "NOAUTH"]] as const) {
-      store.write(entry(1))
-      yield* until(code, Effect.map(reasonOf(store), (reason) => reason === code))
-    }
-    yield* Effect.promise(() => redis.cli("CONFIG", "SET", "requirepass", secret))
-    yield* written(wrong)
-  }))
+    it.live("WRONGPASS and NOAUTH are told, and heal when the server changes", () =>
+      Effect.gen(function* () {
+        const redis = yield* node({ password: "right" })
+        const wrong = yield* open(`redis://:${secret}@127.0.0.1:${redis.port}`)
+        const none = yield* open(`redis://127.0.0.1:${redis.port}`)
+        for (const [store, code] of [
+          [wrong, "WRONGPASS"],
+          [none, "NOAUTH"]
+        ] as const) {
+          store.write(entry(1))
+          yield* until(
+            code,
+            Effect.map(reasonOf(store), (reason) => reason === code)
+          )
+        }
+        yield* Effect.promise(() => redis.cli("CONFIG", "SET", "requirepass", secret))
+        yield* written(wrong)
+      })
+    )
 
-  it.live("a database that is not there: refused, and nothing goes to another one", () => Effect.gen(function*() {
-    const redis = yield* node()
-    const store = yield* open(`${redis.url}/99`)
-    store.write(entry(1))
-    yield* until("DB", Effect.map(reasonOf(store), (reason) => reason === "DB"))
-    assert.strictEqual(yield* cli(redis, "DBSIZE"), "0")
-    const third = yield* open(`${redis.url}/3`)
-    third.write(entry(1))
-    yield* written(third)
-    assert.include(yield* cli(redis, "INFO", "keyspace"), "db3:keys=3")
-  }))
+    it.live("a database that is not there: refused, and nothing goes to another one", () =>
+      Effect.gen(function* () {
+        const redis = yield* node()
+        const store = yield* open(`${redis.url}/99`)
+        store.write(entry(1))
+        yield* until(
+          "DB",
+          Effect.map(reasonOf(store), (reason) => reason === "DB")
+        )
+        assert.strictEqual(yield* cli(redis, "DBSIZE"), "0")
+        const third = yield* open(`${redis.url}/3`)
+        third.write(entry(1))
+        yield* written(third)
+        assert.include(yield* cli(redis, "INFO", "keyspace"), "db3:keys=3")
+      })
+    )
 
-  it.live("TLS wanted where there is none", () => Effect.gen(function*() {
-    const redis = yield* node()
-    const store = yield* open(redis.url.replace("redis:", "rediss:"))
-    // Redis does not answer to what it cannot read.
-    yield* until("no handshake", Effect.map(store.probe, ({ detail }) => detail.includes("ETIMEDOUT")))
-  }))
+    it.live("TLS wanted where there is none", () =>
+      Effect.gen(function* () {
+        const redis = yield* node()
+        const store = yield* open(redis.url.replace("redis:", "rediss:"))
+        // Redis does not answer to what it cannot read.
+        yield* until(
+          "no handshake",
+          Effect.map(store.probe, ({ detail }) => detail.includes("ETIMEDOUT"))
+        )
+      })
+    )
 
-  it.live("a key of another kind is not ours: told, and it holds nothing back", () => Effect.gen(function*() {
-    const redis = yield* node()
-    yield* cli(redis, "LPUSH", "eduflow:{a.b/k}:last", "x")
-    yield* cli(redis, "SET", "eduflow:{a.b/t}:last", "some text")
-    const store = yield* open(redis.url)
-    assert.deepInclude((yield* Effect.flip(store.last("a.b", "k"))).reason, { _tag: "Refused", code: "WRONGTYPE" })
-    assert.strictEqual((yield* Effect.flip(store.last("a.b", "t"))).reason._tag, "Corrupt")
-    store.write(entry(1))
-    store.write(entry(2, { key: "other" }))
-    store.write(entry(3, { key: "t" }))
-    yield* written(store)
-    assert.strictEqual(text(yield* store.last("a.b", "other")), "body 2")
-    assert.strictEqual(text(yield* store.last("a.b", "t")), "body 3")
-    assert.deepInclude(store.stats(), { dropped: 1, written: 2 })
-  }))
-}, ["redisNode"])
+    it.live("a key of another kind is not ours: told, and it holds nothing back", () =>
+      Effect.gen(function* () {
+        const redis = yield* node()
+        yield* cli(redis, "LPUSH", "eduflow:{a.b/k}:last", "x")
+        yield* cli(redis, "SET", "eduflow:{a.b/t}:last", "some text")
+        const store = yield* open(redis.url)
+        assert.deepInclude((yield* Effect.flip(store.last("a.b", "k"))).reason, { _tag: "Refused", code: "WRONGTYPE" })
+        assert.strictEqual((yield* Effect.flip(store.last("a.b", "t"))).reason._tag, "Corrupt")
+        store.write(entry(1))
+        store.write(entry(2, { key: "other" }))
+        store.write(entry(3, { key: "t" }))
+        yield* written(store)
+        assert.strictEqual(text(yield* store.last("a.b", "other")), "body 2")
+        assert.strictEqual(text(yield* store.last("a.b", "t")), "body 3")
+        assert.deepInclude(store.stats(), { dropped: 1, written: 2 })
+      })
+    )
+  },
+  ["redisNode"]
+)

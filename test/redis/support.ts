@@ -9,7 +9,10 @@ import { type RedisNode, type RedisOptions, startRedis } from "../support/RedisN
 export const secret = "hunter2-secret"
 
 export const node = (options?: RedisOptions) =>
-  Effect.acquireRelease(Effect.promise(() => startRedis(options)), (node) => Effect.promise(() => node.stop()))
+  Effect.acquireRelease(
+    Effect.promise(() => startRedis(options)),
+    (node) => Effect.promise(() => node.stop())
+  )
 export const cli = (node: RedisNode, ...command: ReadonlyArray<string>) => Effect.promise(() => node.cli(...command))
 export const open = (url: string, more: Partial<RedisCache.RedisCacheOptions> = {}) =>
   RedisCache.make({ url: Redacted.make(url), ...more })
@@ -23,16 +26,24 @@ export const entry = (number: number, more: Partial<CacheEntry> = {}): CacheEntr
   settings: {},
   ...more
 })
-export const text = (body: Option.Option<Buffer>) => Option.getOrUndefined(body)?.toString("utf8").split(" ").slice(0, 2).join(" ")
+export const text = (body: Option.Option<Buffer>) =>
+  Option.getOrUndefined(body)?.toString("utf8").split(" ").slice(0, 2).join(" ")
 export const until = <E>(what: string, condition: Effect.Effect<boolean, E>) =>
   Effect.repeat(Effect.andThen(Effect.sleep(5), condition), { until: (met) => met }).pipe(
     Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.die(new Error(`never: ${what}`)) })
   )
 export const written = (store: RedisCache.RedisCacheStore) =>
-  until("everything is written", Effect.sync(() => store.stats().buffered === 0))
-export const isUp = (store: CacheStore) => until("Redis is up", Effect.map(store.probe, ({ status }) => status === "up"))
+  until(
+    "everything is written",
+    Effect.sync(() => store.stats().buffered === 0)
+  )
+export const isUp = (store: CacheStore) =>
+  until(
+    "Redis is up",
+    Effect.map(store.probe, ({ status }) => status === "up")
+  )
 /** The reason that a read of an unknown key fails with, and that nothing in it is secret. */
-export const reasonOf = Effect.fnUntraced(function*(store: CacheStore) {
+export const reasonOf = Effect.fnUntraced(function* (store: CacheStore) {
   const exit = yield* Effect.exit(store.last("never.written", "k"))
   assert.isTrue(Exit.isFailure(exit))
   const shown = `${inspect(exit, { depth: 20, showHidden: true })}${JSON.stringify(exit)}${Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""}`
@@ -42,10 +53,13 @@ export const reasonOf = Effect.fnUntraced(function*(store: CacheStore) {
   return reason._tag === "Refused" ? reason.code : reason._tag
 })
 /** Writes until the probe says that writes are refused. */
-export const refusalOf = Effect.fnUntraced(function*(store: RedisCache.RedisCacheStore, code: string) {
+export const refusalOf = Effect.fnUntraced(function* (store: RedisCache.RedisCacheStore, code: string) {
   store.write(entry(1))
-  yield* until(`writes are refused with ${code}`, Effect.map(store.probe, (probe) => {
-    assert.notInclude(probe.detail, secret)
-    return probe.status === "degraded" && probe.detail.includes(`(${code})`)
-  }))
+  yield* until(
+    `writes are refused with ${code}`,
+    Effect.map(store.probe, (probe) => {
+      assert.notInclude(probe.detail, secret)
+      return probe.status === "degraded" && probe.detail.includes(`(${code})`)
+    })
+  )
 })

@@ -21,7 +21,14 @@ import { tellingCases } from "./TellingCases.ts"
 import { wireCases } from "./WireCases.ts"
 import type { BrokerSuiteOptions } from "./Workbench.ts"
 
-export { type BrokerSuiteOptions, type Connect, type Features, processOver, type Services, type Wire } from "./Workbench.ts"
+export {
+  type BrokerSuiteOptions,
+  type Connect,
+  type Features,
+  processOver,
+  type Services,
+  type Wire
+} from "./Workbench.ts"
 
 export const brokerSuite = (name: string, options: BrokerSuiteOptions): void =>
   withLayer(options.connect(), { excludeTestServices: true, concurrent: true, timeout: "60 seconds" })(name, (it) => {

@@ -10,51 +10,85 @@ class Busy extends Error {
 }
 
 export const tellingCases = ({ connect, it }: Bench): void => {
-  it.effect("bus.failures tells retries and dead letters of this process", () => Effect.gen(function*() {
-    const { bus } = yield* shared
-    const Happened = numbered()
-    const name = fresh()
-    const told: Array<BusFailure> = []
-    yield* bus.failures.pipe(Stream.runForEach((failure) => Effect.sync(() => void (failure.subscriber === name && told.push(failure)))), Effect.forkScoped({ startImmediately: true }))
-    yield* bus.subscribe(name, { events: [Happened], retry: Schedule.spaced("10 millis").pipe(Schedule.upTo({ times: 1 })), handler: () => Effect.fail(new Busy("still")) })
-    const { id } = yield* bus.publish(Happened, { n: 1 })
-    yield* until(() => `${told.length} of 2`, () => told.length >= 2)
-    assert.deepInclude(told[0], { _tag: "Retried", event: Happened.name, id, attempt: 1, retryInMillis: 10 })
-    assert.deepInclude(told[1], { _tag: "DeadLettered", event: Happened.name, id, attempts: 2, reason: "Exhausted" })
-    assert.deepInclude(told[1]?.error, { tag: "Busy", message: "still" })
-  }))
-
-  it.effect("other processes hear of dead letters: at most ten a second each, then their number; none about bus.*", () => Effect.gen(function*() {
-    const { bus } = yield* shared
-    const process = yield* start(connect())
-    const Happened = numbered()
-    const [name, silent, watcher] = [fresh(), fresh(), fresh()]
-    const heard: Array<{ readonly subscriber: string; readonly count: number; readonly eventId?: string; readonly reason?: string }> = []
-    let aboutOwn = 0
-    yield* process.subscribe(watcher, {
-      events: [EventDeadLettered],
-      retry: Schedule.recurs(0),
-      announce: true,
-      handler: ({ data }) =>
-        Effect.gen(function*() {
-          if (data.subscriber === watcher) aboutOwn++
-          if (data.subscriber !== name && data.subscriber !== silent) return
-          heard.push(data)
-          return yield* new Reject({ reason: "each of them is a dead letter too" })
-        })
+  it.effect("bus.failures tells retries and dead letters of this process", () =>
+    Effect.gen(function* () {
+      const { bus } = yield* shared
+      const Happened = numbered()
+      const name = fresh()
+      const told: Array<BusFailure> = []
+      yield* bus.failures.pipe(
+        Stream.runForEach((failure) => Effect.sync(() => void (failure.subscriber === name && told.push(failure)))),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* bus.subscribe(name, {
+        events: [Happened],
+        retry: Schedule.spaced("10 millis").pipe(Schedule.upTo({ times: 1 })),
+        handler: () => Effect.fail(new Busy("still"))
+      })
+      const { id } = yield* bus.publish(Happened, { n: 1 })
+      yield* until(
+        () => `${told.length} of 2`,
+        () => told.length >= 2
+      )
+      assert.deepInclude(told[0], { _tag: "Retried", event: Happened.name, id, attempt: 1, retryInMillis: 10 })
+      assert.deepInclude(told[1], { _tag: "DeadLettered", event: Happened.name, id, attempts: 2, reason: "Exhausted" })
+      assert.deepInclude(told[1]?.error, { tag: "Busy", message: "still" })
     })
-    yield* bus.subscribe(silent, { events: [Happened], announce: false, handler: () => Effect.fail(new Reject({ reason: "silent" })) })
-    yield* bus.subscribe(name, { events: [Happened], handler: () => Effect.fail(new Reject({ reason: "no" })) })
-    const { id } = yield* bus.publish(Happened, { n: 0 })
-    yield* until(() => "nothing heard", () => heard.length === 1)
-    assert.deepInclude(heard[0], { subscriber: name, count: 1, eventId: id, reason: "Rejected" })
-    yield* bus.publishAll(Happened, numbers(200, 1))
-    yield* until(() => `${heard.length} announcements`, () => heard.reduce((sum, { count }) => sum + count, 0) >= 201)
-    assert.strictEqual(heard.reduce((sum, { count }) => sum + count, 0), 201)
-    assert.isBelow(heard.length, 100)
-    assert.isTrue(heard.some(({ count, eventId }) => count > 1 && eventId === undefined))
-    assert.isTrue(heard.every(({ subscriber }) => subscriber === name))
-    yield* lettersOf(process, watcher, heard.length)
-    assert.strictEqual(aboutOwn, 0)
-  }))
+  )
+
+  it.effect(
+    "other processes hear of dead letters: at most ten a second each, then their number; none about bus.*",
+    () =>
+      Effect.gen(function* () {
+        const { bus } = yield* shared
+        const process = yield* start(connect())
+        const Happened = numbered()
+        const [name, silent, watcher] = [fresh(), fresh(), fresh()]
+        const heard: Array<{
+          readonly subscriber: string
+          readonly count: number
+          readonly eventId?: string
+          readonly reason?: string
+        }> = []
+        let aboutOwn = 0
+        yield* process.subscribe(watcher, {
+          events: [EventDeadLettered],
+          retry: Schedule.recurs(0),
+          announce: true,
+          handler: ({ data }) =>
+            Effect.gen(function* () {
+              if (data.subscriber === watcher) aboutOwn++
+              if (data.subscriber !== name && data.subscriber !== silent) return
+              heard.push(data)
+              return yield* new Reject({ reason: "each of them is a dead letter too" })
+            })
+        })
+        yield* bus.subscribe(silent, {
+          events: [Happened],
+          announce: false,
+          handler: () => Effect.fail(new Reject({ reason: "silent" }))
+        })
+        yield* bus.subscribe(name, { events: [Happened], handler: () => Effect.fail(new Reject({ reason: "no" })) })
+        const { id } = yield* bus.publish(Happened, { n: 0 })
+        yield* until(
+          () => "nothing heard",
+          () => heard.length === 1
+        )
+        assert.deepInclude(heard[0], { subscriber: name, count: 1, eventId: id, reason: "Rejected" })
+        yield* bus.publishAll(Happened, numbers(200, 1))
+        yield* until(
+          () => `${heard.length} announcements`,
+          () => heard.reduce((sum, { count }) => sum + count, 0) >= 201
+        )
+        assert.strictEqual(
+          heard.reduce((sum, { count }) => sum + count, 0),
+          201
+        )
+        assert.isBelow(heard.length, 100)
+        assert.isTrue(heard.some(({ count, eventId }) => count > 1 && eventId === undefined))
+        assert.isTrue(heard.every(({ subscriber }) => subscriber === name))
+        yield* lettersOf(process, watcher, heard.length)
+        assert.strictEqual(aboutOwn, 0)
+      })
+  )
 }

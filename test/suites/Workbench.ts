@@ -52,7 +52,10 @@ export interface Bench extends BrokerSuiteOptions {
 const quiet = Layer.succeed(References.MinimumLogLevel, "None" as const)
 
 /** The bus of one process over the ports of a transport. */
-export const processOver = (ports: Layer.Layer<Broker | EventCache, BrokerError>, options: BusOptions = {}): Layer.Layer<Services, BrokerError> =>
+export const processOver = (
+  ports: Layer.Layer<Broker | EventCache, BrokerError>,
+  options: BusOptions = {}
+): Layer.Layer<Services, BrokerError> =>
   Layer.merge(EventBus.layerWith({ source: "suite", drain: "10 seconds", ...options }), DeadLetters.layer).pipe(
     Layer.provideMerge(ports),
     Layer.provide(quiet)
@@ -64,13 +67,16 @@ export interface Process {
   readonly broker: Broker["Service"]
   readonly cache: EventCache["Service"]
   /** Subscribes for as long as the process lives. */
-  readonly subscribe: <E extends Event.Any, Err>(name: string, options: SubscriberOptions<E, Err, Scope.Scope>) => ReturnType<EventBus["Service"]["subscribe"]>
+  readonly subscribe: <E extends Event.Any, Err>(
+    name: string,
+    options: SubscriberOptions<E, Err, Scope.Scope>
+  ) => ReturnType<EventBus["Service"]["subscribe"]>
   /** SIGTERM: drains, then closes. */
   readonly stop: Effect.Effect<void>
 }
 
 /** Starts a process that ends with the test, or when it is stopped. */
-export const start = Effect.fnUntraced(function*(layer: Layer.Layer<Services, BrokerError>) {
+export const start = Effect.fnUntraced(function* (layer: Layer.Layer<Services, BrokerError>) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const context = yield* Layer.buildWithScope(layer, scope)
   const bus = Context.get(context, EventBus)
@@ -124,15 +130,23 @@ export const makeLedger = (): Ledger => {
     numbers: all,
     sorted: () => all().toSorted((a, b) => a - b),
     attempts: () => entries.map(({ info }) => info.attempt),
-    reaches: (count) => until(() => `${entries.length} of ${count} handled`, () => entries.length >= count)
+    reaches: (count) =>
+      until(
+        () => `${entries.length} of ${count} handled`,
+        () => entries.length >= count
+      )
   }
 }
 
 /** Waits for what nobody announces; after 20 seconds it fails and says what was missing. */
-export const until = (what: () => string, condition: () => boolean): Effect.Effect<void> => untilEffect(what, Effect.sync(condition))
+export const until = (what: () => string, condition: () => boolean): Effect.Effect<void> =>
+  untilEffect(what, Effect.sync(condition))
 
-export const untilEffect = <E, R>(what: () => string, condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  Effect.gen(function*() {
+export const untilEffect = <E, R>(
+  what: () => string,
+  condition: Effect.Effect<boolean, E, R>
+): Effect.Effect<void, E, R> =>
+  Effect.gen(function* () {
     const deadline = Date.now() + 20_000
     while (!(yield* condition)) {
       if (Date.now() > deadline) assert.fail(`not within 20 seconds: ${what()}`)
@@ -141,7 +155,10 @@ export const untilEffect = <E, R>(what: () => string, condition: Effect.Effect<b
   })
 
 /** Waits until the numbers of a subscriber are as they should be. */
-export const statsBecome = Effect.fnUntraced(function*(subscription: Subscription, expected: Partial<SubscriberStats>) {
+export const statsBecome = Effect.fnUntraced(function* (
+  subscription: Subscription,
+  expected: Partial<SubscriberStats>
+) {
   let stats: Partial<SubscriberStats> = {}
   const reached = Effect.map(subscription.stats, (now) => {
     stats = now
@@ -151,7 +168,11 @@ export const statsBecome = Effect.fnUntraced(function*(subscription: Subscriptio
 })
 
 /** Waits until `count` dead letters are there, and lists them. */
-export const lettersOf = Effect.fnUntraced(function*({ letters }: Pick<Process, "letters">, source: string, count: number) {
+export const lettersOf = Effect.fnUntraced(function* (
+  { letters }: Pick<Process, "letters">,
+  source: string,
+  count: number
+) {
   let found = 0
   yield* untilEffect(
     () => `${found} of ${count} dead letters of ${source}`,
@@ -161,7 +182,7 @@ export const lettersOf = Effect.fnUntraced(function*({ letters }: Pick<Process, 
 })
 
 /** The services of the process that a block of tests shares. */
-export const shared = Effect.gen(function*() {
+export const shared = Effect.gen(function* () {
   return { bus: yield* EventBus, letters: yield* DeadLetters, broker: yield* Broker, cache: yield* EventCache }
 })
 
@@ -179,7 +200,14 @@ export const sendRaw = (
         to: { _tag: "Event", name: event },
         key: undefined,
         body: Buffer.from(body),
-        properties: { messageId: `raw-${++named}`, type: event, timestamp: Date.now(), appId: "foreign", contentType: "application/json", ...properties },
+        properties: {
+          messageId: `raw-${++named}`,
+          type: event,
+          timestamp: Date.now(),
+          appId: "foreign",
+          contentType: "application/json",
+          ...properties
+        },
         // Another program writes what it likes.
         headers: headers as Headers
       },

@@ -33,7 +33,17 @@ export const containerMachine = (options: ContainerOptions): Machine => {
       } else {
         created = true
         scratch.onEnd(`docker rm --force --volumes ${name} >/dev/null 2>&1`)
-        await docker("run", "--detach", "--name", name, "--publish", `127.0.0.1:${port}:${innerPort}`, ...variables, image, ...command)
+        await docker(
+          "run",
+          "--detach",
+          "--name",
+          name,
+          "--publish",
+          `127.0.0.1:${port}:${innerPort}`,
+          ...variables,
+          image,
+          ...command
+        )
       }
       running = true
     },

@@ -60,7 +60,8 @@ export const execute = async (
     const options = { env, timeout: seconds * 1000, killSignal: "SIGKILL", maxBuffer: 16 << 20 } as const
     return (await promisify(execFile)(command, args, options)).stdout.trimEnd()
   } catch (error) {
-    const printed = error instanceof Error && "stdout" in error && "stderr" in error ? `${error.stdout}${error.stderr}` : ""
+    const printed =
+      error instanceof Error && "stdout" in error && "stderr" in error ? `${error.stdout}${error.stderr}` : ""
     throw new Error(`${command} ${args.join(" ")} failed: ${printed.trim() || String(error)}`, { cause: error })
   }
 }

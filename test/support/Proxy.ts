@@ -31,7 +31,11 @@ export const startProxy = async (targetPort: number): Promise<Proxy> => {
   const links = new Set<Link>()
   const stalled = { up: false, down: false }
   const accept = (client: Socket): void => {
-    const link = makeLink(client, connect({ port: targetPort, host: "127.0.0.1", allowHalfOpen: true, noDelay: true }), stalled)
+    const link = makeLink(
+      client,
+      connect({ port: targetPort, host: "127.0.0.1", allowHalfOpen: true, noDelay: true }),
+      stalled
+    )
     links.add(link)
     link.onceClosed(() => links.delete(link))
   }

@@ -84,7 +84,13 @@ const startOn = async (machine: Machine, port: number, seconds: number): Promise
   const ctl = (...args: ReadonlyArray<string>): Promise<string> => machine.run("rabbitmqctl", ["--quiet", ...args])
   // The protocol header, answered by the frame Connection.Start: the listener works and so does the broker behind it.
   const ready = (): Promise<void> =>
-    awaitGreeting({ machine, port, seconds, hello: "AMQP\x00\x00\x09\x01", isReady: (answer) => answer.startsWith("\x01") })
+    awaitGreeting({
+      machine,
+      port,
+      seconds,
+      hello: "AMQP\x00\x00\x09\x01",
+      isReady: (answer) => answer.startsWith("\x01")
+    })
   const start = async (): Promise<void> => {
     await machine.start()
     await ready()
@@ -184,7 +190,13 @@ const rabbitProcess = async (
     isReady: (answer) => answer !== ""
   })
 
-  const broker = processMachine({ scratch, command: join(folder, "rabbitmq-server"), args: [], env, log: "rabbitmq.log" })
+  const broker = processMachine({
+    scratch,
+    command: join(folder, "rabbitmq-server"),
+    args: [],
+    env,
+    log: "rabbitmq.log"
+  })
   return { ...broker, run: (tool, args) => broker.run(join(folder, tool), args) }
 }
 

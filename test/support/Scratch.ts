@@ -70,7 +70,7 @@ export const openScratch = (label: string): Scratch => {
     writeFileSync(join(dir, "undo.new"), [...undo].join("\n") + "\n")
     renameSync(join(dir, "undo.new"), join(dir, "undo")) // never half a file when the owner dies here
   }
-  const onEnd = (command: string): () => void => {
+  const onEnd = (command: string): (() => void) => {
     undo.add(command)
     save()
     return () => {

@@ -46,14 +46,20 @@ export const sharedBroker = (options: {
   const port = (): Promise<number> => (found ??= find())
   return {
     offers: async () => {
-      const own: Offer = await port().then(() => ({ url: "" }), (error: unknown) => ({ missing: messageOf(error) }))
+      const own: Offer = await port().then(
+        () => ({ url: "" }),
+        (error: unknown) => ({ missing: messageOf(error) })
+      )
       if (given !== undefined && process.env["EVENTBUS_NO_BROKERS"] !== "1") return { shared: { url: given }, own }
       return { shared: "missing" in own ? own : { url: `${urlPrefix}${await port()}` }, own }
     },
     started: async () => {
       if (given !== undefined) return {}
       node ??= port().then((port) => start({ port }))
-      return node.then(() => ({}), (error: unknown) => ({ problem: messageOf(error) }))
+      return node.then(
+        () => ({}),
+        (error: unknown) => ({ problem: messageOf(error) })
+      )
     },
     stop: async () => {
       const running = await node?.catch(() => undefined) // a start that failed has cleaned up

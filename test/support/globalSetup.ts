@@ -27,7 +27,9 @@ declare module "vitest" {
 /** The default reporter does not print the names of skipped tests, which have the reasons. */
 let isWarned = false
 const warn = (offers: Offers): void => {
-  const missing = Object.entries(offers).flatMap(([need, offer]) => ("missing" in offer ? [`  ${need}: ${offer.missing}\n`] : []))
+  const missing = Object.entries(offers).flatMap(([need, offer]) =>
+    "missing" in offer ? [`  ${need}: ${offer.missing}\n`] : []
+  )
   if (missing.length > 0 && !isWarned) process.stderr.write(`Nothing to offer to suites that need\n${missing.join("")}`)
   isWarned = true
 }
@@ -46,10 +48,12 @@ export default async ({ provide }: TestProject): Promise<() => Promise<void>> =>
   }
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => {}) // a test process that was killed while it waited
-    text(socket).then(answer).then(
-      (result) => socket.end(JSON.stringify(result)),
-      () => socket.destroy()
-    )
+    text(socket)
+      .then(answer)
+      .then(
+        (result) => socket.end(JSON.stringify(result)),
+        () => socket.destroy()
+      )
   })
   await once(server.listen(0, "127.0.0.1"), "listening")
   server.unref()

@@ -31,7 +31,11 @@ const offers = (await ask("offers")) as Offers
  * `describe` for a suite that needs brokers, both shared ones when `needs` is absent. Say less where
  * less will do: a RabbitMQ that nobody needs is not started, and its start takes 5 seconds.
  */
-export const describeLive = (name: string, suite: () => void, needs: ReadonlyArray<Need> = ["rabbit", "redis"]): void => {
+export const describeLive = (
+  name: string,
+  suite: () => void,
+  needs: ReadonlyArray<Need> = ["rabbit", "redis"]
+): void => {
   const reasons = needs.flatMap((need) => ("missing" in offers[need] ? [`${need}: ${offers[need].missing}`] : []))
   const reason = reasons.join("; ")
   if (reasons.length === 0) {
@@ -70,5 +74,4 @@ const urlOf = (name: "rabbit" | "redis"): string => {
 }
 
 /** A namespace for one suite on a shared broker: "t" and 10 random letters or digits. */
-export const freshNamespace = (): string =>
-  "t" + Array.from({ length: 10 }, () => randomInt(36).toString(36)).join("")
+export const freshNamespace = (): string => "t" + Array.from({ length: 10 }, () => randomInt(36).toString(36)).join("")

@@ -30,79 +30,87 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-describeLive("a RabbitMQ node of its own", () => {
-  let node: RabbitNode
-  beforeAll(async () => {
-    node = await startRabbit()
-  })
-  afterAll(() => node.stop())
-
-  it("keeps a confirmed message of a quorum queue through SIGKILL, beside the shared node", async () => {
-    const queue = freshNamespace()
-    const before = await connectAmqp(node.url)
-    before.on("error", () => {})
-    const channel = await before.createConfirmChannel()
-    channel.on("error", () => {})
-    await channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": "quorum" } })
-    channel.sendToQueue(queue, Buffer.from("kept"), { persistent: true })
-    await channel.waitForConfirms()
-    await node.flush()
-    const cut = new Promise((resolve) => before.once("close", resolve))
-    await node.kill()
-    await cut
-    await (await connectAmqp(rabbitUrl())).close() // the other node did not notice
-
-    await node.restart()
-    const after = await connectAmqp(node.url)
-    after.on("error", () => {})
-    const reader = await after.createChannel()
-    const message = await reader.get(queue, { noAck: true })
-    assert(message !== false)
-    expect(message.content.toString()).toBe("kept")
-    await after.close()
-    expect(await node.ctl("list_queues", "name", "--no-table-headers")).toBe(queue)
-  })
-
-  it("has vhosts and users with rights", async () => {
-    const vhostUrl = await node.addVhost("school/7")
-    await (await connectAmqp(vhostUrl)).close()
-    const userUrl = await node.addUser("reader", "p@ss/word", { vhost: "school/7", configure: "^$", write: "^$" })
-    const connection = await connectAmqp(userUrl)
-    const channel = await connection.createChannel()
-    channel.on("error", () => {})
-    await expect(channel.assertQueue("mine")).rejects.toThrow("ACCESS_REFUSED")
-    await connection.close()
-  })
-
-  it("hangs while it is suspended", async () => {
-    await node.suspend()
-    let isOpen = false
-    const opening = connectAmqp(node.url).then((connection) => {
-      isOpen = true
-      return connection
+describeLive(
+  "a RabbitMQ node of its own",
+  () => {
+    let node: RabbitNode
+    beforeAll(async () => {
+      node = await startRabbit()
     })
-    // A connection that another node answers meanwhile shows that there was time enough.
-    await (await connectAmqp(rabbitUrl())).close()
-    expect(isOpen).toBe(false)
-    await node.resume()
-    await (await opening).close()
-  })
-}, ["rabbit", "rabbitNode"])
+    afterAll(() => node.stop())
 
-describeLive("a Redis server of its own", () => {
-  it("starts, is killed, comes back empty on its port, and leaves nothing", async () => {
-    const node = await startRedis({ password: "s3cret word", args: ["--maxmemory", "8mb"] })
-    expect(await node.cli("SET", "key", "value")).toBe("OK")
-    expect(await node.cli("CONFIG", "GET", "maxmemory")).toBe("maxmemory\n8388608")
-    await expect(node.cli("NONSENSE")).rejects.toThrow("unknown command")
-    await node.kill()
-    await expect(node.cli("PING")).rejects.toThrow("refused")
-    await node.restart()
-    expect(await node.cli("EXISTS", "key")).toBe("0")
-    await node.stop()
-    await expect(node.cli("PING")).rejects.toThrow("refused")
-  })
-}, ["redisNode"])
+    it("keeps a confirmed message of a quorum queue through SIGKILL, beside the shared node", async () => {
+      const queue = freshNamespace()
+      const before = await connectAmqp(node.url)
+      before.on("error", () => {})
+      const channel = await before.createConfirmChannel()
+      channel.on("error", () => {})
+      await channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": "quorum" } })
+      channel.sendToQueue(queue, Buffer.from("kept"), { persistent: true })
+      await channel.waitForConfirms()
+      await node.flush()
+      const cut = new Promise((resolve) => before.once("close", resolve))
+      await node.kill()
+      await cut
+      await (await connectAmqp(rabbitUrl())).close() // the other node did not notice
+
+      await node.restart()
+      const after = await connectAmqp(node.url)
+      after.on("error", () => {})
+      const reader = await after.createChannel()
+      const message = await reader.get(queue, { noAck: true })
+      assert(message !== false)
+      expect(message.content.toString()).toBe("kept")
+      await after.close()
+      expect(await node.ctl("list_queues", "name", "--no-table-headers")).toBe(queue)
+    })
+
+    it("has vhosts and users with rights", async () => {
+      const vhostUrl = await node.addVhost("school/7")
+      await (await connectAmqp(vhostUrl)).close()
+      const userUrl = await node.addUser("reader", "p@ss/word", { vhost: "school/7", configure: "^$", write: "^$" })
+      const connection = await connectAmqp(userUrl)
+      const channel = await connection.createChannel()
+      channel.on("error", () => {})
+      await expect(channel.assertQueue("mine")).rejects.toThrow("ACCESS_REFUSED")
+      await connection.close()
+    })
+
+    it("hangs while it is suspended", async () => {
+      await node.suspend()
+      let isOpen = false
+      const opening = connectAmqp(node.url).then((connection) => {
+        isOpen = true
+        return connection
+      })
+      // A connection that another node answers meanwhile shows that there was time enough.
+      await (await connectAmqp(rabbitUrl())).close()
+      expect(isOpen).toBe(false)
+      await node.resume()
+      await (await opening).close()
+    })
+  },
+  ["rabbit", "rabbitNode"]
+)
+
+describeLive(
+  "a Redis server of its own",
+  () => {
+    it("starts, is killed, comes back empty on its port, and leaves nothing", async () => {
+      const node = await startRedis({ password: "s3cret word", args: ["--maxmemory", "8mb"] })
+      expect(await node.cli("SET", "key", "value")).toBe("OK")
+      expect(await node.cli("CONFIG", "GET", "maxmemory")).toBe("maxmemory\n8388608")
+      await expect(node.cli("NONSENSE")).rejects.toThrow("unknown command")
+      await node.kill()
+      await expect(node.cli("PING")).rejects.toThrow("refused")
+      await node.restart()
+      expect(await node.cli("EXISTS", "key")).toBe("0")
+      await node.stop()
+      await expect(node.cli("PING")).rejects.toThrow("refused")
+    })
+  },
+  ["redisNode"]
+)
 
 describe("Scratch", () => {
   it("is removed with its processes when its owner is killed", async () => {

@@ -33,8 +33,9 @@ describe("TestBus", () => {
   it.effect("runs retries of minutes to their end", () => {
     const attempts: Array<number> = []
     return scene(
-      (_, attempt) => Effect.suspend(() => (attempts.push(attempt), attempt < 3 ? Effect.fail("not yet") : Effect.void)),
-      Effect.gen(function*() {
+      (_, attempt) =>
+        Effect.suspend(() => (attempts.push(attempt), attempt < 3 ? Effect.fail("not yet") : Effect.void)),
+      Effect.gen(function* () {
         yield* publish("a")
         yield* settle
         assert.deepStrictEqual(attempts, [1, 2, 3])
@@ -46,20 +47,24 @@ describe("TestBus", () => {
   it.effect("finds poison in the dead letters", () =>
     scene(
       (text) => (text === "bad" ? Effect.fail(new Reject({ reason: "no" })) : Effect.void),
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         yield* publish("good")
         yield* publish("bad")
         yield* settle
         const letters = yield* (yield* DeadLetters).list("social.feed")
-        assert.deepStrictEqual(letters.map(({ error, reason }) => [reason, error.message]), [["Rejected", "no"]])
+        assert.deepStrictEqual(
+          letters.map(({ error, reason }) => [reason, error.message]),
+          [["Rejected", "no"]]
+        )
       })
-    ))
+    )
+  )
 
   it.effect("delivers what is delayed by hours, and waits in lanes", () => {
     const seen: Array<string> = []
     return scene(
       (text, attempt) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           yield* Effect.sleep("2 seconds")
           if (text === "first" && attempt === 1) return yield* Effect.fail("once")
           if (text === "off" && !seen.includes("off")) {
@@ -68,7 +73,7 @@ describe("TestBus", () => {
           }
           seen.push(text)
         }),
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         yield* publish("late", "3 hours")
         yield* publish("first")
         yield* publish("off")
@@ -84,7 +89,7 @@ describe("TestBus", () => {
     return scene(
       () =>
         Effect.promise(() => new Promise<void>((resolve) => void setTimeout(() => resolve(void (done = true)), 60))),
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         yield* publish("slow")
         yield* settle
         assert.isTrue(done)
@@ -95,19 +100,27 @@ describe("TestBus", () => {
   it.effect("tells what was published", () =>
     scene(
       () => Effect.void,
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         yield* publish("a")
         yield* publish("b")
         const published = yield* (yield* TestBus).published(Posted)
-        assert.deepStrictEqual(published.map(({ data }) => data.text), ["a", "b"])
+        assert.deepStrictEqual(
+          published.map(({ data }) => data.text),
+          ["a", "b"]
+        )
       })
-    ))
+    )
+  )
 
   it.live("with the live clock it waits", () => {
     let handled = 0
     return scene(
-      () => Effect.delay(Effect.sync(() => handled++), "30 millis"),
-      Effect.gen(function*() {
+      () =>
+        Effect.delay(
+          Effect.sync(() => handled++),
+          "30 millis"
+        ),
+      Effect.gen(function* () {
         yield* publish("a")
         yield* settle
         assert.strictEqual(handled, 1)

@@ -38,7 +38,11 @@ export const retry = (error: unknown): Schedule.Schedule<unknown> =>
     : Schedule.exponential("40 millis").pipe(Schedule.upTo({ times: 3 }))
 
 /** Fails as the event's fate wants it; `putOff` remembers what was put off by this subscriber. */
-export const meet = (delivery: DeliveryInfo, id: string, putOff: Set<string>): Effect.Effect<void, Hiccup | Outage | Reject | Later> =>
+export const meet = (
+  delivery: DeliveryInfo,
+  id: string,
+  putOff: Set<string>
+): Effect.Effect<void, Hiccup | Outage | Reject | Later> =>
   Effect.suspend((): Effect.Effect<void, Hiccup | Outage | Reject | Later> => {
     switch (delivery.headers[header]) {
       case "flaky":

@@ -47,11 +47,14 @@ interface Parsed {
 }
 
 /** One line as an event of the catalog with data of its newest version. */
-export const parse = Effect.fnUntraced(function*(text: string, number: number) {
+export const parse = Effect.fnUntraced(function* (text: string, number: number) {
   const bad = (field: string, reason: string) => new BadLine({ line: number, field, reason })
-  if (text.length > longestLine) return yield* bad("", `it has ${text.length} characters, at most ${longestLine} are read`)
+  if (text.length > longestLine)
+    return yield* bad("", `it has ${text.length} characters, at most ${longestLine} are read`)
   const json = yield* Effect.try({ try: (): unknown => JSON.parse(text), catch: () => bad("", "it is not JSON") })
-  const line = yield* decodeLine(json).pipe(Effect.mapError(({ message }) => bad("", message.replace(/\s*\n\s*/g, " "))))
+  const line = yield* decodeLine(json).pipe(
+    Effect.mapError(({ message }) => bad("", message.replace(/\s*\n\s*/g, " ")))
+  )
   const event = catalog.events.find(({ name }) => name === line.type)
   if (event === undefined) return yield* bad("type", `unknown event "${line.type}", it is none of the catalog`)
   const decoded = event.contract.decode(event.version, line.data)
@@ -62,7 +65,7 @@ export const parse = Effect.fnUntraced(function*(text: string, number: number) {
   return { event, data: decoded.success, line } satisfies Parsed
 })
 
-const publish = Effect.fnUntraced(function*({ data, event, line }: Parsed, number: number) {
+const publish = Effect.fnUntraced(function* ({ data, event, line }: Parsed, number: number) {
   const bus = yield* EventBus
   // The bus checks the duration: a text that is none is Invalid with the field `delay`.
   const delay = line.delay as PublishOptions["delay"]
@@ -85,13 +88,21 @@ const publish = Effect.fnUntraced(function*({ data, event, line }: Parsed, numbe
   )
 })
 
-const open = (file: string) => createInterface({ input: file === "-" ? process.stdin : createReadStream(file), crlfDelay: Infinity })
+const open = (file: string) =>
+  createInterface({ input: file === "-" ? process.stdin : createReadStream(file), crlfDelay: Infinity })
 
 /** Publishes a file (`-` is stdin) line by line; answers how many lines were refused. */
-export const run = Effect.fnUntraced(function*(file: string, ledger: Ledger, onBad: (error: BadLine) => Effect.Effect<void>) {
+export const run = Effect.fnUntraced(function* (
+  file: string,
+  ledger: Ledger,
+  onBad: (error: BadLine) => Effect.Effect<void>
+) {
   let number = 0
   let refused = 0
-  yield* Stream.fromAsyncIterable(open(file), () => new BadLine({ line: 0, field: "", reason: `"${file}" cannot be read` })).pipe(
+  yield* Stream.fromAsyncIterable(
+    open(file),
+    () => new BadLine({ line: 0, field: "", reason: `"${file}" cannot be read` })
+  ).pipe(
     Stream.runForEach((text) => {
       const at = ++number
       if (text.trim() === "") return Effect.void

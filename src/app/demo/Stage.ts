@@ -41,7 +41,7 @@ export interface Stage {
 
 export const make = (ledger: Ledger, random: Random): Stage => ({
   random,
-  say: Effect.fnUntraced(function*(event, data, options) {
+  say: Effect.fnUntraced(function* (event, data, options) {
     const bus = yield* EventBus
     yield* Effect.provideService(bus.publish(event, data, options), CurrentActor, actorFor(event, data))
     ledger.publish(event.name)
@@ -56,7 +56,7 @@ export const make = (ledger: Ledger, random: Random): Stage => ({
       concurrency,
       retry: Fate.retry,
       handler: (event, delivery) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           yield* Effect.sleep(int(random, 1, 5))
           yield* Fate.meet(delivery, event.id, putOff)
           if (react !== undefined) yield* react(event)

@@ -23,7 +23,7 @@ export interface Outcome {
 const patienceMillis = 60_000
 
 export const rows = (ledger: Ledger) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const bus = yield* EventBus
     const stats = new Map<string, SubscriberStats>()
     for (const subscription of yield* bus.subscriptions) stats.set(subscription.name, yield* subscription.stats)
@@ -40,7 +40,7 @@ const settled = (all: ReadonlyArray<Row>): boolean =>
 
 /** Waits until nothing is left to do, at most a minute without progress. */
 export const conclude = (ledger: Ledger) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     let all = yield* rows(ledger)
     let progress = 0
     let since = yield* Clock.currentTimeMillis

@@ -8,7 +8,7 @@ import type { Ledger } from "./Ledger.ts"
 import { columns } from "./Summary.ts"
 
 const view = (ledger: Ledger) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const bus = yield* EventBus
     const lines = [columns("subscriber", "status", "handled", "retried", "postponed", "dead", "running", "held")]
     for (const subscription of yield* bus.subscriptions) {
@@ -27,7 +27,7 @@ const up = (lines: number): string => `\u001b[${lines}A`
 export const show = (ledger: Ledger) =>
   Effect.suspend(() => {
     if (!process.stdout.isTTY) {
-      const line = Effect.gen(function*() {
+      const line = Effect.gen(function* () {
         const bus = yield* EventBus
         let handled = 0
         let dead = 0

@@ -27,7 +27,7 @@ const sayOne = ({ random, say }: Stage, ledger: Ledger): Effect.Effect<void, Pub
     const fate = Fate.draw(random)
     const wrong = fate === "malformed" ? careless.get(event.name) : undefined
     if (wrong !== undefined) {
-      return Effect.gen(function*() {
+      return Effect.gen(function* () {
         const bus = yield* EventBus
         yield* bus.publish(wrong, { note: "sent by a program that does not know the contract" })
         ledger.publish(event.name)
@@ -39,17 +39,20 @@ const sayOne = ({ random, say }: Stage, ledger: Ledger): Effect.Effect<void, Pub
   })
 
 /** Publishes `count` events, or for ever, `rate` of them a second. */
-export const run = Effect.fnUntraced(function*(
+export const run = Effect.fnUntraced(function* (
   stage: Stage,
   ledger: Ledger,
   options: { readonly count: number | undefined; readonly rate: number }
 ) {
   const began = yield* Clock.currentTimeMillis
-  for (let sent = 0; options.count === undefined || sent < options.count; ) {
+  for (let sent = 0; options.count === undefined || sent < options.count;) {
     // As many as are due: a late wake-up is made up for.
     const due = Math.floor((((yield* Clock.currentTimeMillis) - began) / 1000) * options.rate) + 1
     const until = Math.min(due, options.count ?? due)
-    yield* Effect.forEach(Array.from({ length: until - sent }), () => sayOne(stage, ledger), { concurrency: 64, discard: true })
+    yield* Effect.forEach(Array.from({ length: until - sent }), () => sayOne(stage, ledger), {
+      concurrency: 64,
+      discard: true
+    })
     sent = until
     yield* Effect.sleep(Math.max(1, Math.min(1000 / options.rate, 50)))
   }

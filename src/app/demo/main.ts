@@ -51,7 +51,7 @@ const bus = Layer.unwrap(
 const demo = Command.make(
   "demo",
   flags,
-  Effect.fnUntraced(function*({ events, from, port, rate, seed, verbose }) {
+  Effect.fnUntraced(function* ({ events, from, port, rate, seed, verbose }) {
     const count = Option.getOrUndefined(events)
     const file = Option.getOrUndefined(from)
     if ((count !== undefined && count < 1) || rate < 1) {
@@ -76,11 +76,14 @@ const demo = Command.make(
       }
     })
 
-    yield* Effect.gen(function*() {
+    yield* Effect.gen(function* () {
       yield* Console.log(`health and metrics at ${address}/health and ${address}/metrics`)
       if (!bounded) {
         yield* Effect.forkScoped(
-          Traffic.run(stage, ledger, { count, rate }).pipe(Effect.tapError((error) => Console.error(error.message)), Effect.ignore)
+          Traffic.run(stage, ledger, { count, rate }).pipe(
+            Effect.tapError((error) => Console.error(error.message)),
+            Effect.ignore
+          )
         )
         return yield* Table.show(ledger)
       }

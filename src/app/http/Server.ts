@@ -27,10 +27,18 @@ const answer = (report: Report, status: number) =>
 
 const routes = Layer.mergeAll(
   HttpRouter.use((router) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const health = yield* Health
-      yield* router.add("GET", "/health", Effect.map(health.report, (report) => answer(report, report.status === "down" ? 503 : 200)))
-      yield* router.add("GET", "/health/live", Effect.succeed(HttpServerResponse.text('{"status":"up"}', { contentType })))
+      yield* router.add(
+        "GET",
+        "/health",
+        Effect.map(health.report, (report) => answer(report, report.status === "down" ? 503 : 200))
+      )
+      yield* router.add(
+        "GET",
+        "/health/live",
+        Effect.succeed(HttpServerResponse.text('{"status":"up"}', { contentType }))
+      )
       yield* router.add(
         "GET",
         "/health/ready",
@@ -52,7 +60,8 @@ export const layer = (options: EndpointOptions): Layer.Layer<never, BrokerError,
       Layer.effectDiscard(
         Effect.map(HttpServer.HttpServer, ({ address }) => {
           const { onListen } = options
-          if (onListen !== undefined && address._tag !== "UnixPathAddress") onListen(`http://${options.host ?? "127.0.0.1"}:${address.port}`)
+          if (onListen !== undefined && address._tag !== "UnixPathAddress")
+            onListen(`http://${options.host ?? "127.0.0.1"}:${address.port}`)
         })
       )
     ),
