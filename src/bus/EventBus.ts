@@ -11,12 +11,14 @@ import * as Log from "../observe/Log.ts"
 import * as Metrics from "../observe/Metrics.ts"
 import * as Trace from "../observe/Trace.ts"
 import { Broker } from "./Broker.ts"
+import * as Budget from "./Budget.ts"
 import { SubscribeError } from "./BusError.ts"
 import * as Door from "./Door.ts"
 import { EventCache } from "./EventCache.ts"
 import * as Failures from "./Failures.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Publisher from "./Publisher.ts"
+import { sourceFault } from "./PublishOptions.ts"
 import * as Settlement from "./Settlement.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
 import * as Subscription from "./Subscription.ts"
@@ -96,7 +98,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   const context = yield* Effect.context<never>()
   const shutdown = yield* CurrentShutdown
   const source = options.source ?? "service"
-  const fault = Publisher.sourceFault(source)
+  const fault = sourceFault(source)
   if (fault !== undefined) {
     return yield* Effect.die(
       new EventDefinitionError({ event: source, problem: fault, remedy: "Name the service in words of a-z, 0-9 and -" })
@@ -121,12 +123,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     dropped.update
   )
   const total = Duration.toMillis(Duration.fromInputUnsafe(options.drain ?? "25 seconds"))
-  const budget: Supervisor.DrainBudget = {
-    sources: total * 0.04,
-    handlers: total * 0.72,
-    settlement: total * 0.16,
-    close: total * 0.08
-  }
+  const budget = Budget.split(total)
   const surroundings: Supervisor.Surroundings = { broker, settlement, failures, log, trace, drain: budget }
   const active = new Set<Subscription.Subscription>()
   let tails = 0

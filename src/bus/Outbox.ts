@@ -259,7 +259,7 @@ export const make = Effect.fnUntraced(function* (
     )
     kick.closeUnsafe()
     let count = 0
-    for (const [key, queue] of [...stalled]) {
+    for (const [key, queue] of Array.from(stalled)) {
       // Without a key there is no order to keep. With one, newcomers stall behind what is left of the queue.
       if (key === "") stalled.delete(key)
       for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {

@@ -3,39 +3,20 @@
  * confirm, then the cache, the span, the metric and the log line. Everything up to the send is
  * synchronous; one publish is one `Effect.callback`.
  */
-import { Clock, Context, Duration, Effect, Exit, Option, Result, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Result, Stream } from "effect"
 import { CurrentActor } from "../event/Actor.ts"
 import * as Codec from "../event/Codec.ts"
 import * as Event from "../event/Event.ts"
 import * as Limits from "../event/Limits.ts"
-import { nameFault } from "../event/Name.ts"
 import * as Log from "../observe/Log.ts"
 import * as Metrics from "../observe/Metrics.ts"
 import * as Trace from "../observe/Trace.ts"
-import { type Address, type Headers, maxDelaySeconds } from "./Broker.ts"
+import type { Address, Headers } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
 import type { EventCache } from "./EventCache.ts"
 import { CurrentIds } from "./Ids.ts"
 import type { Outbox, Result as Shipped } from "./Outbox.ts"
-import * as RuntimeHeaders from "./RuntimeHeaders.ts"
-
-export interface PublishOptions {
-  /** The event's id. Give it to publish the same event again after `Unknown`. Default: a new UUIDv7. */
-  readonly id?: string
-  /** Overrides the contract's key. */
-  readonly key?: string
-  readonly correlationId?: string
-  /** The id of what caused it. Within a handler the default is the event being handled. */
-  readonly causationId?: string
-  /** Hand it to its subscribers later; rounded up to whole seconds, at most 12 days. */
-  readonly delay?: Duration.Input
-  /** Fail with `Unroutable` when no subscriber is bound. Default false. */
-  readonly mandatory?: boolean
-  /** Headers for subscribers: strings, finite numbers, booleans; 4 KiB together. */
-  readonly headers?: Headers
-  /** Longest time until the outcome. Default 15 seconds. */
-  readonly timeout?: Duration.Input
-}
+import { optionFault, type PublishOptions, secondsOf } from "./PublishOptions.ts"
 
 /** The broker holds the event safely. */
 export interface Confirmed {
@@ -309,68 +290,3 @@ const failureOf = (exit: Exit.Failure<Confirmed, BusError.PublishError>): BusErr
   // `submit` fails with nothing but a PublishError.
   return (reason as { readonly error: BusError.PublishError }).error
 }
-
-const optionFault = (
-  id: string,
-  key: string | undefined,
-  correlationId: string | undefined,
-  causationId: string | undefined,
-  options: PublishOptions
-): { readonly path: string; readonly expected: string } | undefined => {
-  const short = `expected 1 to ${Limits.shortBytes} bytes of text`
-  for (const [path, value] of [
-    ["id", id],
-    ["key", key],
-    ["correlationId", correlationId],
-    ["causationId", causationId]
-  ] as const) {
-    if (value !== undefined && (typeof value !== "string" || value === "" || tooLong(value)))
-      return { path, expected: short }
-  }
-  if (options.delay !== undefined) {
-    const seconds = secondsOf(options.delay)
-    if (!(seconds >= 0) || seconds > maxDelaySeconds) {
-      return { path: "delay", expected: `expected 0 to ${maxDelaySeconds} seconds (12 days)` }
-    }
-  }
-  if (options.timeout !== undefined && !(secondsOf(options.timeout) > 0)) {
-    return { path: "timeout", expected: "expected a duration above 0" }
-  }
-  return options.headers === undefined ? undefined : headerFault(options.headers)
-}
-
-const headerFault = (headers: Headers): { readonly path: string; readonly expected: string } | undefined => {
-  let bytes = 0
-  if (typeof headers !== "object" || headers === null) return { path: "headers", expected: "expected a plain object" }
-  for (const name of Object.keys(headers)) {
-    const value: unknown = headers[name]
-    const reserved = RuntimeHeaders.userHeaderFault(name)
-    if (reserved !== undefined)
-      return { path: `headers.${name}`, expected: `expected another name: this one ${reserved}` }
-    if (tooLong(name)) return { path: `headers.${name}`, expected: "expected a name of at most 255 bytes" }
-    if (!RuntimeHeaders.isHeaderValue(value))
-      return { path: `headers.${name}`, expected: "expected a string, a finite number or a boolean" }
-    bytes += Buffer.byteLength(name) + (typeof value === "string" ? Buffer.byteLength(value) : 8)
-  }
-  // An own key "__proto__" is invisible to Object.keys of a spread copy, not to this.
-  if (Object.getPrototypeOf(headers) !== Object.prototype && Object.getPrototypeOf(headers) !== null) {
-    return { path: "headers", expected: "expected a plain object" }
-  }
-  return bytes > Limits.userHeaderBytes
-    ? { path: "headers", expected: `${bytes} bytes of headers, at most ${Limits.userHeaderBytes} are allowed` }
-    : undefined
-}
-
-/** NaN for what is no duration at all: values from outside of TypeScript reach here. */
-const secondsOf = (input: Duration.Input): number =>
-  // Effect reads NaN as no time at all, which would publish at once.
-  Number.isNaN(input)
-    ? Number.NaN
-    : Option.match(Duration.fromInput(input), { onNone: () => Number.NaN, onSome: Duration.toSeconds })
-
-const tooLong = (text: string): boolean =>
-  text.length > Limits.shortBytes / 3 && Buffer.byteLength(text) > Limits.shortBytes
-
-/** Why a source cannot be the `source` of events, or undefined. */
-export const sourceFault = (source: string): string | undefined =>
-  source === "" || tooLong(source) ? "a source is 1 to 255 bytes" : nameFault(source)

@@ -5,128 +5,32 @@
  * The path of an event that is handled is callbacks and one fiber, the handler's own. What fails is
  * settled in a fiber of its own and holds neither a permit nor, without order, anybody else.
  */
-import {
-  Cause,
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  type Fiber,
-  FiberSet,
-  Latch,
-  Result,
-  Scope,
-  Tracer
-} from "effect"
+import { Cause, Clock, type Context, Duration, Effect, Exit, FiberSet, Latch, Result } from "effect"
 import * as Codec from "../event/Codec.ts"
-import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import type { InvalidEvent, UnknownEvent, UnknownVersion } from "../event/EventError.ts"
 import * as Limits from "../event/Limits.ts"
 import type * as Log from "../observe/Log.ts"
 import type * as Metrics from "../observe/Metrics.ts"
-import * as Trace from "../observe/Trace.ts"
+import type * as Trace from "../observe/Trace.ts"
+import * as Attempt from "./Attempt.ts"
 import type { Delivery } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
-import * as Diagnosis from "./Diagnosis.ts"
+import * as Deadlines from "./Deadlines.ts"
 import * as Mailbox from "./Mailbox.ts"
-import { CurrentHandling } from "./Publisher.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type * as Subscription from "./Subscription.ts"
+import {
+  type Counters,
+  type Decision,
+  type Origin,
+  type Policy,
+  type Runner,
+  type Verdict,
+  verdictOf,
+  type Work
+} from "./Work.ts"
 
-/** The consumer that brought a delivery. */
-export interface Origin {
-  /** Whether it takes one delivery at a time, to find out which one kills the process. */
-  readonly isolated: boolean
-  /** Called for each delivery when it is looked at. */
-  readonly arrived: (delivery: Delivery) => void
-  /** Called when a delivery of it is settled or given up. */
-  readonly settled: (delivery: Delivery) => void
-}
-
-/** A delivery on its way through the subscriber. */
-export interface Work {
-  readonly delivery: Delivery
-  readonly origin: Origin
-  readonly parsed: Codec.Parsed
-  readonly event: Envelope.Envelope
-  readonly receivedAt: number
-  /** What it had been through when it came. */
-  readonly received: RuntimeHeaders.Progress
-  /** Changes with each failed attempt in this process. */
-  progress: RuntimeHeaders.Progress
-  startedAt: number
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
-  timedOut: boolean
-  zombie: boolean
-  /** Interrupted on purpose, to be given back: not a failed attempt. */
-  givenBack: boolean
-  /** Set while it waits in place: ends the wait early, and says why. */
-  wake: ((why: Disturbance) => void) | undefined
-}
-
-/** What ends a wait early: too many wait behind it, the bus drains, or its consumer is gone. */
-export type Disturbance = "LaneFull" | "Drain" | "Lost"
-
-/** Whether a decision has settled the delivery, or wants it to run again here and now. */
-export type Decision = "settled" | "again"
-
-/** What failed, as the policy has to decide on it. */
-export type Verdict =
-  | { readonly _tag: "Failed"; readonly error: unknown }
-  | { readonly _tag: "Rejected"; readonly error: BusError.Reject }
-  | { readonly _tag: "Later"; readonly error: BusError.Later }
-
-/** Decides on what was not handled; each decision runs in a fiber of its own. */
-export interface Policy {
-  readonly undecodable: (
-    delivery: Delivery,
-    parsed: Codec.Parsed | undefined,
-    error: InvalidEvent | UnknownVersion | UnknownEvent
-  ) => Effect.Effect<void>
-  readonly notYetDue: (work: Work) => Effect.Effect<Decision>
-  /** It was on its way each time that a process died. */
-  readonly crashed: (work: Work) => Effect.Effect<Decision>
-  /** The bus drains before its next attempt in this process could start. */
-  readonly handedOver: (work: Work) => Effect.Effect<Decision>
-  /** `behind` is how many events of its key wait for it. */
-  readonly failed: (work: Work, verdict: Verdict, behind: number) => Effect.Effect<Decision>
-}
-
-export interface Counters {
-  handled: number
-  retried: number
-  deadLettered: number
-  postponed: number
-  skipped: number
-  returns: number
-}
-
-export interface Runner {
-  readonly accept: (delivery: Delivery, origin: Origin) => void
-  /** Whether handlers may start, as far as this one says: all must agree. */
-  readonly hold: (who: "probe" | "drain", on: boolean) => void
-  /** Completes when no handler runs. */
-  readonly quiet: Effect.Effect<void>
-  /**
-   * Interrupts the handlers of these deliveries and forgets those that did not start; without order,
-   * those that have failed in this process before are handed over with what is known of them.
-   */
-  readonly giveBack: (which: (work: Work) => boolean) => void
-  /** Ends the waits in place of these deliveries. */
-  readonly disturb: (which: (work: Work) => boolean, why: Disturbance) => void
-  /** Completes when nothing is being settled. */
-  readonly settledAll: Effect.Effect<void>
-  readonly running: () => number
-  readonly held: () => number
-  readonly zombies: () => number
-  readonly lanes: () => number
-  /** Completes when more handlers ignore their deadline than the subscriber can bear. */
-  readonly overrun: Effect.Effect<void>
-}
-
-const zombieGraceMillis = 5000
 /** Below the queue's delivery limit of 20, so that the crash net of the broker is the exception. */
 const maxCrashes = 10
 
@@ -152,6 +56,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const hasRunning = yield* Latch.make(false)
   const overrun = yield* Latch.make(false)
   const run = Effect.runForkWith(context)
+  const attempt = Attempt.maker(subscriber, trace)
   const maxZombies = Math.max(1, Math.floor(subscriber.concurrency / 2))
   const holders = new Set<string>()
   let zombies = 0
@@ -250,41 +155,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       hasRunning.openUnsafe()
     }
     running.add(work)
-    const scope = Scope.makeUnsafe()
-    const parent = Trace.extract(work.delivery.headers)
-    const span = trace.start(`process ${work.event.type}`, "consumer", parent, {
-      "messaging.system": "rabbitmq",
-      "messaging.operation.name": "process",
-      "messaging.destination.name": work.event.type,
-      "messaging.message.id": work.event.id,
-      "messaging.consumer.group.name": subscriber.name,
-      "eventbus.attempt": work.progress.attempt
-    })
-    const surrounding = span ?? parent
-    const fiber = run(
-      Effect.onExitPrimitive(
-        Effect.suspend(() =>
-          // The contract found by this event's type made its data, so it is one of the union.
-          subscriber.handler(work.event as Envelope.Of<E>, {
-            subscriber: subscriber.name,
-            attempt: work.progress.attempt,
-            firstFailure: work.progress.firstFailure === undefined ? undefined : new Date(work.progress.firstFailure),
-            redelivered: work.delivery.redelivered,
-            replays: work.progress.replays,
-            headers: RuntimeHeaders.userHeaders(work.delivery)
-          })
-        ),
-        (exit) => Scope.closeUnsafe(scope, exit)
-      ).pipe(
-        Effect.updateContext((current: Context.Context<R>) => {
-          const own = Context.add(Context.add(current, Scope.Scope, scope), CurrentHandling, {
-            id: work.event.id,
-            correlationId: work.event.correlationId
-          })
-          return surrounding === undefined ? own : Context.add(own, Tracer.ParentSpan, surrounding)
-        })
-      )
-    )
+    const { effect, span } = attempt(work)
+    const fiber = run(effect)
     work.fiber = fiber
     fiber.addObserver((exit) => {
       trace.end(span, exit)
@@ -378,31 +250,6 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     }
   }
 
-  const expire = Effect.gen(function* () {
-    for (;;) {
-      yield* hasRunning.await
-      const now = clock.currentTimeMillisUnsafe()
-      let next = subscriber.deadlineMillis
-      for (const work of running) {
-        if (work.zombie) continue
-        const overdue = now - work.startedAt - subscriber.deadlineMillis
-        if (overdue >= zombieGraceMillis) bury(work)
-        else if (overdue >= 0) {
-          if (!work.timedOut) {
-            work.timedOut = true
-            work.fiber?.interruptUnsafe()
-          }
-          next = Math.min(next, zombieGraceMillis - overdue)
-        } else {
-          // Starts are in order: who comes later is due later.
-          next = Math.min(next, -overdue)
-          break
-        }
-      }
-      yield* Effect.sleep(next)
-    }
-  })
-
   /** A handler that neither ends nor can be interrupted gives its permit back, up to a bound. */
   const bury = (work: Work): void => {
     work.zombie = true
@@ -427,7 +274,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     attempt: work.progress.attempt
   })
 
-  yield* Effect.forkScoped(expire)
+  yield* Deadlines.watch({ running, hasRunning, deadlineMillis: subscriber.deadlineMillis, bury })
 
   return {
     accept,
@@ -448,32 +295,3 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     overrun: overrun.await
   } satisfies Runner
 })
-
-/** In one Cause `Reject` wins over `Later`, `Later` over the policy. */
-const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
-  const reasons = Exit.isFailure(exit) ? exit.cause.reasons : []
-  let later: BusError.Later | undefined
-  let error: { readonly value: unknown } | undefined
-  for (const reason of reasons) {
-    if (Cause.isFailReason(reason)) {
-      const said = Diagnosis.looked(
-        () =>
-          reason.error instanceof BusError.Reject || reason.error instanceof BusError.Later ? reason.error : undefined,
-        undefined
-      )
-      if (said?._tag === "Reject") return { _tag: "Rejected", error: said }
-      if (said?._tag === "Later") later = said
-      else error ??= { value: reason.error }
-    } else if (Cause.isDieReason(reason)) {
-      error ??= { value: new BusError.HandlerDefect({ cause: reason.defect }) }
-    }
-  }
-  if (later !== undefined) return { _tag: "Later", error: later }
-  return {
-    _tag: "Failed",
-    error:
-      error === undefined
-        ? new BusError.HandlerDefect({ cause: new Error("the handler interrupted itself") })
-        : error.value
-  }
-}

@@ -6,7 +6,7 @@
 import { Deferred, Effect, Exit, Latch, Queue, Scope } from "effect"
 import type { Consumer, ConsumeOptions, Delivery } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
-import type { Origin } from "./Runner.ts"
+import type { Origin } from "./Work.ts"
 
 export interface Arrival {
   readonly delivery: Delivery

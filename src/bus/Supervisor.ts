@@ -14,9 +14,7 @@ import {
   Deferred,
   Effect,
   Exit,
-  Fiber,
   FiberHandle,
-  Option,
   Queue,
   Random,
   Schedule,
@@ -30,6 +28,7 @@ import type * as Trace from "../observe/Trace.ts"
 import type { Broker, SubscriberSpec } from "./Broker.ts"
 import { BrokerError, BrokerRefused } from "./BrokerError.ts"
 import { SubscribeError } from "./BusError.ts"
+import { type DrainBudget, within } from "./Budget.ts"
 import type { Failures } from "./Failures.ts"
 import * as Runner from "./Runner.ts"
 import * as Session from "./Session.ts"
@@ -37,14 +36,7 @@ import type { Settlement } from "./Settlement.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
 import type * as Subscription from "./Subscription.ts"
 import * as Verdicts from "./Verdicts.ts"
-
-/** The parts of the budget of a drain, in milliseconds (P12). */
-export interface DrainBudget {
-  readonly sources: number
-  readonly handlers: number
-  readonly settlement: number
-  readonly close: number
-}
+import type { Counters } from "./Work.ts"
 
 export interface Surroundings {
   readonly broker: Broker["Service"]
@@ -60,13 +52,6 @@ const healthyMillis = 30_000
 /** A start that meets a broker in trouble is tried again for so long. */
 const startMillis = 10_000
 const lagEvery = "15 seconds"
-
-/** Whether it ended in time. It runs apart, since a finalizer cannot be interrupted: late is left alone. */
-const within = (millis: number, effect: Effect.Effect<unknown>): Effect.Effect<boolean> =>
-  Effect.forkDetach(effect, { startImmediately: true }).pipe(
-    Effect.flatMap((fiber) => Effect.interruptible(Effect.timeoutOption(Fiber.await(fiber), millis))),
-    Effect.map(Option.isSome)
-  )
 
 /**
  * Starts a subscriber in the current scope; completes when its queue is declared, bound and consumed.
@@ -86,7 +71,7 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   const sessionScope = yield* Scope.fork(scope)
   const metrics = Metrics.subscriber(subscriber.name, yield* Effect.context<never>())
   const spec: SubscriberSpec = { name: subscriber.name, ordering: subscriber.ordering, patterns: subscriber.patterns }
-  const counters: Runner.Counters = { handled: 0, retried: 0, deadLettered: 0, postponed: 0, skipped: 0, returns: 0 }
+  const counters: Counters = { handled: 0, retried: 0, deadLettered: 0, postponed: 0, skipped: 0, returns: 0 }
   const settlement = surroundings.settlement(spec)
   const now = (): Date => new Date(clock.currentTimeMillisUnsafe())
   const status = yield* SubscriptionRef.make<Subscription.SubscriberStatus>({

@@ -5,7 +5,7 @@
 import { Effect, type Layer } from "effect"
 import { EventBus } from "../../bus/EventBus.ts"
 import type { PublishError } from "../../bus/BusError.ts"
-import type { PublishOptions } from "../../bus/Publisher.ts"
+import type { PublishOptions } from "../../bus/PublishOptions.ts"
 import * as Subscriber from "../../bus/Subscriber.ts"
 import type { SubscribeError } from "../../bus/BusError.ts"
 import { type Events, isMatch } from "../../bus/Subscription.ts"

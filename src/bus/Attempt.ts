@@ -1,0 +1,56 @@
+/**
+ * One attempt at an event: the handler with its Scope, its span and the event as the cause of whatever
+ * it publishes.
+ */
+import { Context, Effect, Scope, Tracer } from "effect"
+import type * as Envelope from "../event/Envelope.ts"
+import type * as Event from "../event/Event.ts"
+import * as Trace from "../observe/Trace.ts"
+import { CurrentHandling } from "./Publisher.ts"
+import * as RuntimeHeaders from "./RuntimeHeaders.ts"
+import type * as Subscription from "./Subscription.ts"
+import type { Work } from "./Work.ts"
+
+export interface Attempt<Err, R> {
+  readonly effect: Effect.Effect<unknown, Err, R>
+  /** To be ended with the attempt; undefined when no tracer is configured. */
+  readonly span: Tracer.Span | undefined
+}
+
+export const maker =
+  <E extends Event.Any, Err, R>(subscriber: Subscription.Settled<E, Err, R>, trace: Trace.Trace) =>
+  (work: Work): Attempt<Err, R> => {
+    const { delivery, event, progress } = work
+    const scope = Scope.makeUnsafe()
+    const parent = Trace.extract(delivery.headers)
+    const span = trace.start(`process ${event.type}`, "consumer", parent, {
+      "messaging.system": "rabbitmq",
+      "messaging.operation.name": "process",
+      "messaging.destination.name": event.type,
+      "messaging.message.id": event.id,
+      "messaging.consumer.group.name": subscriber.name,
+      "eventbus.attempt": progress.attempt
+    })
+    const surrounding = span ?? parent
+    const handled = Effect.suspend(() =>
+      // The contract found by this event's type made its data, so it is one of the union.
+      subscriber.handler(event as Envelope.Of<E>, {
+        subscriber: subscriber.name,
+        attempt: progress.attempt,
+        firstFailure: progress.firstFailure === undefined ? undefined : new Date(progress.firstFailure),
+        redelivered: delivery.redelivered,
+        replays: progress.replays,
+        headers: RuntimeHeaders.userHeaders(delivery)
+      })
+    )
+    const effect = Effect.onExitPrimitive(handled, (exit) => Scope.closeUnsafe(scope, exit)).pipe(
+      Effect.updateContext((current: Context.Context<R>) => {
+        const own = Context.add(Context.add(current, Scope.Scope, scope), CurrentHandling, {
+          id: event.id,
+          correlationId: event.correlationId
+        })
+        return surrounding === undefined ? own : Context.add(own, Tracer.ParentSpan, surrounding)
+      })
+    )
+    return { effect, span }
+  }

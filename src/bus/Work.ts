@@ -1,0 +1,133 @@
+/**
+ * A delivery on its way through a subscriber, and what can be said of it: who brought it, what came of
+ * its handler, and what is to be done then.
+ */
+import { Cause, type Effect, Exit, type Fiber } from "effect"
+import type * as Codec from "../event/Codec.ts"
+import type * as Envelope from "../event/Envelope.ts"
+import type { InvalidEvent, UnknownEvent, UnknownVersion } from "../event/EventError.ts"
+import type { Delivery } from "./Broker.ts"
+import * as BusError from "./BusError.ts"
+import * as Diagnosis from "./Diagnosis.ts"
+import type * as RuntimeHeaders from "./RuntimeHeaders.ts"
+
+/** The consumer that brought a delivery. */
+export interface Origin {
+  /** Whether it takes one delivery at a time, to find out which one kills the process. */
+  readonly isolated: boolean
+  /** Called for each delivery when it is looked at. */
+  readonly arrived: (delivery: Delivery) => void
+  /** Called when a delivery of it is settled or given up. */
+  readonly settled: (delivery: Delivery) => void
+}
+
+/** A delivery on its way through the subscriber. */
+export interface Work {
+  readonly delivery: Delivery
+  readonly origin: Origin
+  readonly parsed: Codec.Parsed
+  readonly event: Envelope.Envelope
+  readonly receivedAt: number
+  /** What it had been through when it came. */
+  readonly received: RuntimeHeaders.Progress
+  /** Changes with each failed attempt in this process. */
+  progress: RuntimeHeaders.Progress
+  startedAt: number
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  timedOut: boolean
+  zombie: boolean
+  /** Interrupted on purpose, to be given back: not a failed attempt. */
+  givenBack: boolean
+  /** Set while it waits in place: ends the wait early, and says why. */
+  wake: ((why: Disturbance) => void) | undefined
+}
+
+/** What ends a wait early: too many wait behind it, the bus drains, or its consumer is gone. */
+export type Disturbance = "LaneFull" | "Drain" | "Lost"
+
+/** Whether a decision has settled the delivery, or wants it to run again here and now. */
+export type Decision = "settled" | "again"
+
+/** What failed, as the policy has to decide on it. */
+export type Verdict =
+  | { readonly _tag: "Failed"; readonly error: unknown }
+  | { readonly _tag: "Rejected"; readonly error: BusError.Reject }
+  | { readonly _tag: "Later"; readonly error: BusError.Later }
+
+/** Decides on what was not handled; each decision runs in a fiber of its own. */
+export interface Policy {
+  readonly undecodable: (
+    delivery: Delivery,
+    parsed: Codec.Parsed | undefined,
+    error: InvalidEvent | UnknownVersion | UnknownEvent
+  ) => Effect.Effect<void>
+  readonly notYetDue: (work: Work) => Effect.Effect<Decision>
+  /** It was on its way each time that a process died. */
+  readonly crashed: (work: Work) => Effect.Effect<Decision>
+  /** The bus drains before its next attempt in this process could start. */
+  readonly handedOver: (work: Work) => Effect.Effect<Decision>
+  /** `behind` is how many events of its key wait for it. */
+  readonly failed: (work: Work, verdict: Verdict, behind: number) => Effect.Effect<Decision>
+}
+
+export interface Counters {
+  handled: number
+  retried: number
+  deadLettered: number
+  postponed: number
+  skipped: number
+  returns: number
+}
+
+/** Runs the handlers of one subscriber. */
+export interface Runner {
+  readonly accept: (delivery: Delivery, origin: Origin) => void
+  /** Whether handlers may start, as far as this one says: all must agree. */
+  readonly hold: (who: "probe" | "drain", on: boolean) => void
+  /** Completes when no handler runs. */
+  readonly quiet: Effect.Effect<void>
+  /**
+   * Interrupts the handlers of these deliveries and forgets those that did not start; without order,
+   * those that have failed in this process before are handed over with what is known of them.
+   */
+  readonly giveBack: (which: (work: Work) => boolean) => void
+  /** Ends the waits in place of these deliveries. */
+  readonly disturb: (which: (work: Work) => boolean, why: Disturbance) => void
+  /** Completes when nothing is being settled. */
+  readonly settledAll: Effect.Effect<void>
+  readonly running: () => number
+  readonly held: () => number
+  readonly zombies: () => number
+  readonly lanes: () => number
+  /** Completes when more handlers ignore their deadline than the subscriber can bear. */
+  readonly overrun: Effect.Effect<void>
+}
+
+/** In one Cause `Reject` wins over `Later`, `Later` over the policy. */
+export const verdictOf = (exit: Exit.Exit<unknown, unknown>): Verdict => {
+  const reasons = Exit.isFailure(exit) ? exit.cause.reasons : []
+  let later: BusError.Later | undefined
+  let error: { readonly value: unknown } | undefined
+  for (const reason of reasons) {
+    if (Cause.isFailReason(reason)) {
+      const said = Diagnosis.looked(
+        () =>
+          reason.error instanceof BusError.Reject || reason.error instanceof BusError.Later ? reason.error : undefined,
+        undefined
+      )
+      if (said?._tag === "Reject") return { _tag: "Rejected", error: said }
+      if (said?._tag === "Later") later = said
+      else error ??= { value: reason.error }
+    } else if (Cause.isDieReason(reason)) {
+      error ??= { value: new BusError.HandlerDefect({ cause: reason.defect }) }
+    }
+  }
+  if (later !== undefined) return { _tag: "Later", error: later }
+  return {
+    _tag: "Failed",
+    error:
+      error === undefined
+        ? new BusError.HandlerDefect({ cause: new Error("the handler interrupted itself") })
+        : error.value
+  }
+}
