@@ -17,10 +17,10 @@ export interface RunMainOptions {
 /**
  * @example
  * ```ts
- * import { EventBusLive, runMain, Subscriber } from "@eduflow/events"
+ * import { type EventBus, EventBusLive, runMain } from "@eduflow/events"
  * import { Layer } from "effect"
  *
- * declare const GradeMailer: ReturnType<typeof Subscriber.layer>
+ * declare const GradeMailer: Layer.Layer<never, never, EventBus>
  * export const start = () => runMain(GradeMailer.pipe(Layer.provide(EventBusLive)))
  * ```
  */

@@ -20,7 +20,8 @@ export class BadLine extends Schema.TaggedError<BadLine>()("BadLine", {
   reason: Schema.String
 }) {
   override get message(): string {
-    return `line ${this.line}: ${this.field === "" ? "" : `${this.field}: `}${this.reason}`
+    const where = this.line === 0 ? "" : `line ${this.line}: `
+    return `${where}${this.field === "" ? "" : `${this.field}: `}${this.reason}`
   }
 }
 

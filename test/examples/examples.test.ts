@@ -1,0 +1,77 @@
+/** Every example of the README, run. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Option, Stream } from "effect"
+import { spawn } from "node:child_process"
+import { join } from "node:path"
+import { DeadLetters, EventBus, EventBusMemory } from "../../src/index.ts"
+import { AccountClosed, ProfileUpdated, user } from "./define.ts"
+import { handlers } from "./handlers.ts"
+import { isReady, lastProfile, replayRejected } from "./operate.ts"
+import { main } from "./promises.ts"
+import { program } from "./publish.ts"
+import { closedAccounts, Directory, Goodbye } from "./subscribe.ts"
+
+const until = (condition: Effect.Effect<boolean, unknown>) =>
+  Effect.gen(function* () {
+    for (let n = 0; n < 500 && !(yield* condition); n++) yield* Effect.sleep("10 millis")
+    assert.isTrue(yield* condition)
+  })
+
+describe("examples", () => {
+  it("the first one runs, handles and stops with 0", async () => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, "grades.ts")], {
+      env: { ...process.env, EVENTBUS_URL: "memory://", EVENTBUS_SOURCE: "academic" }
+    })
+    let output = ""
+    const handled = new Promise<void>((resolve) => {
+      child.stdout.on("data", (text: Buffer) => {
+        output += text.toString()
+        if (output.includes("mail to s-1: 93")) resolve()
+      })
+    })
+    const ended = new Promise<number | null>((resolve) => child.on("exit", resolve))
+    await handled
+    child.kill("SIGTERM")
+    assert.strictEqual(await ended, 0)
+  })
+
+  it("define: the group decodes, and tells its schemas", () => {
+    assert.deepStrictEqual(Object.keys(user.jsonSchema()), [ProfileUpdated.name, AccountClosed.name])
+    assert.strictEqual(user.match("user.account.*").events.length, 1)
+  })
+
+  it.live("publish: outcomes", () =>
+    program.pipe(
+      Effect.map(({ outcome, routed }) => {
+        assert.isFalse(routed)
+        assert.strictEqual(outcome, "nobody is bound to it")
+      }),
+      Effect.provide(EventBusMemory)
+    )
+  )
+
+  it.live("subscribe, dead letters, cache, health", () =>
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      const tail = yield* Effect.forkScoped((yield* closedAccounts).pipe(Stream.take(1), Stream.runCollect))
+      yield* until(Effect.map(bus.subscriptions, (all) => all.length === 3))
+      yield* bus.publish(AccountClosed, { userId: "u-9" })
+      yield* bus.publish(AccountClosed, { userId: "" }, { key: "nobody" })
+      assert.deepStrictEqual(yield* Fiber.join(tail), ["u-9"])
+      const letters = yield* DeadLetters
+      yield* until(Effect.map(letters.count("directory.accounts"), (count) => count === 1))
+      assert.strictEqual(yield* replayRejected, 1)
+      assert.strictEqual(yield* isReady, "up")
+      assert.isTrue(Option.isNone((yield* lastProfile).last))
+      const [directory] = yield* bus.subscriptions
+      assert.isDefined(directory)
+      yield* until(Effect.map(letters.count("directory.accounts"), (count) => count === 1))
+    }).pipe(Effect.scoped, Effect.provide(Layer.merge(Directory, Goodbye).pipe(Layer.provideMerge(EventBusMemory))))
+  )
+
+  handlers()
+
+  it("without Effect", async () => {
+    assert.strictEqual((await main()).userId, "u-1")
+  })
+})

@@ -1,0 +1,36 @@
+import { DeadLetters, EventBus, EventCache, Health } from "../../src/index.ts"
+import { Effect, Stream } from "effect"
+import { ProfileUpdated } from "./define.ts"
+
+export const replayRejected = Effect.gen(function* () {
+  const deadLetters = yield* DeadLetters
+  const rejected = yield* deadLetters.list("directory.accounts", { reason: "Rejected", limit: 20 })
+  for (const { attempts, error, eventId, failures } of rejected) {
+    yield* Effect.log(`${eventId}: ${error.message} after ${attempts} attempts`, failures)
+  }
+  return yield* deadLetters.replay("directory.accounts", { reason: "Rejected" })
+})
+
+export const watchFailures = Effect.gen(function* () {
+  const bus = yield* EventBus
+  yield* Stream.runForEach(bus.failures, (failure) =>
+    Effect.logWarning(`${failure.subscriber}: ${failure.error.message}`)
+  )
+})
+
+export const lastProfile = Effect.gen(function* () {
+  const cache = yield* EventCache
+  const last = yield* cache.last(ProfileUpdated, "u-1")
+  const before = yield* cache.history(ProfileUpdated, { limit: 10 })
+  return { last, before }
+})
+
+export const isReady = Effect.gen(function* () {
+  const health = yield* Health
+  yield* health.add({
+    name: "database",
+    critical: true,
+    check: Effect.succeed({ status: "up", detail: "4 connections" })
+  })
+  return (yield* health.report).status
+})

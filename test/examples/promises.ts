@@ -1,0 +1,17 @@
+import { createEventBus } from "../../src/index.ts"
+import { AccountClosed } from "./define.ts"
+
+export const main = async () => {
+  await using bus = await createEventBus({ url: "memory://", source: "accounts" })
+  const closed = Promise.withResolvers<string>()
+  await using subscription = await bus.subscribe("crm.accounts", {
+    events: [AccountClosed],
+    handler: async (event, { signal }) => {
+      signal.throwIfAborted()
+      closed.resolve(event.data.userId)
+    }
+  })
+  await bus.publish(AccountClosed, { userId: "u-1" })
+  const userId = await closed.promise
+  return { userId, stats: await subscription.stats() }
+}
