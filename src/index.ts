@@ -15,7 +15,7 @@ export { EventDefinitionError, InvalidEvent, UnknownEvent, UnknownVersion } from
 
 // What happens to an event
 export { type BusOptions, EventBus, type StreamOptions, type Tail } from "./bus/EventBus.ts"
-export type { Confirmed } from "./bus/Publisher.ts"
+export type { Confirmed } from "./bus/PublishOptions.ts"
 export type { PublishOptions } from "./bus/PublishOptions.ts"
 export * as Subscriber from "./bus/Subscriber.ts"
 export type { Subscription } from "./bus/Subscription.ts"

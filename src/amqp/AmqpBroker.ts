@@ -18,7 +18,7 @@ import * as Topology from "./Topology.ts"
 
 export const layer = (options: AmqpOptions): Layer.Layer<Broker, BrokerError> => Layer.effect(Broker, make(options))
 
-export const make = Effect.fnUntraced(function*(options: AmqpOptions) {
+export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
   const settings = settle(options)
   if (settings instanceof BrokerError) return yield* settings
   const { namespace } = settings
@@ -36,18 +36,25 @@ export const make = Effect.fnUntraced(function*(options: AmqpOptions) {
         Effect.timeoutOrElse({
           duration: settings.callMillis,
           orElse: () =>
-            Effect.fail(new BrokerError({ reason: new BrokerRefused({ operation, detail: `no answer within ${settings.callMillis} ms` }) }))
+            Effect.fail(
+              new BrokerError({
+                reason: new BrokerRefused({ operation, detail: `no answer within ${settings.callMillis} ms` })
+              })
+            )
         })
       )
 
   /** Declares, or looks for, one thing after the other; all are on the wire at once. */
   const declareAll = (link: Connection.Link, declarations: ReadonlyArray<Topology.Declaration>) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const call = callAs(link.username)
       const channel = yield* Receiver.openChannel(link, call)
-      const wanted = settings.topology === "verify" ? declarations.filter(({ verify }) => verify !== undefined) : declarations
+      const wanted =
+        settings.topology === "verify" ? declarations.filter(({ verify }) => verify !== undefined) : declarations
       const action = (declaration: Topology.Declaration): Promise<unknown> =>
-        settings.topology === "verify" ? (declaration.verify ?? declaration.assert)(channel) : declaration.assert(channel)
+        settings.topology === "verify"
+          ? (declaration.verify ?? declaration.assert)(channel)
+          : declaration.assert(channel)
       const answers = wanted.map((declaration) => {
         const answer = action(declaration)
         // The first to fail closes the channel and fails the others: it alone is told.
@@ -72,7 +79,11 @@ export const make = Effect.fnUntraced(function*(options: AmqpOptions) {
     return closed ? Effect.fail(new BrokerError({ reason: new Closed() })) : connection.link
   })
 
-  const status = yield* SubscriptionRef.make<BrokerStatus>({ _tag: "Connecting", since: clock.currentTimeMillisUnsafe(), error: undefined })
+  const status = yield* SubscriptionRef.make<BrokerStatus>({
+    _tag: "Connecting",
+    since: clock.currentTimeMillisUnsafe(),
+    error: undefined
+  })
   yield* SubscriptionRef.changes(publishing.state).pipe(
     Stream.runForEach((state) => SubscriptionRef.set(status, statusOf(state))),
     Effect.forkScoped
@@ -88,7 +99,7 @@ export const make = Effect.fnUntraced(function*(options: AmqpOptions) {
   yield* SubscriptionRef.set(status, statusOf(SubscriptionRef.getUnsafe(publishing.state)))
 
   const onChannel = <A>(use: (channel: Channel, call: Receiver.Reception["call"]) => Effect.Effect<A, BrokerError>) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const link = yield* consumingLink
       const call = callAs(link.username)
       return yield* use(yield* Receiver.openChannel(link, call), call)
@@ -124,17 +135,24 @@ export const make = Effect.fnUntraced(function*(options: AmqpOptions) {
         })
       ),
     consumeEphemeral: ({ patterns, ...rest }) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const link = yield* consumingLink
         const call = callAs(link.username)
         const queue = `${namespace}.tmp.${randomUUID()}`
         yield* Effect.scoped(
-          Effect.gen(function*() {
+          Effect.gen(function* () {
             const channel = yield* Receiver.openChannel(link, call)
-            const declare = { exclusive: true, autoDelete: true, durable: false, arguments: { "x-queue-type": "classic" } }
+            const declare = {
+              exclusive: true,
+              autoDelete: true,
+              durable: false,
+              arguments: { "x-queue-type": "classic" }
+            }
             yield* call("declaring", `queue ${queue}`, () => channel.assertQueue(queue, declare))
             for (const pattern of patterns) {
-              yield* call("binding", `queue ${queue}`, () => channel.bindQueue(queue, Topology.events(namespace), pattern))
+              yield* call("binding", `queue ${queue}`, () =>
+                channel.bindQueue(queue, Topology.events(namespace), pattern)
+              )
               yield* call("binding", `queue ${queue}`, () =>
                 channel.bindQueue(queue, Ladder.deliverExchange(namespace), Ladder.anyDelay + Ladder.toEvent(pattern))
               )
@@ -156,11 +174,14 @@ export const make = Effect.fnUntraced(function*(options: AmqpOptions) {
     deadLetterDepth: (source) => {
       const queue = queueOf(source)
       return onChannel((channel, call) =>
-        Effect.map(call("looking at", `queue ${queue}`, () => channel.checkQueue(queue)), ({ messageCount }) => messageCount)
+        Effect.map(
+          call("looking at", `queue ${queue}`, () => channel.checkQueue(queue)),
+          ({ messageCount }) => messageCount
+        )
       )
     },
     readDeadLetters: (source) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const queue = queueOf(source)
         const link = yield* consumingLink
         const call = callAs(link.username)
@@ -171,8 +192,14 @@ export const make = Effect.fnUntraced(function*(options: AmqpOptions) {
         yield* Effect.addFinalizer(() =>
           held === 0
             ? Effect.void
-            : onChannel((inspection, call) => call("looking at", `queue ${queue}`, () => inspection.checkQueue(queue))).pipe(
-                Effect.repeat({ until: ({ messageCount }) => messageCount >= held, schedule: Schedule.spaced("20 millis"), times: 25 }),
+            : onChannel((inspection, call) =>
+                call("looking at", `queue ${queue}`, () => inspection.checkQueue(queue))
+              ).pipe(
+                Effect.repeat({
+                  until: ({ messageCount }) => messageCount >= held,
+                  schedule: Schedule.spaced("20 millis"),
+                  times: 25
+                }),
                 Effect.ignore
               )
         )
@@ -183,22 +210,25 @@ export const make = Effect.fnUntraced(function*(options: AmqpOptions) {
         const { messageCount } = yield* call("looking at", `queue ${queue}`, () => channel.checkQueue(queue))
         return {
           count: messageCount,
-          next: Effect.map(call("reading", `queue ${queue}`, () => channel.get(queue, { noAck: false })), (message) => {
-            if (message === false) return undefined
-            held++
-            let settled = false
-            const ack = (): void => {
-              if (settled || gone) return
-              settled = true
-              held--
-              try {
-                channel.ack(message)
-              } catch {
-                gone = true
+          next: Effect.map(
+            call("reading", `queue ${queue}`, () => channel.get(queue, { noAck: false })),
+            (message) => {
+              if (message === false) return undefined
+              held++
+              let settled = false
+              const ack = (): void => {
+                if (settled || gone) return
+                settled = true
+                held--
+                try {
+                  channel.ack(message)
+                } catch {
+                  gone = true
+                }
               }
+              return Receiver.deliveryOf(message, namespace, ack, () => gone)
             }
-            return Receiver.deliveryOf(message, namespace, ack, () => gone)
-          })
+          )
         }
       }),
     probes: [
@@ -234,7 +264,9 @@ const statusOf = (state: Connection.State): BrokerStatus => {
   }
 }
 
-const connectionProbe = (state: Connection.State): { readonly status: "up" | "degraded" | "down"; readonly detail: string } => {
+const connectionProbe = (
+  state: Connection.State
+): { readonly status: "up" | "degraded" | "down"; readonly detail: string } => {
   switch (state._tag) {
     case "Up":
       return { status: "up", detail: `connected to ${state.link.address}, epoch ${state.link.epoch}` }

@@ -43,17 +43,26 @@ export const connecting = (error: unknown, server: Server, username: string): Br
   if (/ConnectionOpenOk|NOT_ALLOWED|vhost/.test(text)) {
     return make(new VhostUnavailable({ address, vhost: server.vhost, username }))
   }
-  const remedy = tlsRemedies[code] ?? (server.secure && /^(?:ERR_SSL|ERR_TLS|CERT_)/.test(code) ? "see the code" : undefined)
+  const remedy =
+    tlsRemedies[code] ?? (server.secure && /^(?:ERR_SSL|ERR_TLS|CERT_)/.test(code) ? "see the code" : undefined)
   if (remedy !== undefined) return make(new TlsFailed({ address, code, remedy }))
   if (!server.secure && /Socket closed abruptly/.test(text)) {
-    return make(new ConnectionFailed({ address, detail: "it closed the connection at once: it may want TLS (amqps://)" }))
+    return make(
+      new ConnectionFailed({ address, detail: "it closed the connection at once: it may want TLS (amqps://)" })
+    )
   }
-  return make(new ConnectionFailed({ address, detail: /^E[A-Z]+$/.test(code) ? code : /timeout|ETIMEDOUT/i.test(text) ? "ETIMEDOUT" : "the handshake failed" }))
+  return make(
+    new ConnectionFailed({
+      address,
+      detail: /^E[A-Z]+$/.test(code) ? code : /timeout|ETIMEDOUT/i.test(text) ? "ETIMEDOUT" : "the handshake failed"
+    })
+  )
 }
 
 const deleteAndDeclare =
   "another version or program declared it so: use a new name, or delete it when it is empty and restart"
-const newSubscriber = "`ordering` is part of a queue's identity: use a new subscriber name, or delete the queue when it is empty"
+const newSubscriber =
+  "`ordering` is part of a queue's identity: use a new subscriber name, or delete the queue when it is empty"
 
 /** Why the broker refused an operation on `entity`. */
 export const refused = (error: unknown, operation: string, entity: string, username: string): BrokerError => {
@@ -61,7 +70,9 @@ export const refused = (error: unknown, operation: string, entity: string, usern
   const code = codeOf(error)
   const is = (number: number): boolean => code === String(number) || text.includes(`${number} (`)
   if (is(406)) {
-    const match = /inequivalent arg '([^']+)' for (\w+) '([^']+)'.*?: received (.*?) but current is (.*?)"?$/s.exec(text)
+    const match = /inequivalent arg '([^']+)' for (\w+) '([^']+)'.*?: received (.*?) but current is (.*?)"?$/s.exec(
+      text
+    )
     if (match !== null) {
       const [, argument = "", kind = "", name = "", expected = "", actual = ""] = match
       return make(
@@ -76,11 +87,20 @@ export const refused = (error: unknown, operation: string, entity: string, usern
     }
     return make(new BrokerRefused({ operation, detail: "a precondition failed (406)" }))
   }
-  if (is(404)) return make(new TopologyMissing({ entity, remedy: "declare it (topology \"assert\"), or fix the name" }))
+  if (is(404)) return make(new TopologyMissing({ entity, remedy: 'declare it (topology "assert"), or fix the name' }))
   if (is(403)) return make(new PermissionDenied({ entity, username }))
-  if (is(405)) return make(new BrokerRefused({ operation, detail: `${entity} is used exclusively by another connection` }))
-  return make(new BrokerRefused({ operation, detail: `the channel or the connection was closed${/^\d{3}$/.test(code) ? ` (${code})` : ""}` }))
+  if (is(405))
+    return make(new BrokerRefused({ operation, detail: `${entity} is used exclusively by another connection` }))
+  return make(
+    new BrokerRefused({
+      operation,
+      detail: `the channel or the connection was closed${/^\d{3}$/.test(code) ? ` (${code})` : ""}`
+    })
+  )
 }
 
 const plain = (text: string): string =>
-  text.replace(/^the value '(.*)' of type '.*'$/s, "$1").replace(/^'(.*)'$/s, "$1").replaceAll("\\", "")
+  text
+    .replace(/^the value '(.*)' of type '.*'$/s, "$1")
+    .replace(/^'(.*)'$/s, "$1")
+    .replaceAll("\\", "")

@@ -86,14 +86,21 @@ export const settle = (options: AmqpOptions): Settings | BrokerError => {
   if (servers instanceof BrokerError) return servers
   const open = servers.find(({ host, secure }) => !secure && !isLoopback(host))
   if (open !== undefined && options.allowPlaintext !== true) {
-    return wrong("url", `amqp:// to ${open.address} would send the password and the events in the clear`, "Use amqps://, or allow it with allowPlaintext (EVENTBUS_ALLOW_PLAINTEXT=true)")
+    return wrong(
+      "url",
+      `amqp:// to ${open.address} would send the password and the events in the clear`,
+      "Use amqps://, or allow it with allowPlaintext (EVENTBUS_ALLOW_PLAINTEXT=true)"
+    )
   }
   const connectMillis = millisOf(options.connectTimeout, 10_000)
   const heartbeatMillis = millisOf(options.heartbeat, 10_000)
   const callMillis = millisOf(options.callTimeout, 10_000)
-  if (!(connectMillis >= 100)) return wrong("connectTimeout", "it is not a time of at least 100 ms", "The default is 10 seconds")
-  if (!(heartbeatMillis >= 1000)) return wrong("heartbeat", "it is not a time of at least 1 second", "The default is 10 seconds")
-  if (!(callMillis >= 100)) return wrong("callTimeout", "it is not a time of at least 100 ms", "The default is 10 seconds")
+  if (!(connectMillis >= 100))
+    return wrong("connectTimeout", "it is not a time of at least 100 ms", "The default is 10 seconds")
+  if (!(heartbeatMillis >= 1000))
+    return wrong("heartbeat", "it is not a time of at least 1 second", "The default is 10 seconds")
+  if (!(callMillis >= 100))
+    return wrong("callTimeout", "it is not a time of at least 100 ms", "The default is 10 seconds")
   const publishChannels = options.publishChannels ?? 2
   if (!Number.isSafeInteger(publishChannels) || publishChannels < 1 || publishChannels > 64) {
     return wrong("publishChannels", `${publishChannels} is not a whole number from 1 to 64`, "The default is 2")
@@ -134,11 +141,16 @@ const serversOf = (servers: AmqpOptions["servers"]): ReadonlyArray<Server> | Bro
 const fromUrl = (text: string): Server | BrokerError => {
   if (!/^amqps?:\/\//.test(text)) return wrong("url", "it does not begin with amqp://, amqps:// or memory://", shape)
   if (text.includes("#") || (text.match(/@/g)?.length ?? 0) > 1 || !URL.canParse(text)) {
-    return wrong("url", 'it cannot be read, perhaps because of a "#", "/", "@", "," or ":" in the password', `Write such signs as %23, %2F, %40, %2C and %3A, or give \`servers: { hosts, vhost, username, password }\`. ${shape}`)
+    return wrong(
+      "url",
+      'it cannot be read, perhaps because of a "#", "/", "@", "," or ":" in the password',
+      `Write such signs as %23, %2F, %40, %2C and %3A, or give \`servers: { hosts, vhost, username, password }\`. ${shape}`
+    )
   }
   const url = new URL(text)
   if (url.hostname === "") return wrong("url", "it names no host", shape)
-  if (url.search !== "") return wrong("url", "it has parameters after a \"?\"", "Give settings as options or in the environment")
+  if (url.search !== "")
+    return wrong("url", 'it has parameters after a "?"', "Give settings as options or in the environment")
   const username = decode(url.username)
   const password = decode(url.password)
   const vhost = decode(url.pathname.slice(1))
@@ -164,7 +176,8 @@ const fromParts = (parts: Servers): ReadonlyArray<Server> | BrokerError => {
   for (const entry of parts.hosts) {
     const match = /^(?:(amqps?):\/\/)?([^:/@\s]+|\[[^\]]+\])(?::(\d{1,5}))?$/.exec(entry)
     const host = match?.[2]?.replace(/^\[(.*)\]$/, "$1")
-    if (match === null || host === undefined) return wrong("servers.hosts", "an entry is not of the form host:port", "Give user and password apart from it")
+    if (match === null || host === undefined)
+      return wrong("servers.hosts", "an entry is not of the form host:port", "Give user and password apart from it")
     const secure = match[1] === "amqps"
     const port = Number(match[3] ?? (secure ? 5671 : 5672))
     found.push({
@@ -190,7 +203,7 @@ const decode = (text: string): string | undefined => {
   }
 }
 
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith('127.')
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.")
 
 const millisOf = (input: Duration.Input | undefined, fallback: number): number =>
   input === undefined

@@ -39,7 +39,7 @@ const closeMillis = 2000
 const backoffCapMillis = 30_000
 const healthyMillis = 30_000
 
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function* (
   settings: Settings,
   role: "publish" | "consume",
   prepare: (link: Link) => Effect.Effect<void, BrokerError, Scope.Scope>
@@ -52,7 +52,7 @@ export const make = Effect.fnUntraced(function*(
   let epoch = 0
   let upSince = 0
 
-  const open = Effect.fnUntraced(function*() {
+  const open = Effect.fnUntraced(function* () {
     const jittered = yield* Random.shuffle(settings.servers)
     let last: BrokerError | undefined
     for (const server of jittered) {
@@ -63,10 +63,12 @@ export const make = Effect.fnUntraced(function*(
       // Another server has the same users: a wrong password is not tried on all of them.
       if (last?.reason._tag === "Authentication") break
     }
-    return yield* last ?? new BrokerError({ reason: new ConnectionFailed({ address: "RabbitMQ", detail: "no server" }) })
+    return yield* (
+      last ?? new BrokerError({ reason: new ConnectionFailed({ address: "RabbitMQ", detail: "no server" }) })
+    )
   })
 
-  const life = Effect.gen(function*() {
+  const life = Effect.gen(function* () {
     const link = yield* Effect.acquireRelease(open(), ({ model }) => shut(model))
     const gone = yield* Deferred.make<void>()
     link.model.once("close", () => {
@@ -89,7 +91,7 @@ export const make = Effect.fnUntraced(function*(
     return yield* Effect.fail(lostError(link, "the connection was lost"))
   }).pipe(Effect.scoped)
 
-  const loop = Effect.gen(function*() {
+  const loop = Effect.gen(function* () {
     let inRow = 0
     for (;;) {
       const exit = yield* Effect.exit(life)
@@ -100,7 +102,8 @@ export const make = Effect.fnUntraced(function*(
       // What waiting cannot heal fails the start; once it ran, it may be healed by an operator.
       if (error !== undefined && !error.isRetryable) yield* Deferred.fail(firstUp, error)
       const jitter = yield* Random.next
-      const cap = error === undefined || error.isRetryable ? Math.min(100 * 2 ** inRow, backoffCapMillis) : backoffCapMillis
+      const cap =
+        error === undefined || error.isRetryable ? Math.min(100 * 2 ** inRow, backoffCapMillis) : backoffCapMillis
       yield* Effect.sleep(cap * jitter)
     }
   })
@@ -112,7 +115,10 @@ export const make = Effect.fnUntraced(function*(
     return current._tag === "Connecting" && current.error !== undefined
       ? current.error
       : new BrokerError({
-          reason: new ConnectionFailed({ address: settings.servers.map(({ address }) => address).join(", "), detail: "ETIMEDOUT" })
+          reason: new ConnectionFailed({
+            address: settings.servers.map(({ address }) => address).join(", "),
+            detail: "ETIMEDOUT"
+          })
         })
   }
   return {
@@ -126,10 +132,16 @@ export const make = Effect.fnUntraced(function*(
           ? Effect.fail(new BrokerError({ reason: new Closed() }))
           : Effect.succeed(current.link)
       }),
-      Effect.timeoutOrElse({ duration: settings.callMillis, orElse: () => Effect.suspend(() => Effect.fail(unreachable())) })
+      Effect.timeoutOrElse({
+        duration: settings.callMillis,
+        orElse: () => Effect.suspend(() => Effect.fail(unreachable()))
+      })
     ),
     started: Deferred.await(firstUp).pipe(
-      Effect.timeoutOrElse({ duration: settings.connectMillis, orElse: () => Effect.suspend(() => Effect.fail(unreachable())) })
+      Effect.timeoutOrElse({
+        duration: settings.connectMillis,
+        orElse: () => Effect.suspend(() => Effect.fail(unreachable()))
+      })
     )
   } satisfies Connection
 })
@@ -139,12 +151,8 @@ const lostError = (link: Link, detail: string): BrokerError =>
 
 const hear = (): void => {}
 
-const connectTo = (
-  server: Server,
-  settings: Settings,
-  role: string
-): Effect.Effect<Omit<Link, "epoch">, BrokerError> =>
-  Effect.gen(function*() {
+const connectTo = (server: Server, settings: Settings, role: string): Effect.Effect<Omit<Link, "epoch">, BrokerError> =>
+  Effect.gen(function* () {
     const credentials: Credentials | undefined =
       settings.credentials === undefined ? server.credentials : yield* settings.credentials
     const { ca, cert, key, passphrase, servername } = settings.tls
@@ -186,7 +194,9 @@ const connectTo = (
         duration: settings.connectMillis,
         orElse: () => {
           opened.then(destroy, hear)
-          return Effect.fail(new BrokerError({ reason: new ConnectionFailed({ address: server.address, detail: "ETIMEDOUT" }) }))
+          return Effect.fail(
+            new BrokerError({ reason: new ConnectionFailed({ address: server.address, detail: "ETIMEDOUT" }) })
+          )
         }
       })
     )
@@ -200,7 +210,8 @@ const shut = (model: ChannelModel): Effect.Effect<void> =>
 const destroy = (model: ChannelModel): void => {
   // amqplib has no call for this; `connection.stream` is its socket.
   const stream: unknown = Reflect.get(model.connection, "stream")
-  if (typeof stream === "object" && stream !== null && "destroy" in stream && typeof stream.destroy === "function") stream.destroy()
+  if (typeof stream === "object" && stream !== null && "destroy" in stream && typeof stream.destroy === "function")
+    stream.destroy()
 }
 
 /** A close that may never answer: finalizers cannot be interrupted, so it is raced outside of them. */

@@ -30,12 +30,11 @@ export interface Reception extends Omit<ConsumeOptions, "subscriber"> {
 }
 
 /** A fresh channel with an error listener: without one an error of the channel closes the connection. */
-export const openChannel = (
-  link: Link,
-  call: Reception["call"]
-): Effect.Effect<Channel, BrokerError, Scope.Scope> =>
+export const openChannel = (link: Link, call: Reception["call"]): Effect.Effect<Channel, BrokerError, Scope.Scope> =>
   Effect.acquireRelease(
-    call("opening a channel", "a channel", () => link.model.createChannel().then((channel) => channel.on("error", () => {}))),
+    call("opening a channel", "a channel", () =>
+      link.model.createChannel().then((channel) => channel.on("error", () => {}))
+    ),
     (channel) => bounded(() => channel.close(), closeMillis)
   )
 
@@ -43,11 +42,13 @@ export const consume = (
   link: Link,
   { call, counters, namespace, onDelivery, onLost, prefetch, queue, tag }: Reception
 ): Effect.Effect<Consumer, BrokerError, Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     let gone = false
     let scheduled = false
     const channel = yield* Effect.acquireRelease(
-      call("opening a channel", "a channel", () => link.model.createChannel().then((made) => made.on("error", () => {}))),
+      call("opening a channel", "a channel", () =>
+        link.model.createChannel().then((made) => made.on("error", () => {}))
+      ),
       (made) => {
         flush()
         gone = true
@@ -75,7 +76,11 @@ export const consume = (
       onLost(error)
     }
     channel.once("close", () =>
-      lose(new BrokerError({ reason: new ConnectionFailed({ address: link.address, detail: "the consumer's channel was closed" }) }))
+      lose(
+        new BrokerError({
+          reason: new ConnectionFailed({ address: link.address, detail: "the consumer's channel was closed" })
+        })
+      )
     )
     yield* call("setting the prefetch", `queue ${queue}`, () => channel.prefetch(prefetch))
     const settle = (deliveryTag: number): void => {
@@ -89,14 +94,30 @@ export const consume = (
     }
     const deliver = (message: ConsumeMessage | null): void => {
       if (message === null) {
-        return lose(new BrokerError({ reason: new BrokerRefused({ operation: `consuming queue ${queue}`, detail: "the broker cancelled the consumer: its queue was deleted or has no majority" }) }))
+        return lose(
+          new BrokerError({
+            reason: new BrokerRefused({
+              operation: `consuming queue ${queue}`,
+              detail: "the broker cancelled the consumer: its queue was deleted or has no majority"
+            })
+          })
+        )
       }
       table.delivered(message.fields.deliveryTag)
-      onDelivery(deliveryOf(message, namespace, () => settle(message.fields.deliveryTag), () => gone))
+      onDelivery(
+        deliveryOf(
+          message,
+          namespace,
+          () => settle(message.fields.deliveryTag),
+          () => gone
+        )
+      )
     }
     yield* call("consuming", `queue ${queue}`, () => channel.consume(queue, deliver, { consumerTag: tag }))
     return {
-      cancel: Effect.suspend(() => (gone ? Effect.void : call("cancelling", `queue ${queue}`, () => channel.cancel(tag)))).pipe(Effect.asVoid)
+      cancel: Effect.suspend(() =>
+        gone ? Effect.void : call("cancelling", `queue ${queue}`, () => channel.cancel(tag))
+      ).pipe(Effect.asVoid)
     }
   })
 
@@ -135,7 +156,8 @@ const ownHeaders = (properties: MessageProperties): Readonly<Record<string, unkn
   const own: Record<string, unknown> = Object.create(null)
   const { headers } = properties
   if (headers === undefined) return own
-  for (const key of Object.keys(headers)) if (key !== "__proto__" && Object.hasOwn(headers, key)) own[key] = headers[key]
+  for (const key of Object.keys(headers))
+    if (key !== "__proto__" && Object.hasOwn(headers, key)) own[key] = headers[key]
   return own
 }
 

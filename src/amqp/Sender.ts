@@ -102,7 +102,10 @@ export const make = (options: {
         forget(sent)
         // A nack is the one error that comes while the channel lives.
         if (error === null || error === undefined) done(sent.returned ? unrouted : routed)
-        else done(lane.channel === channel && error instanceof Error && error.message === "message nacked" ? rejected : lost)
+        else
+          done(
+            lane.channel === channel && error instanceof Error && error.message === "message nacked" ? rejected : lost
+          )
         if (lane.waiting.length > 0) release(lane)
       })
     } catch (error) {
@@ -149,7 +152,7 @@ export const make = (options: {
   }
 
   /** One channel, from opening to loss; says whether something of the topology was missing. */
-  const openLane = Effect.fnUntraced(function*(lane: Lane, link: Link) {
+  const openLane = Effect.fnUntraced(function* (lane: Lane, link: Link) {
     const channel = yield* Effect.acquireRelease(
       Effect.tryPromise({
         try: () => link.model.createConfirmChannel().then((made) => made.on("error", () => {})),
@@ -162,7 +165,9 @@ export const make = (options: {
     channel.on("error", (error: unknown) => {
       missing = error instanceof Error && "code" in error && error.code === 404
     })
-    channel.on("return", ({ fields, properties }) => onReturn(lane, fields.exchange, fields.routingKey, properties.messageId))
+    channel.on("return", ({ fields, properties }) =>
+      onReturn(lane, fields.exchange, fields.routingKey, properties.messageId)
+    )
     // Before amqplib's own listener answers what was open: no callback may find a dead channel here.
     channel.prependOnceListener("close", () => {
       lane.channel = undefined
@@ -182,10 +187,10 @@ export const make = (options: {
     send,
     channels: () => lanes.filter(({ channel }) => channel !== undefined).length,
     open: (link) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         for (const lane of lanes) {
           let ended = yield* openLane(lane, link)
-          yield* Effect.gen(function*() {
+          yield* Effect.gen(function* () {
             for (;;) {
               if (yield* Deferred.await(ended)) yield* Effect.ignore(options.repair(link))
               yield* Effect.sleep("20 millis")
@@ -216,7 +221,10 @@ const notSendable = (error: Error): SendOutcome => ({
   error: new BrokerError({
     reason: new BrokerRefused({
       operation: "publish",
-      detail: error instanceof RangeError ? "its headers are too large for a frame" : "one of its properties is too long or of a wrong type"
+      detail:
+        error instanceof RangeError
+          ? "its headers are too large for a frame"
+          : "one of its properties is too long or of a wrong type"
     })
   })
 })

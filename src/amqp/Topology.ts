@@ -26,7 +26,11 @@ export interface Declaration {
   readonly verify?: (channel: Channel) => Promise<unknown>
 }
 
-const exchange = (name: string, type: "topic" | "direct" | "fanout", args: Record<string, unknown> = {}): Declaration => ({
+const exchange = (
+  name: string,
+  type: "topic" | "direct" | "fanout",
+  args: Record<string, unknown> = {}
+): Declaration => ({
   entity: `exchange ${name}`,
   assert: (channel) => channel.assertExchange(name, type, { durable: true, arguments: args }),
   verify: (channel) => channel.checkExchange(name)

@@ -11,7 +11,7 @@ import type * as DeadLettersModule from "../bus/DeadLetters.ts"
 import { EventBus } from "../bus/EventBus.ts"
 import { EventCache, type HistoryOptions } from "../bus/EventCache.ts"
 import type { PublishOptions } from "../bus/PublishOptions.ts"
-import type { Confirmed } from "../bus/Publisher.ts"
+import type { Confirmed } from "../bus/PublishOptions.ts"
 import type { DeliveryInfo, SubscriberOptions, SubscriberStats } from "../bus/Subscription.ts"
 import { Health, type Report } from "../observe/Health.ts"
 import { eventBusLive, type LiveOptions } from "./Live.ts"
@@ -109,6 +109,8 @@ export const createEventBus = async (options: LiveOptions): Promise<PromiseEvent
         bus.subscribe(name, {
           ...options,
           handler: (event, delivery) =>
+            // What a Promise rejects with is anything: that is the error of the attempt.
+            // @effect-diagnostics-next-line unknownInEffectCatch:off
             Effect.tryPromise({
               try: async (signal) => handler(event, { ...delivery, signal }),
               catch: (error) => error

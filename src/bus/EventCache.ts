@@ -123,7 +123,7 @@ export class EventCache extends Context.Service<
       store,
       last: (event, key = "") =>
         Effect.flatMap(store.last(event.name, key), (body) =>
-          Option.isNone(body) ? Effect.succeedNone : Effect.map(decode(event, body.value), Option.some)
+          Option.isNone(body) ? Effect.succeedNone : Effect.asSome(decode(event, body.value))
         ),
       history: (event, options = {}) =>
         Effect.flatMap(

@@ -4,6 +4,7 @@
  * channel, and with it of everybody's publishes.
  */
 import { Duration, Option } from "effect"
+import type { Actor } from "../event/Actor.ts"
 import * as Limits from "../event/Limits.ts"
 import { nameFault } from "../event/Name.ts"
 import { type Headers, maxDelaySeconds } from "./Broker.ts"
@@ -27,24 +28,38 @@ export interface PublishOptions {
   readonly timeout?: Duration.Input
 }
 
+/** The broker holds the event safely. */
+export interface Confirmed {
+  readonly id: string
+  /** Whether any subscriber was bound; `"later"` for delayed events, which are routed when due. */
+  readonly routed: boolean | "later"
+}
+
 /** The first thing that is wrong, and where. */
 export const optionFault = (
   id: string,
   key: string | undefined,
-  correlationId: string | undefined,
-  causationId: string | undefined,
+  origin: {
+    readonly correlationId: string | undefined
+    readonly causationId: string | undefined
+    readonly actor: Actor | undefined
+  },
   options: PublishOptions
 ): { readonly path: string; readonly expected: string } | undefined => {
-  const short = `expected 1 to ${Limits.shortBytes} bytes of text`
-  for (const [path, value] of [
-    ["id", id],
-    ["key", key],
-    ["correlationId", correlationId],
-    ["causationId", causationId]
-  ] as const) {
-    if (value !== undefined && (typeof value !== "string" || value === "" || tooLong(value)))
-      return { path, expected: short }
-  }
+  const { correlationId, causationId, actor } = origin
+  const path = isBad(id)
+    ? "id"
+    : key !== undefined && isBad(key)
+      ? "key"
+      : correlationId !== undefined && isBad(correlationId)
+        ? "correlationId"
+        : causationId !== undefined && isBad(causationId)
+          ? "causationId"
+          : actor !== undefined &&
+              (isBad(actor.id) || isBad(actor.role) || (actor.status !== undefined && isBad(actor.status)))
+            ? "actor"
+            : undefined
+  if (path !== undefined) return { path, expected: `expected 1 to ${Limits.shortBytes} bytes of text` }
   if (options.delay !== undefined) {
     const seconds = secondsOf(options.delay)
     if (!(seconds >= 0) || seconds > maxDelaySeconds) {
@@ -85,6 +100,8 @@ export const secondsOf = (input: Duration.Input): number =>
   Number.isNaN(input)
     ? Number.NaN
     : Option.match(Duration.fromInput(input), { onNone: () => Number.NaN, onSome: Duration.toSeconds })
+
+const isBad = (value: unknown): boolean => typeof value !== "string" || value === "" || tooLong(value)
 
 const tooLong = (text: string): boolean =>
   text.length > Limits.shortBytes / 3 && Buffer.byteLength(text) > Limits.shortBytes

@@ -3,7 +3,7 @@
  * confirm, then the cache, the span, the metric and the log line. Everything up to the send is
  * synchronous; one publish is one `Effect.callback`.
  */
-import { Clock, Context, Duration, Effect, Exit, Result, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Result, type Stream } from "effect"
 import { CurrentActor } from "../event/Actor.ts"
 import * as Codec from "../event/Codec.ts"
 import * as Event from "../event/Event.ts"
@@ -16,14 +16,8 @@ import * as BusError from "./BusError.ts"
 import type { EventCache } from "./EventCache.ts"
 import { CurrentIds } from "./Ids.ts"
 import type { Outbox, Result as Shipped } from "./Outbox.ts"
-import { optionFault, type PublishOptions, secondsOf } from "./PublishOptions.ts"
-
-/** The broker holds the event safely. */
-export interface Confirmed {
-  readonly id: string
-  /** Whether any subscriber was bound; `"later"` for delayed events, which are routed when due. */
-  readonly routed: boolean | "later"
-}
+import { pipelined } from "./PublishAll.ts"
+import { type Confirmed, optionFault, type PublishOptions, secondsOf } from "./PublishOptions.ts"
 
 /** The event whose handler runs in this fiber: the default cause and correlation of what it publishes. */
 export interface Handling {
@@ -130,11 +124,21 @@ export const make = Effect.fnUntraced(function* (
     const handling = Context.get(fiberContext, CurrentHandling)
     const correlationId = options.correlationId ?? handling?.correlationId ?? handling?.id
     const causationId = options.causationId ?? handling?.id
-    const fault = optionFault(id, key, correlationId, causationId, options)
+    const fault = optionFault(id, key, { correlationId, causationId, actor }, options)
     if (fault !== undefined) return refuse(fault.path, fault.expected)
 
-    const text = encode({ id, time: startedAt, key, correlationId, causationId, actor }, encoded.success)
+    let text: string
+    try {
+      text = encode({ id, time: startedAt, key, correlationId, causationId, actor }, encoded.success)
+    } catch {
+      return refuse(
+        "data",
+        "it cannot be written as JSON: it refers to itself, or holds a bigint where the schema allows anything"
+      )
+    }
     const body = Buffer.from(text)
+    const shape = event.contract.open || body.length > largeBody ? Limits.bodyFault(body, Limits.defaults) : undefined
+    if (shape !== undefined) return refuse("data", shape)
     if (text.includes("__proto__") && Limits.hasForbiddenKey(encoded.success)) {
       return refuse("data", 'it has a key "__proto__", which no subscriber would accept: use another key')
     }
@@ -221,72 +225,11 @@ export const make = Effect.fnUntraced(function* (
       })
     )
 
-  const publishAll: Publisher["publishAll"] = Effect.fnUntraced(function* (event, items, options = noOptions) {
-    const fiberContext = yield* Effect.context<never>()
-    const state = {
-      confirmed: 0,
-      next: 0,
-      open: 0,
-      failures: [] as Array<{ index: number; error: BusError.PublishError }>
-    }
-    const withdrawals = new Map<number, () => void>()
-    let wake: (() => void) | undefined
-    const submitOne = (data: unknown): void => {
-      const index = state.next++
-      state.open++
-      const withdraw = submit(event, data, options, fiberContext, (exit) => {
-        state.open--
-        withdrawals.delete(index)
-        if (Exit.isSuccess(exit)) state.confirmed++
-        else state.failures.push({ index, error: failureOf(exit) })
-        wake?.()
-      })
-      if (state.open > 0) withdrawals.set(index, withdraw)
-    }
-    const below = (open: number) =>
-      Effect.callback<void>((resume) => {
-        const check = (): void => {
-          if (state.open >= open) return
-          wake = undefined
-          resume(Effect.void)
-        }
-        wake = check
-        check()
-        return Effect.sync(() => {
-          wake = undefined
-          for (const withdraw of withdrawals.values()) withdraw()
-        })
-      })
-    const source = Stream.isStream(items) ? items : Stream.fromIterable(items)
-    yield* source.pipe(
-      Stream.runForEachWhile((data) => {
-        if (state.failures.length > 0) return Effect.succeed(false)
-        submitOne(data)
-        return state.open < pipelined ? Effect.succeed(true) : Effect.as(below(pipelined), true)
-      })
-    )
-    yield* below(1)
-    if (state.failures.length > 0) {
-      return yield* new BusError.PublishAllError({
-        confirmed: state.confirmed,
-        next: state.next,
-        failures: state.failures
-      })
-    }
-    return state.confirmed
-  })
-
-  return { publish, publishAll } satisfies Publisher
+  return { publish, publishAll: pipelined(submit) } satisfies Publisher
 })
 
-/** How many events of one `publishAll` are on their way at once; the door bounds them all. */
-const pipelined = 512
+/** Below this a body of a closed schema can neither nest too deep nor hold too many values. */
+const largeBody = 2 * Limits.defaults.values
 const noOptions: PublishOptions = {}
 const noHeaders: Headers = {}
 const nothing = (): void => {}
-
-const failureOf = (exit: Exit.Failure<Confirmed, BusError.PublishError>): BusError.PublishError => {
-  const [reason] = exit.cause.reasons
-  // `submit` fails with nothing but a PublishError.
-  return (reason as { readonly error: BusError.PublishError }).error
-}

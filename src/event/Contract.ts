@@ -18,6 +18,8 @@ export interface PreviousVersion {
 }
 
 export interface Contract {
+  /** Whether valid data may nest or grow without a bound of the schema: recursive, or of any shape. */
+  readonly open: boolean
   /** JSON of valid data, or what is wrong with it. The reader is the publisher, so values are shown. */
   readonly encode: (data: unknown) => Result.Result<unknown, InvalidEvent>
   /** Data of the newest version from the JSON of any known version. Values are not shown. */
@@ -34,6 +36,7 @@ export const make = (
 ): Contract => {
   const codec = compile(data)
   const hidden = sensitivePaths(data.ast)
+  const isNewest = lazily(() => SchemaParser.is(data))
   const encodeData = guarded(SchemaParser.encodeUnknownResult(codec))
   const explain = SchemaParser.encodeUnknownResult(codec, { errors: "all" })
   const explainWithValues = SchemaParser.encodeUnknownResult(codec, { errors: "all", reportInput: true })
@@ -41,6 +44,7 @@ export const make = (
   for (const old of previous) decoders.set(old.version, { decode: decoder(compile(old.data)), up: old.up })
 
   return {
+    open: isOpen(data.ast),
     encode: (input) => {
       const encoded = encodeData(input)
       if (encoded === undefined) return Result.fail(InvalidEvent.of(name, "data", thrown(version)))
@@ -61,6 +65,7 @@ export const make = (
       if (Result.isFailure(decoded)) {
         return Result.fail(new InvalidEvent({ event: name, faults: faults(decoded.failure, hidden) }))
       }
+      if (from === version) return Result.succeed(decoded.success)
       let value: unknown = decoded.success
       for (let at = from; at < version; at++) {
         try {
@@ -70,7 +75,15 @@ export const make = (
           return Result.fail(InvalidEvent.of(name, "data", `the upcaster of version ${at} failed on it`))
         }
       }
-      return Result.succeed(value)
+      return isNewest(value)
+        ? Result.succeed(value)
+        : Result.fail(
+            InvalidEvent.of(
+              name,
+              "data",
+              `the upcasters made of version ${from} what version ${version} does not accept`
+            )
+          )
     },
     redact: (text, input) =>
       hidden
@@ -79,6 +92,37 @@ export const make = (
         // The longest first: a short one may be a part of it.
         .sort((a, b) => b.length - a.length)
         .reduce((clean, secret) => clean.replaceAll(secret, hiddenText), text)
+  }
+}
+
+/** Upcasting is rare, so what checks it is made when it happens. */
+const lazily = (make: () => (value: unknown) => boolean): ((value: unknown) => boolean) => {
+  let made: ((value: unknown) => boolean) | undefined
+  return (value) => {
+    made ??= make()
+    return made(value)
+  }
+}
+
+const isOpen = (ast: SchemaAST.AST): boolean => {
+  switch (ast._tag) {
+    case "Suspend":
+    case "Unknown":
+    case "Any":
+    case "ObjectKeyword":
+      return true
+    case "Objects":
+      return (
+        ast.propertySignatures.some(({ type }) => isOpen(type)) || ast.indexSignatures.some(({ type }) => isOpen(type))
+      )
+    case "Arrays":
+      return [...ast.elements, ...ast.rest].some(isOpen)
+    case "Union":
+      return ast.types.some(isOpen)
+    case "Declaration":
+      return ast.typeParameters.some(isOpen) || (ast.encoding ?? []).some(({ to }) => isOpen(to))
+    default:
+      return (ast.encoding ?? []).some(({ to }) => isOpen(to))
   }
 }
 

@@ -36,7 +36,7 @@ export const make = <A>(): Delays<A> => {
     if (first === undefined || last === undefined) return undefined
     if (heap.length > 0) {
       heap[0] = last
-      for (let i = 0; ; ) {
+      for (let i = 0; ;) {
         const left = 2 * i + 1
         const smaller = less(left + 1, left) ? left + 1 : left
         if (!less(smaller, i)) break
@@ -49,7 +49,7 @@ export const make = <A>(): Delays<A> => {
   return {
     add: (due, item) => {
       heap.push({ due, order: order++, item })
-      for (let i = heap.length - 1; i > 0; ) {
+      for (let i = heap.length - 1; i > 0;) {
         const parent = (i - 1) >> 1
         if (!less(i, parent)) break
         swap(i, parent)

@@ -1,47 +1,51 @@
 /**
- * A queue that takes at both ends in constant time: a ring that grows. Deliveries that come back go to
- * the front, in their old order.
+ * A first-in, first-out queue in constant time: a ring that grows by doubling and shrinks again, so
+ * that a backlog that is gone holds no memory. What was taken is not referenced any more.
  */
 export interface Deque<A> {
   readonly size: () => number
   readonly push: (item: A) => void
-  readonly pushFront: (item: A) => void
   readonly shift: () => A | undefined
+  readonly clear: () => void
   readonly toArray: () => ReadonlyArray<A>
 }
 
+/** A power of two: positions wrap by a mask. */
+const smallest = 16
+
 export const make = <A>(): Deque<A> => {
-  let ring: Array<A | undefined> = Array.from({ length: 16 })
+  let ring: Array<A | undefined> = Array.from({ length: smallest })
   let head = 0
   let size = 0
-  const grow = (): void => {
-    const items = toArray()
-    ring = [...items, ...Array.from<undefined>({ length: Math.max(items.length, 16) })]
+  const at = (index: number): number => (head + index) & (ring.length - 1)
+  const resize = (length: number): void => {
+    const next: Array<A | undefined> = Array.from({ length })
+    for (let i = 0; i < size; i++) next[i] = ring[at(i)]
+    ring = next
     head = 0
   }
-  const toArray = (): Array<A | undefined> =>
-    Array.from({ length: size }, (_, i) => ring[(head + i) % ring.length])
   return {
     size: () => size,
     push: (item) => {
-      if (size === ring.length) grow()
-      ring[(head + size++) % ring.length] = item
-    },
-    pushFront: (item) => {
-      if (size === ring.length) grow()
-      head = (head - 1 + ring.length) % ring.length
-      ring[head] = item
-      size++
+      if (size === ring.length) resize(size * 2)
+      ring[at(size++)] = item
     },
     shift: () => {
       if (size === 0) return undefined
       const item = ring[head]
       ring[head] = undefined
-      head = (head + 1) % ring.length
+      head = at(1)
       size--
+      // At a quarter, not at a half: a queue that goes up and down by one must not copy each time.
+      if (ring.length > smallest && size <= ring.length / 4) resize(ring.length / 2)
       return item
     },
+    clear: () => {
+      ring = Array.from({ length: smallest })
+      head = 0
+      size = 0
+    },
     // What lies between head and size was put there.
-    toArray: () => toArray() as ReadonlyArray<A>
+    toArray: () => Array.from({ length: size }, (_, index) => ring[at(index)] as A)
   }
 }

@@ -3,215 +3,170 @@
  * `layerOf` connects to one that others use too.
  */
 import { Clock, Effect, Layer, type Scope, SubscriptionRef } from "effect"
-import { Broker, type BrokerStatus, type ConsumeOptions, type Consumer, type DeadLetterSource, type Delivery, type SendOutcome } from "../bus/Broker.ts"
-import { BrokerError, type BrokerReason, BrokerRefused, Closed, ConnectionFailed, TopologyMissing } from "../bus/BrokerError.ts"
-import type { MemoryQueue, QueueConsumer, Stored } from "./MemoryQueue.ts"
-import { MemoryServer, type Peer } from "./MemoryServer.ts"
+import {
+  Broker,
+  type BrokerProbe,
+  type BrokerStatus,
+  type DeadLetterReader,
+  type DeadLetterSource,
+  type SendOutcome
+} from "../bus/Broker.ts"
+import { BrokerError, type BrokerReason, BrokerRefused, Closed, TopologyMissing } from "../bus/BrokerError.ts"
+import { isHeaderValue } from "../bus/RuntimeHeaders.ts"
+import { away } from "./Away.ts"
+import * as MemoryConsumer from "./MemoryConsumer.ts"
+import * as MemoryDelivery from "./MemoryDelivery.ts"
+import type { Holder, MemoryQueue } from "./MemoryQueue.ts"
+import { MemoryServer } from "./MemoryServer.ts"
 
 export interface MemoryBrokerOptions {
   /** Default `"eduflow"`. */
   readonly namespace?: string
 }
 
+/** A client of a server that others use too. */
 export const layerOf = (server: MemoryServer["Service"], options: MemoryBrokerOptions = {}): Layer.Layer<Broker> =>
   Layer.effect(Broker, make(server, options))
 
 /** With the `MemoryServer` of the context. */
 export const layerClient = (options: MemoryBrokerOptions = {}): Layer.Layer<Broker, never, MemoryServer> =>
-  Layer.effect(Broker, Effect.flatMap(MemoryServer, (server) => make(server, options)))
+  Layer.effect(
+    Broker,
+    Effect.flatMap(MemoryServer, (server) => make(server, options))
+  )
 
+/** With a server of its own. */
 export const layer = (options: MemoryBrokerOptions = {}): Layer.Layer<Broker> =>
-  layerClient(options).pipe(Layer.provide(MemoryServer.layer))
+  layerClient(options).pipe(Layer.provide(MemoryServer.layerWith({})))
 
-const failed = (reason: BrokerReason): BrokerError => new BrokerError({ reason })
-const away = (detail: string): BrokerError => failed(new ConnectionFailed({ address: "the embedded broker", detail }))
-
-export const make = Effect.fnUntraced(function*(server: MemoryServer["Service"], options: MemoryBrokerOptions) {
+export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"], options: MemoryBrokerOptions) {
   const { namespace = "eduflow" } = options
   const clock = yield* Clock.Clock
   const now = (): number => clock.currentTimeMillisUnsafe()
-  const status = yield* SubscriptionRef.make<BrokerStatus>({ _tag: "Up", since: now() })
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  const losses = new Set<(error: BrokerError) => void>()
-  let closed = false
-  let down: string | undefined
+  const client: MemoryConsumer.Client = { open: new Set(), late: 0 }
+  let current: BrokerStatus = { _tag: "Up", since: now() }
+  const status = yield* SubscriptionRef.make<BrokerStatus>(current)
+  /** Why nothing can be done now, or undefined when it can. */
+  let fault: BrokerError | undefined
 
-  const set = (next: BrokerStatus): void => {
+  const set = (next: BrokerStatus, problem: BrokerError | undefined): void => {
+    current = next
+    fault = problem
     run(SubscriptionRef.set(status, next))
+    if (problem !== undefined) for (const end of [...client.open]) end(problem)
   }
-  const peer: Peer = {
-    onDown: (detail) => {
-      down = detail
-      set({ _tag: "Connecting", since: now(), error: away(detail) })
-      for (const lose of losses) lose(away(detail))
-    },
-    onUp: () => {
-      down = undefined
-      set({ _tag: "Up", since: now() })
-    },
-    onBlocked: (detail) =>
-      set(detail === undefined ? { _tag: "Up", since: now() } : { _tag: "Blocked", since: now(), detail })
-  }
-  const disconnect = server.connect(peer)
+  const link = server.connect({
+    namespace,
+    onStatus: (next) => set(next, next._tag === "Connecting" ? (next.error ?? away("connecting")) : undefined)
+  })
+  const own = link.namespace
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
-      closed = true
-      set({ _tag: "Closed", since: now() })
-      for (const lose of losses) lose(failed(new Closed()))
-      disconnect()
+      // No answer that is given now may reach the server again.
+      set({ _tag: "Closed", since: now() }, failed(new Closed()))
+      link.close()
     })
   )
-  const reachable = Effect.suspend(() =>
-    closed ? Effect.fail(failed(new Closed())) : down !== undefined ? Effect.fail(away(down)) : Effect.void
-  )
 
-  /** A consumer of a queue, until the scope ends or it is lost. */
-  const attach = (
-    queue: MemoryQueue,
-    { onDelivery, onLost, prefetch }: Omit<ConsumeOptions, "subscriber">
-  ): Effect.Effect<Consumer, never, Scope.Scope> =>
-    Effect.gen(function*() {
-      let gone = false
-      const end = (error: BrokerError | undefined): void => {
-        if (gone) return
-        gone = true
-        losses.delete(end)
-        queue.remove(consumer)
-        if (error !== undefined) onLost(error)
-      }
-      const consumer: QueueConsumer = {
-        prefetch,
-        unacked: new Set(),
-        cancelling: false,
-        deliver: (stored) => onDelivery(deliveryOf(stored, () => gone, () => {
-          consumer.unacked.delete(stored)
-          queue.wake()
-          server.settled()
-        })),
-        cancelled: () => end(failed(new BrokerRefused({ operation: "consume", detail: "the queue was deleted" })))
-      }
-      yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          losses.add(end)
-          queue.add(consumer)
-        }),
-        () => Effect.sync(() => end(undefined))
-      )
-      return { cancel: Effect.sync(() => queue.cancel(consumer)) }
-    })
+  const reachable = Effect.suspend(() => (fault === undefined ? Effect.void : Effect.fail(fault)))
+  const found = (queue: () => MemoryQueue | undefined, name: string): Effect.Effect<MemoryQueue, BrokerError> =>
+    Effect.andThen(
+      reachable,
+      Effect.suspend(() => {
+        const there = queue()
+        return there === undefined ? Effect.fail(missing(`queue ${namespace}.${name}`)) : Effect.succeed(there)
+      })
+    )
+  const subscriberQueue = (subscriber: string) => found(() => own.queueOf(subscriber), `sub.${subscriber}`)
+  const letters = (source: DeadLetterSource) =>
+    found(() => own.deadLettersOf(source), source._tag === "Subscriber" ? `dead.${source.name}` : "undeliverable")
 
-  const missing = (subscriber: string) =>
-    failed(new TopologyMissing({ entity: `queue ${namespace}.sub.${subscriber}`, remedy: "register the subscriber first" }))
-
-  const lettersOf = (source: DeadLetterSource) =>
-    Effect.suspend(() => {
-      const letters = server.deadLetters(source)
-      return letters !== undefined
-        ? Effect.succeed(letters)
-        : Effect.fail(
-            failed(
-              new TopologyMissing({
-                entity: `queue ${namespace}.dead.${source._tag === "Subscriber" ? source.name : ""}`,
-                remedy: "register the subscriber first, or fix its name"
-              })
-            )
-          )
-    })
+  const read = Effect.fnUntraced(function* (source: DeadLetterSource) {
+    const queue = yield* letters(source)
+    const holder: Holder = { unacked: new Set() }
+    let problem: BrokerError | undefined
+    const lost = (): boolean => problem !== undefined
+    const end = (error: BrokerError): void => {
+      if (problem !== undefined) return
+      problem = error
+      client.open.delete(end)
+      queue.release(holder)
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => client.open.add(end)),
+      () => Effect.sync(() => end(failed(new Closed())))
+    )
+    return {
+      count: queue.ready(),
+      next: Effect.suspend(() => {
+        if (problem !== undefined) return Effect.fail(problem)
+        const stored = queue.take(holder)
+        if (stored === undefined) return Effect.succeed(undefined)
+        const ack = MemoryConsumer.acknowledger(client, lost, () => queue.settle(holder, stored))
+        return Effect.succeed(MemoryDelivery.make(stored, lost, ack))
+      })
+    } satisfies DeadLetterReader
+  })
 
   return Broker.of({
     namespace,
     features: { transport: "memory", persistent: false, remote: false },
     status,
     send: (message, done) => {
-      if (closed) done(notSent(failed(new Closed())))
-      else if (down !== undefined) done(notSent(away(down)))
-      else server.send(peer, message, done)
+      if (fault !== undefined) return done({ _tag: "NotSent", error: fault })
+      // What the wire would not take is refused here too.
+      for (const name of Object.keys(message.headers)) if (!isHeaderValue(message.headers[name])) return done(badHeader)
+      link.send(message, done)
     },
-    declare: (spec) => Effect.andThen(reachable, server.declare(namespace, spec)),
+    declare: (spec) =>
+      Effect.andThen(
+        reachable,
+        Effect.suspend(() => {
+          const mismatch = own.declare(spec)
+          return mismatch === undefined ? Effect.void : Effect.fail(failed(mismatch))
+        })
+      ),
     consume: (options) =>
-      Effect.gen(function*() {
-        yield* reachable
-        const queue = server.queueOf(options.subscriber)
-        return queue === undefined ? yield* Effect.fail(missing(options.subscriber)) : yield* attach(queue, options)
-      }),
+      Effect.flatMap(subscriberQueue(options.subscriber), (queue) => MemoryConsumer.make(client, queue, options)),
     consumeEphemeral: ({ patterns, ...options }) =>
-      Effect.gen(function*() {
-        yield* reachable
-        const { queue } = yield* Effect.acquireRelease(
-          Effect.sync(() => server.temporary(patterns)),
-          ({ drop }) => Effect.sync(drop)
-        )
-        return yield* attach(queue, options)
-      }),
+      Effect.andThen(
+        reachable,
+        // Nothing can come between: the queue is there and consumed, or not there.
+        Effect.suspend(() => {
+          const { drop, queue } = own.temporary(patterns)
+          return MemoryConsumer.make(client, queue, options, drop)
+        })
+      ),
     depth: (subscriber) =>
-      Effect.suspend(() => {
-        const queue = server.queueOf(subscriber)
-        return queue === undefined
-          ? Effect.fail(missing(subscriber))
-          : Effect.succeed({ ready: queue.ready(), consumers: queue.consumers().length })
-      }),
-    deadLetterDepth: (source) => Effect.map(lettersOf(source), (letters) => letters.size()),
-    readDeadLetters: (source) =>
-      Effect.gen(function*() {
-        yield* reachable
-        const letters = yield* lettersOf(source)
-        const held = new Set<Stored>()
-        let closedReader = false
-        const reading = yield* Effect.acquireRelease(
-          Effect.sync(() => ({ count: letters.size() })),
-          () =>
-            Effect.sync(() => {
-              closedReader = true
-              for (const stored of [...held].toReversed()) letters.pushFront(stored)
-              held.clear()
-            })
-        )
-        return {
-          count: reading.count,
-          next: Effect.sync(() => {
-            const stored = letters.shift()
-            if (stored === undefined) return undefined
-            held.add(stored)
-            return deliveryOf(stored, () => closedReader, () => {
-              held.delete(stored)
-            })
-          })
-        }
-      }),
-    probes: [
-      {
-        name: "memory broker",
-        check: Effect.sync(() =>
-          down === undefined ? { status: "up", detail: "embedded, nothing is persistent" } : { status: "down", detail: down }
-        )
-      }
-    ]
+      Effect.map(subscriberQueue(subscriber), (queue) => ({ ready: queue.ready(), consumers: queue.consumers() })),
+    deadLetterDepth: (source) => Effect.map(letters(source), (queue) => queue.ready()),
+    readDeadLetters: (source): Effect.Effect<DeadLetterReader, BrokerError, Scope.Scope> => read(source),
+    probes: [{ name: "memory broker", check: Effect.sync(() => probe(current, client.late)) }]
   })
 })
 
-const notSent = (error: BrokerError): SendOutcome => ({ _tag: "NotSent", error })
+const failed = (reason: BrokerReason): BrokerError => new BrokerError({ reason })
 
-const deliveryOf = (stored: Stored, lost: () => boolean, settle: () => void): Delivery => {
-  const { headers, properties, to, body } = stored.message
-  let settled = false
-  return {
-    body,
-    properties: { ...properties, correlationId: properties.correlationId },
-    headers: Object.assign(
-      Object.create(null) as Record<string, unknown>,
-      headers,
-      stored.extra,
-      stored.returns > 0 ? { "x-delivery-count": stored.returns } : undefined
-    ),
-    trusted: stored.trusted,
-    redelivered: stored.returns > 0,
-    deliveryCount: stored.returns,
-    routingKey: to._tag === "Event" || to._tag === "DelayedEvent" ? to.name : "",
-    ack: () => {
-      if (settled || lost()) return
-      settled = true
-      settle()
-    },
-    lost
+const missing = (entity: string): BrokerError =>
+  failed(new TopologyMissing({ entity, remedy: "register the subscriber first, or fix its name" }))
+
+const badHeader: SendOutcome = {
+  _tag: "NotSent",
+  error: failed(
+    new BrokerRefused({ operation: "publish", detail: "a header is neither text, boolean nor a finite number" })
+  )
+}
+
+const probe = (status: BrokerStatus, late: number): Effect.Success<BrokerProbe["check"]> => {
+  switch (status._tag) {
+    case "Up":
+      return { status: "up", detail: `embedded, nothing is persistent, ${late} late acknowledgements` }
+    case "Blocked":
+      return { status: "down", detail: `publishers are blocked: ${status.detail}` }
+    case "Connecting":
+      return { status: "down", detail: status.error?.message ?? "connecting" }
+    case "Closed":
+      return { status: "down", detail: "closed" }
   }
 }

@@ -56,7 +56,8 @@ export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore
           const held = alive(name)
           if (held === undefined || isNewer(time, entry.id, held)) {
             const expires = settings.ttl === undefined ? Number.POSITIVE_INFINITY : now() + settings.ttl
-            if (expires > now()) shelf.put(name, { time, id: entry.id, expires, bodies: [entry.body], bytes: entry.body.length })
+            if (expires > now())
+              shelf.put(name, { time, id: entry.id, expires, bodies: [entry.body], bytes: entry.body.length })
           }
         }
         const cap = Math.min(Math.floor(settings.history ?? defaultHistory), maxHistory)
@@ -69,7 +70,12 @@ export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore
         Effect.sync(() => {
           const count = Math.floor(limit)
           if (!(count >= 1)) return []
-          return shelf.get(nameOf("history", event, key))?.bodies.slice(-count).reverse() ?? []
+          return (
+            shelf
+              .get(nameOf("history", event, key))
+              ?.bodies.slice(-count)
+              .reverse() ?? []
+          )
         }),
       probe: Effect.sync(() => ({ status: "up", detail: `in memory: ${shelf.size()} keys` }))
     }

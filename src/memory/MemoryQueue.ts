@@ -1,137 +1,167 @@
 /**
  * One queue of the embedded broker, as a quorum queue does it: competing or single active consumers,
- * prefetch, what comes back goes to the front with its count raised, and beyond the delivery limit to
- * the dead letters.
+ * prefetch, and readers that take one message at a time. What comes back unsettled keeps its order and
+ * goes before everything that was not delivered yet, with its count raised; beyond the delivery limit
+ * it leaves the queue. It knows no addresses, no clients and no time.
  */
 import type { Outgoing } from "../bus/Broker.ts"
 import * as Deque from "./Deque.ts"
 
 export interface Stored {
   readonly message: Outgoing
-  /** Sent by the runtime to this subscriber: its `bus-*` headers are believed. */
-  readonly trusted: boolean
   /** How often it came back. */
   returns: number
-  /** Headers that the broker itself adds. */
+  /** Headers that the broker itself added. */
   readonly extra: Readonly<Record<string, unknown>> | undefined
 }
 
+/** Who has messages of a queue until they are settled. */
+export interface Holder {
+  /** In the order of delivery. */
+  readonly unacked: Set<Stored>
+}
+
 /** A consumer as its queue sees it. */
-export interface QueueConsumer {
+export interface QueueConsumer extends Holder {
+  /** 0 is without a bound. */
   readonly prefetch: number
   readonly deliver: (stored: Stored) => void
   /** Told when the queue is gone. */
-  readonly cancelled: () => void
-  /** What it holds, in the order of delivery. */
-  readonly unacked: Set<Stored>
-  cancelling: boolean
+  readonly dropped: () => void
+  /** Counts against the prefetch in this turn: like over a network, an ack makes room in the next one. */
+  taken: number
+  cancelled: boolean
 }
 
 export interface MemoryQueue {
   readonly name: string
   readonly singleActive: boolean
   readonly push: (stored: Stored) => void
-  readonly take: () => Stored | undefined
+  /** The next message, held by a reader. */
+  readonly take: (holder: Holder) => Stored | undefined
   readonly add: (consumer: QueueConsumer) => void
   /** Stops deliveries to it; what it holds stays with it. */
   readonly cancel: (consumer: QueueConsumer) => void
-  /** Takes it away, and what it holds back. */
+  /** Takes a consumer away, and back what it holds. */
   readonly remove: (consumer: QueueConsumer) => void
-  readonly giveBack: (items: Iterable<Stored>) => void
+  /** False when the holder did not have it any more. */
+  readonly settle: (holder: Holder, stored: Stored) => boolean
+  /** Takes back what a holder has. */
+  readonly release: (holder: Holder) => void
+  /** Delivers what can be delivered in this turn. */
   readonly pump: () => void
-  /** Asks for a pump: somebody has room again. */
-  readonly wake: () => void
   readonly ready: () => number
   readonly unacked: () => number
-  readonly consumers: () => ReadonlyArray<QueueConsumer>
+  /** How many consumers are not cancelled. */
+  readonly consumers: () => number
+  /** The queue is deleted: it loses everything, and tells its consumers. */
   readonly drop: () => void
 }
 
 export const make = (options: {
   readonly name: string
   readonly singleActive: boolean
+  /** How often a message may come back. */
   readonly deliveryLimit: number
-  /** Asks for a pump in the next hop. */
+  /** Asks for a pump in the next turn. */
   readonly wake: (queue: MemoryQueue) => void
   readonly beyondLimit: (stored: Stored) => void
 }): MemoryQueue => {
-  const items = Deque.make<Stored>()
+  // Returned ones have a queue of their own, as in RabbitMQ: who returned first is delivered first.
+  const returned = Deque.make<Stored>()
+  const fresh = Deque.make<Stored>()
   const consumers: Array<QueueConsumer> = []
-  const readers = new Set<QueueConsumer>()
+  let unacked = 0
   let turn = 0
+  let gone = false
 
-  const hungry = (consumer: QueueConsumer): boolean => !consumer.cancelling && consumer.unacked.size < consumer.prefetch
+  const ready = (): number => returned.size() + fresh.size()
+  const hungry = (consumer: QueueConsumer): boolean =>
+    !consumer.cancelled && (consumer.prefetch === 0 || consumer.taken < consumer.prefetch)
   const next = (): QueueConsumer | undefined => {
-    // Only the first that is not cancelled is active; the others stand by.
     if (options.singleActive) {
-      const active = consumers.find((consumer) => !consumer.cancelling)
+      // Only the first that is not cancelled is active; the others stand by.
+      const active = consumers.find(({ cancelled }) => !cancelled)
       return active !== undefined && hungry(active) ? active : undefined
     }
     for (let i = 0; i < consumers.length; i++) {
-      const consumer = consumers[(turn + i) % consumers.length]
+      const at = (turn + i) % consumers.length
+      const consumer = consumers[at]
       if (consumer !== undefined && hungry(consumer)) {
-        turn = (turn + i + 1) % consumers.length
+        turn = at + 1
         return consumer
       }
     }
     return undefined
+  }
+  const take = (holder: Holder): Stored | undefined => {
+    const stored = returned.shift() ?? fresh.shift()
+    if (stored === undefined) return undefined
+    holder.unacked.add(stored)
+    unacked++
+    return stored
   }
 
   const queue: MemoryQueue = {
     name: options.name,
     singleActive: options.singleActive,
     push: (stored) => {
-      items.push(stored)
+      fresh.push(stored)
       options.wake(queue)
     },
-    take: items.shift,
+    take,
     add: (consumer) => {
       consumers.push(consumer)
-      readers.add(consumer)
       options.wake(queue)
     },
     cancel: (consumer) => {
-      consumer.cancelling = true
+      consumer.cancelled = true
       options.wake(queue)
     },
     remove: (consumer) => {
       const at = consumers.indexOf(consumer)
       if (at >= 0) consumers.splice(at, 1)
-      readers.delete(consumer)
-      queue.giveBack(consumer.unacked)
-      consumer.unacked.clear()
+      // The turn stays with the consumer that had it.
+      if (at >= 0 && at < turn) turn--
+      queue.release(consumer)
     },
-    giveBack: (held) => {
-      // The last one first, so that the oldest ends at the front.
-      for (const stored of [...held].toReversed()) {
+    settle: (holder, stored) => {
+      if (!holder.unacked.delete(stored)) return false
+      unacked--
+      options.wake(queue)
+      return true
+    },
+    release: (holder) => {
+      unacked -= holder.unacked.size
+      for (const stored of gone ? [] : holder.unacked) {
         stored.returns++
         if (stored.returns > options.deliveryLimit) options.beyondLimit(stored)
-        else items.pushFront(stored)
+        else returned.push(stored)
       }
+      holder.unacked.clear()
       options.wake(queue)
     },
     pump: () => {
-      while (items.size() > 0) {
+      for (const consumer of consumers) consumer.taken = consumer.unacked.size
+      while (ready() > 0) {
         const consumer = next()
         if (consumer === undefined) return
-        const stored = items.shift()
+        const stored = take(consumer)
         if (stored === undefined) return
-        consumer.unacked.add(stored)
+        consumer.taken++
         consumer.deliver(stored)
       }
     },
-    wake: () => {
-      if (items.size() > 0) options.wake(queue)
-    },
-    ready: items.size,
-    unacked: () => {
-      let count = 0
-      for (const consumer of readers) count += consumer.unacked.size
-      return count
-    },
-    consumers: () => consumers.filter((consumer) => !consumer.cancelling),
+    ready,
+    unacked: () => unacked,
+    consumers: () => consumers.reduce((count, { cancelled }) => (cancelled ? count : count + 1), 0),
     drop: () => {
-      for (const consumer of consumers.splice(0)) consumer.cancelled()
+      gone = true
+      returned.clear()
+      fresh.clear()
+      // Who cancelled asked for the end and is told nothing.
+      for (const consumer of [...consumers]) if (!consumer.cancelled) consumer.dropped()
+      options.wake(queue)
     }
   }
   return queue

@@ -5,35 +5,30 @@
  * Each hop of a message (into the broker, out to a consumer) takes one turn of the event loop, so
  * that interleavings exist as they do over a network; delays follow Effect's Clock.
  */
-import { Clock, Context, Effect, Latch, Layer, Schedule, type Scope } from "effect"
-import type { DeadLetterSource, Outgoing, SendOutcome, SubscriberSpec } from "../bus/Broker.ts"
-import { BrokerError, TopologyMismatch } from "../bus/BrokerError.ts"
-import { topicMatches } from "../event/Name.ts"
+import { Clock, Context, Effect, Latch, Layer, type Scope } from "effect"
+import type { BrokerStatus, Outgoing, SendOutcome } from "../bus/Broker.ts"
+import { away } from "./Away.ts"
 import * as Delays from "./Delays.ts"
 import * as Deque from "./Deque.ts"
-import * as MemoryQueue from "./MemoryQueue.ts"
-
-const deliveryLimit = 20
+import type { MemoryQueue } from "./MemoryQueue.ts"
+import * as Namespace from "./Namespace.ts"
 
 /** One client as the server knows it. */
 export interface Peer {
-  readonly onDown: (detail: string) => void
-  readonly onUp: () => void
-  readonly onBlocked: (detail: string | undefined) => void
+  readonly namespace: string
+  /** What its status became. Not `Up` and not `Blocked` means that it was cut off. */
+  readonly onStatus: (status: BrokerStatus) => void
 }
 
-interface Send {
-  readonly peer: Peer
-  readonly message: Outgoing
-  readonly done: (outcome: SendOutcome) => void
+/** A client's connection. */
+export interface Link {
+  readonly namespace: Namespace.Namespace
+  readonly send: (message: Outgoing, done: (outcome: SendOutcome) => void) => void
+  /** Ends it: what was sent arrives, but its answers do not. */
+  readonly close: () => void
 }
 
-interface Bound {
-  readonly queue: MemoryQueue.MemoryQueue
-  readonly patterns: Map<string, ReadonlyArray<string>>
-}
-
-/** What happens to the answers that are open when the connection is cut. */
+/** What happens to the sends that have no answer yet when the connection is cut. */
 export type CutOff = "stored" | "not stored"
 
 export interface Counts {
@@ -45,19 +40,15 @@ export interface Counts {
   readonly ready: number
 }
 
+export interface MemoryServerOptions {
+  /** How many of the last published events `published` tells; 0, the default, keeps none. */
+  readonly remember?: number
+}
+
 export class MemoryServer extends Context.Service<
   MemoryServer,
   {
-    readonly connect: (peer: Peer) => () => void
-    readonly send: (peer: Peer, message: Outgoing, done: (outcome: SendOutcome) => void) => void
-    readonly declare: (namespace: string, spec: SubscriberSpec) => Effect.Effect<void, BrokerError>
-    readonly queueOf: (subscriber: string) => MemoryQueue.MemoryQueue | undefined
-    /** A queue for one consumer, gone with it. */
-    readonly temporary: (patterns: ReadonlyArray<string>) => { readonly queue: MemoryQueue.MemoryQueue; readonly drop: () => void }
-    /** Undefined for a subscriber that never was. */
-    readonly deadLetters: (source: DeadLetterSource) => Deque.Deque<MemoryQueue.Stored> | undefined
-    /** Tells that something was settled. */
-    readonly settled: () => void
+    readonly connect: (peer: Peer) => Link
     readonly counts: () => Counts
     /** When the next delay ends, in milliseconds of the clock. */
     readonly nextDue: () => number | undefined
@@ -71,93 +62,72 @@ export class MemoryServer extends Context.Service<
     /** Cuts every client off. */
     readonly disconnect: (open: CutOff) => void
     readonly reconnect: () => void
+    /** Deletes a subscriber's queue, in every namespace that has one; its dead letters stay. */
     readonly deleteQueue: (subscriber: string) => void
-    /** Bodies that were published as events, newest last; the oldest are forgotten. */
+    /** What was published as events, newest last; the oldest are forgotten. */
     readonly published: () => ReadonlyArray<Outgoing>
   }
 >()("@eduflow/events/memory/MemoryServer") {
-  static readonly make: Effect.Effect<MemoryServer["Service"], never, Scope.Scope> = Effect.suspend(() => make)
-  static readonly layer: Layer.Layer<MemoryServer> = Layer.effect(MemoryServer, Effect.suspend(() => make))
+  static readonly makeWith = (
+    options: MemoryServerOptions
+  ): Effect.Effect<MemoryServer["Service"], never, Scope.Scope> => make(options)
+  /** For tests: it remembers the last 1,000 published events. */
+  static readonly make: Effect.Effect<MemoryServer["Service"], never, Scope.Scope> = Effect.suspend(() =>
+    make({ remember: 1000 })
+  )
+  static readonly layer: Layer.Layer<MemoryServer> = Layer.effect(MemoryServer, MemoryServer.make)
+  static readonly layerWith = (options: MemoryServerOptions): Layer.Layer<MemoryServer> =>
+    Layer.effect(MemoryServer, MemoryServer.makeWith(options))
 }
 
-const rememberedPublishes = 1000
+interface Send {
+  readonly peer: Peer
+  readonly namespace: Namespace.Namespace
+  readonly message: Outgoing
+  done: (outcome: SendOutcome) => void
+}
 
-const make = Effect.gen(function*() {
+interface Waiting {
+  readonly namespace: Namespace.Namespace
+  readonly message: Outgoing
+}
+
+const make = Effect.fnUntraced(function* ({ remember = 0 }: MemoryServerOptions) {
   const clock = yield* Clock.Clock
+  const now = (): number => clock.currentTimeMillisUnsafe()
   const peers = new Set<Peer>()
-  const bound = new Map<string, Bound>()
-  const temporary = new Set<Bound>()
-  const routes = new Map<string, ReadonlyArray<MemoryQueue.MemoryQueue>>()
-  const dead = new Map<string, Deque.Deque<MemoryQueue.Stored>>()
-  const undeliverable = Deque.make<MemoryQueue.Stored>()
+  const namespaces = new Map<string, Namespace.Namespace>()
+  const inbound = Deque.make<Send>()
+  const delays = Delays.make<Waiting>()
+  const earlier = yield* Latch.make(false)
   const published = Deque.make<Outgoing>()
-  const awake = new Set<MemoryQueue.MemoryQueue>()
   const watchers = new Set<() => void>()
-  let inbound: Array<Send> = []
+  let awake = new Set<MemoryQueue>()
   let hopping = false
   let blocked: string | undefined
   let connected = true
 
-  const delays = Delays.make<Outgoing>()
-  const rearm = yield* Latch.make(false)
-
-  // -- routing ------------------------------------------------------------------------------------
-
-  const routeOf = (name: string): ReadonlyArray<MemoryQueue.MemoryQueue> => {
-    let found = routes.get(name)
-    if (found === undefined) {
-      const words = name.split(".")
-      found = [...bound.values(), ...temporary]
-        .filter(({ patterns }) => [...patterns.values()].some((pattern) => topicMatches(pattern, words)))
-        .map(({ queue }) => queue)
-      if (routes.size > 10_000) routes.clear()
-      routes.set(name, found)
-    }
-    return found
-  }
-  const fresh = (message: Outgoing, trusted: boolean): MemoryQueue.Stored => ({ message, trusted, returns: 0, extra: undefined })
+  // -- what happens to a message: one function for each step ----------------------------------------
 
   /** Stores a message where it belongs; whether anything took it. */
-  const store = (message: Outgoing): boolean => {
+  const store = ({ message, namespace }: Waiting): boolean => {
     const { to } = message
-    switch (to._tag) {
-      case "Event": {
-        published.push(message)
-        if (published.size() > rememberedPublishes) published.shift()
-        const queues = routeOf(to.name)
-        for (const queue of queues) queue.push(fresh(message, false))
-        return queues.length > 0
-      }
-      case "DelayedEvent":
-      case "Subscriber": {
-        if (to.seconds === 0) return arrive(message)
-        delays.add(clock.currentTimeMillisUnsafe() + to.seconds * 1000, message)
-        rearm.openUnsafe()
-        return true
-      }
-      case "DeadLetter": {
-        const letters = dead.get(to.subscriber)
-        letters?.push(fresh(message, false))
-        return letters !== undefined
-      }
+    if (to._tag === "DelayedEvent" || (to._tag === "Subscriber" && to.seconds > 0)) {
+      const due = now() + to.seconds * 1000
+      const first = delays.next()
+      delays.add(due, { namespace, message })
+      if (first === undefined || due < first) earlier.openUnsafe()
+      return true
     }
-  }
-
-  /** The end of a delay: what nobody takes is kept where it can be found. */
-  const arrive = (message: Outgoing): boolean => {
-    const { to } = message
-    const queues =
-      to._tag === "Subscriber" ? [bound.get(to.name)?.queue] : to._tag === "DelayedEvent" ? routeOf(to.name) : []
-    let taken = false
-    for (const queue of queues) {
-      queue?.push(fresh(message, to._tag === "Subscriber"))
-      taken ||= queue !== undefined
+    if (to._tag === "Event" && remember > 0) {
+      published.push(message)
+      if (published.size() > remember) published.shift()
     }
-    if (!taken) undeliverable.push(fresh(message, false))
-    return taken
+    return namespace.place(message)
   }
+  const answer = (send: Send, outcome: SendOutcome): void => send.done(outcome)
 
-  // -- hops ---------------------------------------------------------------------------------------
+  // -- hops -----------------------------------------------------------------------------------------
 
   const schedule = (): void => {
     if (hopping) return
@@ -166,33 +136,33 @@ const make = Effect.gen(function*() {
   }
   const hop = (): void => {
     hopping = false
-    const queues = [...awake]
-    awake.clear()
+    const queues = awake
+    awake = new Set()
     for (const queue of queues) queue.pump()
-    if (blocked === undefined) {
-      const sends = inbound
-      inbound = []
-      for (const { done, message } of sends) done(store(message) ? routed : unrouted)
+    // What answers send anew is of the next turn; what they cut off or block is over at once.
+    for (let count = inbound.size(); count > 0 && blocked === undefined; count--) {
+      const send = inbound.shift()
+      if (send === undefined) break
+      answer(send, store(send) ? routed : unrouted)
     }
-    if (awake.size > 0 || (inbound.length > 0 && blocked === undefined)) schedule()
-    notify()
+    if (awake.size > 0 || (inbound.size() > 0 && blocked === undefined)) schedule()
+    for (const watcher of watchers) watcher()
   }
-  const wake = (queue: MemoryQueue.MemoryQueue): void => {
+  const wake = (queue: MemoryQueue): void => {
     awake.add(queue)
     schedule()
-  }
-  const notify = (): void => {
-    for (const watcher of watchers) watcher()
   }
 
   const counts = (): Counts => {
     let unacked = 0
     let ready = 0
-    for (const { queue } of [...bound.values(), ...temporary]) {
-      unacked += queue.unacked()
-      if (queue.consumers().length > 0) ready += queue.ready()
+    for (const namespace of namespaces.values()) {
+      for (const queue of namespace.queues()) {
+        unacked += queue.unacked()
+        if (queue.consumers() > 0) ready += queue.ready()
+      }
     }
-    return { sending: inbound.length, unacked, delayed: delays.size(), ready }
+    return { sending: inbound.size(), unacked, delayed: delays.size(), ready }
   }
   const until = (condition: (counts: Counts) => boolean): Effect.Effect<void> =>
     Effect.callback<void>((resume) => {
@@ -208,128 +178,94 @@ const make = Effect.gen(function*() {
       })
     })
 
-  // -- delays -------------------------------------------------------------------------------------
+  // -- delays ---------------------------------------------------------------------------------------
 
-  const waitForNext = Effect.gen(function*() {
-    rearm.closeUnsafe()
+  /** One sleep until the first is due, or until one comes that is due earlier. */
+  const passDelays = Effect.gen(function* () {
+    earlier.closeUnsafe()
     const due = delays.next()
-    if (due === undefined) return yield* rearm.await
-    const wait = due - clock.currentTimeMillisUnsafe()
-    if (wait > 0) yield* Effect.raceFirst(Effect.sleep(wait), rearm.await)
-    for (const message of delays.takeDue(clock.currentTimeMillisUnsafe())) arrive(message)
+    if (due === undefined) return yield* earlier.await
+    const wait = due - now()
+    if (wait > 0) yield* earlier.await.pipe(Effect.timeoutOrElse({ duration: wait, orElse: () => Effect.void }))
+    for (const { message, namespace } of delays.takeDue(now())) namespace.arrive(message)
+    // Who waits for `idle` looks again, even if nobody consumes what arrived.
+    schedule()
   })
-  yield* Effect.forkScoped(Effect.repeat(waitForNext, Schedule.forever))
+  yield* Effect.forkScoped(Effect.forever(passDelays))
 
-  // -- queues -------------------------------------------------------------------------------------
+  // -- connections ----------------------------------------------------------------------------------
 
-  const lettersOf = (subscriber: string): Deque.Deque<MemoryQueue.Stored> => {
-    const letters = dead.get(subscriber) ?? Deque.make<MemoryQueue.Stored>()
-    dead.set(subscriber, letters)
-    return letters
+  const status = (): BrokerStatus =>
+    !connected
+      ? { _tag: "Connecting", since: now(), error: away("the connection was cut") }
+      : blocked !== undefined
+        ? { _tag: "Blocked", since: now(), detail: blocked }
+        : { _tag: "Up", since: now() }
+  const tell = (): void => {
+    for (const peer of [...peers]) peer.onStatus(status())
   }
-  const queueFor = (name: string, singleActive: boolean, letters: Deque.Deque<MemoryQueue.Stored> | undefined) =>
-    MemoryQueue.make({
-      name,
-      singleActive,
-      deliveryLimit,
-      wake,
-      beyondLimit: (stored) => {
-        const death = { reason: "delivery_limit", queue: name, count: 1, exchange: "", "routing-keys": [name] }
-        letters?.push({ ...stored, returns: 0, extra: { "x-death": [death], "x-first-death-reason": "delivery_limit", "x-last-death-reason": "delivery_limit" } })
-      }
-    })
-
-  const declare = (namespace: string, spec: SubscriberSpec): Effect.Effect<void, BrokerError> =>
-    Effect.suspend(() => {
-      const singleActive = spec.ordering === "key"
-      const known = bound.get(spec.name)
-      if (known !== undefined && known.queue.singleActive !== singleActive) {
-        return Effect.fail(
-          new BrokerError({
-            reason: new TopologyMismatch({
-              entity: `queue ${namespace}.sub.${spec.name}`,
-              argument: "x-single-active-consumer",
-              expected: String(singleActive),
-              actual: String(!singleActive),
-              remedy: "`ordering` is part of a queue's identity: use a new subscriber name, or delete the queue when it is empty"
-            })
-          })
-        )
-      }
-      const entry = known ?? { queue: queueFor(`${namespace}.sub.${spec.name}`, singleActive, lettersOf(spec.name)), patterns: new Map() }
-      for (const pattern of spec.patterns) entry.patterns.set(pattern, pattern.split("."))
-      bound.set(spec.name, entry)
-      routes.clear()
-      return Effect.void
-    })
+  const cut = (open: CutOff): void => {
+    if (!connected) return
+    connected = false
+    // First the clients: what they send while they hear that an answer is lost is not sent.
+    tell()
+    for (let send = inbound.shift(); send !== undefined; send = inbound.shift()) {
+      if (open === "stored") store(send)
+      answer(send, lost)
+    }
+    schedule()
+  }
+  yield* Effect.addFinalizer(() => Effect.sync(() => cut("not stored")))
 
   return MemoryServer.of({
     connect: (peer) => {
+      let namespace = namespaces.get(peer.namespace)
+      if (namespace === undefined) {
+        namespace = Namespace.make(peer.namespace, wake)
+        namespaces.set(peer.namespace, namespace)
+      }
+      const own = namespace
       peers.add(peer)
-      if (!connected) peer.onDown("the broker is away")
-      else if (blocked !== undefined) peer.onBlocked(blocked)
-      return () => {
-        peers.delete(peer)
-        const open = inbound.filter((send) => send.peer === peer)
-        inbound = inbound.filter((send) => send.peer !== peer)
-        for (const { done } of open) done(lost)
-      }
-    },
-    send: (peer, message, done) => {
-      inbound.push({ peer, message, done })
-      schedule()
-    },
-    declare,
-    queueOf: (subscriber) => bound.get(subscriber)?.queue,
-    temporary: (patterns) => {
-      const entry = {
-        queue: queueFor("temporary", false, undefined),
-        patterns: new Map(patterns.map((pattern) => [pattern, pattern.split(".")]))
-      }
-      temporary.add(entry)
-      routes.clear()
+      if (!connected || blocked !== undefined) peer.onStatus(status())
       return {
-        queue: entry.queue,
-        drop: () => {
-          temporary.delete(entry)
-          routes.clear()
+        namespace: own,
+        send: (message, done) => {
+          inbound.push({ peer, namespace: own, message, done })
+          schedule()
+        },
+        close: () => {
+          peers.delete(peer)
+          for (const send of inbound.toArray()) {
+            if (send.peer !== peer) continue
+            const { done } = send
+            send.done = () => {}
+            done(lost)
+          }
         }
       }
     },
-    deadLetters: (source) => (source._tag === "Undeliverable" ? undeliverable : dead.get(source.name)),
-    settled: schedule,
     counts,
     nextDue: delays.next,
     idle: until(({ delayed, ready, sending, unacked }) => sending + unacked + delayed + ready === 0),
     quiet: until(({ ready, sending, unacked }) => sending + unacked + ready === 0),
     block: (detail) => {
       blocked = detail
-      for (const peer of peers) peer.onBlocked(detail)
+      tell()
     },
     unblock: () => {
+      if (blocked === undefined) return
       blocked = undefined
-      for (const peer of peers) peer.onBlocked(undefined)
+      tell()
       schedule()
     },
-    disconnect: (open) => {
-      connected = false
-      const sends = inbound
-      inbound = []
-      for (const { done, message } of sends) {
-        if (open === "stored") store(message)
-        done(lost)
-      }
-      for (const peer of peers) peer.onDown("the connection was cut")
-    },
+    disconnect: cut,
     reconnect: () => {
+      if (connected) return
       connected = true
-      for (const peer of peers) peer.onUp()
+      tell()
     },
     deleteQueue: (subscriber) => {
-      const entry = bound.get(subscriber)
-      bound.delete(subscriber)
-      routes.clear()
-      entry?.queue.drop()
+      for (const namespace of namespaces.values()) namespace.deleteQueue(subscriber)
     },
     published: published.toArray
   })

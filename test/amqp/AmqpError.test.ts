@@ -19,7 +19,7 @@ const tag = (message: string, code?: string | number, more?: Partial<Server>): s
 
 describe("AmqpError", () => {
   it("connecting: the reason is taken from what is said, not from what an address happens to contain", () => {
-    const table: ReadonlyArray<readonly [string, string, (string | number)?, Partial<Server>?]> = [
+    const table: ReadonlyArray<readonly [string, string, (string | number | undefined)?, Partial<Server>?]> = [
       ["Authentication", 'Handshake terminated by server: 403 (ACCESS-REFUSED) with message "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN."'],
       ["Authentication", "SASL mechanism EXTERNAL is not provided by the server"],
       ["Vhost", "Expected ConnectionOpenOk; got <ConnectionClose channel:0>"],
