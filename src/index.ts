@@ -31,5 +31,6 @@ export { type Check, Health, type Probe, type ProbeResult, type Report } from ".
 
 // Where it becomes live
 export { EventBusLive, eventBusLive, EventBusMemory, eventBusMemory, type LiveOptions } from "./app/Live.ts"
+export { type EndpointOptions, httpEndpoints } from "./app/endpoints.ts"
 export { runMain, type RunMainOptions } from "./app/runMain.ts"
 export { createEventBus, type PromiseEventBus } from "./app/createEventBus.ts"

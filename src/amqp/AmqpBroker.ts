@@ -65,13 +65,15 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
     }).pipe(Effect.scoped)
 
   const declareShared = (link: Connection.Link) => declareAll(link, Topology.shared(namespace))
-  const sender = Sender.make({ namespace, size: settings.publishChannels, repair: declareShared })
+  const sender = Sender.make({ namespace, size: settings.publishChannels, callMillis: settings.callMillis, repair: declareShared })
+  // Closed beside each other: two lines that hang cost the time of one.
+  const connections = yield* Scope.fork(scope, "parallel")
   const publishing = yield* Connection.make(settings, "publish", (link) =>
     Effect.andThen(declareShared(link), sender.open(link))
-  )
+  ).pipe(Scope.provide(yield* Scope.fork(connections)))
   // Once: whoever needs it first opens it, and it lives as long as the broker.
   const consuming = yield* Effect.cached(
-    Connection.make(settings, "consume", () => Effect.void).pipe(Scope.provide(scope))
+    Effect.flatMap(Scope.fork(connections), (own) => Connection.make(settings, "consume", () => Effect.void).pipe(Scope.provide(own)))
   )
   let consumingState: Connection.Connection | undefined
   const consumingLink = Effect.flatMap(consuming, (connection) => {
@@ -85,7 +87,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
     error: undefined
   })
   yield* SubscriptionRef.changes(publishing.state).pipe(
-    Stream.runForEach((state) => SubscriptionRef.set(status, statusOf(state))),
+    Stream.runForEach((state) => (closed ? Effect.void : SubscriptionRef.set(status, statusOf(state)))),
     Effect.forkScoped
   )
   yield* Effect.addFinalizer(() =>

@@ -30,6 +30,9 @@ const tlsRemedies: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "the certificate has expired: renew it",
   ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is for another name: connect by that name or set tls.servername",
   ERR_SSL_WRONG_VERSION_NUMBER: "the port does not speak TLS: use amqp:// or the TLS port, 5671",
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "the broker wants a certificate: give tls.cert and tls.key",
+  ERR_OSSL_PEM_NO_START_LINE: "tls.ca, tls.cert or tls.key is not PEM text",
+  ERR_OSSL_BAD_DECRYPT: "tls.passphrase does not open tls.key",
   EPROTO: "the port does not speak TLS: use amqp:// or the TLS port, 5671"
 }
 
@@ -38,25 +41,22 @@ export const connecting = (error: unknown, server: Server, username: string): Br
   const text = textOf(error)
   const code = codeOf(error)
   const { address } = server
-  if (/403|ACCESS[-_]REFUSED/.test(text)) return make(new AuthenticationFailed({ address, username }))
+  const remedy =
+    tlsRemedies[code] ?? (server.secure && /^(?:ERR_SSL|ERR_TLS|ERR_OSSL|CERT_)/.test(code) ? "see the code" : undefined)
+  if (remedy !== undefined) return make(new TlsFailed({ address, code, remedy }))
+  // The system's own codes before the texts, which hold addresses and may look like anything.
+  if (/^E[A-Z_]+$/.test(code)) return make(new ConnectionFailed({ address, detail: code }))
+  if (/\b403 \(|ACCESS[-_]REFUSED|SASL mechanism/.test(text)) return make(new AuthenticationFailed({ address, username }))
   // A missing vhost and one without access look the same, and carry no code.
-  if (/ConnectionOpenOk|NOT_ALLOWED|vhost/.test(text)) {
+  if (/ConnectionOpenOk|NOT_ALLOWED/.test(text)) {
     return make(new VhostUnavailable({ address, vhost: server.vhost, username }))
   }
-  const remedy =
-    tlsRemedies[code] ?? (server.secure && /^(?:ERR_SSL|ERR_TLS|CERT_)/.test(code) ? "see the code" : undefined)
-  if (remedy !== undefined) return make(new TlsFailed({ address, code, remedy }))
   if (!server.secure && /Socket closed abruptly/.test(text)) {
     return make(
       new ConnectionFailed({ address, detail: "it closed the connection at once: it may want TLS (amqps://)" })
     )
   }
-  return make(
-    new ConnectionFailed({
-      address,
-      detail: /^E[A-Z]+$/.test(code) ? code : /timeout|ETIMEDOUT/i.test(text) ? "ETIMEDOUT" : "the handshake failed"
-    })
-  )
+  return make(new ConnectionFailed({ address, detail: "the handshake failed" }))
 }
 
 const deleteAndDeclare =

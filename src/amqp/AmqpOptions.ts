@@ -3,6 +3,7 @@
  * the setting and the remedy, and never with a url, which holds the password.
  */
 import { Duration, type Effect, Option, Redacted } from "effect"
+import { isIPv4 } from "node:net"
 import { BrokerError, SettingsInvalid } from "../bus/BrokerError.ts"
 import { namespaceFault } from "../event/Name.ts"
 
@@ -95,12 +96,14 @@ export const settle = (options: AmqpOptions): Settings | BrokerError => {
   const connectMillis = millisOf(options.connectTimeout, 10_000)
   const heartbeatMillis = millisOf(options.heartbeat, 10_000)
   const callMillis = millisOf(options.callTimeout, 10_000)
-  if (!(connectMillis >= 100))
-    return wrong("connectTimeout", "it is not a time of at least 100 ms", "The default is 10 seconds")
-  if (!(heartbeatMillis >= 1000))
-    return wrong("heartbeat", "it is not a time of at least 1 second", "The default is 10 seconds")
-  if (!(callMillis >= 100))
-    return wrong("callTimeout", "it is not a time of at least 100 ms", "The default is 10 seconds")
+  // Node's timers fire at once beyond 24 days, and a heartbeat has 16 bits.
+  const hour = 3_600_000
+  if (!(connectMillis >= 100 && connectMillis <= hour))
+    return wrong("connectTimeout", "it is not a time from 100 ms to 1 hour", "The default is 10 seconds")
+  if (!(heartbeatMillis >= 1000 && heartbeatMillis <= hour))
+    return wrong("heartbeat", "it is not a time from 1 second to 1 hour", "The default is 10 seconds")
+  if (!(callMillis >= 100 && callMillis <= hour))
+    return wrong("callTimeout", "it is not a time from 100 ms to 1 hour", "The default is 10 seconds")
   const publishChannels = options.publishChannels ?? 2
   if (!Number.isSafeInteger(publishChannels) || publishChannels < 1 || publishChannels > 64) {
     return wrong("publishChannels", `${publishChannels} is not a whole number from 1 to 64`, "The default is 2")
@@ -139,7 +142,7 @@ const serversOf = (servers: AmqpOptions["servers"]): ReadonlyArray<Server> | Bro
 }
 
 const fromUrl = (text: string): Server | BrokerError => {
-  if (!/^amqps?:\/\//.test(text)) return wrong("url", "it does not begin with amqp://, amqps:// or memory://", shape)
+  if (!/^amqps?:\/\//.test(text)) return wrong("url", "it does not begin with amqp://, amqps:// or memory://", `${shape}; a "," begins another url, write one in the password as %2C`)
   if (text.includes("#") || (text.match(/@/g)?.length ?? 0) > 1 || !URL.canParse(text)) {
     return wrong(
       "url",
@@ -160,6 +163,7 @@ const fromUrl = (text: string): Server | BrokerError => {
   const secure = url.protocol === "amqps:"
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1")
   const port = url.port === "" ? (secure ? 5671 : 5672) : Number(url.port)
+  if (port === 0) return wrong("url", "its port is 0", shape)
   return {
     host,
     port,
@@ -180,6 +184,7 @@ const fromParts = (parts: Servers): ReadonlyArray<Server> | BrokerError => {
       return wrong("servers.hosts", "an entry is not of the form host:port", "Give user and password apart from it")
     const secure = match[1] === "amqps"
     const port = Number(match[3] ?? (secure ? 5671 : 5672))
+    if (port < 1 || port > 65_535) return wrong("servers.hosts", `${port} is not a port`, "Give one from 1 to 65535")
     found.push({
       host,
       port,
@@ -203,7 +208,7 @@ const decode = (text: string): string | undefined => {
   }
 }
 
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.")
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."))
 
 const millisOf = (input: Duration.Input | undefined, fallback: number): number =>
   input === undefined

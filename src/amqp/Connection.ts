@@ -7,7 +7,10 @@
  */
 import { type ChannelModel, connect, credentials as sasl } from "amqplib"
 import { Cause, Clock, Deferred, Effect, Exit, Random, Redacted, type Scope, Stream, SubscriptionRef } from "effect"
+import { once } from "node:events"
+import { connect as connectSocket, type Socket } from "node:net"
 import { hostname } from "node:os"
+import { Duplex } from "node:stream"
 import { BrokerError, Closed, ConnectionFailed } from "../bus/BrokerError.ts"
 import * as AmqpError from "./AmqpError.ts"
 import type { Credentials, Server, Settings } from "./AmqpOptions.ts"
@@ -35,7 +38,7 @@ export interface Connection {
   readonly started: Effect.Effect<void, BrokerError>
 }
 
-const closeMillis = 2000
+const closeMillis = 1000
 const backoffCapMillis = 30_000
 const healthyMillis = 30_000
 
@@ -56,7 +59,8 @@ export const make = Effect.fnUntraced(function* (
     const jittered = yield* Random.shuffle(settings.servers)
     let last: BrokerError | undefined
     for (const server of jittered) {
-      const exit = yield* Effect.exit(connectTo(server, settings, role))
+      // One that is frozen must leave time for the others.
+      const exit = yield* Effect.exit(connectTo(server, settings, role, settings.connectMillis / jittered.length))
       if (Exit.isSuccess(exit)) return { ...exit.value, epoch: ++epoch }
       const failure = Cause.squash(exit.cause)
       last = failure instanceof BrokerError ? failure : undefined
@@ -69,11 +73,14 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const life = Effect.gen(function* () {
-    const link = yield* Effect.acquireRelease(open(), ({ model }) => shut(model))
+    // Interruptible: who closes while it connects does not wait for a broker that is frozen.
+    const link = yield* Effect.acquireRelease(open(), ({ model }) => shut(model), { interruptible: true })
     const gone = yield* Deferred.make<void>()
     link.model.once("close", () => {
       Deferred.doneUnsafe(gone, Exit.void)
     })
+    // Lost before anybody listened.
+    if (streamOf(link.model)?.writableEnded === true) Deferred.doneUnsafe(gone, Exit.void)
     link.model.on("blocked", (detail) => {
       run(SubscriptionRef.set(state, { _tag: "Blocked", since: now(), link, detail: String(detail).slice(0, 200) }))
     })
@@ -94,6 +101,7 @@ export const make = Effect.fnUntraced(function* (
   const loop = Effect.gen(function* () {
     let inRow = 0
     for (;;) {
+      upSince = 0
       const exit = yield* Effect.exit(life)
       const failure = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
       const error = failure instanceof BrokerError ? failure : undefined
@@ -151,29 +159,68 @@ const lostError = (link: Link, detail: string): BrokerError =>
 
 const hear = (): void => {}
 
-const connectTo = (server: Server, settings: Settings, role: string): Effect.Effect<Omit<Link, "epoch">, BrokerError> =>
-  Effect.gen(function* () {
+const connectTo = (
+  server: Server,
+  settings: Settings,
+  role: string,
+  millis: number
+): Effect.Effect<Omit<Link, "epoch">, BrokerError> => {
+  const failed = (detail: string): BrokerError => new BrokerError({ reason: new ConnectionFailed({ address: server.address, detail }) })
+  return Effect.gen(function*() {
     const credentials: Credentials | undefined =
       settings.credentials === undefined ? server.credentials : yield* settings.credentials
-    const { ca, cert, key, passphrase, servername } = settings.tls
-    const external = credentials === undefined && cert !== undefined
+    const external = credentials === undefined && settings.tls.cert !== undefined
     const username = credentials?.username ?? (external ? "(certificate)" : "guest")
-    const opened = connect(
+    const model = yield* Effect.tryPromise({
+      try: (signal) =>
+        dial(server, settings, signal, {
+          credentials: external
+            ? sasl.external()
+            : sasl.plain(username, credentials === undefined ? "guest" : Redacted.value(credentials.password)),
+          clientProperties: { connection_name: `${settings.source}/${role}@${hostname()}:${process.pid}` }
+        }),
+      catch: (error) => AmqpError.connecting(error, server, username)
+    })
+    return { model, address: server.address, username }
+  }).pipe(
+    // What the user's `credentials` throws may hold them.
+    Effect.catchDefect(() => Effect.fail(failed("asking for the credentials, or the handshake, broke off"))),
+    // The whole of it: credentials that never come, a broker that dribbles.
+    Effect.timeoutOrElse({ duration: millis, orElse: () => Effect.fail(failed("ETIMEDOUT")) })
+  )
+}
+
+/** Opens a connection; its socket is destroyed when the signal comes before that is done. */
+const dial = async (
+  server: Server,
+  settings: Settings,
+  signal: AbortSignal,
+  login: Pick<NonNullable<Parameters<typeof connect>[1]>, "credentials" | "clientProperties">
+): Promise<ChannelModel> => {
+  const { ca, cert, key, passphrase, servername } = settings.tls
+  let socket: Socket | undefined
+  if (server.secure) {
+    // TLS over a socket of ours, since tls.connect takes no signal.
+    socket = connectSocket({ host: server.host, port: server.port, noDelay: settings.noDelay, keepAlive: true })
+    signal.addEventListener("abort", () => socket?.destroy(), { once: true })
+    await once(socket, "connect", { signal })
+    socket.on("error", hear)
+  }
+  try {
+    const model = await connect(
       {
         protocol: server.secure ? "amqps" : "amqp",
         hostname: server.host,
         port: server.port,
-        vhost: server.vhost,
+        // amqplib decodes it once more.
+        vhost: encodeURIComponent(server.vhost),
         heartbeat: settings.heartbeatSeconds
       },
       {
+        ...login,
         noDelay: settings.noDelay,
         keepAlive: true,
-        timeout: settings.connectMillis,
-        credentials: external
-          ? sasl.external()
-          : sasl.plain(username, credentials === undefined ? "guest" : Redacted.value(credentials.password)),
-        clientProperties: { connection_name: `${settings.source}/${role}@${hostname()}:${process.pid}` },
+        ...(socket === undefined ? { signal } : { socket }),
         ...(server.secure && {
           minVersion: "TLSv1.2" as const,
           ...(ca !== undefined && { ca }),
@@ -183,35 +230,30 @@ const connectTo = (server: Server, settings: Settings, role: string): Effect.Eff
           ...(servername !== undefined && { servername })
         })
       }
-      // An 'error' event that nobody hears ends the process: listen before anything else runs.
-    ).then((model) => model.on("error", hear))
-    const model = yield* Effect.tryPromise({
-      try: () => opened,
-      catch: (error) => AmqpError.connecting(error, server, username)
-    }).pipe(
-      // amqplib's timeout is of the socket's silence: a broker that dribbles needs this one.
-      Effect.timeoutOrElse({
-        duration: settings.connectMillis,
-        orElse: () => {
-          opened.then(destroy, hear)
-          return Effect.fail(
-            new BrokerError({ reason: new ConnectionFailed({ address: server.address, detail: "ETIMEDOUT" }) })
-          )
-        }
-      })
     )
-    return { model, address: server.address, username }
-  })
+    // An 'error' event that nobody hears ends the process: listen before anything else runs.
+    model.on("error", hear)
+    if (signal.aborted) destroy(model)
+    return model
+  } catch (error) {
+    socket?.destroy()
+    throw error
+  }
+}
 
 /** Closes politely for a while, then for good. */
 const shut = (model: ChannelModel): Effect.Effect<void> =>
   bounded(() => model.close(), closeMillis).pipe(Effect.andThen(Effect.sync(() => destroy(model))))
 
-const destroy = (model: ChannelModel): void => {
-  // amqplib has no call for this; `connection.stream` is its socket.
+/** amqplib has no call for this; `connection.stream` is its socket. */
+const streamOf = (model: ChannelModel): Duplex | undefined => {
   const stream: unknown = Reflect.get(model.connection, "stream")
-  if (typeof stream === "object" && stream !== null && "destroy" in stream && typeof stream.destroy === "function")
-    stream.destroy()
+  return stream instanceof Duplex ? stream : undefined
+}
+
+const destroy = (model: ChannelModel): void => {
+  // With an error: without one amqplib does not notice, leaves confirms unanswered and its heartbeat running.
+  streamOf(model)?.destroy(new Error("closed"))
 }
 
 /** A close that may never answer: finalizers cannot be interrupted, so it is raced outside of them. */

@@ -30,13 +30,28 @@ export interface Reception extends Omit<ConsumeOptions, "subscriber"> {
 }
 
 /** A fresh channel with an error listener: without one an error of the channel closes the connection. */
-export const openChannel = (link: Link, call: Reception["call"]): Effect.Effect<Channel, BrokerError, Scope.Scope> =>
-  Effect.acquireRelease(
-    call("opening a channel", "a channel", () =>
-      link.model.createChannel().then((channel) => channel.on("error", () => {}))
-    ),
-    (channel) => bounded(() => channel.close(), closeMillis)
-  )
+export const openChannel = (
+  link: Link,
+  call: Reception["call"],
+  beforeClose: () => void = () => {}
+): Effect.Effect<Channel, BrokerError, Scope.Scope> =>
+  Effect.suspend(() => {
+    let late = false
+    const opening = async (): Promise<Channel> => {
+      const channel = await link.model.createChannel()
+      channel.on("error", () => {})
+      // Nobody waits for it any more, and the connection would keep it.
+      if (late) channel.close().catch(() => {})
+      return channel
+    }
+    return Effect.acquireRelease(
+      Effect.tapError(call("opening a channel", "a channel", opening), () => Effect.sync(() => void (late = true))),
+      (channel) => {
+        beforeClose()
+        return bounded(() => channel.close(), closeMillis)
+      }
+    )
+  })
 
 export const consume = (
   link: Link,
@@ -155,7 +170,7 @@ const ownHeaders = (properties: MessageProperties): Readonly<Record<string, unkn
   // Without a prototype a key "__proto__" is a key like any other, and it is left out all the same.
   const own: Record<string, unknown> = Object.create(null)
   const { headers } = properties
-  if (headers === undefined) return own
+  if (typeof headers !== "object" || headers === null) return own
   for (const key of Object.keys(headers))
     if (key !== "__proto__" && Object.hasOwn(headers, key)) own[key] = headers[key]
   return own

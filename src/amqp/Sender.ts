@@ -7,11 +7,10 @@
  * the return of one could be taken for that of the other.
  */
 import type { ConfirmChannel, Options } from "amqplib"
-import { Effect, Exit, Deferred, type Scope } from "effect"
+import { Deferred, Effect, Exit, Schedule, type Scope } from "effect"
 import type { Address, Outgoing, SendOutcome } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused, ConnectionFailed } from "../bus/BrokerError.ts"
 import type { Link } from "./Connection.ts"
-import { bounded } from "./Connection.ts"
 import * as Ladder from "./DelayLadder.ts"
 import * as Topology from "./Topology.ts"
 
@@ -48,6 +47,8 @@ const lost: SendOutcome = { _tag: "Lost" }
 export const make = (options: {
   readonly namespace: string
   readonly size: number
+  /** Longest time to open a channel. */
+  readonly callMillis: number
   /** Called when a channel died because something of the topology is missing. */
   readonly repair: (link: Link) => Effect.Effect<void, BrokerError>
 }): Sender => {
@@ -110,8 +111,8 @@ export const make = (options: {
       })
     } catch (error) {
       forget(sent)
-      // Closed channels throw IllegalOperationError, values that the wire cannot carry a TypeError or RangeError.
-      done(error instanceof TypeError || error instanceof RangeError ? notSendable(error) : noChannel)
+      // Closed channels throw IllegalOperationError; all else is of values that the wire cannot carry, now and later.
+      done(error instanceof Error && error.name !== "IllegalOperationError" ? notSendable(error) : noChannel)
     }
   }
 
@@ -153,13 +154,11 @@ export const make = (options: {
 
   /** One channel, from opening to loss; says whether something of the topology was missing. */
   const openLane = Effect.fnUntraced(function* (lane: Lane, link: Link) {
-    const channel = yield* Effect.acquireRelease(
-      Effect.tryPromise({
-        try: () => link.model.createConfirmChannel().then((made) => made.on("error", () => {})),
-        catch: () => noChannelError
-      }),
-      (made) => bounded(() => made.close(), 1000)
-    )
+    // Not closed apart from its connection: that would be one more wait on a line that hangs.
+    const channel = yield* Effect.tryPromise({
+      try: () => link.model.createConfirmChannel().then((made) => made.on("error", () => {})),
+      catch: () => noChannelError
+    }).pipe(Effect.timeoutOrElse({ duration: options.callMillis, orElse: () => Effect.fail(noChannelError) }))
     const ended = yield* Deferred.make<boolean>()
     let missing = false
     channel.on("error", (error: unknown) => {
@@ -170,6 +169,7 @@ export const make = (options: {
     )
     // Before amqplib's own listener answers what was open: no callback may find a dead channel here.
     channel.prependOnceListener("close", () => {
+      if (lane.channel !== channel) return
       lane.channel = undefined
       const { waiting } = lane
       lane.waiting = []
@@ -194,13 +194,10 @@ export const make = (options: {
             for (;;) {
               if (yield* Deferred.await(ended)) yield* Effect.ignore(options.repair(link))
               yield* Effect.sleep("20 millis")
-              ended = yield* openLane(lane, link)
+              // Until the connection is gone, which ends this scope: a lane given up would fail its keys for good.
+              ended = yield* Effect.retry(openLane(lane, link), Schedule.spaced("200 millis"))
             }
-          }).pipe(
-            // The connection is gone: its own loop begins anew.
-            Effect.ignore,
-            Effect.forkScoped
-          )
+          }).pipe(Effect.forkScoped)
         }
       })
   }

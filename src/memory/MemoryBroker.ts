@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"]
     current = next
     fault = problem
     run(SubscriptionRef.set(status, next))
-    if (problem !== undefined) for (const end of [...client.open]) end(problem)
+    if (problem !== undefined) for (const end of client.open) end(problem)
   }
   const link = server.connect({
     namespace,
@@ -99,12 +99,12 @@ export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"]
     )
     return {
       count: queue.ready(),
-      next: Effect.suspend(() => {
-        if (problem !== undefined) return Effect.fail(problem)
+      next: Effect.gen(function* () {
+        if (problem !== undefined) return yield* problem
         const stored = queue.take(holder)
-        if (stored === undefined) return Effect.succeed(undefined)
+        if (stored === undefined) return undefined
         const ack = MemoryConsumer.acknowledger(client, lost, () => queue.settle(holder, stored))
-        return Effect.succeed(MemoryDelivery.make(stored, lost, ack))
+        return MemoryDelivery.make(stored, lost, ack)
       })
     } satisfies DeadLetterReader
   })

@@ -159,8 +159,8 @@ export const make = (options: {
       gone = true
       returned.clear()
       fresh.clear()
-      // Who cancelled asked for the end and is told nothing.
-      for (const consumer of [...consumers]) if (!consumer.cancelled) consumer.dropped()
+      // Who cancelled asked for the end and is told nothing; who is told takes itself away.
+      for (const consumer of consumers.filter(({ cancelled }) => !cancelled)) consumer.dropped()
       options.wake(queue)
     }
   }

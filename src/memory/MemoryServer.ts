@@ -202,14 +202,16 @@ const make = Effect.fnUntraced(function* ({ remember = 0 }: MemoryServerOptions)
         ? { _tag: "Blocked", since: now(), detail: blocked }
         : { _tag: "Up", since: now() }
   const tell = (): void => {
-    for (const peer of [...peers]) peer.onStatus(status())
+    for (const peer of peers) peer.onStatus(status())
   }
   const cut = (open: CutOff): void => {
     if (!connected) return
     connected = false
     // First the clients: what they send while they hear that an answer is lost is not sent.
     tell()
-    for (let send = inbound.shift(); send !== undefined; send = inbound.shift()) {
+    const sends = inbound.toArray()
+    inbound.clear()
+    for (const send of sends) {
       if (open === "stored") store(send)
       answer(send, lost)
     }

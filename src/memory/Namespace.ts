@@ -3,7 +3,7 @@
  * queues, the queue of what was undeliverable. It says where a message belongs and puts it there;
  * namespaces of one server see nothing of each other. Delays and connections are the server's.
  */
-import type { Address, DeadLetterSource, Outgoing, SubscriberSpec } from "../bus/Broker.ts"
+import type { Address, DeadLetterSource, Headers, Outgoing, SubscriberSpec } from "../bus/Broker.ts"
 import { TopologyMismatch } from "../bus/BrokerError.ts"
 import { topicMatches } from "../event/Name.ts"
 import * as MemoryQueue from "./MemoryQueue.ts"
@@ -58,7 +58,7 @@ export const make = (name: string, wake: (queue: MemoryQueue.MemoryQueue) => voi
     const words = event.split(".")
     const found: Array<MemoryQueue.MemoryQueue> = []
     for (const { patterns, queue } of [...bound.values(), ...temporary]) {
-      if (patterns.values().some((pattern) => topicMatches(pattern, words))) found.push(queue)
+      if (isMatch(patterns, words)) found.push(queue)
     }
     if (routes.size >= rememberedRoutes) routes.clear()
     routes.set(event, found)
@@ -168,8 +168,14 @@ const mismatch = (queue: string, singleActive: boolean): TopologyMismatch =>
     remedy: "`ordering` is part of a queue's identity: use a new subscriber name, or delete the queue when it is empty"
   })
 
+const isMatch = (patterns: Map<string, ReadonlyArray<string>>, words: ReadonlyArray<string>): boolean => {
+  for (const pattern of patterns.values()) if (topicMatches(pattern, words)) return true
+  return false
+}
+
 /** What a publisher wrote there is not the broker's and would be taken for it. */
-const withoutDeaths = ({ "x-death": _, "x-delivery-count": __, ...headers }: Outgoing["headers"]) => headers
+const withoutDeaths = (headers: Headers): Headers =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "x-death" && name !== "x-delivery-count"))
 
 const deathOf = (queue: string, namespace: string, to: Address): Readonly<Record<string, unknown>> => {
   const [exchange, key] =

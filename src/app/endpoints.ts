@@ -1,0 +1,28 @@
+/**
+ * The health and metrics endpoints as a layer that loads its HTTP server when it is built.
+ */
+import { Effect, Layer } from "effect"
+import type { BrokerError } from "../bus/BrokerError.ts"
+import type { Health } from "../observe/Health.ts"
+import type { EndpointOptions } from "./http/Server.ts"
+
+export type { EndpointOptions } from "./http/Server.ts"
+
+/**
+ * Serves `/health`, `/health/live`, `/health/ready` and `/metrics`. Fails when the port is taken.
+ *
+ * @example
+ * ```ts
+ * import { EventBusLive, httpEndpoints, runMain } from "@eduflow/events"
+ * import { Layer } from "effect"
+ *
+ * export const start = () => runMain(httpEndpoints({ port: 8080 }).pipe(Layer.provide(EventBusLive)))
+ * ```
+ */
+export const httpEndpoints = (options: EndpointOptions): Layer.Layer<never, BrokerError, Health> =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("./http/Server.ts")),
+      (server) => server.layer(options)
+    )
+  )
