@@ -65,7 +65,12 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
     }).pipe(Effect.scoped)
 
   const declareShared = (link: Connection.Link) => declareAll(link, Topology.shared(namespace))
-  const sender = Sender.make({ namespace, size: settings.publishChannels, callMillis: settings.callMillis, repair: declareShared })
+  const sender = Sender.make({
+    namespace,
+    size: settings.publishChannels,
+    callMillis: settings.callMillis,
+    repair: declareShared
+  })
   // Closed beside each other: two lines that hang cost the time of one.
   const connections = yield* Scope.fork(scope, "parallel")
   const publishing = yield* Connection.make(settings, "publish", (link) =>
@@ -73,7 +78,9 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
   ).pipe(Scope.provide(yield* Scope.fork(connections)))
   // Once: whoever needs it first opens it, and it lives as long as the broker.
   const consuming = yield* Effect.cached(
-    Effect.flatMap(Scope.fork(connections), (own) => Connection.make(settings, "consume", () => Effect.void).pipe(Scope.provide(own)))
+    Effect.flatMap(Scope.fork(connections), (own) =>
+      Connection.make(settings, "consume", () => Effect.void).pipe(Scope.provide(own))
+    )
   )
   let consumingState: Connection.Connection | undefined
   const consumingLink = Effect.flatMap(consuming, (connection) => {

@@ -42,11 +42,13 @@ export const connecting = (error: unknown, server: Server, username: string): Br
   const code = codeOf(error)
   const { address } = server
   const remedy =
-    tlsRemedies[code] ?? (server.secure && /^(?:ERR_SSL|ERR_TLS|ERR_OSSL|CERT_)/.test(code) ? "see the code" : undefined)
+    tlsRemedies[code] ??
+    (server.secure && /^(?:ERR_SSL|ERR_TLS|ERR_OSSL|CERT_)/.test(code) ? "see the code" : undefined)
   if (remedy !== undefined) return make(new TlsFailed({ address, code, remedy }))
   // The system's own codes before the texts, which hold addresses and may look like anything.
   if (/^E[A-Z_]+$/.test(code)) return make(new ConnectionFailed({ address, detail: code }))
-  if (/\b403 \(|ACCESS[-_]REFUSED|SASL mechanism/.test(text)) return make(new AuthenticationFailed({ address, username }))
+  if (/\b403 \(|ACCESS[-_]REFUSED|SASL mechanism/.test(text))
+    return make(new AuthenticationFailed({ address, username }))
   // A missing vhost and one without access look the same, and carry no code.
   if (/ConnectionOpenOk|NOT_ALLOWED/.test(text)) {
     return make(new VhostUnavailable({ address, vhost: server.vhost, username }))

@@ -142,7 +142,12 @@ const serversOf = (servers: AmqpOptions["servers"]): ReadonlyArray<Server> | Bro
 }
 
 const fromUrl = (text: string): Server | BrokerError => {
-  if (!/^amqps?:\/\//.test(text)) return wrong("url", "it does not begin with amqp://, amqps:// or memory://", `${shape}; a "," begins another url, write one in the password as %2C`)
+  if (!/^amqps?:\/\//.test(text))
+    return wrong(
+      "url",
+      "it does not begin with amqp://, amqps:// or memory://",
+      `${shape}; a "," begins another url, write one in the password as %2C`
+    )
   if (text.includes("#") || (text.match(/@/g)?.length ?? 0) > 1 || !URL.canParse(text)) {
     return wrong(
       "url",
@@ -208,7 +213,8 @@ const decode = (text: string): string | undefined => {
   }
 }
 
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."))
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."))
 
 const millisOf = (input: Duration.Input | undefined, fallback: number): number =>
   input === undefined

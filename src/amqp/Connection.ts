@@ -165,8 +165,9 @@ const connectTo = (
   role: string,
   millis: number
 ): Effect.Effect<Omit<Link, "epoch">, BrokerError> => {
-  const failed = (detail: string): BrokerError => new BrokerError({ reason: new ConnectionFailed({ address: server.address, detail }) })
-  return Effect.gen(function*() {
+  const failed = (detail: string): BrokerError =>
+    new BrokerError({ reason: new ConnectionFailed({ address: server.address, detail }) })
+  return Effect.gen(function* () {
     const credentials: Credentials | undefined =
       settings.credentials === undefined ? server.credentials : yield* settings.credentials
     const external = credentials === undefined && settings.tls.cert !== undefined

@@ -1,7 +1,7 @@
 /**
  * Time for a drain: a whole, its parts, and a way to keep to them where nothing can be interrupted.
  */
-import { Effect, Fiber, Option } from "effect"
+import { Effect, Exit, Fiber, Option } from "effect"
 
 /** The parts of the budget of a drain, in milliseconds (P12). */
 export interface DrainBudget {
@@ -19,9 +19,17 @@ export const split = (totalMillis: number): DrainBudget => ({
   close: totalMillis * 0.08
 })
 
-/** Whether it ended in time. It runs apart, since a finalizer cannot be interrupted: late is left alone. */
+/**
+ * Whether it ended in time. A finalizer cannot be interrupted, and what is made interruptible within one
+ * ends at once when its fiber was: so the work and its clock run in fibers of their own. What is late is
+ * left alone.
+ */
 export const within = (millis: number, effect: Effect.Effect<unknown>): Effect.Effect<boolean> =>
-  Effect.forkDetach(effect, { startImmediately: true }).pipe(
-    Effect.flatMap((fiber) => Effect.interruptible(Effect.timeoutOption(Fiber.await(fiber), millis))),
-    Effect.map(Option.isSome)
-  )
+  Effect.gen(function* () {
+    const work = yield* Effect.forkDetach(Effect.interruptible(effect), { startImmediately: true })
+    const watch = yield* Effect.forkDetach(Effect.interruptible(Effect.timeoutOption(Fiber.await(work), millis)), {
+      startImmediately: true
+    })
+    const exit = yield* Fiber.await(watch)
+    return Exit.isSuccess(exit) && Option.isSome(exit.value)
+  }).pipe(Effect.uninterruptible)

@@ -2,7 +2,7 @@
  * The service: publish events, subscribe to them, and look at what fails. It stands on two ports, the
  * broker and the cache, and knows neither RabbitMQ nor Redis.
  */
-import { Context, Duration, Effect, Layer, Option, Queue, type Scope, Stream, SubscriptionRef } from "effect"
+import { Context, Duration, Effect, Layer, Queue, type Scope, Stream, SubscriptionRef } from "effect"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import { EventDefinitionError } from "../event/EventError.ts"
@@ -163,10 +163,8 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
       concurrency: "unbounded"
     })
     outbox.shut()
-    const flushed = yield* Effect.interruptible(
-      Effect.timeoutOption(Effect.andThen(outbox.flushed, copies.flushed), budget.settlement)
-    )
-    const whole = drained.every(Boolean) && Option.isSome(flushed)
+    const flushed = yield* Budget.within(budget.settlement, Effect.andThen(outbox.flushed, copies.flushed))
+    const whole = drained.every(Boolean) && flushed
     if (!whole) {
       shutdown.cutOff = true
       log.warning("the drain was cut off", { publishesOpen: callers.inFlight(), copiesOpen: settling.inFlight() })

@@ -1,14 +1,23 @@
 /**
  * One queue of the embedded broker, as a quorum queue does it: competing or single active consumers,
- * prefetch, and readers that take one message at a time. What comes back unsettled keeps its order and
- * goes before everything that was not delivered yet, with its count raised; beyond the delivery limit
- * it leaves the queue. It knows no addresses, no clients and no time.
+ * prefetch, and readers that take one message at a time. What comes back unsettled goes before
+ * everything that was not delivered yet, with its count raised; beyond the delivery limit it leaves the
+ * queue. It knows no addresses, no clients and no time.
  */
 import type { Outgoing } from "../bus/Broker.ts"
 import * as Deque from "./Deque.ts"
 
+/**
+ * Where a message that came back stands among others that came back: where it stood, or behind them, as
+ * RabbitMQ 3.10 has it. There the first of six that returned together, taken alone and returned again,
+ * is the last of the six.
+ */
+export type Returns = "in place" | "behind"
+
 export interface Stored {
   readonly message: Outgoing
+  /** Its place in the queue. */
+  readonly position: number
   /** How often it came back. */
   returns: number
   /** Headers that the broker itself added. */
@@ -36,7 +45,8 @@ export interface QueueConsumer extends Holder {
 export interface MemoryQueue {
   readonly name: string
   readonly singleActive: boolean
-  readonly push: (stored: Stored) => void
+  /** `extra` are headers that the broker adds. */
+  readonly push: (message: Outgoing, extra?: Stored["extra"]) => void
   /** The next message, held by a reader. */
   readonly take: (holder: Holder) => Stored | undefined
   readonly add: (consumer: QueueConsumer) => void
@@ -63,14 +73,16 @@ export const make = (options: {
   readonly singleActive: boolean
   /** How often a message may come back. */
   readonly deliveryLimit: number
+  readonly returns: Returns
   /** Asks for a pump in the next turn. */
   readonly wake: (queue: MemoryQueue) => void
   readonly beyondLimit: (stored: Stored) => void
 }): MemoryQueue => {
-  // Returned ones have a queue of their own, as in RabbitMQ: who returned first is delivered first.
+  // What came back is delivered first.
   const returned = Deque.make<Stored>()
   const fresh = Deque.make<Stored>()
   const consumers: Array<QueueConsumer> = []
+  let positions = 0
   let unacked = 0
   let turn = 0
   let gone = false
@@ -105,8 +117,8 @@ export const make = (options: {
   const queue: MemoryQueue = {
     name: options.name,
     singleActive: options.singleActive,
-    push: (stored) => {
-      fresh.push(stored)
+    push: (message, extra) => {
+      fresh.push({ message, position: positions++, returns: 0, extra })
       options.wake(queue)
     },
     take,
@@ -132,13 +144,17 @@ export const make = (options: {
       return true
     },
     release: (holder) => {
-      unacked -= holder.unacked.size
-      for (const stored of gone ? [] : holder.unacked) {
-        stored.returns++
-        if (stored.returns > options.deliveryLimit) options.beyondLimit(stored)
-        else returned.push(stored)
-      }
+      const back = [...holder.unacked]
       holder.unacked.clear()
+      unacked -= back.length
+      if (gone || back.length === 0) return options.wake(queue)
+      for (const stored of back) stored.returns++
+      const kept = back.filter(({ returns }) => returns <= options.deliveryLimit)
+      const all = [...returned.toArray(), ...kept]
+      returned.clear()
+      for (const stored of options.returns === "in place" ? all.sort(byPosition) : all) returned.push(stored)
+      for (const stored of back.sort(byPosition))
+        if (stored.returns > options.deliveryLimit) options.beyondLimit(stored)
       options.wake(queue)
     },
     pump: () => {
@@ -166,3 +182,5 @@ export const make = (options: {
   }
   return queue
 }
+
+const byPosition = (a: Stored, b: Stored): number => a.position - b.position

@@ -10,7 +10,7 @@ import type { BrokerStatus, Outgoing, SendOutcome } from "../bus/Broker.ts"
 import { away } from "./Away.ts"
 import * as Delays from "./Delays.ts"
 import * as Deque from "./Deque.ts"
-import type { MemoryQueue } from "./MemoryQueue.ts"
+import type { MemoryQueue, Returns } from "./MemoryQueue.ts"
 import * as Namespace from "./Namespace.ts"
 
 /** One client as the server knows it. */
@@ -43,6 +43,8 @@ export interface Counts {
 export interface MemoryServerOptions {
   /** How many of the last published events `published` tells; 0, the default, keeps none. */
   readonly remember?: number
+  /** Default `"in place"`; `"behind"` is for tests of what must hold under RabbitMQ's own order of returns. */
+  readonly returns?: Returns
 }
 
 export class MemoryServer extends Context.Service<
@@ -92,7 +94,7 @@ interface Waiting {
   readonly message: Outgoing
 }
 
-const make = Effect.fnUntraced(function* ({ remember = 0 }: MemoryServerOptions) {
+const make = Effect.fnUntraced(function* ({ remember = 0, returns = "in place" }: MemoryServerOptions) {
   const clock = yield* Clock.Clock
   const now = (): number => clock.currentTimeMillisUnsafe()
   const peers = new Set<Peer>()
@@ -223,7 +225,7 @@ const make = Effect.fnUntraced(function* ({ remember = 0 }: MemoryServerOptions)
     connect: (peer) => {
       let namespace = namespaces.get(peer.namespace)
       if (namespace === undefined) {
-        namespace = Namespace.make(peer.namespace, wake)
+        namespace = Namespace.make(peer.namespace, { wake, returns })
         namespaces.set(peer.namespace, namespace)
       }
       const own = namespace

@@ -42,15 +42,19 @@ export interface Namespace {
   readonly queues: () => Iterable<MemoryQueue.MemoryQueue>
 }
 
-export const make = (name: string, wake: (queue: MemoryQueue.MemoryQueue) => void): Namespace => {
+export const make = (
+  name: string,
+  options: { readonly wake: (queue: MemoryQueue.MemoryQueue) => void; readonly returns: MemoryQueue.Returns }
+): Namespace => {
   const bound = new Map<string, Bound>()
   const temporary = new Set<Bound>()
   const dead = new Map<string, MemoryQueue.MemoryQueue>()
   const routes = new Map<string, ReadonlyArray<MemoryQueue.MemoryQueue>>()
 
-  const lettersQueue = (queue: string) =>
-    MemoryQueue.make({ name: queue, singleActive: false, deliveryLimit: readLimit, wake, beyondLimit: () => {} })
-  const undeliverable = lettersQueue(`${name}.undeliverable`)
+  /** A queue that is read, or one consumer's own: nothing leaves it by itself. */
+  const plainQueue = (queue: string) =>
+    MemoryQueue.make({ ...options, name: queue, singleActive: false, deliveryLimit: readLimit, beyondLimit: () => {} })
+  const undeliverable = plainQueue(`${name}.undeliverable`)
 
   const routeOf = (event: string): ReadonlyArray<MemoryQueue.MemoryQueue> => {
     const known = routes.get(event)
@@ -65,7 +69,7 @@ export const make = (name: string, wake: (queue: MemoryQueue.MemoryQueue) => voi
     return found
   }
   const put = (queue: MemoryQueue.MemoryQueue | undefined, message: Outgoing): boolean => {
-    queue?.push({ message, returns: 0, extra: undefined })
+    queue?.push(message)
     return queue !== undefined
   }
   const place = (message: Outgoing): boolean => {
@@ -87,16 +91,15 @@ export const make = (name: string, wake: (queue: MemoryQueue.MemoryQueue) => voi
   const subscriberQueue = (subscriber: string, singleActive: boolean, letters: MemoryQueue.MemoryQueue) => {
     const queue = `${name}.sub.${subscriber}`
     return MemoryQueue.make({
+      ...options,
       name: queue,
       singleActive,
       deliveryLimit,
-      wake,
       beyondLimit: ({ message }) =>
-        letters.push({
-          message: { ...message, to: { _tag: "DeadLetter", subscriber }, headers: withoutDeaths(message.headers) },
-          returns: 0,
-          extra: deathOf(queue, name, message.to)
-        })
+        letters.push(
+          { ...message, to: { _tag: "DeadLetter", subscriber }, headers: withoutDeaths(message.headers) },
+          deathOf(queue, name, message.to)
+        )
     })
   }
 
@@ -106,7 +109,7 @@ export const make = (name: string, wake: (queue: MemoryQueue.MemoryQueue) => voi
       const singleActive = ordering === "key"
       let entry = bound.get(subscriber)
       if (entry === undefined) {
-        const letters = dead.get(subscriber) ?? lettersQueue(`${name}.dead.${subscriber}`)
+        const letters = dead.get(subscriber) ?? plainQueue(`${name}.dead.${subscriber}`)
         dead.set(subscriber, letters)
         entry = { queue: subscriberQueue(subscriber, singleActive, letters), patterns: new Map() }
         bound.set(subscriber, entry)
@@ -121,13 +124,7 @@ export const make = (name: string, wake: (queue: MemoryQueue.MemoryQueue) => voi
     deadLettersOf: (source) => (source._tag === "Undeliverable" ? undeliverable : dead.get(source.name)),
     temporary: (patterns) => {
       const entry = {
-        queue: MemoryQueue.make({
-          name: `${name}.tmp`,
-          singleActive: false,
-          deliveryLimit: readLimit,
-          wake,
-          beyondLimit: () => {}
-        }),
+        queue: plainQueue(`${name}.tmp`),
         patterns: new Map(patterns.map((pattern) => [pattern, pattern.split(".")]))
       }
       temporary.add(entry)

@@ -5,6 +5,7 @@
  * counted and logged.
  */
 import { Clock, Effect, Latch, Random } from "effect"
+import { within } from "../bus/Budget.ts"
 import type { CacheEntry } from "../bus/EventCache.ts"
 import * as Backlog from "./Backlog.ts"
 
@@ -24,7 +25,7 @@ export interface WriteBehind extends Pick<Backlog.Backlog, "all" | "newest" | "c
   readonly write: (entry: CacheEntry) => void
 }
 
-const closeWithin = "2 seconds"
+const closeWithin = 2000
 
 export const make = Effect.fnUntraced(function* (options: Options) {
   const clock = yield* Clock.Clock
@@ -71,7 +72,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       closed = true
-      yield* drain.pipe(Effect.timeoutOption(closeWithin), Effect.interruptible)
+      yield* within(closeWithin, drain)
       const lost = backlog.abandon()
       if (lost > 0)
         yield* Effect.logWarning(`the cache missed ${lost} events: Redis did not take them before the process ended`)

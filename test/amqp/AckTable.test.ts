@@ -26,41 +26,55 @@ const makeBroker = () => {
 }
 
 /** Below 60 it is a delivery, below 95 a settlement of one that is held, else a flush. */
-const Step = Schema.Struct({ dice: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 99 })), pick: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 })) })
+const Step = Schema.Struct({
+  dice: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 99 })),
+  pick: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 }))
+})
 
 describe("AckTable", () => {
-  it.prop("any order: only what is settled is acked, once, and all of it by the next flush", [Schema.Array(Step)], ([steps]) => {
-    const broker = makeBroker()
-    const settled = new Set<number>()
-    const table = AckTable.make((tag, upTo) => {
-      broker.ack(tag, upTo)
-      assert.deepStrictEqual(broker.acked.filter((each) => !settled.has(each)), [], "acked before it was settled")
-    })
-    const held: Array<number> = []
-    const flush = (): void => {
-      table.flush()
-      assert.deepStrictEqual(broker.acked.toSorted((a, b) => a - b), [...settled].toSorted((a, b) => a - b))
+  it.prop(
+    "any order: only what is settled is acked, once, and all of it by the next flush",
+    [Schema.Array(Step)],
+    ([steps]) => {
+      const broker = makeBroker()
+      const settled = new Set<number>()
+      const table = AckTable.make((tag, upTo) => {
+        broker.ack(tag, upTo)
+        assert.deepStrictEqual(
+          broker.acked.filter((each) => !settled.has(each)),
+          [],
+          "acked before it was settled"
+        )
+      })
+      const held: Array<number> = []
+      const flush = (): void => {
+        table.flush()
+        assert.deepStrictEqual(
+          broker.acked.toSorted((a, b) => a - b),
+          [...settled].toSorted((a, b) => a - b)
+        )
+      }
+      for (const { dice, pick } of steps) {
+        if (dice < 60) {
+          const tag = broker.deliver()
+          table.delivered(tag)
+          held.push(tag)
+        } else if (dice < 95) {
+          const [tag] = held.splice(pick % Math.max(held.length, 1), 1)
+          if (tag === undefined) continue
+          assert.isTrue(table.settle(tag))
+          settled.add(tag)
+          assert.isFalse(table.settle(tag), "settled twice")
+        } else flush()
+        assert.strictEqual(table.outstanding(), held.length)
+      }
+      for (const tag of held.splice(0)) settled.add(tag) && assert.isTrue(table.settle(tag))
+      flush()
+      assert.strictEqual(broker.outstanding.size, 0)
+      assert.strictEqual(table.outstanding(), 0)
+      for (const tag of settled) assert.isFalse(table.settle(tag), "settled again after it was acked")
     }
-    for (const { dice, pick } of steps) {
-      if (dice < 60) {
-        const tag = broker.deliver()
-        table.delivered(tag)
-        held.push(tag)
-      } else if (dice < 95) {
-        const [tag] = held.splice(pick % Math.max(held.length, 1), 1)
-        if (tag === undefined) continue
-        assert.isTrue(table.settle(tag))
-        settled.add(tag)
-        assert.isFalse(table.settle(tag), "settled twice")
-      } else flush()
-      assert.strictEqual(table.outstanding(), held.length)
-    }
-    for (const tag of held.splice(0)) settled.add(tag) && assert.isTrue(table.settle(tag))
-    flush()
-    assert.strictEqual(broker.outstanding.size, 0)
-    assert.strictEqual(table.outstanding(), 0)
-    for (const tag of settled) assert.isFalse(table.settle(tag), "settled again after it was acked")
-  })
+  )
 
   it("a settled prefix is one multiple-ack, named by its highest fresh tag", () => {
     const calls: Array<readonly [number, boolean]> = []
@@ -68,7 +82,11 @@ describe("AckTable", () => {
     for (let tag = 1; tag <= 10; tag++) table.delivered(tag)
     for (const tag of [4, 3, 9]) table.settle(tag)
     table.flush()
-    assert.deepStrictEqual(calls.splice(0), [[4, false], [3, false], [9, false]])
+    assert.deepStrictEqual(calls.splice(0), [
+      [4, false],
+      [3, false],
+      [9, false]
+    ])
     // 3 and 4 are acked already: 4 must not be named again, though the prefix ends there.
     for (const tag of [1, 2]) table.settle(tag)
     table.flush()

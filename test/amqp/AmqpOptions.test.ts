@@ -6,12 +6,16 @@ import { type AmqpOptions, settle } from "../../src/amqp/AmqpOptions.ts"
 import { BrokerError } from "../../src/bus/BrokerError.ts"
 
 const secret = "canary-5ecret"
-const settled = (servers: AmqpOptions["servers"], more: Partial<AmqpOptions> = {}) => settle({ servers, namespace: "ns", source: "test", ...more })
+const settled = (servers: AmqpOptions["servers"], more: Partial<AmqpOptions> = {}) =>
+  settle({ servers, namespace: "ns", source: "test", ...more })
 const refusal = (servers: AmqpOptions["servers"], more: Partial<AmqpOptions> = {}): BrokerError => {
   const result = settled(servers, more)
   assert.instanceOf(result, BrokerError)
   assert.strictEqual(result.reason._tag, "Settings")
-  assert.notInclude(`${result.message}${result.stack}${inspect(result, { depth: 20, showHidden: true })}${JSON.stringify(result)}`, secret)
+  assert.notInclude(
+    `${result.message}${result.stack}${inspect(result, { depth: 20, showHidden: true })}${JSON.stringify(result)}`,
+    secret
+  )
   return result
 }
 const accepted = (servers: AmqpOptions["servers"], more: Partial<AmqpOptions> = {}) => {
@@ -23,12 +27,31 @@ const accepted = (servers: AmqpOptions["servers"], more: Partial<AmqpOptions> = 
 describe("AmqpOptions", () => {
   it("urls that cannot be meant", () => {
     const table = [
-      "", " ", "localhost", "http://localhost", "amqp:localhost", "amqp://", "amqp:///", "amqp://:5672", "redis://localhost",
-      `amqp://user:${secret}@`, `amqp://user:${secret}#x@localhost`, `amqp://user:${secret}/x@localhost`, `amqp://user:${secret}@x@localhost`,
-      `amqp://user:${secret}%@localhost`, `amqp://user:${secret}%zz@localhost`, `amqp://user:${secret}@localhost?heartbeat=5`,
-      `amqp://user:${secret}:1@localhost:99999`, `amqp://user:${secret}@localhost:port`, `amqp://user:${secret}@localhost/%`,
-      `amqp://user:${secret},x@localhost`, `amqp://user:12,${secret}@localhost`, `amqp://localhost,,amqp://localhost`, "amqp://localhost,",
-      `amqp://user:${secret}@localhost:0`, `amqp://localhost,http://user:${secret}@localhost`
+      "",
+      " ",
+      "localhost",
+      "http://localhost",
+      "amqp:localhost",
+      "amqp://",
+      "amqp:///",
+      "amqp://:5672",
+      "redis://localhost",
+      `amqp://user:${secret}@`,
+      `amqp://user:${secret}#x@localhost`,
+      `amqp://user:${secret}/x@localhost`,
+      `amqp://user:${secret}@x@localhost`,
+      `amqp://user:${secret}%@localhost`,
+      `amqp://user:${secret}%zz@localhost`,
+      `amqp://user:${secret}@localhost?heartbeat=5`,
+      `amqp://user:${secret}:1@localhost:99999`,
+      `amqp://user:${secret}@localhost:port`,
+      `amqp://user:${secret}@localhost/%`,
+      `amqp://user:${secret},x@localhost`,
+      `amqp://user:12,${secret}@localhost`,
+      `amqp://localhost,,amqp://localhost`,
+      "amqp://localhost,",
+      `amqp://user:${secret}@localhost:0`,
+      `amqp://localhost,http://user:${secret}@localhost`
     ]
     for (const url of table) {
       refusal(url)
@@ -37,32 +60,69 @@ describe("AmqpOptions", () => {
   })
 
   it("a comma in a password is told apart from a list", () => {
-    for (const url of [`amqp://user:${secret},x@localhost`, `amqp://user:12,${secret}@localhost`]) assert.include(refusal(url).message, "%2C")
+    for (const url of [`amqp://user:${secret},x@localhost`, `amqp://user:12,${secret}@localhost`])
+      assert.include(refusal(url).message, "%2C")
   })
 
   it("parts that cannot be meant", () => {
     const table: ReadonlyArray<AmqpOptions["servers"]> = [
-      { hosts: [] }, { hosts: [""] }, { hosts: ["a b"] }, { hosts: [`user:${secret}@localhost`] }, { hosts: [`amqp://user:${secret}@localhost`] },
-      { hosts: ["localhost:"] }, { hosts: ["localhost:0"] }, { hosts: ["localhost:65536"] }, { hosts: ["localhost:99999"] }, { hosts: ["http://localhost"] }
+      { hosts: [] },
+      { hosts: [""] },
+      { hosts: ["a b"] },
+      { hosts: [`user:${secret}@localhost`] },
+      { hosts: [`amqp://user:${secret}@localhost`] },
+      { hosts: ["localhost:"] },
+      { hosts: ["localhost:0"] },
+      { hosts: ["localhost:65536"] },
+      { hosts: ["localhost:99999"] },
+      { hosts: ["http://localhost"] }
     ]
     for (const servers of table) refusal(servers)
   })
 
   it("what is written is what is used: user, password and vhost with every sign", () => {
     const [server] = accepted(`amqp://us%40er:p%23%2F%40%2C%3A%25@localhost:5673/a%2Fb%25`).servers
-    assert.deepInclude(server, { host: "localhost", port: 5673, secure: false, vhost: "a/b%", address: "localhost:5673" })
+    assert.deepInclude(server, {
+      host: "localhost",
+      port: 5673,
+      secure: false,
+      vhost: "a/b%",
+      address: "localhost:5673"
+    })
     assert.strictEqual(server?.credentials?.username, "us@er")
     assert.strictEqual(server?.credentials === undefined ? "" : Redacted.value(server.credentials.password), "p#/@,:%")
-    assert.deepStrictEqual(accepted("amqp://127.0.0.1, amqps://rabbit.example/v ,amqp://[::1]:5674").servers.map(({ host, port, secure, vhost }) => [host, port, secure, vhost]), [
-      ["127.0.0.1", 5672, false, "/"], ["rabbit.example", 5671, true, "v"], ["::1", 5674, false, "/"]
-    ])
-    assert.deepStrictEqual(accepted({ hosts: ["localhost", "amqps://b.example:1", "[::1]:2"], vhost: "v" }).servers.map(({ address, secure, vhost }) => [address, secure, vhost]), [
-      ["localhost:5672", false, "v"], ["b.example:1", true, "v"], ["::1:2", false, "v"]
-    ])
+    assert.deepStrictEqual(
+      accepted("amqp://127.0.0.1, amqps://rabbit.example/v ,amqp://[::1]:5674").servers.map(
+        ({ host, port, secure, vhost }) => [host, port, secure, vhost]
+      ),
+      [
+        ["127.0.0.1", 5672, false, "/"],
+        ["rabbit.example", 5671, true, "v"],
+        ["::1", 5674, false, "/"]
+      ]
+    )
+    assert.deepStrictEqual(
+      accepted({ hosts: ["localhost", "amqps://b.example:1", "[::1]:2"], vhost: "v" }).servers.map(
+        ({ address, secure, vhost }) => [address, secure, vhost]
+      ),
+      [
+        ["localhost:5672", false, "v"],
+        ["b.example:1", true, "v"],
+        ["::1:2", false, "v"]
+      ]
+    )
   })
 
   it("plaintext leaves this host only when it is allowed", () => {
-    for (const host of ["rabbit", "10.0.0.1", "127.0.0.1.evil.example", "127.evil.example", "localhost.evil.example", "[2001:db8::1]", "0.0.0.0"]) {
+    for (const host of [
+      "rabbit",
+      "10.0.0.1",
+      "127.0.0.1.evil.example",
+      "127.evil.example",
+      "localhost.evil.example",
+      "[2001:db8::1]",
+      "0.0.0.0"
+    ]) {
       const url = `amqp://user:${secret}@${host}`
       assert.include(refusal(url).message, "allowPlaintext")
       refusal(`amqp://localhost,${url}`)
@@ -75,14 +135,33 @@ describe("AmqpOptions", () => {
 
   it("durations and counts out of range name their default", () => {
     const table: ReadonlyArray<Partial<AmqpOptions>> = [
-      { connectTimeout: 0 }, { connectTimeout: -1 }, { connectTimeout: Number.NaN }, { connectTimeout: "Infinity" }, { connectTimeout: "100 days" },
-      { heartbeat: 0 }, { heartbeat: "Infinity" }, { heartbeat: "1 day" }, { heartbeat: 999 },
-      { callTimeout: 0 }, { callTimeout: "Infinity" }, { callTimeout: "100 days" },
-      { publishChannels: 0 }, { publishChannels: 65 }, { publishChannels: 1.5 }, { publishChannels: Number.NaN }
+      { connectTimeout: 0 },
+      { connectTimeout: -1 },
+      { connectTimeout: Number.NaN },
+      { connectTimeout: "Infinity" },
+      { connectTimeout: "100 days" },
+      { heartbeat: 0 },
+      { heartbeat: "Infinity" },
+      { heartbeat: "1 day" },
+      { heartbeat: 999 },
+      { callTimeout: 0 },
+      { callTimeout: "Infinity" },
+      { callTimeout: "100 days" },
+      { publishChannels: 0 },
+      { publishChannels: 65 },
+      { publishChannels: 1.5 },
+      { publishChannels: Number.NaN }
     ]
     for (const more of table) assert.match(refusal("amqp://localhost", more).message, /default/, JSON.stringify(more))
     for (const namespace of ["", "A", "a.b", "amq", "a".repeat(33), "a b"]) refusal("amqp://localhost", { namespace })
-    assert.deepInclude(accepted("amqp://localhost"), { connectMillis: 10_000, heartbeatSeconds: 10, callMillis: 10_000, publishChannels: 2, topology: "assert", waitForBroker: false })
+    assert.deepInclude(accepted("amqp://localhost"), {
+      connectMillis: 10_000,
+      heartbeatSeconds: 10,
+      callMillis: 10_000,
+      publishChannels: 2,
+      topology: "assert",
+      waitForBroker: false
+    })
   })
 
   it("P14: settings shown in any way hide the password", () => {

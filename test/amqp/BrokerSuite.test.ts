@@ -6,31 +6,40 @@ import { brokerSuite, type Connect, processOver } from "../suites/BrokerSuite.ts
 import { describeLive, freshNamespace, rabbitUrl } from "../support/live.ts"
 import { startProxy } from "../support/Proxy.ts"
 
-describeLive("on RabbitMQ", () => {
-  const namespace = freshNamespace()
-  const clientsOf = (url: string): Connect => (options) =>
-    processOver(Layer.merge(AmqpBroker.layer({ servers: url, namespace, source: "suite" }), MemoryCache.layer), options)
+describeLive(
+  "on RabbitMQ",
+  () => {
+    const namespace = freshNamespace()
+    const clientsOf =
+      (url: string): Connect =>
+      (options) =>
+        processOver(
+          Layer.merge(AmqpBroker.layer({ servers: url, namespace, source: "suite" }), MemoryCache.layer),
+          options
+        )
 
-  brokerSuite("amqp", {
-    features: { remote: true, scale: 0.2 },
-    connect: clientsOf(rabbitUrl()),
-    wire: Effect.gen(function*() {
-      const url = new URL(rabbitUrl())
-      const proxy = yield* Effect.acquireRelease(
-        Effect.promise(() => startProxy(Number(url.port))),
-        (proxy) => Effect.promise(() => proxy.close())
-      )
-      url.port = String(proxy.port)
-      return {
-        connect: clientsOf(url.href),
-        stall: Effect.sync(() => proxy.stall("down")),
-        resume: Effect.sync(proxy.resume),
-        cut: Effect.promise(async () => {
-          await proxy.refuse(true)
-          proxy.reset()
-        }),
-        mend: Effect.promise(() => proxy.refuse(false))
-      }
+    brokerSuite("amqp", {
+      features: { remote: true, scale: 0.2 },
+      connect: clientsOf(rabbitUrl()),
+      wire: Effect.gen(function* () {
+        const url = new URL(rabbitUrl())
+        const proxy = yield* Effect.acquireRelease(
+          Effect.promise(() => startProxy(Number(url.port))),
+          (proxy) => Effect.promise(() => proxy.close())
+        )
+        url.port = String(proxy.port)
+        return {
+          connect: clientsOf(url.href),
+          stall: Effect.sync(() => proxy.stall("down")),
+          resume: Effect.sync(proxy.resume),
+          cut: Effect.promise(async () => {
+            await proxy.refuse(true)
+            proxy.reset()
+          }),
+          mend: Effect.promise(() => proxy.refuse(false))
+        }
+      })
     })
-  })
-}, ["rabbit"])
+  },
+  ["rabbit"]
+)

@@ -7,34 +7,64 @@ import { keyed, makeLedger, processOver, start } from "../suites/Workbench.ts"
 import { freshNamespace } from "../support/live.ts"
 import type { RabbitNode } from "../support/RabbitNode.ts"
 import {
-  answered, assertOnce, consume, event, idsOf, open, outgoing, post, proxyTo, type Sent, sendUntilConfirmed, type Service, statusIs, subscriber, until, untilEffect
+  answered,
+  assertOnce,
+  consume,
+  event,
+  idsOf,
+  open,
+  outgoing,
+  post,
+  proxyTo,
+  type Sent,
+  sendUntilConfirmed,
+  type Service,
+  statusIs,
+  subscriber,
+  until,
+  untilEffect
 } from "./Stage.ts"
 
 /** The one time that is promised: a close is bounded, whatever the other end does. */
 const within3Seconds = <A>(what: string, effect: Effect.Effect<A>): Effect.Effect<A> =>
-  Effect.timeoutOrElse(effect, { duration: "3 seconds", orElse: () => Effect.die(new Error(`${what} took more than 3 seconds`)) })
+  Effect.timeoutOrElse(effect, {
+    duration: "3 seconds",
+    orElse: () => Effect.die(new Error(`${what} took more than 3 seconds`))
+  })
 
 /** Sends in small batches until `stop` says so. */
 const sendMany = (broker: Service, name: string, posts: Array<Sent>, count: number) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     for (let n = 0; n < count; n += 20) {
-      for (let i = 0; i < 20; i++) posts.push(post(broker, outgoing(event(name), { key: `k${i}`, body: Buffer.alloc(500) })))
+      for (let i = 0; i < 20; i++)
+        posts.push(post(broker, outgoing(event(name), { key: `k${i}`, body: Buffer.alloc(500) })))
       yield* Effect.promise(() => new Promise(setImmediate))
     }
   })
 /** Everything in the queue, settled. */
-const drained = Effect.fnUntraced(function*(broker: Service, name: string, marker: string) {
+const drained = Effect.fnUntraced(function* (broker: Service, name: string, marker: string) {
   const consumer = yield* consume(broker, name, 250, ({ ack }) => ack())
   const end = outgoing(event(marker), { properties: { messageId: "the end" } })
   yield* sendUntilConfirmed(broker, () => end)
-  yield* until(() => "the end of the queue", () => consumer.ids().includes("the end"))
+  yield* until(
+    () => "the end of the queue",
+    () => consumer.ids().includes("the end")
+  )
   yield* consumer.close
   return new Set(consumer.ids())
 })
 const assertStored = (posts: ReadonlyArray<Sent>, stored: ReadonlySet<string>): void => {
   assertOnce(posts)
-  assert.deepStrictEqual(idsOf(posts, "Confirmed").filter((id) => !stored.has(id)), [], "confirmed and not stored")
-  assert.deepStrictEqual(idsOf(posts, "NotSent").filter((id) => stored.has(id)), [], "not sent and yet stored")
+  assert.deepStrictEqual(
+    idsOf(posts, "Confirmed").filter((id) => !stored.has(id)),
+    [],
+    "confirmed and not stored"
+  )
+  assert.deepStrictEqual(
+    idsOf(posts, "NotSent").filter((id) => stored.has(id)),
+    [],
+    "not sent and yet stored"
+  )
 }
 
 export const connectionCases = (node: () => RabbitNode): void => {
@@ -42,117 +72,153 @@ export const connectionCases = (node: () => RabbitNode): void => {
 
   describe.concurrent("Connection", () => {
     it.live("closing while it connects to a frozen broker is bounded and leaves no socket", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const proxy = yield* proxyTo(node().port)
         proxy.stall("down")
         const { close } = yield* open(through(proxy.port), { waitForBroker: true })
-        yield* until(() => "a connection", () => proxy.connections() > 0)
+        yield* until(
+          () => "a connection",
+          () => proxy.connections() > 0
+        )
         yield* within3Seconds("closing", close)
-        yield* until(() => "no connection", () => proxy.connections() === 0)
-      }))
+        yield* until(
+          () => "no connection",
+          () => proxy.connections() === 0
+        )
+      })
+    )
 
-    it.live("PUB3, S2: closing over a line that hangs is bounded; every send is answered once; a late line brings nothing back", () =>
-      Effect.gen(function*() {
-        const proxy = yield* proxyTo(node().port)
-        const { broker, close } = yield* open(through(proxy.port))
-        yield* broker.declare(subscriber("a", ["x"]))
-        const consumer = yield* consume(broker, "a")
-        proxy.stall("both")
-        const posts = Array.from({ length: 300 }, () => post(broker, outgoing(event("x"))))
-        yield* within3Seconds("closing", close)
-        yield* answered(posts)
-        assertOnce(posts)
-        assert.deepStrictEqual([...new Set(posts.map(({ outcomes: [outcome] }) => outcome?._tag))], ["Lost"])
-        assert.isTrue(consumer.losses.length <= 1)
-        proxy.resume()
-        yield* until(() => "no connection", () => proxy.connections() === 0)
-      }))
-
-    it.live("PUB2: the line breaks with hundreds on their way, again and again: each send is answered once, what was confirmed is stored", () =>
-      Effect.gen(function*() {
-        const proxy = yield* proxyTo(node().port)
-        const { broker } = yield* open(through(proxy.port)).pipe(Effect.provideService(Random.Random, hasty))
-        yield* broker.declare(subscriber("a", ["x", "end"]))
-        const posts: Array<Sent> = []
-        for (let round = 0; round < 5; round++) {
-          yield* statusIs(broker, "Up")
-          yield* sendMany(broker, "x", posts, 300)
-          if (round % 2 === 0) proxy.stall("down")
-          yield* sendMany(broker, "x", posts, 100)
-          proxy.reset()
+    it.live(
+      "PUB3, S2: closing over a line that hangs is bounded; every send is answered once; a late line brings nothing back",
+      () =>
+        Effect.gen(function* () {
+          const proxy = yield* proxyTo(node().port)
+          const { broker, close } = yield* open(through(proxy.port))
+          yield* broker.declare(subscriber("a", ["x"]))
+          const consumer = yield* consume(broker, "a")
+          proxy.stall("both")
+          const posts = Array.from({ length: 300 }, () => post(broker, outgoing(event("x"))))
+          yield* within3Seconds("closing", close)
+          yield* answered(posts)
+          assertOnce(posts)
+          assert.deepStrictEqual([...new Set(posts.map(({ outcomes: [outcome] }) => outcome?._tag))], ["Lost"])
+          assert.isTrue(consumer.losses.length <= 1)
           proxy.resume()
-        }
-        yield* answered(posts)
-        assert.isAbove(idsOf(posts, "Lost").length, 0)
-        assertStored(posts, yield* drained(broker, "a", "end"))
-      }), 40_000)
+          yield* until(
+            () => "no connection",
+            () => proxy.connections() === 0
+          )
+        })
+    )
+
+    it.live(
+      "PUB2: the line breaks with hundreds on their way, again and again: each send is answered once, what was confirmed is stored",
+      () =>
+        Effect.gen(function* () {
+          const proxy = yield* proxyTo(node().port)
+          const { broker } = yield* open(through(proxy.port)).pipe(Effect.provideService(Random.Random, hasty))
+          yield* broker.declare(subscriber("a", ["x", "end"]))
+          const posts: Array<Sent> = []
+          for (let round = 0; round < 5; round++) {
+            yield* statusIs(broker, "Up")
+            yield* sendMany(broker, "x", posts, 300)
+            if (round % 2 === 0) proxy.stall("down")
+            yield* sendMany(broker, "x", posts, 100)
+            proxy.reset()
+            proxy.resume()
+          }
+          yield* answered(posts)
+          assert.isAbove(idsOf(posts, "Lost").length, 0)
+          assertStored(posts, yield* drained(broker, "a", "end"))
+        }),
+      40_000
+    )
   })
 
   describe("Connection, one after the other", () => {
-    it.live("P11, S5: 50 flaps later the broker has what it had, and consumers work", () =>
-      Effect.gen(function*() {
-        const proxy = yield* proxyTo(node().port)
-        const before = yield* linksOf(node())
-        const warnings: Array<Error> = []
-        const warn = (warning: Error): void => void warnings.push(warning)
-        process.on("warning", warn)
-        yield* Effect.addFinalizer(() => Effect.sync(() => process.off("warning", warn)))
-        const namespace = freshNamespace()
-        const bus = yield* start(processOver(
-          Layer.merge(AmqpBroker.layer({ servers: through(proxy.port), namespace, source: "flaps" }), MemoryCache.layer)
-        )).pipe(Effect.provideService(Random.Random, hasty))
-        const contract = keyed("flap.happened")
-        const ledger = makeLedger()
-        const subscription = yield* bus.subscribe("flap.handler", { events: [contract], handler: ledger.handler })
-        const whole = yield* linksOf(node(), (links) => links === before + 5)
-        for (let flap = 0; flap < 50; flap++) {
-          yield* until(() => "both connections", () => proxy.connections() >= 2)
-          yield* statusIs(bus.broker, "Up")
-          proxy.reset()
-        }
-        for (let n = 0; n < 20; n++) yield* bus.bus.publish(contract, { n, k: `k${n}` })
-        yield* until(() => `${new Set(ledger.numbers()).size} of 20 handled`, () => new Set(ledger.numbers()).size === 20)
-        yield* linksOf(node(), (links) => links === whole)
-        assert.strictEqual((yield* bus.broker.depth("flap.handler")).consumers, 1)
-        assert.isAbove((yield* subscription.stats).handled, 19)
-        assert.deepStrictEqual(warnings, [])
-      }), 60_000)
+    it.live(
+      "P11, S5: 50 flaps later the broker has what it had, and consumers work",
+      () =>
+        Effect.gen(function* () {
+          const proxy = yield* proxyTo(node().port)
+          const before = yield* linksOf(node())
+          const warnings: Array<Error> = []
+          const warn = (warning: Error): void => void warnings.push(warning)
+          process.on("warning", warn)
+          yield* Effect.addFinalizer(() => Effect.sync(() => process.off("warning", warn)))
+          const namespace = freshNamespace()
+          const bus = yield* start(
+            processOver(
+              Layer.merge(
+                AmqpBroker.layer({ servers: through(proxy.port), namespace, source: "flaps" }),
+                MemoryCache.layer
+              )
+            )
+          ).pipe(Effect.provideService(Random.Random, hasty))
+          const contract = keyed("flap.happened")
+          const ledger = makeLedger()
+          const subscription = yield* bus.subscribe("flap.handler", { events: [contract], handler: ledger.handler })
+          const whole = yield* linksOf(node(), (links) => links === before + 5)
+          for (let flap = 0; flap < 50; flap++) {
+            yield* until(
+              () => "both connections",
+              () => proxy.connections() >= 2
+            )
+            yield* statusIs(bus.broker, "Up")
+            proxy.reset()
+          }
+          for (let n = 0; n < 20; n++) yield* bus.bus.publish(contract, { n, k: `k${n}` })
+          yield* until(
+            () => `${new Set(ledger.numbers()).size} of 20 handled`,
+            () => new Set(ledger.numbers()).size === 20
+          )
+          yield* linksOf(node(), (links) => links === whole)
+          assert.strictEqual((yield* bus.broker.depth("flap.handler")).consumers, 1)
+          assert.isAbove((yield* subscription.stats).handled, 19)
+          assert.deepStrictEqual(warnings, [])
+        }),
+      60_000
+    )
 
-    it.live("PUB5, PUB6, PUB7: blocked: told as such, consumers go on, closing is bounded, unblocking heals", () =>
-      Effect.gen(function*() {
-        const layer = AmqpBroker.layer({ servers: node().url, namespace: freshNamespace(), source: "blocked" })
-        const bus = yield* start(processOver(Layer.merge(layer, MemoryCache.layer)))
-        const contract = keyed("alarm.happened")
-        const { broker } = bus
-        yield* broker.declare(subscriber("raw", ["x"]))
-        const waiting = Array.from({ length: 50 }, () => post(broker, outgoing(event("x"))))
-        yield* answered(waiting)
-        yield* Effect.promise(() => node().ctl("set_vm_memory_high_watermark", "0.0001"))
-        // A broker tells a connection that it is blocked when that publishes.
-        const tried = post(broker, outgoing(event("x")))
-        yield* statusIs(broker, "Blocked")
-        const overloaded = yield* Effect.flip(bus.bus.publish(contract, { n: 1, k: "k" }, { timeout: "300 millis" }))
-        assert.strictEqual(overloaded.reason._tag, "Overloaded")
-        const consumer = yield* consume(broker, "raw", 10, ({ ack }) => ack())
-        yield* consumer.reaches(50)
-        const probe = broker.probes.find(({ name }) => name === "publish connection")
-        assert.strictEqual((yield* probe?.check ?? Effect.die("no probe")).status, "down")
-        const second = yield* open(node().url)
-        const open_ = post(second.broker, outgoing(event("x")))
-        yield* statusIs(second.broker, "Blocked")
-        yield* within3Seconds("closing", second.close)
-        yield* answered([open_])
-        assert.deepStrictEqual(open_.outcomes, [{ _tag: "Lost" }])
-        assert.deepStrictEqual(tried.outcomes, [])
-        yield* Effect.promise(() => node().ctl("set_vm_memory_high_watermark", "absolute", "1GB"))
-        yield* statusIs(broker, "Up")
-        yield* answered([tried])
-        assert.deepStrictEqual(tried.outcomes, [{ _tag: "Confirmed", routed: true }])
-        yield* bus.bus.publish(contract, { n: 2, k: "k" })
-      }), 60_000)
+    it.live(
+      "PUB5, PUB6, PUB7: blocked: told as such, consumers go on, closing is bounded, unblocking heals",
+      () =>
+        Effect.gen(function* () {
+          const layer = AmqpBroker.layer({ servers: node().url, namespace: freshNamespace(), source: "blocked" })
+          const bus = yield* start(processOver(Layer.merge(layer, MemoryCache.layer)))
+          const contract = keyed("alarm.happened")
+          const { broker } = bus
+          yield* broker.declare(subscriber("raw", ["x"]))
+          const waiting = Array.from({ length: 50 }, () => post(broker, outgoing(event("x"))))
+          yield* answered(waiting)
+          yield* Effect.promise(() => node().ctl("set_vm_memory_high_watermark", "0.0001"))
+          // A broker tells a connection that it is blocked when that publishes.
+          const tried = post(broker, outgoing(event("x")))
+          yield* statusIs(broker, "Blocked")
+          const overloaded = yield* Effect.flip(bus.bus.publish(contract, { n: 1, k: "k" }, { timeout: "300 millis" }))
+          assert.strictEqual(overloaded.reason._tag, "Overloaded")
+          const consumer = yield* consume(broker, "raw", 10, ({ ack }) => ack())
+          yield* consumer.reaches(50)
+          const probe = broker.probes.find(({ name }) => name === "publish connection")
+          assert.strictEqual((yield* probe?.check ?? Effect.die("no probe")).status, "down")
+          const second = yield* open(node().url)
+          const open_ = post(second.broker, outgoing(event("x")))
+          yield* statusIs(second.broker, "Blocked")
+          yield* within3Seconds("closing", second.close)
+          yield* answered([open_])
+          assert.deepStrictEqual(open_.outcomes, [{ _tag: "Lost" }])
+          assert.deepStrictEqual(tried.outcomes, [])
+          yield* Effect.promise(() => node().ctl("set_vm_memory_high_watermark", "absolute", "1GB"))
+          yield* statusIs(broker, "Up")
+          yield* answered([tried])
+          assert.deepStrictEqual(tried.outcomes, [{ _tag: "Confirmed", routed: true }])
+          yield* bus.bus.publish(contract, { n: 2, k: "k" })
+        }),
+      60_000
+    )
 
     it.live("PUB18: connections closed by an operator come back, sends are answered once", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         yield* broker.declare(subscriber("a", ["x", "end"]))
         const consumer = yield* consume(broker, "a", 10)
@@ -161,21 +227,33 @@ export const connectionCases = (node: () => RabbitNode): void => {
         const closed = Effect.promise(() => node().ctl("close_all_connections", "drill"))
         const sending = Effect.forever(Effect.andThen(sendMany(broker, "x", posts, 20), Effect.sleep(5)))
         yield* Effect.raceFirst(closed, sending)
-        yield* until(() => "the loss", () => consumer.losses.length > 0)
+        yield* until(
+          () => "the loss",
+          () => consumer.losses.length > 0
+        )
         yield* consumer.close
         yield* answered(posts)
         assertStored(posts, yield* drained(broker, "a", "end"))
-      }))
+      })
+    )
+  })
+}
 
-    it.live("PUB1: power loss with hundreds on their way: each send is answered once, what was confirmed is there", () =>
-      Effect.gen(function*() {
+export const powerLossCase = (node: () => RabbitNode): void => {
+  it.live(
+    "PUB1: power loss with hundreds on their way: each send is answered once, what was confirmed is there",
+    () =>
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url).pipe(Effect.provideService(Random.Random, hasty))
         yield* broker.declare(subscriber("a", ["x", "end"]))
         yield* sendUntilConfirmed(broker, () => outgoing(event("end")))
         yield* Effect.promise(() => node().flush())
         const posts: Array<Sent> = []
         yield* sendMany(broker, "x", posts, 400)
-        yield* until(() => "some confirms", () => idsOf(posts, "Confirmed").length > 50)
+        yield* until(
+          () => "some confirms",
+          () => idsOf(posts, "Confirmed").length > 50
+        )
         yield* sendMany(broker, "x", posts, 200)
         yield* Effect.promise(() => node().kill())
         yield* answered(posts)
@@ -183,17 +261,23 @@ export const connectionCases = (node: () => RabbitNode): void => {
         yield* Effect.promise(() => node().restart())
         yield* statusIs(broker, "Up")
         assertStored(posts, yield* drained(broker, "a", "end"))
-      }), 60_000)
-  })
+      }),
+    60_000
+  )
 }
 
 /** Reconnects almost without waiting: the jitter is always small. */
 const hasty: typeof Random.Random.Service = { nextDoubleUnsafe: () => 0.001, nextIntUnsafe: () => 0 }
 
 /** Connections and channels on the node, once as they should be. */
-const linksOf = Effect.fnUntraced(function*(node: RabbitNode, expected: (links: number) => boolean = () => true) {
+const linksOf = Effect.fnUntraced(function* (node: RabbitNode, expected: (links: number) => boolean = () => true) {
   let links = 0
-  const count = Effect.promise(() => node.ctl("eval", "length(rabbit_networking:connections()) + length(rabbit_channel:list())."))
-  yield* untilEffect(() => `${links} connections and channels`, Effect.map(count, (text) => expected((links = Number(text)))))
+  const count = Effect.promise(() =>
+    node.ctl("eval", "length(rabbit_networking:connections()) + length(rabbit_channel:list()).")
+  )
+  yield* untilEffect(
+    () => `${links} connections and channels`,
+    Effect.map(count, (text) => expected((links = Number(text))))
+  )
   return links
 })

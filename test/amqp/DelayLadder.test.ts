@@ -18,9 +18,14 @@ const record = (declarations: ReadonlyArray<Topology.Declaration>): Bindings => 
   const channel = {
     assertExchange: async () => {},
     assertQueue: async (name: string, { arguments: args }: { arguments: Record<string, unknown> }) =>
-      void found.queues.set(name, { ttl: Number(args["x-message-ttl"] ?? 0), next: String(args["x-dead-letter-exchange"] ?? "") }),
-    bindQueue: async (queue: string, exchange: string, pattern: string) => void found.toQueue.push({ queue, exchange, pattern }),
-    bindExchange: async (target: string, exchange: string, pattern: string) => void found.toExchange.push({ target, exchange, pattern })
+      void found.queues.set(name, {
+        ttl: Number(args["x-message-ttl"] ?? 0),
+        next: String(args["x-dead-letter-exchange"] ?? "")
+      }),
+    bindQueue: async (queue: string, exchange: string, pattern: string) =>
+      void found.toQueue.push({ queue, exchange, pattern }),
+    bindExchange: async (target: string, exchange: string, pattern: string) =>
+      void found.toExchange.push({ target, exchange, pattern })
   }
   // Only these four are called by `assert`.
   for (const { assert } of declarations) void assert(channel as unknown as Parameters<typeof assert>[0])
@@ -38,7 +43,10 @@ const travel = (exchange: string, routingKey: string): { readonly waited: number
   let waited = 0
   for (let hops = 0; hops < 100; hops++) {
     if (at === Ladder.deliverExchange("ns")) {
-      return { waited, taken: subscriber.toQueue.filter((binding) => binding.exchange === at && matches(binding)).length }
+      return {
+        waited,
+        taken: subscriber.toQueue.filter((binding) => binding.exchange === at && matches(binding)).length
+      }
     }
     const queues = shared.toQueue.filter((binding) => binding.exchange === at && matches(binding))
     const exchanges = shared.toExchange.filter((binding) => binding.exchange === at && matches(binding))
@@ -51,7 +59,11 @@ const travel = (exchange: string, routingKey: string): { readonly waited: number
 }
 const check = (seconds: number, destination: string, takers: number): void => {
   const { exchange, routingKey } = Ladder.entry("ns", seconds, destination)
-  assert.deepStrictEqual(travel(exchange, routingKey), { waited: seconds * 1000, taken: takers }, `${seconds} s to ${destination}`)
+  assert.deepStrictEqual(
+    travel(exchange, routingKey),
+    { waited: seconds * 1000, taken: takers },
+    `${seconds} s to ${destination}`
+  )
 }
 const Seconds = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxDelaySeconds }))
 
@@ -68,7 +80,8 @@ describe("DelayLadder", () => {
     for (let level = 0; level < Ladder.levels; level++) {
       const at = 2 ** level
       assert.strictEqual(Ladder.entry("ns", at, "to.a.b").exchange, `ns.delay.${String(level).padStart(2, "0")}`)
-      for (const seconds of [at - 1, at, at + 1, 2 * at - 1]) if (seconds <= maxDelaySeconds) check(seconds, "to.a.b", 1)
+      for (const seconds of [at - 1, at, at + 1, 2 * at - 1])
+        if (seconds <= maxDelaySeconds) check(seconds, "to.a.b", 1)
     }
     assert.strictEqual(Ladder.entry("ns", 0, "to.a.b").exchange, "ns.delay.deliver")
     assert.strictEqual(Ladder.entry("ns", maxDelaySeconds, "to.a.b").routingKey, `${"1.".repeat(20)}to.a.b`)
@@ -94,7 +107,10 @@ describe("DelayLadder", () => {
 
   it("tells what came by it, by exchange and destination", () => {
     const key = (destination: string): string => Ladder.entry("ns", 5, destination).routingKey
-    assert.deepStrictEqual(Ladder.destination("ns", "ns.delay.deliver", key("to.a.b")), { kind: "subscriber", name: "a.b" })
+    assert.deepStrictEqual(Ladder.destination("ns", "ns.delay.deliver", key("to.a.b")), {
+      kind: "subscriber",
+      name: "a.b"
+    })
     assert.deepStrictEqual(Ladder.destination("ns", "ns.delay.02", key("publish.x.y")), { kind: "event", name: "x.y" })
     assert.isUndefined(Ladder.destination("ns", "ns.events", key("to.a.b")))
     assert.isUndefined(Ladder.destination("ns", "other.delay.deliver", key("to.a.b")))

@@ -6,16 +6,20 @@ import { connectionCases } from "./ConnectionCases.ts"
 import { receiverCases } from "./ReceiverCases.ts"
 import { senderCases } from "./SenderCases.ts"
 
-describeLive("RabbitMQ with faults", () => {
-  let node: RabbitNode | undefined
-  beforeAll(async () => void (node = await startRabbit()))
-  afterAll(() => node?.stop())
-  const given = (): RabbitNode => {
-    if (node === undefined) throw new Error("the node did not start")
-    return node
-  }
-  senderCases(given)
-  receiverCases(given)
-  // Last: it stops and kills the node.
-  connectionCases(given)
-}, ["rabbitNode"])
+describeLive(
+  "RabbitMQ with faults",
+  () => {
+    let node: RabbitNode | undefined
+    beforeAll(async () => void (node = await startRabbit()))
+    afterAll(() => node?.stop())
+    const given = (): RabbitNode => {
+      if (node === undefined) throw new Error("the node did not start")
+      return node
+    }
+    senderCases(given)
+    receiverCases(given)
+    // Last: it stops and kills the node.
+    connectionCases(given)
+  },
+  ["rabbitNode"]
+)

@@ -3,10 +3,27 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { DeadLetterSource } from "../../src/bus/Broker.ts"
 import type { RabbitNode } from "../support/RabbitNode.ts"
-import { answered, consume, copyTo, deadLetterOf, event, open, outgoing, post, proxyTo, rawChannel, type Service, send, statusIs, subscriber, until, untilEffect } from "./Stage.ts"
+import {
+  answered,
+  consume,
+  copyTo,
+  deadLetterOf,
+  event,
+  open,
+  outgoing,
+  post,
+  proxyTo,
+  rawChannel,
+  type Service,
+  send,
+  statusIs,
+  subscriber,
+  until,
+  untilEffect
+} from "./Stage.ts"
 
 const fill = (broker: Service, name: string, count: number) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const posts = Array.from({ length: count }, () => post(broker, outgoing(event(name), { key: "k" })))
     yield* answered(posts)
     return posts.map(({ id }) => id)
@@ -17,7 +34,7 @@ const deliveries = (ids: ReadonlyArray<string>): ReadonlyArray<string> => [...ne
 export const receiverCases = (node: () => RabbitNode): void => {
   describe.concurrent("Receiver", () => {
     it.live("acks in any order, over many turns: all settled, nothing comes again", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         yield* broker.declare(subscriber("a", ["x"]))
         const ids = yield* fill(broker, "x", 1500)
@@ -30,10 +47,13 @@ export const receiverCases = (node: () => RabbitNode): void => {
           held.push(delivery.ack)
           if (random() < 0.5) settleSome()
         })
-        yield* until(() => `${first.deliveries.length} delivered`, () => {
-          settleSome()
-          return first.deliveries.length === ids.length && held.length === 0
-        })
+        yield* until(
+          () => `${first.deliveries.length} delivered`,
+          () => {
+            settleSome()
+            return first.deliveries.length === ids.length && held.length === 0
+          }
+        )
         assert.deepStrictEqual(first.ids(), ids)
         yield* first.close
         assert.strictEqual((yield* broker.depth("a")).ready, 0)
@@ -41,10 +61,11 @@ export const receiverCases = (node: () => RabbitNode): void => {
         const [last] = yield* fill(broker, "x", 1)
         yield* second.reaches(1)
         assert.deepStrictEqual(second.ids(), [last])
-      }))
+      })
+    )
 
     it.live("C3: settled twice, and after the channel is gone: nothing happens", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         yield* broker.declare(subscriber("a", ["x"]))
         const ids = yield* fill(broker, "x", 3)
@@ -63,13 +84,18 @@ export const receiverCases = (node: () => RabbitNode): void => {
         const second = yield* consume(broker, "a")
         yield* second.reaches(2)
         assert.deepStrictEqual(second.ids(), ids.slice(1))
-        assert.deepStrictEqual(second.deliveries.map(({ redelivered, deliveryCount }) => ({ redelivered, deliveryCount })), [
-          { redelivered: true, deliveryCount: 1 }, { redelivered: true, deliveryCount: 1 }
-        ])
-      }))
+        assert.deepStrictEqual(
+          second.deliveries.map(({ redelivered, deliveryCount }) => ({ redelivered, deliveryCount })),
+          [
+            { redelivered: true, deliveryCount: 1 },
+            { redelivered: true, deliveryCount: 1 }
+          ]
+        )
+      })
+    )
 
     it.live("C2: after a lost connection late acks settle nothing of the new one", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const proxy = yield* proxyTo(node().port)
         const { broker } = yield* open(`amqp://guest:guest@127.0.0.1:${proxy.port}`)
         yield* broker.declare(subscriber("a", ["x"]))
@@ -77,7 +103,10 @@ export const receiverCases = (node: () => RabbitNode): void => {
         const first = yield* consume(broker, "a")
         yield* first.reaches(5)
         proxy.reset()
-        yield* until(() => "the loss", () => first.losses.length > 0)
+        yield* until(
+          () => "the loss",
+          () => first.losses.length > 0
+        )
         assert.strictEqual(first.losses[0]?.reason._tag, "Connection")
         yield* statusIs(broker, "Up")
         const second = yield* consume(broker, "a")
@@ -89,16 +118,20 @@ export const receiverCases = (node: () => RabbitNode): void => {
         yield* third.reaches(5)
         assert.deepStrictEqual(deliveries(third.ids()), deliveries(ids))
         assert.strictEqual(first.losses.length, 1)
-      }))
+      })
+    )
 
     it.live("C5: a deleted queue is told once, and it can be declared and consumed again", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         const raw = yield* rawChannel(node().url)
         yield* broker.declare(subscriber("a", ["x"]))
         const first = yield* consume(broker, "a")
         yield* Effect.promise(() => raw.deleteQueue(`${broker.namespace}.sub.a`))
-        yield* until(() => "the loss", () => first.losses.length > 0)
+        yield* until(
+          () => "the loss",
+          () => first.losses.length > 0
+        )
         assert.strictEqual(first.losses[0]?.reason._tag, "Refused")
         yield* first.cancel
         yield* first.close
@@ -108,10 +141,11 @@ export const receiverCases = (node: () => RabbitNode): void => {
         yield* fill(broker, "x", 1)
         yield* second.reaches(1)
         assert.strictEqual(first.losses.length, 1)
-      }))
+      })
+    )
 
     it.live("P6: one single active consumer works; what it holds goes to the next in order when it closes", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         yield* broker.declare(subscriber("a", ["x"], "key"))
         const ids = yield* fill(broker, "x", 40)
@@ -124,11 +158,15 @@ export const receiverCases = (node: () => RabbitNode): void => {
         yield* first.close
         yield* second.reaches(35)
         assert.deepStrictEqual(second.ids(), ids.slice(5))
-        assert.deepStrictEqual(second.deliveries.map(({ redelivered }) => redelivered), ids.slice(5).map((_, n) => n < 20))
-      }))
+        assert.deepStrictEqual(
+          second.deliveries.map(({ redelivered }) => redelivered),
+          ids.slice(5).map((_, n) => n < 20)
+        )
+      })
+    )
 
     it.live("C9: after cancel nothing is delivered, and what was is still ours to settle", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         yield* broker.declare(subscriber("a", ["x"]))
         yield* fill(broker, "x", 200)
@@ -138,25 +176,48 @@ export const receiverCases = (node: () => RabbitNode): void => {
         for (const delivery of first.deliveries) delivery.ack()
         yield* first.close
         assert.strictEqual(first.deliveries.length, got)
-        yield* untilEffect(() => "the rest is ready", Effect.map(broker.depth("a"), ({ ready }) => ready === 200 - got))
-      }))
+        yield* untilEffect(
+          () => "the rest is ready",
+          Effect.map(broker.depth("a"), ({ ready }) => ready === 200 - got)
+        )
+      })
+    )
 
     it.live("P15: foreign messages: no headers, odd ones, forged counts, no properties, no body", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         const raw = yield* rawChannel(node().url)
         yield* broker.declare(subscriber("a", ["x"]))
         const exchange = `${broker.namespace}.events`
-        const hostile = JSON.parse('{"__proto__":{"polluted":true},"constructor":"c","hasOwnProperty":1,"n":{"deep":[1,{"a":null}]}}')
+        const hostile = JSON.parse(
+          '{"__proto__":{"polluted":true},"constructor":"c","hasOwnProperty":1,"n":{"deep":[1,{"a":null}]}}'
+        )
         raw.publish(exchange, "x", Buffer.alloc(0))
-        raw.publish(exchange, "x", Buffer.from("1"), { headers: hostile, timestamp: 1_700_000_000, priority: 9, expiration: "100000", replyTo: "r", CC: ["other"] })
-        raw.publish(exchange, "x", Buffer.from("2"), { headers: { "x-delivery-count": 99, "bus-attempt": 7, "x-death": [{ count: 3 }] }, messageId: "id", type: "t", appId: "app" })
+        raw.publish(exchange, "x", Buffer.from("1"), {
+          headers: hostile,
+          timestamp: 1_700_000_000,
+          priority: 9,
+          expiration: "100000",
+          replyTo: "r",
+          CC: ["other"]
+        })
+        raw.publish(exchange, "x", Buffer.from("2"), {
+          headers: { "x-delivery-count": 99, "bus-attempt": 7, "x-death": [{ count: 3 }] },
+          messageId: "id",
+          type: "t",
+          appId: "app"
+        })
         const consumer = yield* consume(broker, "a")
         yield* consumer.reaches(3)
         const [empty, odd, forged] = consumer.deliveries
         assert.deepStrictEqual(Object.keys(empty?.headers ?? { none: 1 }), [])
         assert.deepStrictEqual(empty?.properties, {
-          messageId: undefined, type: undefined, timestamp: undefined, appId: undefined, correlationId: undefined, contentType: undefined
+          messageId: undefined,
+          type: undefined,
+          timestamp: undefined,
+          appId: undefined,
+          correlationId: undefined,
+          contentType: undefined
         })
         assert.strictEqual(empty?.body.length, 0)
         assert.notProperty({}, "polluted")
@@ -164,16 +225,23 @@ export const receiverCases = (node: () => RabbitNode): void => {
         assert.isFalse(Object.keys(odd?.headers ?? {}).includes("__proto__"))
         assert.strictEqual(odd?.properties.timestamp, 1_700_000_000_000)
         assert.strictEqual(forged?.deliveryCount, 0)
-        for (const delivery of consumer.deliveries) assert.deepInclude({ ...delivery }, { trusted: false, redelivered: false, routingKey: "x" })
-      }))
+        for (const delivery of consumer.deliveries)
+          assert.deepInclude({ ...delivery }, { trusted: false, redelivered: false, routingKey: "x" })
+      })
+    )
 
     it.live("P7: the ladder hands over after 0, 1, 2 and 3 s, never sooner, to the one who is meant", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         yield* broker.declare(subscriber("a", ["x"]))
         yield* broker.declare(subscriber("b", ["x"]))
         const arrivals = new Map<string, number>()
-        const a = yield* consume(broker, "a", 100, ({ properties }) => void arrivals.set(properties.messageId ?? "", Date.now()))
+        const a = yield* consume(
+          broker,
+          "a",
+          100,
+          ({ properties }) => void arrivals.set(properties.messageId ?? "", Date.now())
+        )
         const b = yield* consume(broker, "b")
         const start = Date.now()
         const posts = [0, 1, 2, 3].map((seconds) => ({ seconds, sent: post(broker, outgoing(copyTo("a", seconds))) }))
@@ -182,45 +250,59 @@ export const receiverCases = (node: () => RabbitNode): void => {
         yield* a.reaches(5)
         yield* b.reaches(1)
         // A timer of the broker and our clock may differ by their rounding.
-        for (const { seconds, sent } of posts) assert.isAtLeast((arrivals.get(sent.id) ?? 0) - start, seconds * 1000 - 5)
-        assert.deepStrictEqual(a.deliveries.map(({ properties, trusted }) => [properties.messageId, trusted]).toSorted(),
-          [...posts.map(({ sent }) => [sent.id, true]), [later.id, false]].toSorted())
+        for (const { seconds, sent } of posts)
+          assert.isAtLeast((arrivals.get(sent.id) ?? 0) - start, seconds * 1000 - 5)
+        assert.deepStrictEqual(
+          a.deliveries.map(({ properties, trusted }) => [properties.messageId, trusted]).toSorted(),
+          [...posts.map(({ sent }) => [sent.id, true]), [later.id, false]].toSorted()
+        )
         assert.deepStrictEqual(b.ids(), [later.id])
         assert.strictEqual(b.deliveries[0]?.routingKey, "x")
         assert.isFalse(b.deliveries[0]?.trusted)
-      }))
+      })
+    )
 
     it.live("a delayed event that nobody wants any more is kept as undeliverable", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         const source: DeadLetterSource = { _tag: "Undeliverable" }
         const sent = outgoing({ _tag: "DelayedEvent", name: "x.nobody", seconds: 1 })
         yield* send(broker, sent)
-        yield* untilEffect(() => "it is undeliverable", Effect.map(broker.deadLetterDepth(source), (depth) => depth === 1))
+        yield* untilEffect(
+          () => "it is undeliverable",
+          Effect.map(broker.deadLetterDepth(source), (depth) => depth === 1)
+        )
         const read = yield* Effect.scoped(Effect.flatMap(broker.readDeadLetters(source), ({ next }) => next))
         assert.strictEqual(read?.properties.messageId, sent.properties.messageId)
         assert.strictEqual(read?.routingKey, "x.nobody")
-      }))
+      })
+    )
 
     it.live("a dead letter is looked at 30 times, and is still there", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         yield* broker.declare(subscriber("a", ["x"]))
         const source: DeadLetterSource = { _tag: "Subscriber", name: "a" }
         const ids = ["one", "two", "three"]
         for (const messageId of ids) yield* send(broker, outgoing(deadLetterOf("a"), { properties: { messageId } }))
         for (let look = 1; look <= 30; look++) {
-          const seen = yield* Effect.scoped(Effect.gen(function*() {
-            const reader = yield* broker.readDeadLetters(source)
-            assert.strictEqual(reader.count, 3, `look ${look}`)
-            const found: Array<string | undefined> = []
-            for (let delivery = yield* reader.next; delivery !== undefined; delivery = yield* reader.next) found.push(delivery.properties.messageId)
-            return found
-          }))
+          const seen = yield* Effect.scoped(
+            Effect.gen(function* () {
+              const reader = yield* broker.readDeadLetters(source)
+              assert.strictEqual(reader.count, 3, `look ${look}`)
+              const found: Array<string | undefined> = []
+              for (let delivery = yield* reader.next; delivery !== undefined; delivery = yield* reader.next)
+                found.push(delivery.properties.messageId)
+              return found
+            })
+          )
           assert.deepStrictEqual(seen, ids, `look ${look}`)
         }
-        yield* Effect.scoped(Effect.flatMap(broker.readDeadLetters(source), ({ next }) => Effect.map(next, (delivery) => delivery?.ack())))
+        yield* Effect.scoped(
+          Effect.flatMap(broker.readDeadLetters(source), ({ next }) => Effect.map(next, (delivery) => delivery?.ack()))
+        )
         assert.strictEqual(yield* broker.deadLetterDepth(source), 2)
-      }))
+      })
+    )
   })
 }

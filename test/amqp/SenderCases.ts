@@ -4,44 +4,74 @@ import { Effect } from "effect"
 import type { Headers, Outgoing } from "../../src/bus/Broker.ts"
 import type { RabbitNode } from "../support/RabbitNode.ts"
 import {
-  answered, assertOnce, copyTo, deadLetterOf, event, idsOf, open, outgoing, post, rawChannel, send, sendUntilConfirmed, subscriber, until, untilEffect
+  answered,
+  assertOnce,
+  copyTo,
+  deadLetterOf,
+  event,
+  idsOf,
+  open,
+  outgoing,
+  post,
+  rawChannel,
+  send,
+  sendUntilConfirmed,
+  subscriber,
+  until,
+  untilEffect
 } from "./Stage.ts"
 
 const confirmed = (routed: boolean) => ({ _tag: "Confirmed" as const, routed })
 
 export const senderCases = (node: () => RabbitNode): void => {
   describe.concurrent("Sender", () => {
-    it.live("a return belongs to its exchange, key and id: of two copies of one event only the one that nobody took is unrouted", () =>
-      Effect.gen(function*() {
-        const { broker } = yield* open(node().url, { publishChannels: 1 })
-        yield* broker.declare(subscriber("a", ["x.a"]))
-        const kinds = [
-          ["to a's dead letters", deadLetterOf("a"), true], ["to nobody's dead letters", deadLetterOf("ghost"), false],
-          ["to nobody", event("x.nobody"), false], ["to a", event("x.a"), true], ["a copy", copyTo("a"), true]
-        ] as const
-        const posts = Array.from({ length: 40 }, (_, n) =>
-          kinds.map(([name, to, routed]) => ({ name, routed, sent: post(broker, outgoing(to, { key: "k", properties: { messageId: `same-${n}` } })) }))
-        ).flat()
-        yield* answered(posts.map(({ sent }) => sent))
-        for (const { name, routed, sent } of posts) assert.deepStrictEqual(sent.outcomes, [confirmed(routed)], `${name} ${sent.id}`)
-        assert.strictEqual(yield* broker.deadLetterDepth({ _tag: "Subscriber", name: "a" }), 40)
-        assert.strictEqual((yield* broker.depth("a")).ready, 80)
-      }))
+    it.live(
+      "a return belongs to its exchange, key and id: of two copies of one event only the one that nobody took is unrouted",
+      () =>
+        Effect.gen(function* () {
+          const { broker } = yield* open(node().url, { publishChannels: 1 })
+          yield* broker.declare(subscriber("a", ["x.a"]))
+          const kinds = [
+            ["to a's dead letters", deadLetterOf("a"), true],
+            ["to nobody's dead letters", deadLetterOf("ghost"), false],
+            ["to nobody", event("x.nobody"), false],
+            ["to a", event("x.a"), true],
+            ["a copy", copyTo("a"), true]
+          ] as const
+          const posts = Array.from({ length: 40 }, (_, n) =>
+            kinds.map(([name, to, routed]) => ({
+              name,
+              routed,
+              sent: post(broker, outgoing(to, { key: "k", properties: { messageId: `same-${n}` } }))
+            }))
+          ).flat()
+          yield* answered(posts.map(({ sent }) => sent))
+          for (const { name, routed, sent } of posts)
+            assert.deepStrictEqual(sent.outcomes, [confirmed(routed)], `${name} ${sent.id}`)
+          assert.strictEqual(yield* broker.deadLetterDepth({ _tag: "Subscriber", name: "a" }), 40)
+          assert.strictEqual((yield* broker.depth("a")).ready, 80)
+        })
+    )
 
     it.live("twins, triplets and many more of one triple: each is stored and answered once, the unroutable too", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url, { publishChannels: 1 })
         yield* broker.declare(subscriber("a", ["x"]))
-        const twins = Array.from({ length: 30 }, () => post(broker, outgoing(event("x"), { properties: { messageId: "twin" } })))
-        const lonely = Array.from({ length: 3 }, () => post(broker, outgoing(event("nobody"), { properties: { messageId: "twin" } })))
+        const twins = Array.from({ length: 30 }, () =>
+          post(broker, outgoing(event("x"), { properties: { messageId: "twin" } }))
+        )
+        const lonely = Array.from({ length: 3 }, () =>
+          post(broker, outgoing(event("nobody"), { properties: { messageId: "twin" } }))
+        )
         yield* answered([...twins, ...lonely])
         for (const { outcomes } of twins) assert.deepStrictEqual(outcomes, [confirmed(true)])
         for (const { outcomes } of lonely) assert.deepStrictEqual(outcomes, [confirmed(false)])
         assert.strictEqual((yield* broker.depth("a")).ready, 30)
-      }))
+      })
+    )
 
     it.live("PUB9: an exchange deleted under way is declared again, and every send is answered once", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         const raw = yield* rawChannel(node().url)
         yield* broker.declare(subscriber("a", ["x"]))
@@ -54,38 +84,51 @@ export const senderCases = (node: () => RabbitNode): void => {
         // Its bindings went with it: they come back when the subscriber declares them.
         assert.deepStrictEqual(yield* sendUntilConfirmed(broker, () => outgoing(event("x"))), confirmed(false))
         yield* broker.declare(subscriber("a", ["x"]))
-        for (let n = 0; n < 4; n++) assert.deepStrictEqual(yield* sendUntilConfirmed(broker, () => outgoing(event("x"))), confirmed(true))
-      }))
+        for (let n = 0; n < 4; n++)
+          assert.deepStrictEqual(yield* sendUntilConfirmed(broker, () => outgoing(event("x"))), confirmed(true))
+      })
+    )
 
     it.live("the ground under a subscriber is declared again when it is gone", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url)
         const raw = yield* rawChannel(node().url)
         yield* Effect.promise(() => raw.deleteExchange(`${broker.namespace}.delay.deliver`))
         yield* broker.declare(subscriber("a", ["x"]))
         assert.deepStrictEqual(yield* send(broker, outgoing(copyTo("a"))), confirmed(true))
-        yield* untilEffect(() => "the copy", Effect.map(broker.depth("a"), ({ ready }) => ready === 1))
-      }))
+        yield* untilEffect(
+          () => "the copy",
+          Effect.map(broker.depth("a"), ({ ready }) => ready === 1)
+        )
+      })
+    )
 
     it.live("PUB10: a full queue's nack is Rejected, and touches no neighbour", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url, { publishChannels: 1 })
         const raw = yield* rawChannel(node().url)
         yield* broker.declare(subscriber("a", ["x", "full"]))
         const full = `${broker.namespace}.full`
         yield* Effect.promise(async () => {
-          await raw.assertQueue(full, { exclusive: true, arguments: { "x-max-length": 1, "x-overflow": "reject-publish" } })
+          await raw.assertQueue(full, {
+            exclusive: true,
+            arguments: { "x-max-length": 1, "x-overflow": "reject-publish" }
+          })
           await raw.bindQueue(full, `${broker.namespace}.events`, "full")
         })
         yield* send(broker, outgoing(event("full")))
         const posts = Array.from({ length: 60 }, (_, n) => post(broker, outgoing(event(n % 3 === 0 ? "full" : "x"))))
         yield* answered(posts)
         assertOnce(posts)
-        assert.deepStrictEqual(posts.map(({ outcomes }) => outcomes[0]?._tag), posts.map((_, n) => (n % 3 === 0 ? "Rejected" : "Confirmed")))
-      }))
+        assert.deepStrictEqual(
+          posts.map(({ outcomes }) => outcomes[0]?._tag),
+          posts.map((_, n) => (n % 3 === 0 ? "Rejected" : "Confirmed"))
+        )
+      })
+    )
 
     it.live("PUB13, PUB14: what the wire cannot carry is refused before it, among neighbours on the same channel", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url, { publishChannels: 1 })
         yield* broker.declare(subscriber("a", ["x"]))
         const long = "é".repeat(150)
@@ -115,34 +158,57 @@ export const senderCases = (node: () => RabbitNode): void => {
         assertOnce(posts)
         posts.forEach(({ outcomes: [outcome] }, n) => {
           if (n % 3 !== 1) return assert.deepStrictEqual(outcome, confirmed(true))
-          assert.strictEqual(outcome?._tag === "NotSent" ? outcome.error.reason._tag : outcome?._tag, "Refused", `number ${(n - 1) / 3}`)
+          assert.strictEqual(
+            outcome?._tag === "NotSent" ? outcome.error.reason._tag : outcome?._tag,
+            "Refused",
+            `number ${(n - 1) / 3}`
+          )
         })
         assert.strictEqual((yield* broker.depth("a")).ready, bad.length * 2)
-      }))
+      })
+    )
 
     it.live("numbers that would end the connection never reach the wire", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker } = yield* open(node().url, { publishChannels: 1 })
         yield* broker.declare(subscriber("a", ["x"]))
-        const values = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, 2 ** 53, -(2 ** 63), 2 ** 63, 2 ** 64, 1e300, 5e-324]
-        const posts = values.flatMap((value) => [post(broker, outgoing(event("x"))), post(broker, outgoing(event("x"), { headers: { value } }))])
+        const values = [
+          Number.POSITIVE_INFINITY,
+          Number.NEGATIVE_INFINITY,
+          Number.NaN,
+          2 ** 53,
+          -(2 ** 63),
+          2 ** 63,
+          2 ** 64,
+          1e300,
+          5e-324
+        ]
+        const posts = values.flatMap((value) => [
+          post(broker, outgoing(event("x"))),
+          post(broker, outgoing(event("x"), { headers: { value } }))
+        ])
         yield* answered(posts)
         assertOnce(posts)
         posts.forEach(({ outcomes: [outcome] }, n) => {
           const value = n % 2 === 0 ? 0 : values[(n - 1) / 2]
           assert.strictEqual(outcome?._tag, Number.isFinite(value) ? "Confirmed" : "NotSent", String(value))
         })
-      }))
+      })
+    )
 
     it.live("on a closed broker a send is answered at once", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { broker, close } = yield* open(node().url)
         const open_ = Array.from({ length: 20 }, () => post(broker, outgoing(event("x"))))
         yield* close
         const late = post(broker, outgoing(event("x")))
-        yield* until(() => "all answered", () => open_.every(({ outcomes }) => outcomes.length > 0))
+        yield* until(
+          () => "all answered",
+          () => open_.every(({ outcomes }) => outcomes.length > 0)
+        )
         assertOnce([...open_, late])
         assert.strictEqual(idsOf([late], "NotSent").length, 1)
-      }))
+      })
+    )
   })
 }

@@ -14,20 +14,29 @@ export const secret = "canary-5ecret"
 export type Service = Broker["Service"]
 
 /** A broker that ends with the test, or when `close` is called. */
-export const open = Effect.fnUntraced(function*(servers: AmqpOptions["servers"], options: Partial<AmqpOptions> = {}) {
+export const open = Effect.fnUntraced(function* (servers: AmqpOptions["servers"], options: Partial<AmqpOptions> = {}) {
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const broker = yield* AmqpBroker.make({ servers, namespace: freshNamespace(), source: "test", ...options }).pipe(Scope.provide(scope))
+  const broker = yield* AmqpBroker.make({ servers, namespace: freshNamespace(), source: "test", ...options }).pipe(
+    Scope.provide(scope)
+  )
   return { broker, close: Scope.close(scope, Exit.void) }
 })
 
 /** Everything that a logger, a console or JSON could show of a failure has no secret in it. */
 export const assertSecretless = (error: unknown, hidden: string = secret): void => {
   const stack = error instanceof Error ? error.stack : ""
-  assert.notInclude(`${String(error)}${stack}${inspect(error, { depth: 20, showHidden: true })}${JSON.stringify(error)}`, hidden)
+  assert.notInclude(
+    `${String(error)}${stack}${inspect(error, { depth: 20, showHidden: true })}${JSON.stringify(error)}`,
+    hidden
+  )
 }
 
 /** Why a broker does not open; it must be said before `within` is over. */
-export const refusalOf = Effect.fnUntraced(function*(servers: AmqpOptions["servers"], options: Partial<AmqpOptions> = {}, within = 6000) {
+export const refusalOf = Effect.fnUntraced(function* (
+  servers: AmqpOptions["servers"],
+  options: Partial<AmqpOptions> = {},
+  within = 6000
+) {
   const exit = yield* open(servers, options).pipe(
     Effect.scoped,
     Effect.exit,
@@ -43,7 +52,10 @@ export const refusalOf = Effect.fnUntraced(function*(servers: AmqpOptions["serve
 })
 
 export const proxyTo = (port: number) =>
-  Effect.acquireRelease(Effect.promise(() => startProxy(port)), (proxy) => Effect.promise(() => proxy.close()))
+  Effect.acquireRelease(
+    Effect.promise(() => startProxy(port)),
+    (proxy) => Effect.promise(() => proxy.close())
+  )
 
 /** A channel of another program. */
 export const rawChannel = (url: string): Effect.Effect<Channel, never, Scope.Scope> =>
@@ -62,13 +74,23 @@ export const rawChannel = (url: string): Effect.Effect<Channel, never, Scope.Sco
   )
 
 let sent = 0
-export const outgoing = (to: Address, more: Partial<Omit<Outgoing, "properties">> & { readonly properties?: Partial<Outgoing["properties"]> } = {}): Outgoing => ({
+export const outgoing = (
+  to: Address,
+  more: Partial<Omit<Outgoing, "properties">> & { readonly properties?: Partial<Outgoing["properties"]> } = {}
+): Outgoing => ({
   to,
   key: undefined,
   body: Buffer.from("{}"),
   headers: {},
   ...more,
-  properties: { messageId: `m-${++sent}`, type: "t", timestamp: Date.now(), appId: "test", contentType: "application/json", ...more.properties }
+  properties: {
+    messageId: `m-${++sent}`,
+    type: "t",
+    timestamp: Date.now(),
+    appId: "test",
+    contentType: "application/json",
+    ...more.properties
+  }
 })
 export const event = (name: string): Address => ({ _tag: "Event", name })
 export const copyTo = (name: string, seconds = 0): Address => ({ _tag: "Subscriber", name, seconds })
@@ -90,22 +112,43 @@ export const send = (broker: Service, message: Outgoing): Effect.Effect<SendOutc
   Effect.callback((resume) => broker.send(message, (outcome) => resume(Effect.succeed(outcome))))
 /** Sends again and again, each as a new message, until one is confirmed. */
 export const sendUntilConfirmed = (broker: Service, make: () => Outgoing) =>
-  Effect.repeat(Effect.tap(Effect.suspend(() => send(broker, make())), (outcome) => (outcome._tag === "Confirmed" ? Effect.void : Effect.sleep(20))), {
-    until: (outcome) => outcome._tag === "Confirmed"
-  })
+  Effect.repeat(
+    Effect.tap(
+      Effect.suspend(() => send(broker, make())),
+      (outcome) => (outcome._tag === "Confirmed" ? Effect.void : Effect.sleep(20))
+    ),
+    {
+      until: (outcome) => outcome._tag === "Confirmed"
+    }
+  )
 export const answered = (posts: ReadonlyArray<Sent>) =>
-  until(() => `${posts.filter(({ outcomes }) => outcomes.length > 0).length} of ${posts.length} answered`, () => posts.every(({ outcomes }) => outcomes.length > 0))
+  until(
+    () => `${posts.filter(({ outcomes }) => outcomes.length > 0).length} of ${posts.length} answered`,
+    () => posts.every(({ outcomes }) => outcomes.length > 0)
+  )
 /** Every send was answered, and once. */
 export const assertOnce = (posts: ReadonlyArray<Sent>): void => {
-  assert.deepStrictEqual(posts.filter(({ outcomes }) => outcomes.length !== 1), [])
+  assert.deepStrictEqual(
+    posts.filter(({ outcomes }) => outcomes.length !== 1),
+    []
+  )
 }
 export const idsOf = (posts: ReadonlyArray<Sent>, tag: SendOutcome["_tag"]): ReadonlyArray<string> =>
   posts.filter(({ outcomes }) => outcomes[0]?._tag === tag).map(({ id }) => id)
 
-export const subscriber = (name: string, patterns: ReadonlyArray<string>, ordering: SubscriberSpec["ordering"] = "none"): SubscriberSpec => ({ name, patterns, ordering })
+export const subscriber = (
+  name: string,
+  patterns: ReadonlyArray<string>,
+  ordering: SubscriberSpec["ordering"] = "none"
+): SubscriberSpec => ({ name, patterns, ordering })
 
 /** Consumes, holding everything unless `each` settles it. */
-export const consume = Effect.fnUntraced(function*(broker: Service, name: string, prefetch = 100, each: (delivery: Delivery) => void = () => {}) {
+export const consume = Effect.fnUntraced(function* (
+  broker: Service,
+  name: string,
+  prefetch = 100,
+  each: (delivery: Delivery) => void = () => {}
+) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const deliveries: Array<Delivery> = []
   const losses: Array<BrokerError> = []
@@ -125,15 +168,23 @@ export const consume = Effect.fnUntraced(function*(broker: Service, name: string
     losses,
     cancel: consumer.cancel,
     ids: () => deliveries.map(({ properties }) => properties.messageId ?? "?"),
-    reaches: (count: number) => until(() => `${deliveries.length} of ${count} delivered`, () => deliveries.length >= count),
+    reaches: (count: number) =>
+      until(
+        () => `${deliveries.length} of ${count} delivered`,
+        () => deliveries.length >= count
+      ),
     close: Scope.close(scope, Exit.void)
   }
 })
 
 export const until = (what: () => string, condition: () => boolean, seconds = 20): Effect.Effect<void> =>
   untilEffect(what, Effect.sync(condition), seconds)
-export const untilEffect = <E, R>(what: () => string, condition: Effect.Effect<boolean, E, R>, seconds = 20): Effect.Effect<void, E, R> =>
-  Effect.gen(function*() {
+export const untilEffect = <E, R>(
+  what: () => string,
+  condition: Effect.Effect<boolean, E, R>,
+  seconds = 20
+): Effect.Effect<void, E, R> =>
+  Effect.gen(function* () {
     const deadline = Date.now() + seconds * 1000
     while (!(yield* condition)) {
       if (Date.now() > deadline) assert.fail(`not within ${seconds} seconds: ${what()}`)
@@ -141,5 +192,11 @@ export const untilEffect = <E, R>(what: () => string, condition: Effect.Effect<b
     }
   })
 export const statusIs = (broker: Service, tag: "Connecting" | "Up" | "Blocked" | "Closed") =>
-  untilEffect(() => `status ${tag}`, Effect.map(Effect.suspend(() => statusOf(broker)), (status) => status === tag))
+  untilEffect(
+    () => `status ${tag}`,
+    Effect.map(
+      Effect.suspend(() => statusOf(broker)),
+      (status) => status === tag
+    )
+  )
 const statusOf = (broker: Service) => Effect.map(SubscriptionRef.get(broker.status), ({ _tag }) => _tag)
