@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
 import { settings } from "../src/app/Config.ts"
+import { library } from "../src/bus/Diagnosis.ts"
 import { table } from "../scripts/readme.ts"
 
 const root = resolve(import.meta.dirname, "..")
@@ -146,11 +147,13 @@ describe("the house", () => {
 
   it("ships its doors and nothing else, with exact versions", () => {
     const manifest: {
+      readonly version: string
       readonly exports: Record<string, unknown>
       readonly dependencies: Record<string, string>
       readonly devDependencies: Record<string, string>
     } = JSON.parse(read("package.json"))
     assert.deepStrictEqual(Object.keys(manifest.exports), [".", "./testing", "./catalog", "./package.json"])
+    assert.strictEqual(library, `@eduflow/events ${manifest.version}`)
     const loose = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).filter(
       ([, version]) => !/^\d+\.\d+\.\d+$/.test(version)
     )

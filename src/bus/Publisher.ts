@@ -66,7 +66,7 @@ export const make = Effect.fnUntraced(function* (
   const trace = Trace.make(context)
   const log = Log.make(context)
   const defaultTimeout = Duration.toMillis(settings.timeout)
-  const prepared = new Map<Event.Any, Prepared>()
+  const prepared = new WeakMap<Event.Any, Prepared>()
   const prepare = (event: Event.Any): Prepared => {
     const made = {
       encode: Codec.encoder(event, settings.source),

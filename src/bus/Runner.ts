@@ -31,6 +31,8 @@ import {
   type Work
 } from "./Work.ts"
 
+/** Types come from outside: so many are warned about, then they are only counted. */
+const maxWarned = 1000
 /** Below the queue's delivery limit of 20, so that the crash net of the broker is the exception. */
 const maxCrashes = 10
 
@@ -118,7 +120,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     if (error._tag === "UnknownEvent" && subscriber.unknown === "skip") {
       counters.skipped++
       metrics.outcome("skipped").update(1)
-      if (!warned.has(error.event)) {
+      if (!warned.has(error.event) && warned.size < maxWarned) {
         warned.add(error.event)
         log.warning("an event that this subscriber did not ask for was skipped", {
           subscriber: subscriber.name,
