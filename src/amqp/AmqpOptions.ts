@@ -37,7 +37,7 @@ export interface AmqpOptions {
   readonly tls?: TlsOptions
   /** Asked at each connect, for credentials that change. */
   readonly credentials?: Effect.Effect<Credentials>
-  /** Longest time to connect, handshake included. Default 10 seconds. */
+  /** Longest time to connect, credentials and handshake included; of several servers each has its share. Default 10 seconds. */
   readonly connectTimeout?: Duration.Input
   /** Default 10 seconds. */
   readonly heartbeat?: Duration.Input

@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function* (
     yield* SubscriptionRef.set(state, { _tag: "Up", since: upSince, link })
     yield* Deferred.succeed(firstUp, undefined)
     yield* Deferred.await(gone)
-    return yield* Effect.fail(lostError(link, "the connection was lost"))
+    return yield* lostError(link, "the connection was lost")
   }).pipe(Effect.scoped)
 
   const loop = Effect.gen(function* () {

@@ -129,6 +129,7 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   }
 
   const started = yield* Deferred.make<void, BrokerError>()
+  /** 0 while it does not run. */
   let runningSince = 0
 
   /** From declaration to loss. */
@@ -218,7 +219,9 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
       }
       restarts++
       metrics.restarts.update(1)
-      inRow = clock.currentTimeMillisUnsafe() - runningSince > healthyMillis ? 1 : inRow + 1
+      const healthy = runningSince > 0 && clock.currentTimeMillisUnsafe() - runningSince > healthyMillis
+      runningSince = 0
+      inRow = healthy ? 1 : inRow + 1
       yield* become("Restarting", detail)
       log.warning("subscriber restarts", { subscriber: subscriber.name, restarts, detail })
       const jitter = yield* Random.next

@@ -68,7 +68,10 @@ describe("AckTable", () => {
         } else flush()
         assert.strictEqual(table.outstanding(), held.length)
       }
-      for (const tag of held.splice(0)) settled.add(tag) && assert.isTrue(table.settle(tag))
+      for (const tag of held.splice(0)) {
+        settled.add(tag)
+        assert.isTrue(table.settle(tag))
+      }
       flush()
       assert.strictEqual(broker.outstanding.size, 0)
       assert.strictEqual(table.outstanding(), 0)

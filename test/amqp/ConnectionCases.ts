@@ -1,6 +1,8 @@
 /** Connections that break, hang, are blocked or close in the wrong moment: sends end once, everything comes back, nothing stays behind. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Random } from "effect"
+import { Effect, Layer, Random, Redacted, SubscriptionRef } from "effect"
+import { TestClock } from "effect/testing"
+import { vi } from "vitest"
 import * as AmqpBroker from "../../src/amqp/AmqpBroker.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
 import { keyed, makeLedger, processOver, start } from "../suites/Workbench.ts"
@@ -9,16 +11,18 @@ import type { RabbitNode } from "../support/RabbitNode.ts"
 import {
   answered,
   assertOnce,
+  assertStored,
   consume,
+  drained,
   event,
+  hasty,
   idsOf,
   open,
   outgoing,
   post,
   proxyTo,
+  sendMany,
   type Sent,
-  sendUntilConfirmed,
-  type Service,
   statusIs,
   subscriber,
   until,
@@ -31,41 +35,6 @@ const within3Seconds = <A>(what: string, effect: Effect.Effect<A>): Effect.Effec
     duration: "3 seconds",
     orElse: () => Effect.die(new Error(`${what} took more than 3 seconds`))
   })
-
-/** Sends in small batches until `stop` says so. */
-const sendMany = (broker: Service, name: string, posts: Array<Sent>, count: number) =>
-  Effect.gen(function* () {
-    for (let n = 0; n < count; n += 20) {
-      for (let i = 0; i < 20; i++)
-        posts.push(post(broker, outgoing(event(name), { key: `k${i}`, body: Buffer.alloc(500) })))
-      yield* Effect.promise(() => new Promise(setImmediate))
-    }
-  })
-/** Everything in the queue, settled. */
-const drained = Effect.fnUntraced(function* (broker: Service, name: string, marker: string) {
-  const consumer = yield* consume(broker, name, 250, ({ ack }) => ack())
-  const end = outgoing(event(marker), { properties: { messageId: "the end" } })
-  yield* sendUntilConfirmed(broker, () => end)
-  yield* until(
-    () => "the end of the queue",
-    () => consumer.ids().includes("the end")
-  )
-  yield* consumer.close
-  return new Set(consumer.ids())
-})
-const assertStored = (posts: ReadonlyArray<Sent>, stored: ReadonlySet<string>): void => {
-  assertOnce(posts)
-  assert.deepStrictEqual(
-    idsOf(posts, "Confirmed").filter((id) => !stored.has(id)),
-    [],
-    "confirmed and not stored"
-  )
-  assert.deepStrictEqual(
-    idsOf(posts, "NotSent").filter((id) => stored.has(id)),
-    [],
-    "not sent and yet stored"
-  )
-}
 
 export const connectionCases = (node: () => RabbitNode): void => {
   const through = (port: number): string => `amqp://guest:guest@127.0.0.1:${port}`
@@ -136,6 +105,42 @@ export const connectionCases = (node: () => RabbitNode): void => {
   })
 
   describe("Connection, one after the other", () => {
+    it.effect("PUB19: the wait before a reconnect grows through an outage, however long the connection had lived", () =>
+      Effect.gen(function* () {
+        const proxy = yield* proxyTo(node().port)
+        let asked = 0
+        const credentials = Effect.sync(() => {
+          asked++
+          return { username: "guest", password: Redacted.make("guest") }
+        })
+        yield* TestClock.adjust("1 hour")
+        const { broker } = yield* open(`amqp://127.0.0.1:${proxy.port}`, { credentials })
+        yield* TestClock.adjust("10 minutes")
+        yield* Effect.promise(() => proxy.refuse(true))
+        let last = SubscriptionRef.getUnsafe(broker.status)
+        // The attempt has failed when it says so, in a new status.
+        const failed = Effect.promise(async () => {
+          await vi.waitUntil(() => {
+            const now = SubscriptionRef.getUnsafe(broker.status)
+            return now !== last && now._tag === "Connecting"
+          }, 10_000)
+          last = SubscriptionRef.getUnsafe(broker.status)
+        })
+        proxy.reset()
+        yield* failed
+        const waits: Array<number> = []
+        for (let attempt = 0; attempt < 6; attempt++) {
+          const before = asked
+          let waited = 0
+          for (; asked === before; waited += 100) yield* TestClock.adjust("100 millis")
+          waits.push(waited)
+          yield* failed
+        }
+        assert.deepStrictEqual(waits, [200, 400, 800, 1600, 3200, 6400])
+        yield* Effect.promise(() => proxy.refuse(false))
+      }).pipe(Effect.provideService(Random.Random, { nextDoubleUnsafe: () => 0.999, nextIntUnsafe: () => 0 }))
+    )
+
     it.live(
       "P11, S5: 50 flaps later the broker has what it had, and consumers work",
       () =>
@@ -238,36 +243,6 @@ export const connectionCases = (node: () => RabbitNode): void => {
     )
   })
 }
-
-export const powerLossCase = (node: () => RabbitNode): void => {
-  it.live(
-    "PUB1: power loss with hundreds on their way: each send is answered once, what was confirmed is there",
-    () =>
-      Effect.gen(function* () {
-        const { broker } = yield* open(node().url).pipe(Effect.provideService(Random.Random, hasty))
-        yield* broker.declare(subscriber("a", ["x", "end"]))
-        yield* sendUntilConfirmed(broker, () => outgoing(event("end")))
-        yield* Effect.promise(() => node().flush())
-        const posts: Array<Sent> = []
-        yield* sendMany(broker, "x", posts, 400)
-        yield* until(
-          () => "some confirms",
-          () => idsOf(posts, "Confirmed").length > 50
-        )
-        yield* sendMany(broker, "x", posts, 200)
-        yield* Effect.promise(() => node().kill())
-        yield* answered(posts)
-        assert.isAbove(idsOf(posts, "Lost").length, 0)
-        yield* Effect.promise(() => node().restart())
-        yield* statusIs(broker, "Up")
-        assertStored(posts, yield* drained(broker, "a", "end"))
-      }),
-    60_000
-  )
-}
-
-/** Reconnects almost without waiting: the jitter is always small. */
-const hasty: typeof Random.Random.Service = { nextDoubleUnsafe: () => 0.001, nextIntUnsafe: () => 0 }
 
 /** Connections and channels on the node, once as they should be. */
 const linksOf = Effect.fnUntraced(function* (node: RabbitNode, expected: (links: number) => boolean = () => true) {

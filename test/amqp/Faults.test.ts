@@ -3,6 +3,7 @@ import { afterAll, beforeAll } from "vitest"
 import { describeLive } from "../support/live.ts"
 import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
 import { connectionCases } from "./ConnectionCases.ts"
+import { ladderCases } from "./LadderCases.ts"
 import { receiverCases } from "./ReceiverCases.ts"
 import { senderCases } from "./SenderCases.ts"
 
@@ -18,7 +19,8 @@ describeLive(
     }
     senderCases(given)
     receiverCases(given)
-    // Last: it stops and kills the node.
+    ladderCases(given)
+    // Last: it blocks the node and closes what others have open.
     connectionCases(given)
   },
   ["rabbitNode"]

@@ -1,13 +1,14 @@
 /** What is delivered, settled and given back, and what foreign messages look like. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import type { DeadLetterSource } from "../../src/bus/Broker.ts"
+import { Effect, Layer, SubscriptionRef } from "effect"
+import * as AmqpBroker from "../../src/amqp/AmqpBroker.ts"
+import * as MemoryCache from "../../src/memory/MemoryCache.ts"
+import { freshNamespace } from "../support/live.ts"
 import type { RabbitNode } from "../support/RabbitNode.ts"
+import { keyed, makeLedger, processOver, start } from "../suites/Workbench.ts"
 import {
   answered,
   consume,
-  copyTo,
-  deadLetterOf,
   event,
   open,
   outgoing,
@@ -15,7 +16,6 @@ import {
   proxyTo,
   rawChannel,
   type Service,
-  send,
   statusIs,
   subscriber,
   until,
@@ -144,6 +144,30 @@ export const receiverCases = (node: () => RabbitNode): void => {
       })
     )
 
+    it.live("P11: a subscriber whose queue is deleted under it declares it again and goes on", () =>
+      Effect.gen(function* () {
+        const layer = AmqpBroker.layer({ servers: node().url, namespace: freshNamespace(), source: "deleted" })
+        const process = yield* start(processOver(Layer.merge(layer, MemoryCache.layer)))
+        const raw = yield* rawChannel(node().url)
+        const contract = keyed()
+        const ledger = makeLedger()
+        const subscription = yield* process.subscribe("heals.itself", { events: [contract], handler: ledger.handler })
+        yield* process.bus.publish(contract, { n: 1, k: "k" })
+        yield* ledger.reaches(1)
+        yield* Effect.promise(() => raw.deleteQueue(`${process.broker.namespace}.sub.heals.itself`))
+        yield* untilEffect(
+          () => "it restarted",
+          Effect.map(
+            SubscriptionRef.get(subscription.status),
+            (status) => status._tag === "Running" && status.restarts > 0
+          )
+        )
+        yield* process.bus.publish(contract, { n: 2, k: "k" })
+        yield* ledger.reaches(2)
+        assert.deepStrictEqual(ledger.numbers(), [1, 2])
+      })
+    )
+
     it.live("P6: one single active consumer works; what it holds goes to the next in order when it closes", () =>
       Effect.gen(function* () {
         const { broker } = yield* open(node().url)
@@ -227,81 +251,6 @@ export const receiverCases = (node: () => RabbitNode): void => {
         assert.strictEqual(forged?.deliveryCount, 0)
         for (const delivery of consumer.deliveries)
           assert.deepInclude({ ...delivery }, { trusted: false, redelivered: false, routingKey: "x" })
-      })
-    )
-
-    it.live("P7: the ladder hands over after 0, 1, 2 and 3 s, never sooner, to the one who is meant", () =>
-      Effect.gen(function* () {
-        const { broker } = yield* open(node().url)
-        yield* broker.declare(subscriber("a", ["x"]))
-        yield* broker.declare(subscriber("b", ["x"]))
-        const arrivals = new Map<string, number>()
-        const a = yield* consume(
-          broker,
-          "a",
-          100,
-          ({ properties }) => void arrivals.set(properties.messageId ?? "", Date.now())
-        )
-        const b = yield* consume(broker, "b")
-        const start = Date.now()
-        const posts = [0, 1, 2, 3].map((seconds) => ({ seconds, sent: post(broker, outgoing(copyTo("a", seconds))) }))
-        const later = post(broker, outgoing({ _tag: "DelayedEvent", name: "x", seconds: 2 }))
-        yield* answered([...posts.map(({ sent }) => sent), later])
-        yield* a.reaches(5)
-        yield* b.reaches(1)
-        // A timer of the broker and our clock may differ by their rounding.
-        for (const { seconds, sent } of posts)
-          assert.isAtLeast((arrivals.get(sent.id) ?? 0) - start, seconds * 1000 - 5)
-        assert.deepStrictEqual(
-          a.deliveries.map(({ properties, trusted }) => [properties.messageId, trusted]).toSorted(),
-          [...posts.map(({ sent }) => [sent.id, true]), [later.id, false]].toSorted()
-        )
-        assert.deepStrictEqual(b.ids(), [later.id])
-        assert.strictEqual(b.deliveries[0]?.routingKey, "x")
-        assert.isFalse(b.deliveries[0]?.trusted)
-      })
-    )
-
-    it.live("a delayed event that nobody wants any more is kept as undeliverable", () =>
-      Effect.gen(function* () {
-        const { broker } = yield* open(node().url)
-        const source: DeadLetterSource = { _tag: "Undeliverable" }
-        const sent = outgoing({ _tag: "DelayedEvent", name: "x.nobody", seconds: 1 })
-        yield* send(broker, sent)
-        yield* untilEffect(
-          () => "it is undeliverable",
-          Effect.map(broker.deadLetterDepth(source), (depth) => depth === 1)
-        )
-        const read = yield* Effect.scoped(Effect.flatMap(broker.readDeadLetters(source), ({ next }) => next))
-        assert.strictEqual(read?.properties.messageId, sent.properties.messageId)
-        assert.strictEqual(read?.routingKey, "x.nobody")
-      })
-    )
-
-    it.live("a dead letter is looked at 30 times, and is still there", () =>
-      Effect.gen(function* () {
-        const { broker } = yield* open(node().url)
-        yield* broker.declare(subscriber("a", ["x"]))
-        const source: DeadLetterSource = { _tag: "Subscriber", name: "a" }
-        const ids = ["one", "two", "three"]
-        for (const messageId of ids) yield* send(broker, outgoing(deadLetterOf("a"), { properties: { messageId } }))
-        for (let look = 1; look <= 30; look++) {
-          const seen = yield* Effect.scoped(
-            Effect.gen(function* () {
-              const reader = yield* broker.readDeadLetters(source)
-              assert.strictEqual(reader.count, 3, `look ${look}`)
-              const found: Array<string | undefined> = []
-              for (let delivery = yield* reader.next; delivery !== undefined; delivery = yield* reader.next)
-                found.push(delivery.properties.messageId)
-              return found
-            })
-          )
-          assert.deepStrictEqual(seen, ids, `look ${look}`)
-        }
-        yield* Effect.scoped(
-          Effect.flatMap(broker.readDeadLetters(source), ({ next }) => Effect.map(next, (delivery) => delivery?.ack()))
-        )
-        assert.strictEqual(yield* broker.deadLetterDepth(source), 2)
       })
     )
   })

@@ -10,7 +10,7 @@ import { afterAll, beforeAll } from "vitest"
 import { freePort } from "../support/Port.ts"
 import { describeLive } from "../support/live.ts"
 import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
-import { powerLossCase } from "./ConnectionCases.ts"
+import { powerLossCase } from "./PowerLossCase.ts"
 import {
   open,
   outgoing,
@@ -35,7 +35,7 @@ const strange = (talk: (socket: Socket) => void) =>
       const server = createServer((socket) => {
         sockets.add(socket)
         socket.on("error", () => {}).on("close", () => sockets.delete(socket))
-        talk(socket)
+        talk(socket.resume())
       })
       await once(server.listen(0, "127.0.0.1"), "listening")
       return { server, sockets, port: portOf(server) }
@@ -56,7 +56,11 @@ describeLive(
   "RabbitMQ that refuses",
   () => {
     let started: RabbitNode | undefined
-    beforeAll(async () => void (started = await startRabbit()))
+    beforeAll(async () => {
+      started = await startRabbit()
+      // It greets a moment before rabbitmqctl may add a user.
+      await started.ctl("await_startup")
+    })
     afterAll(() => started?.stop())
     const node = (): RabbitNode => {
       if (started === undefined) throw new Error("the node did not start")

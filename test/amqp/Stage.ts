@@ -1,7 +1,7 @@
 /** What the tests of the RabbitMQ adapter share: brokers that can be closed early, raw channels, sends with every call of their `done`, and what a consumer got. */
 import { assert } from "@effect/vitest"
 import { type Channel, connect } from "amqplib"
-import { Cause, Effect, Exit, Scope, SubscriptionRef } from "effect"
+import { Cause, Effect, Exit, type Random, Scope, SubscriptionRef } from "effect"
 import { inspect } from "node:util"
 import * as AmqpBroker from "../../src/amqp/AmqpBroker.ts"
 import type { AmqpOptions } from "../../src/amqp/AmqpOptions.ts"
@@ -200,3 +200,41 @@ export const statusIs = (broker: Service, tag: "Connecting" | "Up" | "Blocked" |
     )
   )
 const statusOf = (broker: Service) => Effect.map(SubscriptionRef.get(broker.status), ({ _tag }) => _tag)
+
+/** Sends in small batches until `stop` says so. */
+export const sendMany = (broker: Service, name: string, posts: Array<Sent>, count: number) =>
+  Effect.gen(function* () {
+    for (let n = 0; n < count; n += 20) {
+      for (let i = 0; i < 20; i++)
+        posts.push(post(broker, outgoing(event(name), { key: `k${i}`, body: Buffer.alloc(500) })))
+      yield* Effect.promise(() => new Promise(setImmediate))
+    }
+  })
+/** Everything in the queue, settled. */
+export const drained = Effect.fnUntraced(function* (broker: Service, name: string, marker: string) {
+  const consumer = yield* consume(broker, name, 250, ({ ack }) => ack())
+  const end = outgoing(event(marker), { properties: { messageId: "the end" } })
+  yield* sendUntilConfirmed(broker, () => end)
+  yield* until(
+    () => "the end of the queue",
+    () => consumer.ids().includes("the end")
+  )
+  yield* consumer.close
+  return new Set(consumer.ids())
+})
+export const assertStored = (posts: ReadonlyArray<Sent>, stored: ReadonlySet<string>): void => {
+  assertOnce(posts)
+  assert.deepStrictEqual(
+    idsOf(posts, "Confirmed").filter((id) => !stored.has(id)),
+    [],
+    "confirmed and not stored"
+  )
+  assert.deepStrictEqual(
+    idsOf(posts, "NotSent").filter((id) => stored.has(id)),
+    [],
+    "not sent and yet stored"
+  )
+}
+
+/** Reconnects almost without waiting: the jitter is always small. */
+export const hasty: typeof Random.Random.Service = { nextDoubleUnsafe: () => 0.001, nextIntUnsafe: () => 0 }

@@ -19,7 +19,8 @@ const terminator = (target: number, options: TlsOptions) =>
         const server = createServer(options, (socket) => {
           const plain = connect(target, "127.0.0.1")
           for (const end of [socket, plain]) end.on("error", () => {})
-          socket.pipe(plain).pipe(socket)
+          socket.pipe(plain)
+          plain.pipe(socket)
         })
         await once(server.listen(0, "localhost"), "listening")
         return server

@@ -18,7 +18,6 @@ const quorum = (name: string, more: object) => ({
   name,
   durable: true,
   auto_delete: false,
-  exclusive: false,
   arguments: { "x-queue-type": "quorum", ...more }
 })
 const exchange = (name: string, type: string, more: object = {}) => ({
@@ -117,7 +116,7 @@ export const topologyCases = (node: () => RabbitNode): void => {
           )
         const [foundQueues, foundExchanges, foundBindings] = yield* Effect.all(
           [
-            list("list_queues", "name", "durable", "auto_delete", "exclusive", "arguments"),
+            list("list_queues", "name", "durable", "auto_delete", "arguments"),
             list("list_exchanges", "name", "type", "durable", "auto_delete", "internal", "arguments"),
             list("list_bindings", "source_name", "destination_name", "destination_kind", "routing_key")
           ],
@@ -144,7 +143,9 @@ export const topologyCases = (node: () => RabbitNode): void => {
         const raw = yield* rawChannel(node().url)
         const first = freshNamespace()
         yield* Effect.promise(() =>
-          raw.assertQueue(`${first}.delay.05`, { arguments: { "x-queue-type": "quorum", "x-message-ttl": 5 } })
+          raw.assertQueue(`${first}.delay.05`, {
+            arguments: { "x-queue-type": "quorum", "x-message-ttl": 5, ...atLeastOnce(`${first}.delay.04`) }
+          })
         )
         const ttl = yield* refusalOf(node().url, { namespace: first })
         assert.deepInclude(ttl.reason, {
@@ -174,14 +175,23 @@ export const topologyCases = (node: () => RabbitNode): void => {
         const { broker } = yield* open(node().url)
         yield* broker.declare(subscriber("good", ["x"]))
         const good = yield* consume(broker, "good")
-        yield* Effect.promise(() => raw.assertQueue(`${broker.namespace}.sub.bad`, { durable: true }))
+        yield* Effect.promise(() =>
+          raw.assertQueue(`${broker.namespace}.sub.bad`, {
+            arguments: {
+              "x-queue-type": "quorum",
+              "x-delivery-limit": 5,
+              ...atLeastOnce(`${broker.namespace}.dead`),
+              "x-dead-letter-routing-key": "bad"
+            }
+          })
+        )
         const bad = yield* Effect.flip(broker.declare(subscriber("bad", ["x"])))
         assert.deepInclude(bad.reason, {
           _tag: "TopologyMismatch",
           entity: `queue ${broker.namespace}.sub.bad`,
-          argument: "x-queue-type",
-          expected: "quorum",
-          actual: "classic"
+          argument: "x-delivery-limit",
+          expected: "20",
+          actual: "5"
         })
         const ordering = yield* Effect.flip(broker.declare(subscriber("good", ["x"], "key")))
         assert.deepInclude(ordering.reason, {
@@ -233,5 +243,6 @@ export const topologyCases = (node: () => RabbitNode): void => {
   })
 }
 
-/** rabbitmqctl gives `{}` or a list for no arguments. */
-const plainArguments = (given: unknown): unknown => (Array.isArray(given) && given.length === 0 ? {} : given)
+/** rabbitmqctl gives them as `[name, type, value]`, and `{}` or a list for none. */
+const plainArguments = (given: unknown): unknown =>
+  Array.isArray(given) ? Object.fromEntries(given.map(([name, , value]) => [name, value])) : given

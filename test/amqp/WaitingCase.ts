@@ -22,7 +22,10 @@ export const waitingCase = (node: () => RabbitNode): void => {
       const process = yield* start(processOver(Layer.merge(layer, MemoryCache.layer)))
       const contract = keyed()
       const refused = yield* Effect.flip(process.bus.publish(contract, { n: 1, k: "k" }, { timeout: "300 millis" }))
-      assert.deepInclude(refused.reason, { _tag: "Unavailable", cause: "Connection" })
+      assert.strictEqual(
+        refused.reason._tag === "Unavailable" ? refused.reason.cause._tag : refused.reason._tag,
+        "Connection"
+      )
       yield* Effect.promise(() => proxy.refuse(false))
       yield* statusIs(process.broker, "Up")
       const ledger = makeLedger()
