@@ -17,32 +17,42 @@ const entry = (event: string, settings: CacheEntry["settings"] = {}, bytes = 10)
   settings
 })
 
-it.effect("forgets by the clock of the test", () => Effect.gen(function*() {
-  const store = yield* MemoryCache.make()
-  store.write(entry("a.b", { ttl: 60_000 }))
-  yield* TestClock.adjust("59 seconds")
-  assert.isTrue(Option.isSome(yield* store.last("a.b", "")))
-  yield* TestClock.adjust("1 second")
-  assert.isTrue(Option.isNone(yield* store.last("a.b", "")))
-}))
+it.effect("forgets by the clock of the test", () =>
+  Effect.gen(function* () {
+    const store = yield* MemoryCache.make()
+    store.write(entry("a.b", { ttl: 60_000 }))
+    yield* TestClock.adjust("59 seconds")
+    assert.isTrue(Option.isSome(yield* store.last("a.b", "")))
+    yield* TestClock.adjust("1 second")
+    assert.isTrue(Option.isNone(yield* store.last("a.b", "")))
+  })
+)
 
-it.effect("P13: beyond its keys it forgets what was not written for longest", () => Effect.gen(function*() {
-  const store = yield* MemoryCache.make({ maxKeys: 3 })
-  const settings = { history: 0 }
-  for (const event of ["a", "b", "c"]) store.write(entry(event, settings))
-  store.write({ ...entry("a", settings), time: 2 })
-  store.write(entry("d", settings))
-  const known = yield* Effect.filter(["a", "b", "c", "d"], (event) => Effect.map(store.last(event, ""), Option.isSome))
-  assert.deepStrictEqual(known, ["a", "c", "d"])
-}))
+it.effect("P13: beyond its keys it forgets what was not written for longest", () =>
+  Effect.gen(function* () {
+    const store = yield* MemoryCache.make({ maxKeys: 3 })
+    const settings = { history: 0 }
+    for (const event of ["a", "b", "c"]) store.write(entry(event, settings))
+    store.write({ ...entry("a", settings), time: 2 })
+    store.write(entry("d", settings))
+    const known = yield* Effect.filter(["a", "b", "c", "d"], (event) =>
+      Effect.map(store.last(event, ""), Option.isSome)
+    )
+    assert.deepStrictEqual(known, ["a", "c", "d"])
+  })
+)
 
-it.effect("P13: beyond its bytes too, histories counted", () => Effect.gen(function*() {
-  const store = yield* MemoryCache.make({ maxBytes: 1_000 })
-  for (let i = 0; i < 100; i++) store.write({ ...entry(`e${i}`, { history: 3 }, 100), time: i })
-  const known = yield* Effect.filter(Array.from({ length: 100 }, (_, i) => `e${i}`), (event) =>
-    Effect.map(store.last(event, ""), Option.isSome))
-  assert.deepStrictEqual(known, ["e95", "e96", "e97", "e98", "e99"])
-  // A body that is larger than everything leaves nothing behind.
-  store.write(entry("big", {}, 2_000))
-  assert.isTrue(Option.isNone(yield* store.last("big", "")))
-}))
+it.effect("P13: beyond its bytes too, histories counted", () =>
+  Effect.gen(function* () {
+    const store = yield* MemoryCache.make({ maxBytes: 1_000 })
+    for (let i = 0; i < 100; i++) store.write({ ...entry(`e${i}`, { history: 3 }, 100), time: i })
+    const known = yield* Effect.filter(
+      Array.from({ length: 100 }, (_, i) => `e${i}`),
+      (event) => Effect.map(store.last(event, ""), Option.isSome)
+    )
+    assert.deepStrictEqual(known, ["e95", "e96", "e97", "e98", "e99"])
+    // A body that is larger than everything leaves nothing behind.
+    store.write(entry("big", {}, 2_000))
+    assert.isTrue(Option.isNone(yield* store.last("big", "")))
+  })
+)
