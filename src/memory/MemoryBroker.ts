@@ -12,7 +12,6 @@ import {
   type SendOutcome
 } from "../bus/Broker.ts"
 import { BrokerError, type BrokerReason, BrokerRefused, Closed, TopologyMissing } from "../bus/BrokerError.ts"
-import { away } from "./Away.ts"
 import * as MemoryConsumer from "./MemoryConsumer.ts"
 import * as MemoryDelivery from "./MemoryDelivery.ts"
 import type { Holder, MemoryQueue } from "./MemoryQueue.ts"
@@ -55,10 +54,7 @@ export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"]
     run(SubscriptionRef.set(status, next))
     if (problem !== undefined) for (const end of client.open) end(problem)
   }
-  const link = server.connect({
-    namespace,
-    onStatus: (next) => set(next, next._tag === "Connecting" ? (next.error ?? away("connecting")) : undefined)
-  })
+  const link = server.connect({ namespace, onStatus: set })
   const own = link.namespace
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {

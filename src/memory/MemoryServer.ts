@@ -7,7 +7,7 @@
  */
 import { Clock, Context, Effect, Latch, Layer, type Scope } from "effect"
 import type { BrokerStatus, Outgoing, SendOutcome } from "../bus/Broker.ts"
-import { away } from "./Away.ts"
+import { BrokerError, ConnectionFailed } from "../bus/BrokerError.ts"
 import * as Delays from "./Delays.ts"
 import * as Deque from "./Deque.ts"
 import type { MemoryQueue, Returns } from "./MemoryQueue.ts"
@@ -16,8 +16,8 @@ import * as Namespace from "./Namespace.ts"
 /** One client as the server knows it. */
 export interface Peer {
   readonly namespace: string
-  /** What its status became. Not `Up` and not `Blocked` means that it was cut off. */
-  readonly onStatus: (status: BrokerStatus) => void
+  /** What its status became, and why nothing can be done, if so. */
+  readonly onStatus: (status: BrokerStatus, fault: BrokerError | undefined) => void
 }
 
 /** A client's connection. */
@@ -190,8 +190,6 @@ const make = Effect.fnUntraced(function* ({ remember = 0, returns = "in place" }
     const wait = due - now()
     if (wait > 0) yield* earlier.await.pipe(Effect.timeoutOrElse({ duration: wait, orElse: () => Effect.void }))
     for (const { message, namespace } of delays.takeDue(now())) namespace.arrive(message)
-    // Who waits for `idle` looks again, even if nobody consumes what arrived.
-    schedule()
   })
   yield* Effect.forkScoped(Effect.forever(passDelays))
 
@@ -199,12 +197,13 @@ const make = Effect.fnUntraced(function* ({ remember = 0, returns = "in place" }
 
   const status = (): BrokerStatus =>
     !connected
-      ? { _tag: "Connecting", since: now(), error: away("the connection was cut") }
+      ? { _tag: "Connecting", since: now(), error: away }
       : blocked !== undefined
         ? { _tag: "Blocked", since: now(), detail: blocked }
         : { _tag: "Up", since: now() }
+  const tellOne = (peer: Peer): void => peer.onStatus(status(), connected ? undefined : away)
   const tell = (): void => {
-    for (const peer of peers) peer.onStatus(status())
+    for (const peer of peers) tellOne(peer)
   }
   const cut = (open: CutOff): void => {
     if (!connected) return
@@ -230,7 +229,7 @@ const make = Effect.fnUntraced(function* ({ remember = 0, returns = "in place" }
       }
       const own = namespace
       peers.add(peer)
-      if (!connected || blocked !== undefined) peer.onStatus(status())
+      if (!connected || blocked !== undefined) tellOne(peer)
       return {
         namespace: own,
         send: (message, done) => {
@@ -278,3 +277,7 @@ const make = Effect.fnUntraced(function* ({ remember = 0, returns = "in place" }
 const routed: SendOutcome = { _tag: "Confirmed", routed: true }
 const unrouted: SendOutcome = { _tag: "Confirmed", routed: false }
 const lost: SendOutcome = { _tag: "Lost" }
+
+const away = new BrokerError({
+  reason: new ConnectionFailed({ address: "the embedded broker", detail: "the connection was cut" })
+})

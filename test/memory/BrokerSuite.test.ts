@@ -9,8 +9,10 @@ import { brokerSuite, type Connect, processOver } from "../suites/BrokerSuite.ts
 const scope = Scope.makeUnsafe()
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
-const clientsOf = (server: MemoryServer["Service"]): Connect => (options) =>
-  processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "suite" }), MemoryCache.layer), options)
+const clientsOf =
+  (server: MemoryServer["Service"]): Connect =>
+  (options) =>
+    processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "suite" }), MemoryCache.layer), options)
 
 brokerSuite("memory", {
   features: { remote: false, scale: 1 },
