@@ -98,12 +98,10 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const waitInPlace = (work: Work, millis: number): Effect.Effect<"elapsed" | Disturbance> =>
     Effect.suspend(() => {
       waiting++
-      return Effect.raceFirst(
-        Effect.as(Effect.sleep(millis), "elapsed" as const),
-        Effect.callback<Disturbance>((resume) => {
-          work.wake = (why) => resume(Effect.succeed(why))
-        })
-      ).pipe(
+      return Effect.callback<Disturbance>((resume) => {
+        work.wake = (why) => resume(Effect.succeed(why))
+      }).pipe(
+        Effect.timeoutOrElse({ duration: millis, orElse: () => Effect.succeed("elapsed" as const) }),
         Effect.ensuring(
           Effect.sync(() => {
             waiting--
