@@ -4,13 +4,14 @@
  * first needed.
  */
 import type { Channel } from "amqplib"
-import { Clock, Effect, Layer, Schedule, Scope, Stream, SubscriptionRef } from "effect"
+import { Clock, Effect, Layer, Scope, Stream, SubscriptionRef } from "effect"
 import { randomUUID } from "node:crypto"
 import { Broker, type BrokerProbe, type BrokerStatus, type DeadLetterSource } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused, Closed } from "../bus/BrokerError.ts"
 import * as AmqpError from "./AmqpError.ts"
 import { type AmqpOptions, settle } from "./AmqpOptions.ts"
 import * as Connection from "./Connection.ts"
+import * as DeadLetterQueue from "./DeadLetterQueue.ts"
 import * as Ladder from "./DelayLadder.ts"
 import * as Receiver from "./Receiver.ts"
 import * as Sender from "./Sender.ts"
@@ -69,6 +70,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
     namespace,
     size: settings.publishChannels,
     callMillis: settings.callMillis,
+    now: () => clock.currentTimeMillisUnsafe(),
     repair: declareShared
   })
   // Closed beside each other: two lines that hang cost the time of one.
@@ -87,6 +89,16 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
     consumingState = connection
     return closed ? Effect.fail(new BrokerError({ reason: new Closed() })) : connection.link
   })
+
+  /** On the live link, and once more on the next when it is lost under way: for what may be done twice. */
+  const onLink = <A, R>(use: (link: Connection.Link) => Effect.Effect<A, BrokerError, R>) =>
+    Effect.flatMap(consumingLink, (link) =>
+      Effect.catchIf(
+        use(link),
+        () => Connection.isLost(link),
+        () => Effect.flatMap(consumingLink, use)
+      )
+    )
 
   const status = yield* SubscriptionRef.make<BrokerStatus>({
     _tag: "Connecting",
@@ -108,11 +120,10 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
   yield* SubscriptionRef.set(status, statusOf(SubscriptionRef.getUnsafe(publishing.state)))
 
   const onChannel = <A>(use: (channel: Channel, call: Receiver.Reception["call"]) => Effect.Effect<A, BrokerError>) =>
-    Effect.gen(function* () {
-      const link = yield* consumingLink
+    onLink((link) => {
       const call = callAs(link.username)
-      return yield* use(yield* Receiver.openChannel(link, call), call)
-    }).pipe(Effect.scoped)
+      return Effect.scoped(Effect.flatMap(Receiver.openChannel(link, call), (channel) => use(channel, call)))
+    })
 
   const queueOf = (source: DeadLetterSource): string =>
     source._tag === "Undeliverable" ? Topology.undeliverable(namespace) : Topology.deadQueue(namespace, source.name)
@@ -123,7 +134,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
     status,
     send: sender.send,
     declare: (spec) =>
-      Effect.flatMap(consumingLink, (link) =>
+      onLink((link) =>
         declareAll(link, Topology.subscriber(namespace, spec)).pipe(
           // The shared objects were deleted meanwhile: once more from the ground.
           Effect.catchIf(
@@ -190,56 +201,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
       )
     },
     readDeadLetters: (source) =>
-      Effect.gen(function* () {
-        const queue = queueOf(source)
-        const link = yield* consumingLink
-        const call = callAs(link.username)
-        let gone = false
-        let held = 0
-        // Runs when the channel is closed. A quorum queue takes back what was held a moment later: who
-        // looks again at once would find the queue empty.
-        yield* Effect.addFinalizer(() =>
-          held === 0
-            ? Effect.void
-            : onChannel((inspection, call) =>
-                call("looking at", `queue ${queue}`, () => inspection.checkQueue(queue))
-              ).pipe(
-                Effect.repeat({
-                  until: ({ messageCount }) => messageCount >= held,
-                  schedule: Schedule.spaced("20 millis"),
-                  times: 25
-                }),
-                Effect.ignore
-              )
-        )
-        const channel = yield* Receiver.openChannel(link, call)
-        channel.once("close", () => {
-          gone = true
-        })
-        const { messageCount } = yield* call("looking at", `queue ${queue}`, () => channel.checkQueue(queue))
-        return {
-          count: messageCount,
-          next: Effect.map(
-            call("reading", `queue ${queue}`, () => channel.get(queue, { noAck: false })),
-            (message) => {
-              if (message === false) return undefined
-              held++
-              let settled = false
-              const ack = (): void => {
-                if (settled || gone) return
-                settled = true
-                held--
-                try {
-                  channel.ack(message)
-                } catch {
-                  gone = true
-                }
-              }
-              return Receiver.deliveryOf(message, namespace, ack, () => gone)
-            }
-          )
-        }
-      }),
+      onLink((link) => DeadLetterQueue.read(link, { namespace, queue: queueOf(source), call: callAs(link.username) })),
     probes: [
       { name: "publish connection", check: SubscriptionRef.get(publishing.state).pipe(Effect.map(connectionProbe)) },
       {

@@ -156,6 +156,14 @@ const fromUrl = (text: string): Server | BrokerError => {
     )
   }
   const url = new URL(text)
+  // A "/" ended the host within the password: what is taken for the address is its beginning.
+  if (/[/?].*@/s.test(text.slice(text.indexOf("://") + 3))) {
+    return wrong(
+      "url",
+      'it has an "@" after a "/" or "?", perhaps because of one in the password',
+      'Write "/" as %2F, "?" as %3F and "@" as %40, or give `servers: { hosts, vhost, username, password }`'
+    )
+  }
   if (url.hostname === "") return wrong("url", "it names no host", shape)
   if (url.search !== "")
     return wrong("url", 'it has parameters after a "?"', "Give settings as options or in the environment")

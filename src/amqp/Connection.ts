@@ -5,15 +5,11 @@
  *
  * Every close is bounded; then the socket is destroyed.
  */
-import { type ChannelModel, connect, credentials as sasl } from "amqplib"
-import { Cause, Clock, Deferred, Effect, Exit, Random, Redacted, type Scope, Stream, SubscriptionRef } from "effect"
-import { once } from "node:events"
-import { connect as connectSocket, type Socket } from "node:net"
-import { hostname } from "node:os"
-import { Duplex } from "node:stream"
+import type { ChannelModel } from "amqplib"
+import { Cause, Clock, Deferred, Effect, Exit, Random, type Scope, Stream, SubscriptionRef } from "effect"
 import { BrokerError, Closed, ConnectionFailed } from "../bus/BrokerError.ts"
-import * as AmqpError from "./AmqpError.ts"
-import type { Credentials, Server, Settings } from "./AmqpOptions.ts"
+import type { Settings } from "./AmqpOptions.ts"
+import * as Dial from "./Dial.ts"
 
 export type State =
   | { readonly _tag: "Connecting"; readonly since: number; readonly error: BrokerError | undefined }
@@ -22,12 +18,9 @@ export type State =
   | { readonly _tag: "Closed"; readonly since: number }
 
 /** One life of a connection. */
-export interface Link {
-  readonly model: ChannelModel
+export interface Link extends Dial.Line {
   /** Counts the lives; what belongs to an older one is dead. */
   readonly epoch: number
-  readonly address: string
-  readonly username: string
 }
 
 export interface Connection {
@@ -60,7 +53,7 @@ export const make = Effect.fnUntraced(function* (
     let last: BrokerError | undefined
     for (const server of jittered) {
       // One that is frozen must leave time for the others.
-      const exit = yield* Effect.exit(connectTo(server, settings, role, settings.connectMillis / jittered.length))
+      const exit = yield* Effect.exit(Dial.dial(server, settings, role, settings.connectMillis / jittered.length))
       if (Exit.isSuccess(exit)) return { ...exit.value, epoch: ++epoch }
       const failure = Cause.squash(exit.cause)
       last = failure instanceof BrokerError ? failure : undefined
@@ -80,19 +73,27 @@ export const make = Effect.fnUntraced(function* (
       Deferred.doneUnsafe(gone, Exit.void)
     })
     // Lost before anybody listened.
-    if (streamOf(link.model)?.writableEnded === true) Deferred.doneUnsafe(gone, Exit.void)
+    if (isLost(link)) Deferred.doneUnsafe(gone, Exit.void)
+    let blocked: string | undefined
+    const alive = (): State =>
+      blocked === undefined
+        ? { _tag: "Up", since: now(), link }
+        : { _tag: "Blocked", since: now(), link, detail: blocked }
     link.model.on("blocked", (detail) => {
-      run(SubscriptionRef.set(state, { _tag: "Blocked", since: now(), link, detail: String(detail).slice(0, 200) }))
+      blocked = String(detail).slice(0, 200)
+      if (upSince > 0) run(SubscriptionRef.set(state, alive()))
     })
     link.model.on("unblocked", () => {
-      run(SubscriptionRef.set(state, { _tag: "Up", since: now(), link }))
+      blocked = undefined
+      if (upSince > 0) run(SubscriptionRef.set(state, alive()))
     })
     yield* Effect.raceFirst(
       prepare(link),
       Effect.andThen(Deferred.await(gone), Effect.fail(lostError(link, "lost while it was prepared")))
     )
     upSince = now()
-    yield* SubscriptionRef.set(state, { _tag: "Up", since: upSince, link })
+    // It may have been blocked meanwhile: copies are sent as soon as there are channels.
+    yield* SubscriptionRef.set(state, alive())
     yield* Deferred.succeed(firstUp, undefined)
     yield* Deferred.await(gone)
     return yield* lostError(link, "the connection was lost")
@@ -105,7 +106,11 @@ export const make = Effect.fnUntraced(function* (
       const exit = yield* Effect.exit(life)
       const failure = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
       const error = failure instanceof BrokerError ? failure : undefined
-      yield* SubscriptionRef.set(state, { _tag: "Connecting", since: now(), error })
+      yield* SubscriptionRef.update(state, (before) => ({
+        _tag: "Connecting" as const,
+        since: before._tag === "Connecting" ? before.since : now(),
+        error
+      }))
       inRow = upSince > 0 && now() - upSince > healthyMillis ? 1 : inRow + 1
       // What waiting cannot heal fails the start; once it ran, it may be healed by an operator.
       if (error !== undefined && !error.isRetryable) yield* Deferred.fail(firstUp, error)
@@ -132,7 +137,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     state,
     link: SubscriptionRef.changes(state).pipe(
-      Stream.filter((current: State) => current._tag !== "Connecting"),
+      Stream.filter(isUsable),
       Stream.runHead,
       Effect.flatMap((head) => {
         const current = head._tag === "Some" ? head.value : undefined
@@ -154,107 +159,21 @@ export const make = Effect.fnUntraced(function* (
   } satisfies Connection
 })
 
+/** A link is lost before the state says so. */
+const isUsable = (state: State): state is Exclude<State, { readonly _tag: "Connecting" }> =>
+  state._tag === "Closed" || (state._tag !== "Connecting" && !isLost(state.link))
+
 const lostError = (link: Link, detail: string): BrokerError =>
   new BrokerError({ reason: new ConnectionFailed({ address: link.address, detail }) })
 
-const hear = (): void => {}
-
-const connectTo = (
-  server: Server,
-  settings: Settings,
-  role: string,
-  millis: number
-): Effect.Effect<Omit<Link, "epoch">, BrokerError> => {
-  const failed = (detail: string): BrokerError =>
-    new BrokerError({ reason: new ConnectionFailed({ address: server.address, detail }) })
-  return Effect.gen(function* () {
-    const credentials: Credentials | undefined =
-      settings.credentials === undefined ? server.credentials : yield* settings.credentials
-    const external = credentials === undefined && settings.tls.cert !== undefined
-    const username = credentials?.username ?? (external ? "(certificate)" : "guest")
-    const model = yield* Effect.tryPromise({
-      try: (signal) =>
-        dial(server, settings, signal, {
-          credentials: external
-            ? sasl.external()
-            : sasl.plain(username, credentials === undefined ? "guest" : Redacted.value(credentials.password)),
-          clientProperties: { connection_name: `${settings.source}/${role}@${hostname()}:${process.pid}` }
-        }),
-      catch: (error) => AmqpError.connecting(error, server, username)
-    })
-    return { model, address: server.address, username }
-  }).pipe(
-    // What the user's `credentials` throws may hold them.
-    Effect.catchDefect(() => Effect.fail(failed("asking for the credentials, or the handshake, broke off"))),
-    // The whole of it: credentials that never come, a broker that dribbles.
-    Effect.timeoutOrElse({ duration: millis, orElse: () => Effect.fail(failed("ETIMEDOUT")) })
-  )
-}
-
-/** Opens a connection; its socket is destroyed when the signal comes before that is done. */
-const dial = async (
-  server: Server,
-  settings: Settings,
-  signal: AbortSignal,
-  login: Pick<NonNullable<Parameters<typeof connect>[1]>, "credentials" | "clientProperties">
-): Promise<ChannelModel> => {
-  const { ca, cert, key, passphrase, servername } = settings.tls
-  let socket: Socket | undefined
-  if (server.secure) {
-    // TLS over a socket of ours, since tls.connect takes no signal.
-    socket = connectSocket({ host: server.host, port: server.port, noDelay: settings.noDelay, keepAlive: true })
-    signal.addEventListener("abort", () => socket?.destroy(), { once: true })
-    await once(socket, "connect", { signal })
-    socket.on("error", hear)
-  }
-  try {
-    const model = await connect(
-      {
-        protocol: server.secure ? "amqps" : "amqp",
-        hostname: server.host,
-        port: server.port,
-        // amqplib decodes it once more.
-        vhost: encodeURIComponent(server.vhost),
-        heartbeat: settings.heartbeatSeconds
-      },
-      {
-        ...login,
-        noDelay: settings.noDelay,
-        keepAlive: true,
-        ...(socket === undefined ? { signal } : { socket }),
-        ...(server.secure && {
-          minVersion: "TLSv1.2" as const,
-          ...(ca !== undefined && { ca }),
-          ...(cert !== undefined && { cert }),
-          ...(key !== undefined && { key }),
-          ...(passphrase !== undefined && { passphrase: Redacted.value(passphrase) }),
-          ...(servername !== undefined && { servername })
-        })
-      }
-    )
-    // An 'error' event that nobody hears ends the process: listen before anything else runs.
-    model.on("error", hear)
-    if (signal.aborted) destroy(model)
-    return model
-  } catch (error) {
-    socket?.destroy()
-    throw error
-  }
-}
-
 /** Closes politely for a while, then for good. */
 const shut = (model: ChannelModel): Effect.Effect<void> =>
-  bounded(() => model.close(), closeMillis).pipe(Effect.andThen(Effect.sync(() => destroy(model))))
+  bounded(() => model.close(), closeMillis).pipe(Effect.andThen(Effect.sync(() => Dial.destroy(model))))
 
-/** amqplib has no call for this; `connection.stream` is its socket. */
-const streamOf = (model: ChannelModel): Duplex | undefined => {
-  const stream: unknown = Reflect.get(model.connection, "stream")
-  return stream instanceof Duplex ? stream : undefined
-}
-
-const destroy = (model: ChannelModel): void => {
-  // With an error: without one amqplib does not notice, leaves confirms unanswered and its heartbeat running.
-  streamOf(model)?.destroy(new Error("closed"))
+/** A loss ends the socket before amqplib says so; one that failed is destroyed, and then it does not count as ended. */
+export const isLost = ({ model }: Link): boolean => {
+  const stream = Dial.streamOf(model)
+  return stream !== undefined && (stream.writableEnded || stream.destroyed)
 }
 
 /** A close that may never answer: finalizers cannot be interrupted, so it is raced outside of them. */

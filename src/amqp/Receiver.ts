@@ -60,16 +60,10 @@ export const consume = (
   Effect.gen(function* () {
     let gone = false
     let scheduled = false
-    const channel = yield* Effect.acquireRelease(
-      call("opening a channel", "a channel", () =>
-        link.model.createChannel().then((made) => made.on("error", () => {}))
-      ),
-      (made) => {
-        flush()
-        gone = true
-        return bounded(() => made.close(), closeMillis)
-      }
-    )
+    const channel = yield* openChannel(link, call, () => {
+      flush()
+      gone = true
+    })
     const table = AckTable.make((deliveryTag, upTo) => {
       counters.acked++
       // amqplib reads nothing but the tag of the message.

@@ -12,6 +12,8 @@ import type { Address, Outgoing, SendOutcome } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused, ConnectionFailed } from "../bus/BrokerError.ts"
 import type { Link } from "./Connection.ts"
 import * as Ladder from "./DelayLadder.ts"
+import * as HeaderTable from "./HeaderTable.ts"
+import * as Refusals from "./Refusals.ts"
 import * as Topology from "./Topology.ts"
 
 interface Sent {
@@ -28,8 +30,9 @@ interface Sent {
 interface Lane {
   channel: ConfirmChannel | undefined
   readonly inFlight: Map<string, Sent>
-  /** Twins of what is on its way, in order. */
+  /** Twins of what is on its way and what follows them under their keys, in order. */
   waiting: Array<{ readonly message: Outgoing; readonly done: (outcome: SendOutcome) => void }>
+  readonly waitingKeys: Set<string>
 }
 
 export interface Sender {
@@ -49,14 +52,18 @@ export const make = (options: {
   readonly size: number
   /** Longest time to open a channel. */
   readonly callMillis: number
+  readonly now: () => number
   /** Called when a channel died because something of the topology is missing. */
   readonly repair: (link: Link) => Effect.Effect<void, BrokerError>
 }): Sender => {
   const lanes: ReadonlyArray<Lane> = Array.from({ length: options.size }, () => ({
     channel: undefined,
     inFlight: new Map(),
-    waiting: []
+    waiting: [],
+    waitingKeys: new Set()
   }))
+  const refusals = Refusals.make(options.now)
+  let headerLimit = HeaderTable.limitFor(Number.POSITIVE_INFINITY)
   const eventsExchange = Topology.events(options.namespace)
   const dead = Topology.deadExchange(options.namespace)
   let turn = 0
@@ -70,20 +77,20 @@ export const make = (options: {
 
   const publish = (lane: Lane, message: Outgoing, done: (outcome: SendOutcome) => void): void => {
     const { exchange, routingKey } = target(message.to)
-    const { body, headers, properties } = message
+    const { body, headers, key, properties } = message
+    // Behind a twin that waits, else it would overtake it.
+    if (key !== undefined && lane.waitingKeys.size > 0 && lane.waitingKeys.has(key)) return wait(lane, message, done)
     const twin = lane.inFlight.get(properties.messageId)
     for (let other = twin; other !== undefined; other = other.next) {
-      if (other.exchange === exchange && other.routingKey === routingKey) {
-        lane.waiting.push({ message, done })
-        return
-      }
+      if (other.exchange === exchange && other.routingKey === routingKey) return wait(lane, message, done)
     }
     const { channel } = lane
     if (channel === undefined) return done(noChannel)
-    // Such a header would close the connection, and with it everybody's publishes.
-    for (const value of Object.values(headers)) {
-      if (typeof value === "number" && !Number.isFinite(value)) return done(badHeader)
-    }
+    // What would close the channel or the connection, and with it everybody's publishes.
+    const fault = HeaderTable.fault(headers, headerLimit)
+    if (fault !== undefined) return done(unfit(fault))
+    const refusal = refusals.of(exchange, routingKey, body.length)
+    if (refusal !== undefined) return done(refusal)
     const sent: Sent = { lane, id: properties.messageId, exchange, routingKey, done, returned: false, next: twin }
     const options: Options.Publish = {
       persistent: true,
@@ -127,10 +134,21 @@ export const make = (options: {
     for (let other = head; other !== undefined; other = other.next) if (other.next === sent) other.next = sent.next
   }
 
-  const release = (lane: Lane): void => {
+  const wait = (lane: Lane, message: Outgoing, done: (outcome: SendOutcome) => void): void => {
+    lane.waiting.push({ message, done })
+    if (message.key !== undefined) lane.waitingKeys.add(message.key)
+  }
+
+  /** Takes all that waits, to be sent or answered in its order. */
+  const takeWaiting = (lane: Lane): Lane["waiting"] => {
     const { waiting } = lane
     lane.waiting = []
-    for (const { done, message } of waiting) publish(lane, message, done)
+    lane.waitingKeys.clear()
+    return waiting
+  }
+
+  const release = (lane: Lane): void => {
+    for (const { done, message } of takeWaiting(lane)) publish(lane, message, done)
   }
 
   const onReturn = (lane: Lane, exchange: string, routingKey: string, id: unknown): void => {
@@ -152,17 +170,19 @@ export const make = (options: {
     }
   }
 
-  /** One channel, from opening to loss; says whether something of the topology was missing. */
+  /** One channel, from opening to loss; says what it was refused, if that is what it died of. */
   const openLane = Effect.fnUntraced(function* (lane: Lane, link: Link) {
     // Not closed apart from its connection: that would be one more wait on a line that hangs.
     const channel = yield* Effect.tryPromise({
       try: () => link.model.createConfirmChannel().then((made) => made.on("error", () => {})),
       catch: () => noChannelError
     }).pipe(Effect.timeoutOrElse({ duration: options.callMillis, orElse: () => Effect.fail(noChannelError) }))
-    const ended = yield* Deferred.make<boolean>()
-    let missing = false
+    const ended = yield* Deferred.make<Refusals.Refusal | undefined>()
+    let refusal: Refusals.Refusal | undefined
     channel.on("error", (error: unknown) => {
-      missing = error instanceof Error && "code" in error && error.code === 404
+      refusal = Refusals.read(error)
+      // Before anybody sends again. What is missing may be declared again.
+      if (refusal !== undefined && refusal._tag !== "Missing") refusals.learn(refusal, link.username)
     })
     channel.on("return", ({ fields, properties }) =>
       onReturn(lane, fields.exchange, fields.routingKey, properties.messageId)
@@ -171,12 +191,11 @@ export const make = (options: {
     channel.prependOnceListener("close", () => {
       if (lane.channel !== channel) return
       lane.channel = undefined
-      const { waiting } = lane
-      lane.waiting = []
+      const waiting = takeWaiting(lane)
       // amqplib answers what was sent first; twins were not sent.
       queueMicrotask(() => {
         for (const { done } of waiting) done(noChannel)
-        Deferred.doneUnsafe(ended, Exit.succeed(missing))
+        Deferred.doneUnsafe(ended, Exit.succeed(refusal))
       })
     })
     lane.channel = channel
@@ -188,11 +207,17 @@ export const make = (options: {
     channels: () => lanes.filter(({ channel }) => channel !== undefined).length,
     open: (link) =>
       Effect.gen(function* () {
+        refusals.forget()
+        headerLimit = HeaderTable.limitFor(link.frameMax)
         for (const lane of lanes) {
           let ended = yield* openLane(lane, link)
           yield* Effect.gen(function* () {
             for (;;) {
-              if (yield* Deferred.await(ended)) yield* Effect.ignore(options.repair(link))
+              const refusal = yield* Deferred.await(ended)
+              if (refusal?._tag === "Missing") {
+                const repaired = yield* Effect.exit(options.repair(link))
+                if (Exit.isFailure(repaired)) refusals.learn(refusal, link.username)
+              }
               yield* Effect.sleep("20 millis")
               // Until the connection is gone, which ends this scope: a lane given up would fail its keys for good.
               ended = yield* Effect.retry(openLane(lane, link), Schedule.spaced("200 millis"))
@@ -206,25 +231,17 @@ export const make = (options: {
 const noChannelError = new BrokerError({ reason: new ConnectionFailed({ address: "RabbitMQ", detail: "no channel" }) })
 const noChannel: SendOutcome = { _tag: "NotSent", error: noChannelError }
 
-const badHeader: SendOutcome = {
+const unfit = (detail: string): SendOutcome => ({
   _tag: "NotSent",
-  error: new BrokerError({
-    reason: new BrokerRefused({ operation: "publish", detail: "a header is a number that is not finite" })
-  })
-}
-
-const notSendable = (error: Error): SendOutcome => ({
-  _tag: "NotSent",
-  error: new BrokerError({
-    reason: new BrokerRefused({
-      operation: "publish",
-      detail:
-        error instanceof RangeError
-          ? "its headers are too large for a frame"
-          : "one of its properties is too long or of a wrong type"
-    })
-  })
+  error: new BrokerError({ reason: new BrokerRefused({ operation: "publish", detail }) })
 })
+
+const notSendable = (error: Error): SendOutcome =>
+  unfit(
+    error instanceof RangeError
+      ? "its headers are too large for a frame"
+      : "one of its properties is too long or of a wrong type"
+  )
 
 /** FNV-1a. */
 const hash = (text: string): number => {

@@ -63,7 +63,7 @@ export class Unroutable extends Schema.TaggedClass<Unroutable>()("Unroutable", {
 export class Unknown extends Schema.TaggedClass<Unknown>()("Unknown", {}) {
   readonly isRetryable = true
   get message(): string {
-    return "it was sent but the broker's answer was lost, so it may be stored: publish it again with the same `id`, subscribers drop the duplicate"
+    return "it was sent but the broker's answer was lost, so it may be stored: publish it again with the same `id`, so that the duplicate can be told"
   }
 }
 

@@ -23,6 +23,7 @@ import * as Settlement from "./Settlement.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
 import * as Subscription from "./Subscription.ts"
 import * as Supervisor from "./Supervisor.ts"
+import type { Surroundings } from "./Surroundings.ts"
 
 export interface BusOptions {
   /** The service that publishes: `source` of its events. Default `"service"`. */
@@ -124,7 +125,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   )
   const total = Duration.toMillis(Duration.fromInputUnsafe(options.drain ?? "25 seconds"))
   const budget = Budget.split(total)
-  const surroundings: Supervisor.Surroundings = { broker, settlement, failures, log, trace, drain: budget }
+  const surroundings: Surroundings = { broker, settlement, failures, log, trace, drain: budget }
   const active = new Set<Subscription.Subscription>()
   let tails = 0
 
@@ -138,6 +139,13 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     if (settled instanceof SubscribeError) return yield* settled
     yield* Subscription.checkSchedule(settled)
     const handlers = yield* Effect.context<Subscription.Required<R>>()
+    // Added first, so it runs last: a subscription that drains by itself is waited for by the bus.
+    const mine: Array<Subscription.Subscription> = []
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        for (const one of mine) active.delete(one)
+      })
+    )
     const subscription = yield* Supervisor.start(
       surroundings,
       // Each delivery brings the Scope that the handler may need, the caller brings the rest.
@@ -145,12 +153,8 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
       handlers,
       onGap
     )
+    mine.push(subscription)
     active.add(subscription)
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        active.delete(subscription)
-      })
-    )
     return subscription
   })
 

@@ -3,8 +3,7 @@
  * negative, until confirmed or past the deadline. What has to be sent again goes in its original
  * order and before anything newer of its key (P6).
  *
- * Publishing is one call and one callback: no fiber, no timer and no promise per message. Two fibers
- * stand by for all of them: one sends again what stalled, one looks for what is overdue.
+ * A message costs one call and one callback. Two fibers stand by for all: one sends again, one sees to deadlines.
  */
 import { Clock, Effect, Latch, Random, Schedule, Stream, SubscriptionRef } from "effect"
 import type { Broker, Outgoing, SendOutcome } from "./Broker.ts"
@@ -113,9 +112,10 @@ export const make = Effect.fnUntraced(function* (
 
   const unstall = (entry: Entry): void => {
     const key = entry.shipment.message.key ?? ""
-    const queue = stalled.get(key)?.filter((other) => other !== entry) ?? []
-    if (queue.length === 0) stalled.delete(key)
-    else stalled.set(key, queue)
+    const queue = stalled.get(key)
+    // In place: whoever sends again goes through this very queue.
+    if (queue?.includes(entry) === true) queue.splice(queue.indexOf(entry), 1)
+    if (queue?.length === 0) stalled.delete(key)
   }
 
   const settle = (entry: Entry, outcome: SendOutcome): void => {
@@ -196,8 +196,9 @@ export const make = Effect.fnUntraced(function* (
       }
       case "sent": {
         // The door is left when the broker answers or the channel is gone.
-        entry.shipment.done({ _tag: "Failed", reason: new BusError.Unknown() })
+        // Before it is told: who hears of it runs within the call, and may bring about the answer.
         entry.state = "abandoned"
+        entry.shipment.done({ _tag: "Failed", reason: new BusError.Unknown() })
         return
       }
       case "abandoned":

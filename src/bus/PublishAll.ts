@@ -57,18 +57,23 @@ export const pipelined = (submit: Submit) =>
         check()
         return Effect.sync(() => {
           wake = undefined
-          for (const withdraw of withdrawals.values()) withdraw()
         })
       })
+    // The newest first: each that leaves may let in the one behind it.
+    const withdrawAll = Effect.sync(() => {
+      for (const withdraw of [...withdrawals.values()].reverse()) withdraw()
+    })
     const source = Stream.isStream(items) ? items : Stream.fromIterable(items)
     yield* source.pipe(
       Stream.runForEachWhile((data) => {
         if (failures.length > 0) return Effect.succeed(false)
         submitOne(data)
         return open < window ? Effect.succeed(true) : Effect.as(below(window), true)
-      })
+      }),
+      Effect.andThen(below(1)),
+      // Wherever it is interrupted, also while the source has nothing: what was not sent never will be.
+      Effect.onExit(() => withdrawAll)
     )
-    yield* below(1)
     if (failures.length > 0) return yield* new BusError.PublishAllError({ confirmed, next, failures })
     return confirmed
   })

@@ -5,7 +5,7 @@
  * The path of an event that is handled is callbacks and one fiber, the handler's own. What fails is
  * settled in a fiber of its own and holds neither a permit nor, without order, anybody else.
  */
-import { Cause, Clock, type Context, Duration, Effect, Exit, FiberSet, Latch, Result } from "effect"
+import { Cause, Clock, type Context, Duration, Effect, Exit, type Fiber, FiberSet, Latch, Result } from "effect"
 import * as Codec from "../event/Codec.ts"
 import type * as Event from "../event/Event.ts"
 import type { InvalidEvent, UnknownEvent, UnknownVersion } from "../event/EventError.ts"
@@ -18,9 +18,9 @@ import type { Delivery } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
 import * as Deadlines from "./Deadlines.ts"
 import * as Mailbox from "./Mailbox.ts"
-import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type * as Subscription from "./Subscription.ts"
 import {
+  begin,
   type Counters,
   type Decision,
   type Origin,
@@ -34,7 +34,11 @@ import {
 /** Types come from outside: so many are warned about, then they are only counted. */
 const maxWarned = 1000
 /** Below the queue's delivery limit of 20, so that the crash net of the broker is the exception. */
-const maxCrashes = 10
+const maxCrashes = {
+  none: 10,
+  // By key each standby looks at the whole window once, which costs its events a life each.
+  key: 18
+}
 
 export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(parts: {
   readonly subscriber: Subscription.Settled<E, Err, R>
@@ -53,6 +57,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   // In the order of their starts, which is the order of their deadlines.
   const running = new Set<Work>()
   const open = new Set<Work>()
+  const deciding = new Map<Work, Fiber.Fiber<unknown, unknown>>()
   const warned = new Set<string>()
   const quiet = yield* Latch.make(true)
   const hasRunning = yield* Latch.make(false)
@@ -63,6 +68,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const holders = new Set<string>()
   let zombies = 0
   let pumping = false
+  let overran = false
 
   const accept: Runner["accept"] = (delivery, origin) => {
     // Who hears of the arrival may close its consumer within the call.
@@ -79,25 +85,10 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       ? Result.fail(parsed.failure)
       : Codec.decode(parsed.success, subscriber.contracts.get(parsed.success.type))
     if (Result.isFailure(decoded)) return refuse(delivery, origin, Result.getOrUndefined(parsed), decoded.failure)
-    const received = RuntimeHeaders.read(delivery)
-    const work: Work = {
-      delivery,
-      origin,
-      // Decoding has succeeded, so parsing has.
-      parsed: (parsed as Result.Success<Codec.Parsed, never>).success,
-      event: decoded.success,
-      receivedAt: clock.currentTimeMillisUnsafe(),
-      received,
-      progress: received,
-      startedAt: 0,
-      fiber: undefined,
-      timedOut: false,
-      zombie: false,
-      givenBack: false,
-      wake: undefined
-    }
+    const work = begin(delivery, origin, decoded.success, clock.currentTimeMillisUnsafe())
     open.add(work)
-    if (origin.isolated && delivery.deliveryCount >= maxCrashes) return decide(work, policy.crashed(work))
+    if (origin.isolated && delivery.deliveryCount >= maxCrashes[subscriber.ordering])
+      return decide(work, policy.crashed(work))
     if (work.progress.due !== undefined && work.progress.due > work.receivedAt)
       return decide(work, policy.notYetDue(work))
     box.offer(work, work.event.key)
@@ -207,7 +198,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   }
 
   const decide = (work: Work, decision: Effect.Effect<Decision>): void => {
-    settle(
+    const fiber = settle(
       Effect.onExit(decision, (exit) =>
         Effect.sync(() => {
           work.wake = undefined
@@ -217,10 +208,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
           }
           if (Exit.isSuccess(exit) && exit.value === "again" && !work.delivery.lost()) box.again(work, work.event.key)
           else release(work)
+          deciding.delete(work)
           pump()
         })
       )
     )
+    if (fiber.pollUnsafe() === undefined) deciding.set(work, fiber)
   }
 
   const release = (work: Work): void => {
@@ -258,7 +251,10 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     zombies++
     metrics.zombies.update(zombies)
     log.error("a handler ignores its deadline and its interruption", fields(work))
-    if (zombies > maxZombies) overrun.openUnsafe()
+    if (zombies > maxZombies) {
+      overran = true
+      overrun.openUnsafe()
+    }
     // In a lane it stays where it is: two events of one key never run at once.
     if (subscriber.ordering === "none") {
       const successor: Work = { ...work, fiber: undefined, timedOut: false, zombie: false }
@@ -288,12 +284,15 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     giveBack,
     disturb: (which, why) => {
       for (const work of open) if (work.wake !== undefined && which(work)) work.wake(why)
+      // Its original comes again: a copy that was not sent yet must not come too.
+      if (why === "Lost") for (const [work, fiber] of deciding) if (which(work)) fiber.interruptUnsafe()
     },
     settledAll: FiberSet.awaitEmpty(settlements),
     running: () => running.size,
     held: () => open.size,
     zombies: () => zombies,
     lanes: box.lanes,
-    overrun: overrun.await
+    overrun: overrun.await,
+    overran: () => overran
   } satisfies Runner
 })

@@ -40,6 +40,8 @@ export const open = Effect.fnUntraced(function* (
   options: {
     readonly prefetch: number
     readonly isolated: boolean
+    /** Whether it stops its deliveries itself when the suspicion ends: not by key, where a standby would start beside it (P6). */
+    readonly cancels: boolean
     /** Called when the first delivery is harmless. */
     readonly onHarmless?: () => void
   }
@@ -71,7 +73,7 @@ export const open = Effect.fnUntraced(function* (
         decided = true
         options.onHarmless?.()
         // Before its delivery is acknowledged: else the broker sends one more, and has to take it back.
-        if (options.isolated && live !== undefined) run(cancel)
+        if (options.cancels && live !== undefined) run(cancel)
         healthy.openUnsafe()
       }
     },

@@ -55,7 +55,8 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
           properties: {
             messageId: subject.id,
             type: subject.type,
-            timestamp: subject.time,
+            // A body may say a time before 1970; the property has no sign.
+            timestamp: Math.max(0, subject.time),
             appId: subject.source,
             correlationId: subject.correlationId,
             contentType: delivery.properties.contentType ?? Codec.contentType

@@ -17,41 +17,29 @@ import {
   FiberHandle,
   Queue,
   Random,
-  Schedule,
   Scope,
   SubscriptionRef
 } from "effect"
 import type * as Event from "../event/Event.ts"
-import type * as Log from "../observe/Log.ts"
 import * as Metrics from "../observe/Metrics.ts"
-import type * as Trace from "../observe/Trace.ts"
-import type { Broker, SubscriberSpec } from "./Broker.ts"
-import { BrokerError, BrokerRefused } from "./BrokerError.ts"
+import type { SubscriberSpec } from "./Broker.ts"
+import { BrokerError, BrokerRefused, Closed } from "./BrokerError.ts"
 import { SubscribeError } from "./BusError.ts"
-import { type DrainBudget, within } from "./Budget.ts"
-import type { Failures } from "./Failures.ts"
+import { within } from "./Budget.ts"
+import * as Diagnosis from "./Diagnosis.ts"
+import * as Measure from "./Measure.ts"
 import * as Runner from "./Runner.ts"
 import * as Session from "./Session.ts"
-import type { Settlement } from "./Settlement.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
 import type * as Subscription from "./Subscription.ts"
+import type { Surroundings } from "./Surroundings.ts"
 import * as Verdicts from "./Verdicts.ts"
 import type { Counters } from "./Work.ts"
-
-export interface Surroundings {
-  readonly broker: Broker["Service"]
-  readonly settlement: (spec: SubscriberSpec) => Settlement
-  readonly failures: Failures
-  readonly log: Log.Log
-  readonly trace: Trace.Trace
-  readonly drain: DrainBudget
-}
 
 const backoffCapMillis = 30_000
 const healthyMillis = 30_000
 /** A start that meets a broker in trouble is tried again for so long. */
 const startMillis = 10_000
-const lagEvery = "15 seconds"
 
 /**
  * Starts a subscriber in the current scope; completes when its queue is declared, bound and consumed.
@@ -82,22 +70,30 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   })
   const keyed = subscriber.ordering === "key"
   let restarts = 0
+  let ending = false
+  /** Once it drains, nothing but the end of that is told any more. */
   const become = (tag: Subscription.Status, cause?: string) =>
-    SubscriptionRef.set(status, { _tag: tag, since: now(), restarts, cause })
+    Effect.suspend(() => {
+      if (ending && tag !== "Stopped") return Effect.void
+      ending = tag === "Draining" || ending
+      return SubscriptionRef.set(status, { _tag: tag, since: now(), restarts, cause })
+    })
 
   const policy = yield* Verdicts.make({ subscriber, settlement, counters, metrics, log, failures })
   const runner = yield* Runner.make({ subscriber, context, policy, counters, metrics, log, trace })
   const inbox = yield* Queue.unbounded<Session.Arrival>()
   yield* Queue.takeAll(inbox).pipe(
     Effect.map((arrivals) => {
-      for (const { delivery, origin } of arrivals) runner.accept(delivery, origin)
+      for (const { delivery, origin } of arrivals) {
+        // What is not accepted stays unacknowledged; the subscriber must go on all the same.
+        try {
+          runner.accept(delivery, origin)
+        } catch (error) {
+          const { message, tag } = Diagnosis.describe(error)
+          log.error("a delivery was not accepted", { subscriber: subscriber.name, error: tag, detail: message })
+        }
+      }
     }),
-    // What is not accepted stays unacknowledged; the subscriber must go on all the same.
-    Effect.catchCause((cause) =>
-      Effect.sync(() =>
-        log.error("a delivery was not accepted", { subscriber: subscriber.name, detail: Cause.pretty(cause) })
-      )
-    ),
     Effect.forever,
     Effect.forkScoped
   )
@@ -110,7 +106,7 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
           ? broker.consumeEphemeral({ ...options, patterns: subscriber.patterns })
           : broker.consume({ ...options, subscriber: subscriber.name }),
       inbox,
-      { prefetch, isolated, ...(onHarmless !== undefined && { onHarmless }) }
+      { prefetch, isolated, cancels: isolated && !keyed, ...(onHarmless !== undefined && { onHarmless }) }
     ).pipe(
       Effect.tap((session) => Effect.sync(() => sessions.add(session))),
       Scope.provide(sessionScope)
@@ -132,6 +128,13 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   /** 0 while it does not run. */
   let runningSince = 0
 
+  // The user's own: what it throws must not end the supervision.
+  const told = Effect.sync(onGap).pipe(
+    Effect.catchCause((cause) =>
+      Effect.sync(() => log.error("onGap failed", { subscriber: subscriber.name, detail: Cause.pretty(cause) }))
+    )
+  )
+
   /** From declaration to loss. */
   const life = Effect.gen(function* () {
     if (!subscriber.ephemeral) yield* broker.declare(spec)
@@ -142,7 +145,11 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     runningSince = clock.currentTimeMillisUnsafe()
     yield* become("Running")
     yield* Deferred.succeed(started, undefined)
-    if (subscriber.ephemeral) return yield* first.lost
+    if (subscriber.ephemeral) {
+      // Only now: what comes after the gap is told is not missed.
+      if (restarts > 0) yield* told
+      return yield* first.lost
+    }
     if (keyed) {
       const suspicious = yield* Effect.raceFirst(
         Effect.raceFirst(Effect.as(first.healthy, false), Effect.as(first.suspected, true)),
@@ -203,7 +210,7 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
       const broken = error instanceof BrokerError ? error : undefined
       const detail = error instanceof Error ? error.message : "its consumer ended"
       if (broken?.reason._tag === "Closed") return yield* become("Stopped")
-      if (runner.zombies() > subscriber.concurrency / 2) {
+      if (runner.overran()) {
         log.error("subscriber failed", { subscriber: subscriber.name, detail })
         return yield* become("Failed", detail)
       }
@@ -226,12 +233,15 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
       log.warning("subscriber restarts", { subscriber: subscriber.name, restarts, detail })
       const jitter = yield* Random.next
       yield* Effect.sleep(Math.min(100 * 2 ** inRow, backoffCapMillis) * jitter)
-      if (subscriber.ephemeral) onGap()
     }
   })
 
   const main = yield* FiberHandle.make<void>()
-  yield* FiberHandle.run(main, supervise)
+  yield* FiberHandle.run(
+    main,
+    // Whatever ends it before it started must be told: a closed broker, a scope that closes.
+    Effect.ensuring(supervise, Deferred.fail(started, new BrokerError({ reason: new Closed() })))
+  )
 
   const draining = yield* Deferred.make<boolean>()
   let drainStarted = false
@@ -246,6 +256,8 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     }
     runner.disturb(() => true, "Drain")
     const finished = yield* within(budget.handlers, runner.quiet)
+    // Those that failed since the first time.
+    runner.disturb(() => true, "Drain")
     runner.giveBack(() => true)
     const settled = yield* within(budget.settlement, runner.settledAll)
     // A lost consumer must not be replaced while the old one closes.
@@ -265,15 +277,7 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     })
   )
 
-  const measure = Effect.gen(function* () {
-    metrics.inFlight.update(runner.running())
-    metrics.held.update(runner.held())
-    if (!subscriber.ephemeral) {
-      const depth = yield* Effect.option(broker.depth(subscriber.name))
-      if (depth._tag === "Some") metrics.lag.update(depth.value.ready)
-    }
-  })
-  yield* Effect.forkScoped(Effect.repeat(measure, Schedule.spaced(lagEvery)))
+  yield* Measure.watch(broker, subscriber, runner, metrics)
 
   yield* Deferred.await(started).pipe(Effect.mapError((error) => SubscribeError.fromBroker(subscriber.name, error)))
   return {

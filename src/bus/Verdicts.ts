@@ -97,6 +97,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   /** Waits here; the lane waits with it. */
   const waitInPlace = (work: Work, millis: number): Effect.Effect<"elapsed" | Disturbance> =>
     Effect.suspend(() => {
+      // Nobody would wake it: its consumer went between the failure and now.
+      if (work.delivery.lost()) return Effect.succeed("Lost" as const)
       waiting++
       return Effect.callback<Disturbance>((resume) => {
         work.wake = (why) => resume(Effect.succeed(why))

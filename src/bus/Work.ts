@@ -9,7 +9,7 @@ import type { InvalidEvent, UnknownEvent, UnknownVersion } from "../event/EventE
 import type { Delivery } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
 import * as Diagnosis from "./Diagnosis.ts"
-import type * as RuntimeHeaders from "./RuntimeHeaders.ts"
+import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 
 /** The consumer that brought a delivery. */
 export interface Origin {
@@ -25,7 +25,6 @@ export interface Origin {
 export interface Work {
   readonly delivery: Delivery
   readonly origin: Origin
-  readonly parsed: Codec.Parsed
   readonly event: Envelope.Envelope
   readonly receivedAt: number
   /** What it had been through when it came. */
@@ -40,6 +39,25 @@ export interface Work {
   givenBack: boolean
   /** Set while it waits in place: ends the wait early, and says why. */
   wake: ((why: Disturbance) => void) | undefined
+}
+
+/** A delivery as it comes. */
+export const begin = (delivery: Delivery, origin: Origin, event: Envelope.Envelope, receivedAt: number): Work => {
+  const received = RuntimeHeaders.read(delivery)
+  return {
+    delivery,
+    origin,
+    event,
+    receivedAt,
+    received,
+    progress: received,
+    startedAt: 0,
+    fiber: undefined,
+    timedOut: false,
+    zombie: false,
+    givenBack: false,
+    wake: undefined
+  }
 }
 
 /** What ends a wait early: too many wait behind it, the bus drains, or its consumer is gone. */
@@ -101,6 +119,7 @@ export interface Runner {
   readonly lanes: () => number
   /** Completes when more handlers ignore their deadline than the subscriber can bear. */
   readonly overrun: Effect.Effect<void>
+  readonly overran: () => boolean
 }
 
 /** In one Cause `Reject` wins over `Later`, `Later` over the policy. */

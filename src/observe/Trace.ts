@@ -35,20 +35,31 @@ export const make = (context: Context.Context<never>): Trace => {
     enabled,
     start: (name, kind, parent, attributes) => {
       if (!enabled) return undefined
-      const span = tracer.span({
-        name,
-        kind,
-        parent: Option.fromUndefinedOr(parent),
-        annotations: Context.empty(),
-        links: [],
-        startTime: clock.currentTimeNanosUnsafe(),
-        root: parent === undefined,
-        sampled: parent?.sampled ?? true
+      return looked(() => {
+        const span = tracer.span({
+          name,
+          kind,
+          parent: Option.fromUndefinedOr(parent),
+          annotations: Context.empty(),
+          links: [],
+          startTime: clock.currentTimeNanosUnsafe(),
+          root: parent === undefined,
+          sampled: parent?.sampled ?? true
+        })
+        for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
+        return span
       })
-      for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
-      return span
     },
-    end: (span, exit) => span?.end(clock.currentTimeNanosUnsafe(), exit)
+    end: (span, exit) => looked(() => span?.end(clock.currentTimeNanosUnsafe(), exit))
+  }
+}
+
+/** A tracer that throws changes nothing for events (P18). */
+const looked = <A>(look: () => A): A | undefined => {
+  try {
+    return look()
+  } catch {
+    return undefined
   }
 }
 

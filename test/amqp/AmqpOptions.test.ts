@@ -64,6 +64,19 @@ describe("AmqpOptions", () => {
       assert.include(refusal(url).message, "%2C")
   })
 
+  it("P14: a slash in a password does not make its beginning an address", () => {
+    for (const url of [
+      `amqp://user:123/${secret}@rabbit.example/v`,
+      `amqps://user:123/${secret}@rabbit.example`,
+      `amqp://user:123?${secret}@localhost`
+    ]) {
+      const { message } = refusal(url, { allowPlaintext: true })
+      assert.include(message, "%2F")
+      assert.notInclude(message, "123")
+    }
+    assert.strictEqual(accepted("amqp://localhost/a%40b").servers[0]?.vhost, "a@b")
+  })
+
   it("parts that cannot be meant", () => {
     const table: ReadonlyArray<AmqpOptions["servers"]> = [
       { hosts: [] },

@@ -1,7 +1,9 @@
 /** What an orchestrator and a scraper see. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import { Health, httpEndpoints, type ProbeResult } from "../../src/index.ts"
+import { Effect, Layer, Schema } from "effect"
+import { Event, EventBus, EventBusMemory, Health, httpEndpoints, type ProbeResult } from "../../src/index.ts"
+
+const Scraped = Event.make("http.test.scraped", { version: 1, data: Schema.Struct({}) })
 
 const get = (url: string) =>
   Effect.promise(() => fetch(url).then(async (answer) => ({ status: answer.status, body: await answer.text() })))
@@ -76,5 +78,44 @@ describe("endpoints", () => {
         assert.include(error.message, "cannot be listened on")
       })
     )
+  )
+
+  it.live("a port that is none is told, not thrown", () =>
+    Effect.gen(function* () {
+      for (const port of [-1, 1.5, 65_536, Number.NaN]) {
+        const none = httpEndpoints({ port }).pipe(Layer.provide(Layer.succeed(Health, Health.over(Effect.succeed([])))))
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(none)))
+        assert.include(error.message, "no whole number from 0 to 65535")
+      }
+    })
+  )
+
+  it.live("a scraper can read every metric of the bus", () =>
+    Effect.gen(function* () {
+      let url = ""
+      yield* Layer.build(
+        httpEndpoints({ port: 0, onListen: (address) => (url = address) }).pipe(Layer.provideMerge(EventBusMemory))
+      ).pipe(
+        Effect.flatMap((context) =>
+          Effect.gen(function* () {
+            const bus = yield* EventBus
+            yield* bus.subscribe("http.metrics", { events: [Scraped], handler: () => Effect.void })
+            yield* bus.publish(Scraped, {})
+            const { body } = yield* get(`${url}/metrics`)
+            const samples = body.split("\n").filter((line) => line !== "" && !line.startsWith("#"))
+            // https://prometheus.io/docs/instrumenting/exposition_formats/
+            const sample =
+              /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_][a-zA-Z0-9_]*="([^"\\\n]|\\[\\"n])*",?)*\})? (-?[\d.]+(e[+-]?\d+)?|NaN|[+-]Inf)$/
+            assert.deepStrictEqual(
+              samples.filter((line) => !sample.test(line)),
+              []
+            )
+            assert.include(body, "messaging_client_sent_messages{")
+            const types = body.split("\n").filter((line) => line.startsWith("# TYPE"))
+            assert.strictEqual(new Set(types).size, types.length)
+          }).pipe(Effect.provide(context))
+        )
+      )
+    }).pipe(Effect.scoped)
   )
 })

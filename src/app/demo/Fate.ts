@@ -32,10 +32,12 @@ export class Hiccup extends Schema.TaggedError<Hiccup>()("Hiccup", { message: Sc
 export class Outage extends Schema.TaggedError<Outage>()("Outage", { message: Schema.String }) {}
 
 /** Hiccups pass soon and are waited for in the process, outages take seconds and wait on the broker. */
-export const retry = (error: unknown): Schedule.Schedule<unknown> =>
-  error instanceof Outage
-    ? Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 3 }))
-    : Schedule.exponential("40 millis").pipe(Schedule.upTo({ times: 3 }))
+export const retryWith =
+  (hiccups: Schedule.Schedule<unknown>) =>
+  (error: unknown): Schedule.Schedule<unknown> =>
+    error instanceof Outage ? Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 3 })) : hiccups
+
+export const retry = retryWith(Schedule.exponential("40 millis").pipe(Schedule.upTo({ times: 3 })))
 
 /** Fails as the event's fate wants it; `putOff` remembers what was put off by this subscriber. */
 export const meet = (

@@ -1,83 +1,43 @@
 /**
- * Events from outside, one JSON object a line (NDJSON):
- * `{"type": "academic.grade.posted", "data": {…}, "id"?, "key"?, "correlationId"?, "delay"?, "actor"?}`.
- * A bad line is told with its number, the field and the reason; the others are published all the same.
+ * Events from outside, one JSON object a line (NDJSON, see Line.ts), published one after the other in
+ * the order of the file, which is read as it is published. A bad line is told; the others are published
+ * all the same.
  */
-import { Effect, Schema, Stream } from "effect"
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import { Data, Duration, Effect, Option, Stream } from "effect"
 import { createReadStream } from "node:fs"
-import { createInterface } from "node:readline"
-import { EventBus } from "../../bus/EventBus.ts"
 import type { PublishOptions } from "../../bus/PublishOptions.ts"
-import { catalog } from "../../catalog/index.ts"
-import { CurrentActor } from "../../event/Actor.ts"
 import type * as Event from "../../event/Event.ts"
 import type { Ledger } from "./Ledger.ts"
+import { BadLine, longest, parse, type Parsed } from "./Line.ts"
+import * as LineReader from "./LineReader.ts"
+import { enter } from "./Stage.ts"
 
-/** What is wrong with one line. */
-export class BadLine extends Schema.TaggedError<BadLine>()("BadLine", {
-  line: Schema.Int,
-  field: Schema.String,
-  reason: Schema.String
-}) {
+/** The file as a whole cannot be read. */
+export class FileUnreadable extends Data.TaggedError("FileUnreadable")<{
+  readonly file: string
+  readonly problem: string
+}> {
   override get message(): string {
-    const where = this.line === 0 ? "" : `line ${this.line}: `
-    return `${where}${this.field === "" ? "" : `${this.field}: `}${this.reason}`
+    return `"${this.file}" cannot be read: ${this.problem}`
   }
 }
 
-const Line = Schema.Struct({
-  type: Schema.String,
-  data: Schema.Unknown,
-  id: Schema.optionalKey(Schema.String),
-  key: Schema.optionalKey(Schema.String),
-  correlationId: Schema.optionalKey(Schema.String),
-  delay: Schema.optionalKey(Schema.Union([Schema.String, Schema.Finite])),
-  actor: Schema.optionalKey(
-    Schema.Struct({ id: Schema.String, role: Schema.String, status: Schema.optionalKey(Schema.String) })
-  )
-})
-type Line = typeof Line.Type
-const decodeLine = Schema.decodeUnknownEffect(Line, { onExcessProperty: "error" })
+/** An event that is due later than this is published, and not waited for. */
+export const longestDelayMillis = 30_000
 
-const longestLine = 2 * 1024 * 1024
-
-interface Parsed {
-  readonly event: Event.Any
-  readonly data: unknown
-  readonly line: Line
-}
-
-/** One line as an event of the catalog with data of its newest version. */
-export const parse = Effect.fnUntraced(function* (text: string, number: number) {
-  const bad = (field: string, reason: string) => new BadLine({ line: number, field, reason })
-  if (text.length > longestLine)
-    return yield* bad("", `it has ${text.length} characters, at most ${longestLine} are read`)
-  const json = yield* Effect.try({ try: (): unknown => JSON.parse(text), catch: () => bad("", "it is not JSON") })
-  const line = yield* decodeLine(json).pipe(
-    Effect.mapError(({ message }) => bad("", message.replace(/\s*\n\s*/g, " ")))
-  )
-  const event = catalog.events.find(({ name }) => name === line.type)
-  if (event === undefined) return yield* bad("type", `unknown event "${line.type}", it is none of the catalog`)
-  const decoded = event.contract.decode(event.version, line.data)
-  if (decoded._tag === "Failure") {
-    const [fault] = decoded.failure._tag === "InvalidEvent" ? decoded.failure.faults : []
-    return yield* bad(fault?.path ?? "data", fault?.expected ?? decoded.failure.message)
-  }
-  return { event, data: decoded.success, line } satisfies Parsed
-})
-
-const publish = Effect.fnUntraced(function* ({ data, event, line }: Parsed, number: number) {
-  const bus = yield* EventBus
+const publish = Effect.fnUntraced(function* (ledger: Ledger, { data, event, line }: Parsed, number: number) {
   // The bus checks the duration: a text that is none is Invalid with the field `delay`.
   const delay = line.delay as PublishOptions["delay"]
-  const options: PublishOptions = {
+  const due = delay === undefined ? Option.none() : Duration.fromInput(delay)
+  yield* enter(ledger, event as Event.Event<string, unknown>, data, {
     ...(line.id !== undefined && { id: line.id }),
     ...(line.key !== undefined && { key: line.key }),
     ...(line.correlationId !== undefined && { correlationId: line.correlationId }),
-    ...(delay !== undefined && { delay })
-  }
-  yield* bus.publish(event as Event.Event<string, unknown>, data, options).pipe(
-    Effect.provideService(CurrentActor, line.actor),
+    ...(delay !== undefined && { delay }),
+    actor: line.actor,
+    isLate: Option.isSome(due) && Duration.toMillis(due.value) > longestDelayMillis
+  }).pipe(
     Effect.mapError(({ reason }) => {
       const [fault] = reason._tag === "Invalid" ? reason.faults : []
       return new BadLine({
@@ -89,35 +49,55 @@ const publish = Effect.fnUntraced(function* ({ data, event, line }: Parsed, numb
   )
 })
 
-const open = (file: string) =>
-  createInterface({ input: file === "-" ? process.stdin : createReadStream(file), crlfDelay: Infinity })
+const problems: Readonly<Record<string, string>> = {
+  ENOENT: "it does not exist",
+  EISDIR: "it is a folder",
+  EACCES: "this user may not"
+}
 
-/** Publishes a file (`-` is stdin) line by line; answers how many lines were refused. */
+const problemOf = (error: unknown): string => {
+  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "it failed"
+  return problems[code] ?? code
+}
+
+const read = (file: string) =>
+  Stream.suspend(() => {
+    const reader = LineReader.make(longest)
+    return NodeStream.fromReadable<Uint8Array, FileUnreadable>({
+      evaluate: () => (file === "-" ? process.stdin : createReadStream(file)),
+      onError: (error) => new FileUnreadable({ file: file === "-" ? "stdin" : file, problem: problemOf(error) }),
+      // A few chunks of 64 KiB at a time: what is read ahead waits for what is published.
+      chunkSize: 4
+    }).pipe(
+      Stream.map(reader.push),
+      Stream.concat(Stream.suspend(() => Stream.succeed(reader.end()))),
+      Stream.flattenIterable
+    )
+  })
+
+/** Publishes a file (`-` is stdin), at most `count` events of it; answers how many lines were refused. */
 export const run = Effect.fnUntraced(function* (
-  file: string,
   ledger: Ledger,
-  onBad: (error: BadLine) => Effect.Effect<void>
+  options: {
+    readonly file: string
+    readonly count: number | undefined
+    readonly onBad: (error: BadLine) => Effect.Effect<void>
+  }
 ) {
-  let number = 0
+  const { count = Number.POSITIVE_INFINITY, file, onBad } = options
+  let published = 0
   let refused = 0
-  yield* Stream.fromAsyncIterable(
-    open(file),
-    () => new BadLine({ line: 0, field: "", reason: `"${file}" cannot be read` })
-  ).pipe(
-    Stream.runForEach((text) => {
-      const at = ++number
-      if (text.trim() === "") return Effect.void
-      return parse(text, at).pipe(
-        Effect.flatMap((parsed) => Effect.as(publish(parsed, at), parsed.event.name)),
-        Effect.matchEffect({
-          onSuccess: (name) => Effect.sync(() => ledger.publish(name)),
-          onFailure: (error) => {
-            refused++
-            return onBad(error)
-          }
-        })
-      )
-    })
+  yield* Stream.runForEachWhile(read(file), (raw) =>
+    parse(raw).pipe(
+      Effect.flatMap((parsed) =>
+        parsed === undefined ? Effect.succeed(0) : Effect.as(publish(ledger, parsed, raw.number), 1)
+      ),
+      Effect.catchTag("BadLine", (error) => {
+        refused++
+        return Effect.as(onBad(error), 0)
+      }),
+      Effect.map((one) => (published += one) < count)
+    )
   )
   return refused
 })

@@ -1,19 +1,22 @@
 /**
  * The demo: five services of a university on one bus. Without settings it runs on the embedded bus;
  * with `EVENTBUS_URL` and `EVENTBUS_REDIS_URL` on RabbitMQ and Redis.
+ *
+ * It ends with 0 when every event is accounted for, or when a signal drained it; with 1 when an event is
+ * missing, could not be published, or a line of a file was refused.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Config, Console, Data, Effect, Layer, Option, References, Runtime } from "effect"
 import { Command, Flag } from "effect/cli"
+import { settings } from "../Config.ts"
 import * as Server from "../http/Server.ts"
-import { EventBusLive, eventBusMemory } from "../Live.ts"
+import { EventBusLive, eventBusLive } from "../Live.ts"
 import { runMain } from "../runMain.ts"
 import * as Academic from "./Academic.ts"
 import * as FromFile from "./FromFile.ts"
 import * as Kyc from "./Kyc.ts"
 import * as Ledger from "./Ledger.ts"
 import * as Notification from "./Notification.ts"
-import { seeded } from "./Samples.ts"
 import * as Social from "./Social.ts"
 import * as Stage from "./Stage.ts"
 import * as Summary from "./Summary.ts"
@@ -29,10 +32,10 @@ class Failed extends Data.TaggedError("Failed")<{}> {
 
 const flags = {
   events: Flag.Int("events").pipe(
-    Flag.withDescription("Stop after so many generated events, with a summary that accounts for each"),
+    Flag.withDescription("Stop after so many events, not counting what follows from them, with a summary of each"),
     Flag.optional
   ),
-  rate: Flag.Int("rate").pipe(Flag.withDescription("Events a second"), Flag.withDefault(200)),
+  rate: Flag.Int("rate").pipe(Flag.withDescription("Events a second"), Flag.withDefault(100)),
   seed: Flag.Int("seed").pipe(Flag.withDescription("The same seed makes the same events"), Flag.withDefault(7)),
   port: Flag.Int("port").pipe(Flag.withDescription("Port of /health and /metrics; 0 takes a free one"), Flag.optional),
   from: Flag.String("from").pipe(
@@ -42,10 +45,18 @@ const flags = {
   verbose: Flag.Boolean("verbose").pipe(Flag.withDescription("Show what the runtime logs"), Flag.withDefault(false))
 }
 
+/** With a broker the settings of the environment hold, without one those that need none. */
 const bus = Layer.unwrap(
-  Effect.map(Config.option(Config.String("EVENTBUS_URL")), (url) =>
-    Option.isSome(url) ? EventBusLive : eventBusMemory({ source: "eduflow-demo" })
-  )
+  Effect.gen(function* () {
+    if (Option.isSome(yield* Config.option(settings.url.config))) return EventBusLive
+    const redisUrl = yield* settings.redisUrl.config
+    return eventBusLive({
+      url: "memory://",
+      source: "eduflow-demo",
+      namespace: yield* settings.namespace.config,
+      ...(redisUrl !== undefined && { redisUrl })
+    })
+  })
 )
 
 const demo = Command.make(
@@ -60,7 +71,7 @@ const demo = Command.make(
     }
     const bounded = count !== undefined || file !== undefined
     const ledger = Ledger.make({ keepIds: bounded })
-    const stage = Stage.make(ledger, seeded(seed))
+    const stage = Stage.make(ledger, seed)
     const services = Layer.mergeAll(
       Academic.layer(stage),
       User.layer(stage),
@@ -79,25 +90,25 @@ const demo = Command.make(
     yield* Effect.gen(function* () {
       yield* Console.log(`health and metrics at ${address}/health and ${address}/metrics`)
       if (!bounded) {
-        yield* Effect.forkScoped(
-          Traffic.run(stage, ledger, { count, rate }).pipe(
-            Effect.tapError((error) => Console.error(error.message)),
-            Effect.ignore
-          )
-        )
+        yield* Effect.forkScoped(Traffic.run(stage, ledger, { count, rate, seed }))
         return yield* Table.show(ledger)
       }
       const refused =
         file === undefined
-          ? yield* Effect.as(Traffic.run(stage, ledger, { count, rate }), 0)
-          : yield* FromFile.run(file, ledger, (error) => Console.error(error.message))
+          ? yield* Effect.as(Traffic.run(stage, ledger, { count, rate, seed }), 0)
+          : yield* FromFile.run(ledger, { file, count, onBad: (error) => Console.error(error.message) })
       const { accounted, text } = yield* Summary.conclude(ledger)
       yield* Console.log(text)
-      if (refused > 0) yield* Console.error(`${refused} lines were refused`)
+      if (refused > 0) yield* Console.error(`${refused} ${refused === 1 ? "line was" : "lines were"} refused`)
       if (!accounted || refused > 0) return yield* new Failed()
     }).pipe(
       Effect.scoped,
-      Effect.provide(Layer.mergeAll(services, http).pipe(Layer.provideMerge(bus))),
+      Effect.provide(
+        Layer.mergeAll(services, http).pipe(
+          Layer.provide(Layer.effectDiscard(Stage.bury(ledger))),
+          Layer.provideMerge(bus)
+        )
+      ),
       Effect.provideService(References.MinimumLogLevel, verbose ? "Info" : "None"),
       // What cannot start says why in one line, not in a trace.
       Effect.catchIf(

@@ -2,6 +2,9 @@
  * The service over HTTP, for orchestrators and scrapers: `/health` (everything), `/health/live` (the
  * process turns), `/health/ready` (it can publish and its subscribers run) and `/metrics` in
  * Prometheus' text format. Names of metrics keep their words; dots become underscores.
+ *
+ * It ends within two seconds: a client that is slow, or never finishes its request, does not take the
+ * time of the drain.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer } from "effect"
@@ -53,30 +56,51 @@ const routes = Layer.mergeAll(
   PrometheusMetrics.layerHttp()
 )
 
+/** Why it cannot listen there, and what helps. */
+const cannotListen = (host: string, port: number, cause?: unknown): BrokerError => {
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
+  const [problem, remedy] =
+    code === "EADDRINUSE"
+      ? ["it is in use", "Give another one, or 0 for a free one"]
+      : code === "EACCES"
+        ? ["this user may not", "Give one from 1024 up, or 0 for a free one"]
+        : cause === undefined
+          ? ["it is no whole number from 0 to 65535", "Give another one, or 0 for a free one"]
+          : [`${host} is no address of this machine`, "Give another host"]
+  return new BrokerError({
+    reason: new SettingsInvalid({
+      setting: "port",
+      problem: `port ${port} cannot be listened on: ${problem}`,
+      remedy
+    })
+  })
+}
+
 /** Serves the endpoints until the scope ends. */
-export const layer = (options: EndpointOptions): Layer.Layer<never, BrokerError, Health> =>
-  HttpRouter.serve(routes, { disableLogger: true }).pipe(
-    Layer.merge(
-      Layer.effectDiscard(
-        Effect.map(HttpServer.HttpServer, ({ address }) => {
-          const { onListen } = options
-          if (onListen !== undefined && address._tag !== "UnixPathAddress")
-            onListen(`http://${options.host ?? "127.0.0.1"}:${address.port}`)
-        })
-      )
-    ),
-    Layer.provide(NodeHttpServer.layer(createServer, { port: options.port, host: options.host ?? "127.0.0.1" })),
-    Layer.catch(() =>
-      Layer.effectDiscard(
-        Effect.fail(
-          new BrokerError({
-            reason: new SettingsInvalid({
-              setting: "port",
-              problem: `port ${options.port} cannot be listened on, it may be in use`,
-              remedy: "Give another one, or 0 for a free one"
-            })
-          })
-        )
-      )
+export const layer = (options: EndpointOptions): Layer.Layer<never, BrokerError, Health> => {
+  const { host = "127.0.0.1", onListen, port } = options
+  // Node throws on these instead of answering.
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    return Layer.effectDiscard(Effect.fail(cannotListen(host, port)))
+  const tell = Layer.effectDiscard(
+    Effect.map(HttpServer.HttpServer, ({ address }) => {
+      if (onListen !== undefined && address._tag !== "UnixPathAddress")
+        onListen(`http://${host.includes(":") ? `[${host}]` : host}:${address.port}`)
+    })
+  )
+  const listening = Layer.unwrap(
+    Effect.map(
+      // Released after Effect's own shutdown, which waits for requests that may never be whole.
+      Effect.acquireRelease(
+        Effect.sync(() => createServer()),
+        (server) => Effect.sync(() => server.closeAllConnections())
+      ),
+      (server) => NodeHttpServer.layer(() => server, { port, host, gracefulShutdownTimeout: "2 seconds" })
     )
   )
+  return HttpRouter.serve(routes, { disableLogger: true }).pipe(
+    Layer.merge(tell),
+    Layer.provide(listening),
+    Layer.catch(({ cause }) => Layer.effectDiscard(Effect.fail(cannotListen(host, port, cause))))
+  )
+}

@@ -1,0 +1,18 @@
+/**
+ * What a subscriber finds around it: the parts of the bus that all of its subscribers share.
+ */
+import type * as Log from "../observe/Log.ts"
+import type * as Trace from "../observe/Trace.ts"
+import type { Broker, SubscriberSpec } from "./Broker.ts"
+import type { DrainBudget } from "./Budget.ts"
+import type { Failures } from "./Failures.ts"
+import type { Settlement } from "./Settlement.ts"
+
+export interface Surroundings {
+  readonly broker: Broker["Service"]
+  readonly settlement: (spec: SubscriberSpec) => Settlement
+  readonly failures: Failures
+  readonly log: Log.Log
+  readonly trace: Trace.Trace
+  readonly drain: DrainBudget
+}
