@@ -2,7 +2,6 @@
  * Brings messages to their outcome: through a door, over the broker, again when an answer is lost or
  * negative, until confirmed or past the deadline. What has to be sent again goes in its original
  * order and before anything newer of its key (P6).
- *
  * A message costs one call and one callback. Two fibers stand by for all: one sends again, one sees to deadlines.
  */
 import { Clock, Effect, Latch, Random, Schedule, Stream, SubscriptionRef } from "effect"
