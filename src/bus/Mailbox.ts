@@ -11,6 +11,8 @@ export interface Mailbox<W> {
   readonly offer: (item: W, key: string | undefined) => void
   /** The next that may run; its key is taken until `done` or `again`. */
   readonly take: () => W | undefined
+  /** The first of this key, if nothing of it is taken. */
+  readonly takeOf: (key: string | undefined) => W | undefined
   /** Gives the key free. */
   readonly done: (key: string | undefined) => void
   /** Puts a taken one back as the first of its key. */
@@ -31,12 +33,14 @@ interface Lane<W> {
 
 export const unordered = <W>(): Mailbox<W> => {
   const ready = MutableList.make<W>()
+  const take = (): W | undefined => {
+    const item = MutableList.take(ready)
+    return item === MutableList.Empty ? undefined : item
+  }
   return {
     offer: (item) => MutableList.append(ready, item),
-    take: () => {
-      const item = MutableList.take(ready)
-      return item === MutableList.Empty ? undefined : item
-    },
+    take,
+    takeOf: take,
     done: () => {},
     again: (item) => MutableList.prepend(ready, item),
     behind: () => 0,
@@ -89,6 +93,15 @@ export const keyed = <W>(): Mailbox<W> => {
         lane.taken = true
         return item
       }
+    },
+    takeOf: (key) => {
+      if (key === undefined) return loose.take()
+      const lane = lanes.get(key)
+      const item = lane === undefined || lane.taken ? undefined : lane.queue.shift()
+      if (lane === undefined || item === undefined) return undefined
+      waiting--
+      lane.taken = true
+      return item
     },
     done: (key) => {
       const lane = key === undefined ? undefined : lanes.get(key)

@@ -14,6 +14,7 @@ import type * as Log from "../observe/Log.ts"
 import type * as Metrics from "../observe/Metrics.ts"
 import type * as Trace from "../observe/Trace.ts"
 import * as Attempt from "./Attempt.ts"
+import * as Caution from "./Caution.ts"
 import type { Delivery } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
 import * as Deadlines from "./Deadlines.ts"
@@ -33,12 +34,6 @@ import {
 
 /** Types come from outside: so many are warned about, then they are only counted. */
 const maxWarned = 1000
-/** Below the queue's delivery limit of 20, so that the crash net of the broker is the exception. */
-const maxCrashes = {
-  none: 10,
-  // By key each standby looks at the whole window once, which costs its events a life each.
-  key: 18
-}
 
 export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(parts: {
   readonly subscriber: Subscription.Settled<E, Err, R>
@@ -65,10 +60,17 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const run = Effect.runForkWith(context)
   const attempt = Attempt.maker(subscriber, trace)
   const maxZombies = Math.max(1, Math.floor(subscriber.concurrency / 2))
-  const holders = new Set<string>()
+  const keyed = subscriber.ordering === "key"
   let zombies = 0
   let pumping = false
   let overran = false
+  let held = false
+  const caution = Caution.make({
+    open,
+    isBusy: (work) => running.has(work) || deciding.has(work),
+    handlers: () => running.size - zombies,
+    takeOf: box.takeOf
+  })
 
   const accept: Runner["accept"] = (delivery, origin) => {
     // Who hears of the arrival may close its consumer within the call.
@@ -87,12 +89,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     if (Result.isFailure(decoded)) return refuse(delivery, origin, Result.getOrUndefined(parsed), decoded.failure)
     const work = begin(delivery, origin, decoded.success, clock.currentTimeMillisUnsafe())
     open.add(work)
-    if (origin.isolated && delivery.deliveryCount >= maxCrashes[subscriber.ordering])
-      return decide(work, policy.crashed(work))
+    const guilty = keyed ? caution.arrived(work) : origin.isolated && Caution.countOf(delivery) >= Caution.maxCrashes
+    if (guilty) return decide(work, policy.crashed(work), false)
     if (work.progress.due !== undefined && work.progress.due > work.receivedAt)
-      return decide(work, policy.notYetDue(work))
+      return decide(work, policy.notYetDue(work), false)
     box.offer(work, work.event.key)
-    if (subscriber.ordering === "key") crowd(work)
+    if (keyed) crowd(work)
     pump()
   }
 
@@ -130,8 +132,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     // A handler that ends at once would otherwise start the next one inside of its own end.
     if (pumping) return
     pumping = true
-    while (holders.size === 0 && running.size - zombies < subscriber.concurrency) {
-      const work = box.take()
+    while (!held && running.size - zombies < subscriber.concurrency) {
+      const work = caution.on() ? caution.next() : box.take()
       if (work === undefined) break
       // Its consumer is gone: the broker brings it again, and it must not run twice.
       if (work.delivery.lost()) release(work)
@@ -197,7 +199,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     error: new BusError.HandlerTimeout({ deadline: Duration.millis(subscriber.deadlineMillis) })
   }
 
-  const decide = (work: Work, decision: Effect.Effect<Decision>): void => {
+  /** `inLane` is whether its key is taken by it. */
+  const decide = (work: Work, decision: Effect.Effect<Decision>, inLane = true): void => {
     const fiber = settle(
       Effect.onExit(decision, (exit) =>
         Effect.sync(() => {
@@ -207,7 +210,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
             log.error("settling failed", { ...fields(work), detail: Cause.pretty(exit.cause) })
           }
           if (Exit.isSuccess(exit) && exit.value === "again" && !work.delivery.lost()) box.again(work, work.event.key)
-          else release(work)
+          else release(work, inLane)
           deciding.delete(work)
           pump()
         })
@@ -216,9 +219,9 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     if (fiber.pollUnsafe() === undefined) deciding.set(work, fiber)
   }
 
-  const release = (work: Work): void => {
+  const release = (work: Work, inLane = true): void => {
     open.delete(work)
-    box.done(work.event.key)
+    if (inLane) box.done(work.event.key)
     work.origin.settled(work.delivery)
   }
 
@@ -276,9 +279,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
 
   return {
     accept,
-    hold: (who, on) => {
-      if (on) holders.add(who)
-      else if (holders.delete(who)) pump()
+    hold: () => {
+      held = true
     },
     quiet: quiet.await,
     giveBack,

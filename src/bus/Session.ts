@@ -6,6 +6,7 @@
 import { Deferred, Effect, Exit, Latch, Queue, Scope } from "effect"
 import type { Consumer, ConsumeOptions, Delivery } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
+import * as Caution from "./Caution.ts"
 import type { Origin } from "./Work.ts"
 
 export interface Arrival {
@@ -19,8 +20,6 @@ export interface Session {
   readonly lost: Effect.Effect<never, BrokerError>
   /** Completes when what arrives shows no sign of a killer. */
   readonly healthy: Effect.Effect<void>
-  /** Completes when what arrives first is suspected to be one. */
-  readonly suspected: Effect.Effect<void>
   /** Completes when nothing that it brought is unsettled. */
   readonly spent: Effect.Effect<void>
   /** Stops new deliveries. */
@@ -29,27 +28,18 @@ export interface Session {
   readonly close: Effect.Effect<void>
 }
 
-/** From this many unsettled returns up an event is suspected to kill the process. */
-const suspiciousCount = 2
-/** How many harmless deliveries in a row end the suspicion. */
-const harmlessInRow = 3
-
 export const open = Effect.fnUntraced(function* (
   consume: (options: Omit<ConsumeOptions, "subscriber">) => Effect.Effect<Consumer, BrokerError, Scope.Scope>,
   inbox: Queue.Queue<Arrival>,
   options: {
     readonly prefetch: number
+    /** One at a time, until the suspicion ends; then it stops its deliveries itself. */
     readonly isolated: boolean
-    /** Whether it stops its deliveries itself when the suspicion ends: not by key, where a standby would start beside it (P6). */
-    readonly cancels: boolean
-    /** Called when the first delivery is harmless. */
-    readonly onHarmless?: () => void
   }
 ) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const lost = yield* Deferred.make<never, BrokerError>()
   const healthy = yield* Latch.make(false)
-  const suspected = yield* Latch.make(false)
   const spent = yield* Latch.make(true)
   let outstanding = 0
   let wanted = 1
@@ -65,15 +55,13 @@ export const open = Effect.fnUntraced(function* (
     isolated: options.isolated,
     arrived: (delivery) => {
       if (decided) return
-      if (delivery.redelivered && delivery.deliveryCount >= suspiciousCount) {
+      if (Caution.countOf(delivery) >= Caution.suspiciousCount) {
         harmless = 0
-        wanted = harmlessInRow
-        suspected.openUnsafe()
+        wanted = Caution.harmlessInRow
       } else if (++harmless >= wanted) {
         decided = true
-        options.onHarmless?.()
         // Before its delivery is acknowledged: else the broker sends one more, and has to take it back.
-        if (options.cancels && live !== undefined) run(cancel)
+        if (options.isolated && live !== undefined) run(cancel)
         healthy.openUnsafe()
       }
     },
@@ -101,7 +89,6 @@ export const open = Effect.fnUntraced(function* (
     origin,
     lost: Deferred.await(lost),
     healthy: healthy.await,
-    suspected: suspected.await,
     spent: spent.await,
     cancel,
     close

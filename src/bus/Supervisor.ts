@@ -4,8 +4,7 @@
  *
  * A consumer starts slowly: with one delivery at a time, until what arrives shows no sign of an event
  * that kills the process; then a second consumer with the full prefetch takes over. By key only one
- * consumer is active and the first event would hold up all keys: there it starts in full, starts no
- * handler before it has seen the first delivery, and goes back to one at a time on suspicion.
+ * consumer is active and keeps its window; there Caution sees to it.
  */
 import {
   Cause,
@@ -68,7 +67,6 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     restarts: 0,
     cause: undefined
   })
-  const keyed = subscriber.ordering === "key"
   let restarts = 0
   let ending = false
   /** Once it drains, nothing but the end of that is told any more. */
@@ -99,14 +97,14 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   )
 
   const sessions = new Set<Session.Session>()
-  const openSession = (prefetch: number, isolated: boolean, onHarmless?: () => void) =>
+  const openSession = (prefetch: number, isolated: boolean) =>
     Session.open(
       (options) =>
         subscriber.ephemeral
           ? broker.consumeEphemeral({ ...options, patterns: subscriber.patterns })
           : broker.consume({ ...options, subscriber: subscriber.name }),
       inbox,
-      { prefetch, isolated, cancels: isolated && !keyed, ...(onHarmless !== undefined && { onHarmless }) }
+      { prefetch, isolated }
     ).pipe(
       Effect.tap((session) => Effect.sync(() => sessions.add(session))),
       Scope.provide(sessionScope)
@@ -138,34 +136,15 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   /** From declaration to loss. */
   const life = Effect.gen(function* () {
     if (!subscriber.ephemeral) yield* broker.declare(spec)
-    if (keyed) runner.hold("probe", true)
-    const first = yield* keyed
-      ? openSession(subscriber.prefetch, false, () => runner.hold("probe", false))
-      : openSession(subscriber.ephemeral ? subscriber.prefetch : 1, !subscriber.ephemeral)
+    // By key the window is kept whatever is in it: see Caution.
+    const whole = subscriber.ephemeral || subscriber.ordering === "key"
+    const first = yield* openSession(whole ? subscriber.prefetch : 1, !whole)
     runningSince = clock.currentTimeMillisUnsafe()
     yield* become("Running")
     yield* Deferred.succeed(started, undefined)
-    if (subscriber.ephemeral) {
-      // Only now: what comes after the gap is told is not missed.
-      if (restarts > 0) yield* told
-      return yield* first.lost
-    }
-    if (keyed) {
-      const suspicious = yield* Effect.raceFirst(
-        Effect.raceFirst(Effect.as(first.healthy, false), Effect.as(first.suspected, true)),
-        first.lost
-      )
-      if (!suspicious) return yield* first.lost
-      abandon(first)
-      yield* closeSession(first)
-      const slow = yield* openSession(1, true)
-      runner.hold("probe", false)
-      yield* Effect.raceFirst(Effect.andThen(slow.healthy, slow.spent), slow.lost)
-      // One consumer is active: the slow one has to be gone before the next can take over.
-      yield* closeSession(slow)
-      const full = yield* openSession(subscriber.prefetch, false)
-      return yield* full.lost
-    }
+    // Only now: what comes after the gap is told is not missed.
+    if (subscriber.ephemeral && restarts > 0) yield* told
+    if (whole) return yield* first.lost
     yield* Effect.raceFirst(first.healthy, first.lost)
     const full = yield* openSession(subscriber.prefetch, false)
     yield* Effect.forkIn(
@@ -247,7 +226,7 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   let drainStarted = false
   const drainNow = Effect.gen(function* () {
     yield* become("Draining")
-    runner.hold("drain", true)
+    runner.hold()
     if (subscriber.ordering === "none") {
       yield* within(
         budget.sources,

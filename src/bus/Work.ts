@@ -100,8 +100,8 @@ export interface Counters {
 /** Runs the handlers of one subscriber. */
 export interface Runner {
   readonly accept: (delivery: Delivery, origin: Origin) => void
-  /** Whether handlers may start, as far as this one says: all must agree. */
-  readonly hold: (who: "probe" | "drain", on: boolean) => void
+  /** From here on no handler starts. */
+  readonly hold: () => void
   /** Completes when no handler runs. */
   readonly quiet: Effect.Effect<void>
   /**

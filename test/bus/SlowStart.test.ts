@@ -71,10 +71,9 @@ describe("a killer", () => {
           )
           .pipe(Effect.forkChild({ startImmediately: true }))
         yield* Stage.turns
-        // Two lives with all of them, then those of a slow start, with the first alone; by key more are
-        // allowed, since each process that stands by costs the window one, too.
+        // Two lives with all of them; then those of a slow start with the first alone, or by key with all.
         yield* die(stage, name, 2, 10)
-        yield* die(stage, name, ordering === "key" ? 15 : 8, 1)
+        yield* die(stage, name, 8, ordering === "key" ? 10 : 1)
         yield* stage.bus.subscribe(name, { events: [Changed], ordering, handler: ledger.handler })
         yield* Stage.pass(1_000)
         const letters = yield* stage.letters.list(name)
