@@ -2,10 +2,12 @@
  * The service: publish events, subscribe to them, and look at what fails. It stands on two ports, the
  * broker and the cache, and knows neither RabbitMQ nor Redis.
  */
-import { Context, Duration, Effect, Layer, Queue, type Scope, Stream, SubscriptionRef } from "effect"
+import { Context, Deferred, Duration, Effect, Layer, Queue, type Scope, Stream, SubscriptionRef } from "effect"
+import { getHeapStatistics } from "node:v8"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import { EventDefinitionError } from "../event/EventError.ts"
+import * as Limits from "../event/Limits.ts"
 import type * as Health from "../observe/Health.ts"
 import * as Log from "../observe/Log.ts"
 import * as Metrics from "../observe/Metrics.ts"
@@ -93,6 +95,8 @@ export class EventBus extends Context.Service<
   static readonly layer: Layer.Layer<EventBus, never, Broker | EventCache> = Layer.suspend(() => EventBus.layerWith({}))
 }
 
+const heapLimit = getHeapStatistics().heap_size_limit
+
 const make = Effect.fnUntraced(function* (options: BusOptions) {
   const broker = yield* Broker
   const cache = yield* EventCache
@@ -128,6 +132,9 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   const surroundings: Surroundings = { broker, settlement, failures, log, trace, drain: budget }
   const active = new Set<Subscription.Subscription>()
   let tails = 0
+  /** Deliveries that all subscribers together may hold (P13). */
+  let prefetched = 0
+  let warned = false
 
   const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     name: string,
@@ -143,7 +150,10 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     const mine: Array<Subscription.Subscription> = []
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
-        for (const one of mine) active.delete(one)
+        for (const one of mine) {
+          active.delete(one)
+          prefetched -= settled.prefetch
+        }
       })
     )
     const subscription = yield* Supervisor.start(
@@ -154,27 +164,45 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
       onGap
     )
     mine.push(subscription)
+    prefetched += settled.prefetch
+    if (prefetched * Limits.defaults.bodyBytes > heapLimit / 4 && !warned) {
+      warned = true
+      log.warning("the subscribers of this process may hold more than a quarter of the heap", {
+        prefetched,
+        largestBody: Limits.defaults.bodyBytes,
+        heapLimit,
+        remedy: "lower `prefetch` or `concurrency`, or raise --max-old-space-size"
+      })
+    }
     active.add(subscription)
     return subscription
   })
 
   const ephemeralName = () => `ephemeral-${++tails}`
 
-  const drain = Effect.gen(function* () {
+  const drainNow = Effect.gen(function* () {
     // Handlers may still publish until they are done; nobody else may.
     callers.setPhase("handlers only")
-    const drained = yield* Effect.forEach([...active], (subscription) => subscription.drain, {
+    const ended = yield* Effect.forEach([...active], (subscription) => subscription.drain, {
       concurrency: "unbounded"
     })
     outbox.shut()
     const flushed = yield* Budget.within(budget.settlement, Effect.andThen(outbox.flushed, copies.flushed))
-    const whole = drained.every(Boolean) && flushed
+    const whole = ended.every(Boolean) && flushed
     if (!whole) {
       shutdown.cutOff = true
       log.warning("the drain was cut off", { publishesOpen: callers.inFlight(), copiesOpen: settling.inFlight() })
     }
     return whole
   })
+  const drained = yield* Deferred.make<boolean>()
+  let draining = false
+  /** Once, whoever asks, and to its end. */
+  const drain = Effect.suspend(() => {
+    if (draining) return Deferred.await(drained)
+    draining = true
+    return Effect.onExit(drainNow, (exit) => Deferred.done(drained, exit))
+  }).pipe(Effect.uninterruptible)
 
   // Runs before the broker's connections close: what is in flight gets its answer.
   yield* Effect.addFinalizer(() => drain)

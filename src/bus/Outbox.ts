@@ -6,9 +6,10 @@
  */
 import { Clock, Effect, Latch, Random, Schedule, Stream, SubscriptionRef } from "effect"
 import type { Broker, Outgoing, SendOutcome } from "./Broker.ts"
-import { Closed, ConnectionFailed } from "./BrokerError.ts"
+import type { BrokerReason } from "./BrokerError.ts"
 import * as BusError from "./BusError.ts"
 import type { Door } from "./Door.ts"
+import * as Obstacle from "./Obstacle.ts"
 
 /** What became of a shipment. */
 export type Result =
@@ -52,6 +53,8 @@ interface Entry {
   /** An answer was lost: from here on it is Confirmed or Unknown (P2). */
   unresolved: boolean
   rejected: boolean
+  /** Why it could not be sent the last time. */
+  refusal: BrokerReason | undefined
 }
 
 const sweepEvery = "100 millis"
@@ -147,6 +150,7 @@ export const make = Effect.fnUntraced(function* (
           remove(entry)
           return door.leave(entry.bytes)
         }
+        entry.refusal = reason
         if (reason._tag !== "Refused" && reason._tag !== "Settings") return stall(entry)
         door.leave(entry.bytes)
         return fail(entry, new BusError.Invalid({ faults: [{ path: "", expected: reason.message }] }))
@@ -162,24 +166,8 @@ export const make = Effect.fnUntraced(function* (
     return entry.state
   }
 
-  /** Why nothing could be sent by now. */
-  const obstacle = (entry: Entry): BusError.PublishReason => {
-    const status = SubscriptionRef.getUnsafe(broker.status)
-    if (status._tag === "Closed" || door.phase() === "shut") return new BusError.Unavailable({ cause: new Closed() })
-    if (status._tag === "Connecting") {
-      return new BusError.Unavailable({
-        cause: status.error?.reason ?? new ConnectionFailed({ address: "the broker", detail: "not connected" })
-      })
-    }
-    if (entry.rejected) return new BusError.Rejected()
-    if (status._tag === "Blocked")
-      return new BusError.Overloaded({ detail: `the broker blocks publishers (${status.detail})` })
-    return entry.state === "waiting"
-      ? new BusError.Overloaded({
-          detail: `${door.inFlight()} events with ${door.bytes()} bytes are in flight and did not make room in time`
-        })
-      : new BusError.Unavailable({ cause: new ConnectionFailed({ address: "the broker", detail: "no channel" }) })
-  }
+  const obstacle = (entry: Entry): BusError.PublishReason =>
+    Obstacle.of(entry, entry.state === "waiting", SubscriptionRef.getUnsafe(broker.status), door)
 
   const giveUp = (entry: Entry): void => {
     switch (entry.state) {
@@ -230,7 +218,8 @@ export const make = Effect.fnUntraced(function* (
       withdrawn: false,
       sends: 0,
       unresolved: false,
-      rejected: false
+      rejected: false,
+      refusal: undefined
     }
     if (entries.size === 0) {
       idle.closeUnsafe()

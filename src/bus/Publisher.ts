@@ -85,6 +85,11 @@ export const make = Effect.fnUntraced(function* (
     fiberContext: Context.Context<never>,
     resume: (outcome: Exit.Exit<Confirmed, BusError.PublishError>) => void
   ): (() => void) => {
+    if (!isContract(event)) {
+      const faults = [{ path: "event", expected: "unknown event: expected a contract made by Event.make" }]
+      resume(Exit.fail(new BusError.PublishError({ event: "?", id: "", reason: new BusError.Invalid({ faults }) })))
+      return nothing
+    }
     const { encode, metrics, spanName } = prepared.get(event) ?? prepare(event)
     const startedAt = clock.currentTimeMillisUnsafe()
     const id = options.id ?? ids.next(startedAt)
@@ -98,8 +103,6 @@ export const make = Effect.fnUntraced(function* (
       return nothing
     }
 
-    if (!Object.hasOwn(event, Event.TypeId))
-      return refuse("event", "unknown event: expected a contract made by Event.make")
     const encoded = event.contract.encode(data)
     if (Result.isFailure(encoded)) {
       resume(fail(new BusError.Invalid({ faults: encoded.failure.faults })))
@@ -227,6 +230,10 @@ export const make = Effect.fnUntraced(function* (
 
   return { publish, publishAll: pipelined(submit) } satisfies Publisher
 })
+
+/** Callers come from outside of TypeScript too. */
+const isContract = (event: unknown): boolean =>
+  typeof event === "object" && event !== null && Object.hasOwn(event, Event.TypeId)
 
 /** Below this a body of a closed schema can neither nest too deep nor hold too many values. */
 const largeBody = 2 * Limits.defaults.values

@@ -20,6 +20,7 @@ import * as BusError from "./BusError.ts"
 import * as Deadlines from "./Deadlines.ts"
 import * as Mailbox from "./Mailbox.ts"
 import type * as Subscription from "./Subscription.ts"
+import * as Unasked from "./Unasked.ts"
 import {
   begin,
   type Counters,
@@ -31,9 +32,6 @@ import {
   verdictOf,
   type Work
 } from "./Work.ts"
-
-/** Types come from outside: so many are warned about, then they are only counted. */
-const maxWarned = 1000
 
 export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(parts: {
   readonly subscriber: Subscription.Settled<E, Err, R>
@@ -53,12 +51,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const running = new Set<Work>()
   const open = new Set<Work>()
   const deciding = new Map<Work, Fiber.Fiber<unknown, unknown>>()
-  const warned = new Set<string>()
   const quiet = yield* Latch.make(true)
   const hasRunning = yield* Latch.make(false)
   const overrun = yield* Latch.make(false)
   const run = Effect.runForkWith(context)
   const attempt = Attempt.maker(subscriber, trace)
+  const skip = Unasked.skipper(subscriber.name, { counters, metrics, log })
   const maxZombies = Math.max(1, Math.floor(subscriber.concurrency / 2))
   const keyed = subscriber.ordering === "key"
   let zombies = 0
@@ -111,16 +109,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     error: InvalidEvent | UnknownVersion | UnknownEvent
   ): void => {
     if (error._tag === "UnknownEvent" && subscriber.unknown === "skip") {
-      counters.skipped++
-      metrics.outcome("skipped").update(1)
-      if (!warned.has(error.event) && warned.size < maxWarned) {
-        warned.add(error.event)
-        log.warning("an event that this subscriber did not ask for was skipped", {
-          subscriber: subscriber.name,
-          event: error.event
-        })
-      }
-      delivery.ack()
+      skip(delivery, error.event)
       return origin.settled(delivery)
     }
     settle(

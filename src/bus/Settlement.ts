@@ -19,11 +19,12 @@ import * as Diagnosis from "./Diagnosis.ts"
 import type { Outbox, Result } from "./Outbox.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 
+/** Each answers whether it was done: what is lost meanwhile comes again and is settled then. */
 export interface Settlement {
   /** Sends it to its subscriber again after at least `millis`, then acknowledges the original. */
-  readonly parkForRetry: (delivery: Delivery, subject: Subject, millis: number) => Effect.Effect<void>
+  readonly parkForRetry: (delivery: Delivery, subject: Subject, millis: number) => Effect.Effect<boolean>
   /** Moves it to the dead-letter queue, then acknowledges the original. */
-  readonly deadLetter: (delivery: Delivery, subject: Subject, diagnosis: Diagnosis.Diagnosis) => Effect.Effect<void>
+  readonly deadLetter: (delivery: Delivery, subject: Subject, diagnosis: Diagnosis.Diagnosis) => Effect.Effect<boolean>
 }
 
 /** What a copy is made of besides the bytes. */
@@ -125,13 +126,17 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
         const progress = RuntimeHeaders.write({ ...subject.progress, due })
         const least = RuntimeHeaders.write({ ...subject.progress, due, failures: [] })
         const to: Address = { _tag: "Subscriber", name: subject.subscriber, seconds: first }
-        if (yield* store(to, delivery, subject, { ...base(delivery), ...progress }, least, repair)) delivery.ack()
+        const stored = yield* store(to, delivery, subject, { ...base(delivery), ...progress }, least, repair)
+        if (stored) delivery.ack()
+        return stored
       }),
       deadLetter: Effect.fnUntraced(function* (delivery, subject, diagnosis) {
         const why = Diagnosis.write(diagnosis)
         const least = Diagnosis.write({ ...diagnosis, failures: [], error: { tag: diagnosis.error.tag, message: "" } })
         const to: Address = { _tag: "DeadLetter", subscriber: subject.subscriber }
-        if (yield* store(to, delivery, subject, { ...base(delivery), ...why }, least, repair)) delivery.ack()
+        const stored = yield* store(to, delivery, subject, { ...base(delivery), ...why }, least, repair)
+        if (stored) delivery.ack()
+        return stored
       })
     }
   }

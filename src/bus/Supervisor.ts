@@ -32,6 +32,7 @@ import * as Session from "./Session.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
 import type * as Subscription from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
+import * as Tending from "./Tending.ts"
 import * as Verdicts from "./Verdicts.ts"
 import type { Counters } from "./Work.ts"
 
@@ -44,7 +45,21 @@ const startMillis = 10_000
  * Starts a subscriber in the current scope; completes when its queue is declared, bound and consumed.
  * `onGap` is called for ephemeral subscribers when events may have been missed.
  */
-export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
+export const start = <E extends Event.Any, Err, R>(
+  surroundings: Surroundings,
+  subscriber: Subscription.Settled<E, Err, R>,
+  context: Context.Context<R>,
+  onGap: () => void
+) =>
+  // A start that fails leaves nothing in the scope of its caller.
+  Effect.flatMap(Effect.flatMap(Effect.scope, Scope.fork), (own) =>
+    begin(surroundings, subscriber, context, onGap).pipe(
+      Scope.provide(own),
+      Effect.onError(() => Scope.close(own, Exit.void))
+    )
+  )
+
+const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   surroundings: Surroundings,
   subscriber: Subscription.Settled<E, Err, R>,
   context: Context.Context<R>,
@@ -195,13 +210,13 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
       }
       // The first start tells its caller, when waiting cannot heal it or has not.
       const first = !(yield* Deferred.isDone(started))
+      const why = broken ?? new BrokerError({ reason: new BrokerRefused({ operation: "starting", detail }) })
       if (
         first &&
-        broken !== undefined &&
-        (!broken.isRetryable || clock.currentTimeMillisUnsafe() - begun > startMillis)
+        (broken === undefined || !broken.isRetryable || clock.currentTimeMillisUnsafe() - begun > startMillis)
       ) {
         yield* become("Failed", detail)
-        return yield* Deferred.fail(started, broken)
+        return yield* Deferred.fail(started, why)
       }
       restarts++
       metrics.restarts.update(1)
@@ -257,6 +272,9 @@ export const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   )
 
   yield* Measure.watch(broker, subscriber, runner, metrics)
+  if (!subscriber.ephemeral) {
+    yield* Tending.watch({ broker, spec, log, running: () => SubscriptionRef.getUnsafe(status)._tag === "Running" })
+  }
 
   yield* Deferred.await(started).pipe(Effect.mapError((error) => SubscribeError.fromBroker(subscriber.name, error)))
   return {

@@ -80,7 +80,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     if (subscriber.ephemeral) {
       // A tail has no dead-letter queue: what it cannot handle is told and dropped.
       delivery.ack()
-    } else yield* settlement.deadLetter(delivery, subject, diagnosis)
+    } else if (!(yield* settlement.deadLetter(delivery, subject, diagnosis))) return
     counters.deadLettered++
     metrics.outcome("dead-lettered").update(1)
     metrics.deadLettered(reason).update(1)
@@ -249,7 +249,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
           detail: error.message
         })
         const next = { ...progress, postponed: progress.postponed + 1, postponedSince: since }
-        return yield* settlement.parkForRetry(delivery, { ...subject, progress: next }, newerVersion.everyMillis)
+        yield* settlement.parkForRetry(delivery, { ...subject, progress: next }, newerVersion.everyMillis)
+        return
       }
     }
     const reason = error._tag === "InvalidEvent" ? "Invalid" : error._tag
