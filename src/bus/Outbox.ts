@@ -24,6 +24,8 @@ export interface Shipment {
   /** Milliseconds since the epoch; Infinity waits for ever. */
   readonly deadline: number
   readonly privileged: boolean
+  /** Tells what the broker rejected at once: who waits by itself holds no room in the door meanwhile. */
+  readonly tellsRejection?: boolean
   /** Called once. */
   readonly done: (result: Result) => void
 }
@@ -137,7 +139,9 @@ export const make = Effect.fnUntraced(function* (
       }
       case "Rejected": {
         entry.rejected = true
-        return stall(entry)
+        if (entry.shipment.tellsRejection !== true) return stall(entry)
+        door.leave(entry.bytes)
+        return fail(entry, new BusError.Rejected())
       }
       case "Lost": {
         entry.unresolved = true

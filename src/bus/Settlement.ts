@@ -68,6 +68,8 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
         mandatory: true,
         deadline: Number.POSITIVE_INFINITY,
         privileged: true,
+        // A dead-letter queue that refuses must not take the room of other subscribers' copies (P5).
+        tellsRejection: true,
         done: (result) => resume(Effect.succeed(result))
       })
       return Effect.sync(withdraw)
