@@ -17,6 +17,7 @@ import * as Budget from "./Budget.ts"
 import { SubscribeError } from "./BusError.ts"
 import * as Door from "./Door.ts"
 import { EventCache } from "./EventCache.ts"
+import * as EventLoop from "./EventLoop.ts"
 import * as Failures from "./Failures.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Publisher from "./Publisher.ts"
@@ -130,6 +131,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   const total = Duration.toMillis(Duration.fromInputUnsafe(options.drain ?? "25 seconds"))
   const budget = Budget.split(total)
   const surroundings: Surroundings = { broker, settlement, failures, log, trace, drain: budget }
+  const eventLoop = yield* EventLoop.watch(context)
   const active = new Set<Subscription.Subscription>()
   let tails = 0
   /** Deliveries that all subscribers together may hold (P13). */
@@ -239,6 +241,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     probes: Effect.sync(() => [
       ...broker.probes.map((probe): Health.Probe => ({ name: probe.name, critical: true, check: probe.check })),
       { name: "cache", critical: false, check: cache.store.probe },
+      eventLoop,
       { name: "doors", critical: false, check: Effect.sync(() => doorsState(callers, settling)) },
       ...[...active].map((subscription) => subscriberProbe(subscription))
     ]),

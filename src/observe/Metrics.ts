@@ -63,6 +63,12 @@ export const failuresDropped = Metric.counter("eventbus.failures.dropped", {
   description: "Entries of the failure stream that a slow reader missed",
   incremental: true
 })
+export const eventLoopLag = Metric.gauge("eventbus.event-loop.lag", {
+  description: "Seconds that the event loop was late in the last second: a handler that computes holds up everybody"
+})
+export const delayLateness = Metric.gauge("eventbus.delay.lateness", {
+  description: "Seconds that the last canary came late through the delay ladder"
+})
 
 const system = { "messaging.system": "rabbitmq" }
 
