@@ -2,9 +2,7 @@
  * Keeps a subscriber alive: declares its queue, opens its consumer, starts again when it is lost, and
  * drains it at the end. A subscriber that fails takes nobody else along (P11).
  *
- * A consumer starts slowly: with one delivery at a time, until what arrives shows no sign of an event
- * that kills the process; then a second consumer with the full prefetch takes over. By key only one
- * consumer is active and keeps its window; there Caution sees to it.
+ * How its consumers come and go while it lives is Consumption's business.
  */
 import {
   Cause,
@@ -24,11 +22,12 @@ import * as Metrics from "../observe/Metrics.ts"
 import type { SubscriberSpec } from "./Broker.ts"
 import { BrokerError, BrokerRefused, Closed } from "./BrokerError.ts"
 import { SubscribeError } from "./BusError.ts"
+import * as Consumption from "./Consumption.ts"
 import { within } from "./Budget.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import * as Measure from "./Measure.ts"
 import * as Runner from "./Runner.ts"
-import * as Session from "./Session.ts"
+import type * as Session from "./Session.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
 import type * as Subscription from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
@@ -40,6 +39,13 @@ const backoffCapMillis = 30_000
 const healthyMillis = 30_000
 /** A start that meets a broker in trouble is tried again for so long. */
 const startMillis = 10_000
+
+const overrun = new BrokerError({
+  reason: new BrokerRefused({
+    operation: "handling",
+    detail: "too many handlers ignore their deadline: restart the process"
+  })
+})
 
 /**
  * Starts a subscriber in the current scope; completes when its queue is declared, bound and consumed.
@@ -111,31 +117,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     Effect.forkScoped
   )
 
-  const sessions = new Set<Session.Session>()
-  const openSession = (prefetch: number, isolated: boolean) =>
-    Session.open(
-      (options) =>
-        subscriber.ephemeral
-          ? broker.consumeEphemeral({ ...options, patterns: subscriber.patterns })
-          : broker.consume({ ...options, subscriber: subscriber.name }),
-      inbox,
-      { prefetch, isolated }
-    ).pipe(
-      Effect.tap((session) => Effect.sync(() => sessions.add(session))),
-      Scope.provide(sessionScope)
-    )
-  const closeSession = (session: Session.Session) =>
-    Effect.andThen(
-      session.close,
-      Effect.sync(() => {
-        sessions.delete(session)
-      })
-    )
-  /** What a session still has is not ours any more: its handlers end at once, its waits too. */
-  const abandon = (session: Session.Session): void => {
-    runner.disturb((work) => work.origin === session.origin, "Lost")
-    runner.giveBack((work) => work.origin === session.origin)
-  }
+  const consumption = yield* Consumption.make({ broker, subscriber, runner, inbox }).pipe(Scope.provide(sessionScope))
 
   const started = yield* Deferred.make<void, BrokerError>()
   /** 0 while it does not run. */
@@ -148,51 +130,17 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     )
   )
 
-  /** From declaration to loss. */
-  const life = Effect.gen(function* () {
-    if (!subscriber.ephemeral) yield* broker.declare(spec)
-    // By key the window is kept whatever is in it: see Caution.
-    const whole = subscriber.ephemeral || subscriber.ordering === "key"
-    const first = yield* openSession(whole ? subscriber.prefetch : 1, !whole)
+  const running = Effect.gen(function* () {
     runningSince = clock.currentTimeMillisUnsafe()
     yield* become("Running")
     yield* Deferred.succeed(started, undefined)
     // Only now: what comes after the gap is told is not missed.
     if (subscriber.ephemeral && restarts > 0) yield* told
-    if (whole) return yield* first.lost
-    yield* Effect.raceFirst(first.healthy, first.lost)
-    const full = yield* openSession(subscriber.prefetch, false)
-    yield* Effect.forkIn(
-      first.cancel.pipe(
-        Effect.andThen(first.spent),
-        Effect.raceFirst(Effect.ignore(first.lost)),
-        // Of a lost one something may still run; of a spent one nothing is left.
-        Effect.andThen(Effect.sync(() => abandon(first))),
-        Effect.andThen(closeSession(first))
-      ),
-      sessionScope
-    )
-    return yield* full.lost
-  }).pipe(
-    Effect.raceFirst(
-      Effect.andThen(
-        runner.overrun,
-        Effect.fail(
-          new BrokerError({
-            reason: new BrokerRefused({
-              operation: "handling",
-              detail: "too many handlers ignore their deadline: restart the process"
-            })
-          })
-        )
-      )
-    ),
-    Effect.onExit(() =>
-      Effect.gen(function* () {
-        for (const session of sessions) abandon(session)
-        yield* Effect.forEach([...sessions], closeSession, { discard: true })
-      })
-    )
+  })
+  /** From declaration to loss. */
+  const life = (subscriber.ephemeral ? Effect.void : broker.declare(spec)).pipe(
+    Effect.andThen(consumption.run(running)),
+    Effect.raceFirst(Effect.andThen(runner.overrun, Effect.fail(overrun)))
   )
 
   const supervise = Effect.gen(function* () {
@@ -243,10 +191,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     yield* become("Draining")
     runner.hold()
     if (subscriber.ordering === "none") {
-      yield* within(
-        budget.sources,
-        Effect.forEach([...sessions], (session) => session.cancel, { concurrency: "unbounded", discard: true })
-      )
+      yield* within(budget.sources, consumption.cancel)
     }
     runner.disturb(() => true, "Drain")
     const finished = yield* within(budget.handlers, runner.quiet)
@@ -256,7 +201,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     const settled = yield* within(budget.settlement, runner.settledAll)
     // A lost consumer must not be replaced while the old one closes.
     yield* within(budget.close, FiberHandle.clear(main))
-    yield* within(budget.close, Effect.forEach([...sessions], closeSession, { discard: true }))
+    yield* within(budget.close, consumption.close)
     yield* become("Stopped")
     return finished && settled
   })
