@@ -3,9 +3,9 @@
  *
  * It starts slowly: with one delivery at a time, until what arrives shows no sign of an event that kills
  * the process; then a second consumer with the full prefetch takes over. By key only one consumer is
- * active and keeps its window; there Caution sees to it.
+ * active and keeps its window; there Caution sees to it. A pause gives nothing back for a while.
  */
-import { Effect, type Queue, Scope } from "effect"
+import { Effect, Latch, type Queue, Scope } from "effect"
 import type { Broker } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import * as Session from "./Session.ts"
@@ -18,7 +18,12 @@ export interface Consumption {
   readonly cancel: Effect.Effect<void>
   /** Gives back what is unsettled. */
   readonly close: Effect.Effect<void>
+  /** Takes no deliveries until it is resumed, and gives nothing back: a return costs an event one of its lives. */
+  readonly pause: (on: boolean) => void
 }
+
+/** What is held in a pause goes back after so long: the broker's own limit for that is 30 minutes. */
+const heldAtMost = "10 minutes"
 
 /** Consumers belong to the current scope. */
 export const make = Effect.fnUntraced(function* (options: {
@@ -76,14 +81,40 @@ export const make = Effect.fnUntraced(function* (options: {
 
   // By key the window is kept whatever is in it.
   const whole = subscriber.ephemeral || subscriber.ordering === "key"
+  const paused = yield* Latch.make(false)
+  const resumed = yield* Latch.make(true)
+  /** Until the pause is over: with what it holds, for a while. */
+  const sitOut = Effect.fnUntraced(function* (session: Session.Session) {
+    // By key a cancel would start the standby beside what runs here (P6).
+    if (!whole) yield* session.cancel
+    const back = yield* Effect.timeoutOption(Effect.raceFirst(resumed.await, session.lost), heldAtMost)
+    if (back._tag === "Some") return true
+    abandon(session)
+    yield* close(session)
+    yield* resumed.await
+    return false
+  })
   const life = Effect.fnUntraced(function* (running: Effect.Effect<void>) {
+    yield* resumed.await
     const first = yield* open(whole ? subscriber.prefetch : 1, !whole)
     yield* running
-    if (whole) return yield* first.lost
-    yield* Effect.raceFirst(first.healthy, first.lost)
-    const full = yield* open(subscriber.prefetch, false)
-    yield* retire(first)
-    return yield* full.lost
+    let slow = !whole
+    let current = first
+    for (;;) {
+      const pausing = Effect.as(paused.await, true)
+      const pause = yield* Effect.raceFirst(
+        slow ? Effect.raceFirst(Effect.as(current.healthy, false), pausing) : pausing,
+        current.lost
+      )
+      if (pause) {
+        const kept = yield* sitOut(current)
+        // By key it consumes on; else its consumer is cancelled, and what it holds runs first.
+        if (whole && kept) continue
+      } else slow = false
+      const next = yield* open(slow ? 1 : subscriber.prefetch, slow)
+      yield* retire(current)
+      current = next
+    }
   })
 
   return {
@@ -97,6 +128,16 @@ export const make = Effect.fnUntraced(function* (options: {
     cancel: Effect.suspend(() =>
       Effect.forEach([...sessions], (session) => session.cancel, { concurrency: "unbounded", discard: true })
     ),
-    close: closeAll
+    close: closeAll,
+    pause: (on) => {
+      runner.hold("pause", on)
+      if (on) {
+        resumed.closeUnsafe()
+        paused.openUnsafe()
+      } else {
+        paused.closeUnsafe()
+        resumed.openUnsafe()
+      }
+    }
   } satisfies Consumption
 })

@@ -57,12 +57,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const run = Effect.runForkWith(context)
   const attempt = Attempt.maker(subscriber, trace)
   const skip = Unasked.skipper(subscriber.name, { counters, metrics, log })
-  const maxZombies = Math.max(1, Math.floor(subscriber.concurrency / 2))
   const keyed = subscriber.ordering === "key"
   let zombies = 0
   let pumping = false
   let overran = false
-  let held = false
+  const holders = new Set<string>()
+  let concurrency = subscriber.concurrency
   const caution = Caution.make({
     open,
     isBusy: (work) => running.has(work) || deciding.has(work),
@@ -121,7 +121,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     // A handler that ends at once would otherwise start the next one inside of its own end.
     if (pumping) return
     pumping = true
-    while (!held && running.size - zombies < subscriber.concurrency) {
+    while (holders.size === 0 && running.size - zombies < concurrency) {
       const work = caution.on() ? caution.next() : box.take()
       if (work === undefined) break
       // Its consumer is gone: the broker brings it again, and it must not run twice.
@@ -243,7 +243,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     zombies++
     metrics.zombies.update(zombies)
     log.error("a handler ignores its deadline and its interruption", fields(work))
-    if (zombies > maxZombies) {
+    if (zombies > Math.max(1, Math.floor(concurrency / 2))) {
       overran = true
       overrun.openUnsafe()
     }
@@ -268,8 +268,13 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
 
   return {
     accept,
-    hold: () => {
-      held = true
+    hold: (who, on) => {
+      if (on) holders.add(who)
+      else if (holders.delete(who)) pump()
+    },
+    setConcurrency: (count) => {
+      concurrency = count
+      pump()
     },
     quiet: quiet.await,
     giveBack,

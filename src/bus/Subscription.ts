@@ -61,7 +61,7 @@ export interface SubscriberOptions<E extends Event.Any, Err, R> {
   readonly maxPostponed?: number
 }
 
-export type Status = "Starting" | "Running" | "Restarting" | "Draining" | "Stopped" | "Failed"
+export type Status = "Starting" | "Running" | "Paused" | "Restarting" | "Draining" | "Stopped" | "Failed"
 
 export interface SubscriberStatus {
   readonly _tag: Status
@@ -94,6 +94,17 @@ export interface Subscription {
   readonly stats: Effect.Effect<SubscriberStats>
   /** Stops taking, finishes what runs, gives back the rest. True when nothing had to be interrupted. */
   readonly drain: Effect.Effect<boolean>
+  /** Ends at once: what runs is interrupted and given back, which is not a failed attempt. */
+  readonly stop: Effect.Effect<void>
+  /**
+   * Starts no handler until `resume`; what runs ends. What was delivered is kept for ten minutes, since
+   * giving it back costs each event one of its lives, and then goes back to the queue.
+   */
+  readonly pause: Effect.Effect<void>
+  /** What was kept runs first. */
+  readonly resume: Effect.Effect<void>
+  /** Handlers at work at once, from now on. More than the prefetch is of no use. */
+  readonly setConcurrency: (count: number) => Effect.Effect<void, SubscribeError>
 }
 
 /** Options with every default filled in and checked. */
@@ -146,12 +157,8 @@ export const settle = <E extends Event.Any, Err, R>(
     }
     byName.set(contract.name, contract)
   }
-  if (!isCount(concurrency))
-    return wrong(
-      "concurrency",
-      `${concurrency} is not a whole number from 1 up`,
-      "Give the number of handlers at work at once"
-    )
+  const tooFew = concurrencyFault(concurrency)
+  if (tooFew !== undefined) return new SubscribeError({ subscriber: name, reason: tooFew })
   const prefetch =
     options.prefetch ?? (ordering === "key" ? maxPrefetch : Math.min(Math.max(2 * concurrency, 32), maxPrefetch))
   if (!isCount(prefetch) || prefetch > 65_535)
@@ -194,6 +201,15 @@ export const settle = <E extends Event.Any, Err, R>(
     ephemeral
   }
 }
+
+export const concurrencyFault = (concurrency: number): SubscriberInvalid | undefined =>
+  isCount(concurrency)
+    ? undefined
+    : new SubscriberInvalid({
+        option: "concurrency",
+        problem: `${concurrency} is not a whole number from 1 up`,
+        remedy: "Give the number of handlers at work at once"
+      })
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
 

@@ -29,7 +29,7 @@ import * as Measure from "./Measure.ts"
 import * as Runner from "./Runner.ts"
 import type * as Session from "./Session.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
-import type * as Subscription from "./Subscription.ts"
+import * as Subscription from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import * as Tending from "./Tending.ts"
 import * as Verdicts from "./Verdicts.ts"
@@ -90,12 +90,14 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   })
   let restarts = 0
   let ending = false
-  /** Once it drains, nothing but the end of that is told any more. */
+  let paused = false
+  /** Once it drains, nothing but the end of that is told any more; a pause is told whatever the consumer does. */
   const become = (tag: Subscription.Status, cause?: string) =>
     Effect.suspend(() => {
       if (ending && tag !== "Stopped") return Effect.void
-      ending = tag === "Draining" || ending
-      return SubscriptionRef.set(status, { _tag: tag, since: now(), restarts, cause })
+      ending = tag === "Draining" || tag === "Failed" || ending
+      const shown = paused && (tag === "Running" || tag === "Restarting") ? "Paused" : tag
+      return SubscriptionRef.set(status, { _tag: shown, since: now(), restarts, cause })
     })
 
   const policy = yield* Verdicts.make({ subscriber, settlement, counters, metrics, log, failures })
@@ -120,8 +122,8 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   const consumption = yield* Consumption.make({ broker, subscriber, runner, inbox }).pipe(Scope.provide(sessionScope))
 
   const started = yield* Deferred.make<void, BrokerError>()
-  /** 0 while it does not run. */
-  let runningSince = 0
+  /** Undefined while it does not run. */
+  let runningSince: number | undefined
 
   // The user's own: what it throws must not end the supervision.
   const told = Effect.sync(onGap).pipe(
@@ -168,8 +170,8 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
       }
       restarts++
       metrics.restarts.update(1)
-      const healthy = runningSince > 0 && clock.currentTimeMillisUnsafe() - runningSince > healthyMillis
-      runningSince = 0
+      const healthy = runningSince !== undefined && clock.currentTimeMillisUnsafe() - runningSince > healthyMillis
+      runningSince = undefined
       inRow = healthy ? 1 : inRow + 1
       yield* become("Restarting", detail)
       log.warning("subscriber restarts", { subscriber: subscriber.name, restarts, detail })
@@ -187,14 +189,14 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
 
   const draining = yield* Deferred.make<boolean>()
   let drainStarted = false
-  const drainNow = Effect.gen(function* () {
+  const drainNow = Effect.fnUntraced(function* (handlersMillis: number) {
     yield* become("Draining")
-    runner.hold()
+    runner.hold("drain", true)
     if (subscriber.ordering === "none") {
       yield* within(budget.sources, consumption.cancel)
     }
     runner.disturb(() => true, "Drain")
-    const finished = yield* within(budget.handlers, runner.quiet)
+    const finished = yield* within(handlersMillis, runner.quiet)
     // Those that failed since the first time.
     runner.disturb(() => true, "Drain")
     runner.giveBack(() => true)
@@ -205,16 +207,26 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     yield* become("Stopped")
     return finished && settled
   })
-  const drain = Effect.suspend(() => {
-    if (drainStarted) return Deferred.await(draining)
-    drainStarted = true
-    return Effect.onExit(drainNow, (exit) => Deferred.done(draining, exit))
-  }).pipe(Effect.uninterruptible)
+  const end = (handlersMillis: number) =>
+    Effect.suspend(() => {
+      if (drainStarted) return Deferred.await(draining)
+      drainStarted = true
+      return Effect.onExit(drainNow(handlersMillis), (exit) => Deferred.done(draining, exit))
+    }).pipe(Effect.uninterruptible)
+  const drain = end(budget.handlers)
   yield* Effect.addFinalizer(() =>
     Effect.map(drain, (whole) => {
       if (!whole) shutdown.cutOff = true
     })
   )
+
+  const setPaused = (on: boolean) =>
+    Effect.suspend(() => {
+      if (paused === on) return Effect.void
+      paused = on
+      consumption.pause(on)
+      return become(runningSince !== undefined ? "Running" : "Restarting")
+    })
 
   yield* Measure.watch(broker, subscriber, runner, metrics)
   if (!subscriber.ephemeral) {
@@ -226,6 +238,16 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     name: subscriber.name,
     status,
     drain,
+    stop: Effect.asVoid(end(0)),
+    pause: setPaused(true),
+    resume: setPaused(false),
+    setConcurrency: (count) =>
+      Effect.suspend(() => {
+        const fault = Subscription.concurrencyFault(count)
+        if (fault !== undefined) return Effect.fail(new SubscribeError({ subscriber: subscriber.name, reason: fault }))
+        runner.setConcurrency(count)
+        return Effect.void
+      }),
     stats: Effect.sync(() => ({
       ...counters,
       held: runner.held(),

@@ -100,8 +100,10 @@ export interface Counters {
 /** Runs the handlers of one subscriber. */
 export interface Runner {
   readonly accept: (delivery: Delivery, origin: Origin) => void
-  /** From here on no handler starts. */
-  readonly hold: () => void
+  /** Whether handlers may start, as far as this one says: all must agree. */
+  readonly hold: (who: "pause" | "drain", on: boolean) => void
+  /** Handlers at work at once, from now on. */
+  readonly setConcurrency: (count: number) => void
   /** Completes when no handler runs. */
   readonly quiet: Effect.Effect<void>
   /**
