@@ -6,20 +6,25 @@ import { Context, Effect, Scope, Tracer } from "effect"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import * as Trace from "../observe/Trace.ts"
+import type { Breaker } from "./Breaker.ts"
 import { CurrentHandling } from "./Publisher.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type * as Subscription from "./Subscription.ts"
 import type { Work } from "./Work.ts"
 
-export interface Attempt<Err, R> {
-  readonly effect: Effect.Effect<unknown, Err, R>
+export interface Attempt<R> {
+  readonly effect: Effect.Effect<unknown, unknown, R>
   /** To be ended with the attempt; undefined when no tracer is configured. */
   readonly span: Tracer.Span | undefined
 }
 
 export const maker =
-  <E extends Event.Any, Err, R>(subscriber: Subscription.Settled<E, Err, R>, trace: Trace.Trace) =>
-  (work: Work): Attempt<Err, R> => {
+  <E extends Event.Any, Err, R>(
+    subscriber: Subscription.Settled<E, Err, R>,
+    trace: Trace.Trace,
+    guard: Breaker["guard"] | undefined
+  ) =>
+  (work: Work): Attempt<R> => {
     const { delivery, event, progress } = work
     const scope = Scope.makeUnsafe()
     const parent = Trace.extract(delivery.headers)
@@ -43,7 +48,8 @@ export const maker =
         headers: RuntimeHeaders.userHeaders(delivery)
       })
     )
-    const effect = Effect.onExitPrimitive(handled, (exit) => Scope.closeUnsafe(scope, exit)).pipe(
+    const guarded = guard === undefined ? handled : guard(handled)
+    const effect = Effect.onExitPrimitive(guarded, (exit) => Scope.closeUnsafe(scope, exit)).pipe(
       Effect.updateContext((current: Context.Context<R>) => {
         const own = Context.add(Context.add(current, Scope.Scope, scope), CurrentHandling, {
           id: event.id,

@@ -14,7 +14,9 @@ import type * as Log from "../observe/Log.ts"
 import type * as Metrics from "../observe/Metrics.ts"
 import type * as Trace from "../observe/Trace.ts"
 import * as Attempt from "./Attempt.ts"
+import * as Capacity from "./Capacity.ts"
 import * as Caution from "./Caution.ts"
+import type { Breaker } from "./Breaker.ts"
 import type { Delivery } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
 import * as Deadlines from "./Deadlines.ts"
@@ -41,8 +43,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   readonly metrics: Metrics.SubscriberMetrics
   readonly log: Log.Log
   readonly trace: Trace.Trace
+  readonly breaker: Breaker | undefined
+  /** The breaker lets nothing through for so many milliseconds; it let one through. */
+  readonly onRefused: (millis: number) => void
+  readonly onAdmitted: () => void
 }) {
-  const { context, counters, log, metrics, policy, subscriber, trace } = parts
+  const { breaker, context, counters, log, metrics, onAdmitted, onRefused, policy, subscriber, trace } = parts
   const clock = yield* Clock.Clock
   const settlements = yield* FiberSet.make<void>()
   const settle = yield* FiberSet.runtime(settlements)<never>()
@@ -55,14 +61,13 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const hasRunning = yield* Latch.make(false)
   const overrun = yield* Latch.make(false)
   const run = Effect.runForkWith(context)
-  const attempt = Attempt.maker(subscriber, trace)
+  const attempt = Attempt.maker(subscriber, trace, breaker?.guard)
   const skip = Unasked.skipper(subscriber.name, { counters, metrics, log })
   const keyed = subscriber.ordering === "key"
   let zombies = 0
   let pumping = false
   let overran = false
-  const holders = new Set<string>()
-  let concurrency = subscriber.concurrency
+  const capacity = Capacity.make(subscriber.concurrency, () => pump())
   const caution = Caution.make({
     open,
     isBusy: (work) => running.has(work) || deciding.has(work),
@@ -121,7 +126,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     // A handler that ends at once would otherwise start the next one inside of its own end.
     if (pumping) return
     pumping = true
-    while (holders.size === 0 && running.size - zombies < concurrency) {
+    while (capacity.hasRoom(running.size - zombies)) {
       const work = caution.on() ? caution.next() : box.take()
       if (work === undefined) break
       // Its consumer is gone: the broker brings it again, and it must not run twice.
@@ -170,6 +175,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const conclude = (work: Work, exit: Exit.Exit<unknown, unknown>): void => {
     if (work.delivery.lost()) return release(work)
     if (Exit.isSuccess(exit) && !work.timedOut) {
+      if (breaker !== undefined) onAdmitted()
       counters.handled++
       metrics.outcome("handled").update(1)
       work.delivery.ack()
@@ -180,6 +186,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       counters.returns++
       metrics.returns.update(1)
       return release(work)
+    }
+    const refusal = breaker?.refusal(exit)
+    if (refusal !== undefined) {
+      // Nothing was attempted: it is the first to run when something can be.
+      box.again(work, work.event.key)
+      return onRefused(refusal)
     }
     decide(work, policy.failed(work, work.timedOut ? timedOut : verdictOf(exit), box.behind(work.event.key)))
   }
@@ -243,7 +255,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     zombies++
     metrics.zombies.update(zombies)
     log.error("a handler ignores its deadline and its interruption", fields(work))
-    if (zombies > Math.max(1, Math.floor(concurrency / 2))) {
+    if (zombies > capacity.maxZombies()) {
       overran = true
       overrun.openUnsafe()
     }
@@ -268,14 +280,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
 
   return {
     accept,
-    hold: (who, on) => {
-      if (on) holders.add(who)
-      else if (holders.delete(who)) pump()
-    },
-    setConcurrency: (count) => {
-      concurrency = count
-      pump()
-    },
+    ...capacity,
     quiet: quiet.await,
     giveBack,
     disturb: (which, why) => {

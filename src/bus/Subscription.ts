@@ -8,6 +8,7 @@ import type * as Event from "../event/Event.ts"
 import type * as EventGroup from "../event/EventGroup.ts"
 import { nameFault } from "../event/Name.ts"
 import type { Headers } from "./Broker.ts"
+import type { BreakerOptions } from "./Breaker.ts"
 import { type AttemptFailure, type Later, type Reject, SubscribeError, SubscriberInvalid } from "./BusError.ts"
 import * as Retry from "./Retry.ts"
 
@@ -57,6 +58,11 @@ export interface SubscriberOptions<E extends Event.Any, Err, R> {
   readonly unknown?: "skip" | "dead-letter"
   /** Whether other processes are told of its dead letters by `bus.event.dead-lettered`. Default true. */
   readonly announce?: boolean
+  /**
+   * Stops after failed attempts in a row instead of burning the attempts of the whole backlog, and probes
+   * with one event now and then. Default: none.
+   */
+  readonly breaker?: BreakerOptions
   /** How often one event may be put off by `Later`. Default 100, and 24 hours since the first time. */
   readonly maxPostponed?: number
 }
@@ -121,6 +127,7 @@ export interface Settled<E extends Event.Any, Err, R> {
   readonly unknown: "skip" | "dead-letter"
   readonly announce: boolean
   readonly maxPostponed: number
+  readonly breaker: BreakerOptions | undefined
   /** A tail of one process: no queue of its own, no retries on the broker, no dead letters. */
   readonly ephemeral: boolean
 }
@@ -178,6 +185,14 @@ export const settle = <E extends Event.Any, Err, R>(
       "The broker takes a delivery back after 30 minutes"
     )
   }
+  const { breaker } = options
+  if (breaker?.failures !== undefined && !isCount(breaker.failures)) {
+    return wrong(
+      "breaker",
+      `${breaker.failures} failures is not a whole number from 1 up`,
+      "Give how many failed attempts in a row open it"
+    )
+  }
   const maxPostponed = options.maxPostponed ?? 100
   if (!isCount(maxPostponed))
     return wrong(
@@ -198,6 +213,7 @@ export const settle = <E extends Event.Any, Err, R>(
     unknown: options.unknown ?? "skip",
     announce: options.announce ?? true,
     maxPostponed,
+    breaker,
     ephemeral
   }
 }

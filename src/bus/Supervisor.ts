@@ -22,6 +22,7 @@ import * as Metrics from "../observe/Metrics.ts"
 import type { SubscriberSpec } from "./Broker.ts"
 import { BrokerError, BrokerRefused, Closed } from "./BrokerError.ts"
 import { SubscribeError } from "./BusError.ts"
+import * as Breaker from "./Breaker.ts"
 import * as Consumption from "./Consumption.ts"
 import { within } from "./Budget.ts"
 import * as Diagnosis from "./Diagnosis.ts"
@@ -31,6 +32,7 @@ import type * as Session from "./Session.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
 import * as Subscription from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
+import * as Steering from "./Steering.ts"
 import * as Tending from "./Tending.ts"
 import * as Verdicts from "./Verdicts.ts"
 import type { Counters } from "./Work.ts"
@@ -90,18 +92,34 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   })
   let restarts = 0
   let ending = false
-  let paused = false
+  /** Why it pauses, if it does. */
+  let paused: string | undefined
   /** Once it drains, nothing but the end of that is told any more; a pause is told whatever the consumer does. */
   const become = (tag: Subscription.Status, cause?: string) =>
     Effect.suspend(() => {
       if (ending && tag !== "Stopped") return Effect.void
       ending = tag === "Draining" || tag === "Failed" || ending
-      const shown = paused && (tag === "Running" || tag === "Restarting") ? "Paused" : tag
-      return SubscriptionRef.set(status, { _tag: shown, since: now(), restarts, cause })
+      const shown = paused !== undefined && (tag === "Running" || tag === "Restarting") ? "Paused" : tag
+      return SubscriptionRef.set(status, { _tag: shown, since: now(), restarts, cause: cause ?? paused })
     })
 
   const policy = yield* Verdicts.make({ subscriber, settlement, counters, metrics, log, failures })
-  const runner = yield* Runner.make({ subscriber, context, policy, counters, metrics, log, trace })
+  const breaker =
+    subscriber.breaker === undefined
+      ? undefined
+      : yield* Breaker.make(`${broker.namespace}.${subscriber.name}`, subscriber.breaker)
+  const runner = yield* Runner.make({
+    subscriber,
+    context,
+    policy,
+    counters,
+    metrics,
+    log,
+    trace,
+    breaker,
+    onRefused: (millis) => steering.refused(millis),
+    onAdmitted: () => steering.admitted()
+  })
   const inbox = yield* Queue.unbounded<Session.Arrival>()
   yield* Queue.takeAll(inbox).pipe(
     Effect.map((arrivals) => {
@@ -120,6 +138,16 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   )
 
   const consumption = yield* Consumption.make({ broker, subscriber, runner, inbox }).pipe(Scope.provide(sessionScope))
+  const steering = yield* Steering.make({
+    subscriber: subscriber.name,
+    pause: consumption.pause,
+    runner,
+    log,
+    become: (pause) => {
+      paused = pause
+      return become(runningSince !== undefined ? "Running" : "Restarting")
+    }
+  })
 
   const started = yield* Deferred.make<void, BrokerError>()
   /** Undefined while it does not run. */
@@ -220,14 +248,6 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     })
   )
 
-  const setPaused = (on: boolean) =>
-    Effect.suspend(() => {
-      if (paused === on) return Effect.void
-      paused = on
-      consumption.pause(on)
-      return become(runningSince !== undefined ? "Running" : "Restarting")
-    })
-
   yield* Measure.watch(broker, subscriber, runner, metrics)
   if (!subscriber.ephemeral) {
     yield* Tending.watch({ broker, spec, log, running: () => SubscriptionRef.getUnsafe(status)._tag === "Running" })
@@ -239,8 +259,8 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     status,
     drain,
     stop: Effect.asVoid(end(0)),
-    pause: setPaused(true),
-    resume: setPaused(false),
+    pause: steering.ask(true),
+    resume: steering.ask(false),
     setConcurrency: (count) =>
       Effect.suspend(() => {
         const fault = Subscription.concurrencyFault(count)

@@ -7,6 +7,7 @@ import type * as Codec from "../event/Codec.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type { InvalidEvent, UnknownEvent, UnknownVersion } from "../event/EventError.ts"
 import type { Delivery } from "./Broker.ts"
+import type { Capacity } from "./Capacity.ts"
 import * as BusError from "./BusError.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
@@ -98,12 +99,8 @@ export interface Counters {
 }
 
 /** Runs the handlers of one subscriber. */
-export interface Runner {
+export interface Runner extends Capacity {
   readonly accept: (delivery: Delivery, origin: Origin) => void
-  /** Whether handlers may start, as far as this one says: all must agree. */
-  readonly hold: (who: "pause" | "drain", on: boolean) => void
-  /** Handlers at work at once, from now on. */
-  readonly setConcurrency: (count: number) => void
   /** Completes when no handler runs. */
   readonly quiet: Effect.Effect<void>
   /**

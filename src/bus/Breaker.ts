@@ -1,0 +1,57 @@
+/**
+ * Stops a subscriber whose handlers fail one after the other: a dependency is down, and going on would
+ * burn the attempts of the whole backlog. Effect's CircuitBreaker decides; an event that it refuses was
+ * not attempted and stays where it is, first of those that wait.
+ *
+ * With a `CircuitBreakerStore` in the context (Redis) a whole fleet stops at once; without, each process
+ * decides for itself.
+ */
+import { Cause, Duration, Effect, Exit, Option, type Schedule } from "effect"
+import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import { verdictOf } from "./Work.ts"
+
+export interface BreakerOptions {
+  /** Failed attempts in a row that open it. Default 10. */
+  readonly failures?: number
+  /** How long it stays open; a Schedule is stepped by openings in a row. Default 30 seconds. */
+  readonly openFor?: Duration.Input | Schedule.Schedule<unknown, number>
+}
+
+export interface Breaker {
+  /** Runs the handler, unless it is open. */
+  readonly guard: <A, E, R>(handler: Effect.Effect<A, E, R>) => Effect.Effect<A, unknown, R>
+  /** Milliseconds until it makes sense to try again, when this exit says that nothing was attempted. */
+  readonly refusal: (exit: Exit.Exit<unknown, unknown>) => number | undefined
+}
+
+/** While somebody else probes. */
+const probedMillis = 1000
+
+/** Lives as long as the current scope. */
+export const make = Effect.fnUntraced(function* (key: string, options: BreakerOptions) {
+  const policy = CircuitBreaker.make({
+    tripPolicy: CircuitBreaker.consecutive(options.failures ?? 10),
+    openDuration: options.openFor ?? "30 seconds"
+  })
+  const shared = yield* Effect.serviceOption(CircuitBreaker.CircuitBreakerStore)
+  const breaker = yield* Option.isSome(shared)
+    ? Effect.provideService(policy, CircuitBreaker.CircuitBreakerStore, shared.value)
+    : Effect.provide(policy, CircuitBreaker.layerStoreMemory())
+  // What the event itself is to blame for says nothing about what the handler needs.
+  const classify = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome =>
+    Exit.isSuccess(exit)
+      ? CircuitBreaker.success
+      : verdictOf(exit)._tag === "Failed"
+        ? CircuitBreaker.failure()
+        : CircuitBreaker.ignored
+  return {
+    guard: (handler) => breaker.execute(handler, { key, classify }),
+    refusal: (exit) => {
+      const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
+      if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return undefined
+      return error.reason._tag === "CircuitOpen"
+        ? Math.max(1, Duration.toMillis(error.reason.retryAfter))
+        : probedMillis
+    }
+  } satisfies Breaker
+})

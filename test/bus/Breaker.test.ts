@@ -1,0 +1,155 @@
+/** A dependency that is down costs a few attempts, not the backlog (R3). */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Schedule, SubscriptionRef } from "effect"
+import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import { Reject } from "../../src/bus/BusError.ts"
+import { fresh, keyed, upTo } from "../suites/Workbench.ts"
+import * as Stage from "./Stage.ts"
+
+const breaker = { failures: 5, openFor: "30 seconds" } as const
+
+for (const ordering of ["none", "key"] as const) {
+  describe(`breaker, ordering "${ordering}"`, () => {
+    /** A subscriber whose handler needs something that is down until it is mended. */
+    const begin = Effect.fnUntraced(function* (count: number) {
+      const stage = yield* Stage.make
+      const Changed = keyed()
+      const name = fresh()
+      let down = true
+      let attempts = 0
+      const handled: Array<number> = []
+      const subscription = yield* stage.bus.subscribe(name, {
+        events: [Changed],
+        ordering,
+        breaker,
+        retry: Schedule.spaced("2 seconds").pipe(Schedule.upTo({ times: 4 })),
+        handler: ({ data: { n } }) =>
+          Effect.suspend(() => {
+            attempts++
+            if (down) return Effect.fail("the database is down")
+            handled.push(n)
+            return Effect.void
+          })
+      })
+      yield* Effect.forkChild(
+        stage.bus.publishAll(
+          Changed,
+          upTo(count).map((n) => ({ n, k: `k${n % 40}` }))
+        ),
+        { startImmediately: true }
+      )
+      yield* Stage.pass(1_000, 100)
+      return { ...stage, name, handled, subscription, attempts: () => attempts, mend: () => void (down = false) }
+    })
+
+    it.effect("R3, P3: it opens, probes with one event at a time, and closes; nothing is dead-lettered", () =>
+      Effect.gen(function* () {
+        const { attempts, handled, letters, mend, name, subscription } = yield* begin(200)
+        assert.isAtMost(attempts(), 5 + 16, "the first ones and those that ran beside them")
+        assert.deepInclude(yield* SubscriptionRef.get(subscription.status), {
+          _tag: "Paused",
+          cause: "its breaker is open"
+        })
+        const before = attempts()
+        yield* Stage.pass(Stage.minutes(5), 500)
+        assert.isAtMost(attempts() - before, 10, "one probe each half a minute")
+        assert.isAtLeast(attempts() - before, 9)
+        mend()
+        yield* Stage.pass(Stage.minutes(2), 500)
+        assert.deepStrictEqual(
+          [...new Set(handled)].toSorted((a, b) => a - b),
+          upTo(200)
+        )
+        assert.deepStrictEqual(yield* letters.list(name), [])
+        assert.deepInclude(yield* SubscriptionRef.get(subscription.status), { _tag: "Running", cause: undefined })
+        assert.strictEqual((yield* subscription.stats).returns, 0)
+        if (ordering === "key") {
+          for (const key of upTo(40)) {
+            const lane = handled.filter((n) => n % 40 === key)
+            assert.deepStrictEqual(
+              lane,
+              lane.toSorted((a, b) => a - b)
+            )
+          }
+        }
+      })
+    )
+
+    it.effect("a pause that was asked for outlasts the breaker's", () =>
+      Effect.gen(function* () {
+        const { handled, mend, subscription } = yield* begin(20)
+        yield* subscription.pause
+        mend()
+        yield* Stage.pass(Stage.minutes(5), 1_000)
+        assert.deepStrictEqual(handled, [])
+        yield* subscription.resume
+        yield* Stage.pass(Stage.minutes(2), 500)
+        assert.lengthOf(new Set(handled), 20)
+      })
+    )
+
+    it.effect("P12: it drains while it is open", () =>
+      Effect.gen(function* () {
+        const { subscription } = yield* begin(50)
+        assert.isTrue(yield* subscription.drain)
+        assert.strictEqual((yield* SubscriptionRef.get(subscription.status))._tag, "Stopped")
+      })
+    )
+  })
+}
+
+describe("breaker", () => {
+  it.effect("events that are to blame themselves do not open it", () =>
+    Effect.gen(function* () {
+      const { bus, letters } = yield* Stage.make
+      const Changed = keyed()
+      const name = fresh()
+      const subscription = yield* bus.subscribe(name, {
+        events: [Changed],
+        breaker,
+        handler: () => Effect.fail(new Reject({ reason: "poison" }))
+      })
+      const data = upTo(50).map((n) => ({ n, k: "k" }))
+      yield* Effect.forkChild(bus.publishAll(Changed, data), { startImmediately: true })
+      yield* Stage.pass(1_000, 100)
+      assert.strictEqual(yield* letters.count(name), 50)
+      assert.strictEqual((yield* SubscriptionRef.get(subscription.status))._tag, "Running")
+    })
+  )
+
+  it.effect("a store that processes share stops the fleet at once", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const Changed = keyed()
+      const name = fresh()
+      let attempts = 0
+      const join = (process: Pick<typeof stage, "bus">) =>
+        process.bus.subscribe(name, {
+          events: [Changed],
+          breaker,
+          concurrency: 1,
+          handler: () =>
+            Effect.andThen(
+              Effect.sync(() => ++attempts),
+              Effect.fail("down")
+            )
+        })
+      const members = yield* Effect.forEach(upTo(4), () => join(stage))
+      const data = upTo(100).map((n) => ({ n, k: "k" }))
+      yield* Effect.forkChild(stage.bus.publishAll(Changed, data), { startImmediately: true })
+      yield* Stage.pass(900, 100)
+      assert.isAtMost(attempts, 5 + 4)
+      for (const { status } of members) assert.strictEqual((yield* SubscriptionRef.get(status))._tag, "Paused")
+    }).pipe(Effect.provide(Layer.fresh(CircuitBreaker.layerStoreMemory())))
+  )
+
+  it.effect("options that cannot work are told", () =>
+    Effect.gen(function* () {
+      const { bus } = yield* Stage.make
+      const error = yield* Effect.flip(
+        bus.subscribe(fresh(), { events: [keyed()], breaker: { failures: 0 }, handler: () => Effect.void })
+      )
+      assert.include(error.message, "breaker")
+    })
+  )
+})
