@@ -11,6 +11,7 @@ import { BrokerError as Failure, SettingsInvalid } from "../bus/BrokerError.ts"
 import { DeadLetters } from "../bus/DeadLetters.ts"
 import { type BusOptions, EventBus } from "../bus/EventBus.ts"
 import type { EventCache } from "../bus/EventCache.ts"
+import type { Marks } from "../bus/Marks.ts"
 import { Health } from "../observe/Health.ts"
 import type { AmqpOptions } from "../amqp/AmqpOptions.ts"
 import { config } from "./Config.ts"
@@ -39,17 +40,23 @@ const services = (options: BusOptions): Layer.Layer<Exclude<Services, EventCache
 const wire = (
   options: BusOptions,
   broker: Layer.Layer<Broker, Failure>,
-  cache: Layer.Layer<EventCache, Failure>
-): Layer.Layer<Services, Failure> => services(options).pipe(Layer.provide(broker), Layer.provideMerge(cache))
+  stores: Stores
+): Layer.Layer<Services, Failure> =>
+  services(options).pipe(Layer.provide(broker), Layer.provide(stores.marks), Layer.provideMerge(stores.cache))
+
+interface Stores {
+  readonly cache: Layer.Layer<EventCache, Failure>
+  readonly marks: Layer.Layer<Marks, Failure>
+}
 
 /** Nothing to install: broker and cache live in this process, and end with it. */
 export const eventBusMemory = (options: BusOptions & { readonly namespace?: string } = {}): Layer.Layer<Services> =>
   Layer.unwrap(
     Effect.promise(async () => {
-      const { MemoryBroker, MemoryCache } = await import("../memory/index.ts")
+      const { MemoryBroker, MemoryCache, MemoryMarks } = await import("../memory/index.ts")
       const { namespace = "eduflow" } = options
       return services(options).pipe(
-        Layer.provide(MemoryBroker.layer({ namespace })),
+        Layer.provide(Layer.merge(MemoryBroker.layer({ namespace }), MemoryMarks.layer)),
         Layer.provideMerge(MemoryCache.layer)
       )
     })
@@ -63,7 +70,7 @@ export const eventBusLive = (options: LiveOptions): Layer.Layer<Services, Broker
     Effect.gen(function* () {
       const { namespace = "eduflow", redisTimeout, redisUrl, servers, source = "service", url, ...rest } = options
       const address = Redacted.isRedacted(url) ? Redacted.value(url) : url
-      const cache = yield* cacheLayer(redisUrl, redisTimeout, namespace)
+      const stores = yield* storesOf(redisUrl, redisTimeout, namespace)
       if (servers === undefined && address.startsWith("memory:")) {
         if (address !== "memory://") {
           return yield* new Failure({
@@ -75,28 +82,37 @@ export const eventBusLive = (options: LiveOptions): Layer.Layer<Services, Broker
           })
         }
         const { MemoryBroker } = yield* Effect.promise(() => import("../memory/index.ts"))
-        return wire({ ...rest, source }, MemoryBroker.layer({ namespace }), cache)
+        return wire({ ...rest, source }, MemoryBroker.layer({ namespace }), stores)
       }
       const { AmqpBroker } = yield* Effect.promise(() => import("../amqp/index.ts"))
-      return wire({ ...rest, source }, AmqpBroker.layer({ ...rest, namespace, source, servers: servers ?? url }), cache)
+      return wire(
+        { ...rest, source },
+        AmqpBroker.layer({ ...rest, namespace, source, servers: servers ?? url }),
+        stores
+      )
     })
   )
 
-const cacheLayer = Effect.fnUntraced(function* (
+const storesOf = Effect.fnUntraced(function* (
   url: string | Redacted.Redacted<string> | undefined,
   commandTimeout: Duration.Input | undefined,
   prefix: string
 ) {
   if (url === undefined) {
-    const { MemoryCache } = yield* Effect.promise(() => import("../memory/index.ts"))
-    return MemoryCache.layer
+    const { MemoryCache, MemoryMarks } = yield* Effect.promise(() => import("../memory/index.ts"))
+    return { cache: MemoryCache.layer, marks: MemoryMarks.layer } satisfies Stores
   }
-  const { RedisCache } = yield* Effect.promise(() => import("../redis/index.ts"))
-  return RedisCache.layer({
+  const { RedisCache, RedisClient, RedisMarks } = yield* Effect.promise(() => import("../redis/index.ts"))
+  // One value: layers are built once, so both stores share its connection.
+  const client = RedisClient.layer({
     url: Redacted.isRedacted(url) ? url : Redacted.make(url),
     prefix,
     ...(commandTimeout !== undefined && { commandTimeout })
   })
+  return {
+    cache: Layer.provide(RedisCache.layerOnClient, client),
+    marks: Layer.provide(RedisMarks.layer, client)
+  } satisfies Stores
 })
 
 /** RabbitMQ and Redis by the environment: see the table of settings in the README. */

@@ -6,7 +6,7 @@ import { Context, Effect, Scope, Tracer } from "effect"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import * as Trace from "../observe/Trace.ts"
-import type { Breaker } from "./Breaker.ts"
+import type { Admission } from "./Admission.ts"
 import { CurrentHandling } from "./Publisher.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type * as Subscription from "./Subscription.ts"
@@ -22,7 +22,7 @@ export const maker =
   <E extends Event.Any, Err, R>(
     subscriber: Subscription.Settled<E, Err, R>,
     trace: Trace.Trace,
-    guard: Breaker["guard"] | undefined
+    admission: Admission | undefined
   ) =>
   (work: Work): Attempt<R> => {
     const { delivery, event, progress } = work
@@ -37,18 +37,21 @@ export const maker =
       "eventbus.attempt": progress.attempt
     })
     const surrounding = span ?? parent
-    const handled = Effect.suspend(() =>
-      // The contract found by this event's type made its data, so it is one of the union.
-      subscriber.handler(event as Envelope.Of<E>, {
-        subscriber: subscriber.name,
-        attempt: progress.attempt,
-        firstFailure: progress.firstFailure === undefined ? undefined : new Date(progress.firstFailure),
-        redelivered: delivery.redelivered,
-        replays: progress.replays,
-        headers: RuntimeHeaders.userHeaders(delivery)
-      })
-    )
-    const guarded = guard === undefined ? handled : guard(handled)
+    const handle = (fence: number | undefined) =>
+      Effect.suspend(() =>
+        // The contract found by this event's type made its data, so it is one of the union.
+        subscriber.handler(event as Envelope.Of<E>, {
+          subscriber: subscriber.name,
+          attempt: progress.attempt,
+          firstFailure: progress.firstFailure === undefined ? undefined : new Date(progress.firstFailure),
+          redelivered: delivery.redelivered,
+          replays: progress.replays,
+          headers: RuntimeHeaders.userHeaders(delivery),
+          fence
+        })
+      )
+    const guarded: Effect.Effect<unknown, unknown, R> =
+      admission === undefined ? handle(undefined) : admission.admit(work, handle)
     const effect = Effect.onExitPrimitive(guarded, (exit) => Scope.closeUnsafe(scope, exit)).pipe(
       Effect.updateContext((current: Context.Context<R>) => {
         const own = Context.add(Context.add(current, Scope.Scope, scope), CurrentHandling, {

@@ -44,7 +44,7 @@ export const make = Effect.fnUntraced(function* (key: string, options: BreakerOp
       : verdictOf(exit)._tag === "Failed"
         ? CircuitBreaker.failure()
         : CircuitBreaker.ignored
-  return {
+  const made: Breaker = {
     guard: (handler) => breaker.execute(handler, { key, classify }),
     refusal: (exit) => {
       const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
@@ -53,5 +53,6 @@ export const make = Effect.fnUntraced(function* (key: string, options: BreakerOp
         ? Math.max(1, Duration.toMillis(error.reason.retryAfter))
         : probedMillis
     }
-  } satisfies Breaker
+  }
+  return made
 })

@@ -2,7 +2,7 @@
  * The service: publish events, subscribe to them, and look at what fails. It stands on two ports, the
  * broker and the cache, and knows neither RabbitMQ nor Redis.
  */
-import { Context, Deferred, Duration, Effect, Layer, Queue, type Scope, Stream, SubscriptionRef } from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Layer, Option, Queue, type Scope, Stream } from "effect"
 import { getHeapStatistics } from "node:v8"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
@@ -14,12 +14,15 @@ import * as Metrics from "../observe/Metrics.ts"
 import * as Trace from "../observe/Trace.ts"
 import { Broker } from "./Broker.ts"
 import * as Budget from "./Budget.ts"
-import { SubscribeError } from "./BusError.ts"
+import { SubscribeError, SubscriberInvalid } from "./BusError.ts"
 import * as Door from "./Door.ts"
 import { EventCache } from "./EventCache.ts"
 import * as EventLoop from "./EventLoop.ts"
 import * as Failures from "./Failures.ts"
+import { CurrentIds } from "./Ids.ts"
+import { Marks } from "./Marks.ts"
 import * as Outbox from "./Outbox.ts"
+import * as Probes from "./Probes.ts"
 import * as Publisher from "./Publisher.ts"
 import { sourceFault } from "./PublishOptions.ts"
 import * as Settlement from "./Settlement.ts"
@@ -130,7 +133,18 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   )
   const total = Duration.toMillis(Duration.fromInputUnsafe(options.drain ?? "25 seconds"))
   const budget = Budget.split(total)
-  const surroundings: Surroundings = { broker, settlement, failures, log, trace, drain: budget }
+  const marks = Option.getOrUndefined(yield* Effect.serviceOption(Marks))
+  const process = (yield* CurrentIds).next(yield* Clock.currentTimeMillis)
+  const surroundings: Surroundings = {
+    broker,
+    settlement,
+    failures,
+    log,
+    trace,
+    drain: budget,
+    marks,
+    process
+  }
   const eventLoop = yield* EventLoop.watch(context)
   const active = new Set<Subscription.Subscription>()
   let tails = 0
@@ -147,6 +161,16 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     const settled = Subscription.settle(name, options, ephemeral)
     if (settled instanceof SubscribeError) return yield* settled
     yield* Subscription.checkSchedule(settled)
+    if (settled.idempotent && marks === undefined) {
+      return yield* new SubscribeError({
+        subscriber: name,
+        reason: new SubscriberInvalid({
+          option: "idempotent",
+          problem: "there is no store that remembers what was handled",
+          remedy: "Provide `Marks`; every live wiring does"
+        })
+      })
+    }
     const handlers = yield* Effect.context<Subscription.Required<R>>()
     // Added first, so it runs last: a subscription that drains by itself is waited for by the bus.
     const mine: Array<Subscription.Subscription> = []
@@ -242,29 +266,9 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
       ...broker.probes.map((probe): Health.Probe => ({ name: probe.name, critical: true, check: probe.check })),
       { name: "cache", critical: false, check: cache.store.probe },
       eventLoop,
-      { name: "doors", critical: false, check: Effect.sync(() => doorsState(callers, settling)) },
-      ...[...active].map((subscription) => subscriberProbe(subscription))
+      { name: "doors", critical: false, check: Effect.sync(() => Probes.doors(callers, settling)) },
+      ...[...active].map((subscription) => Probes.subscriber(subscription))
     ]),
     drain
-  })
-})
-
-const doorsState = (callers: Door.Door, settling: Door.Door): Health.ProbeResult => ({
-  status: callers.waiting() > 0 || settling.waiting() > 0 ? "degraded" : "up",
-  detail:
-    `callers: ${callers.inFlight()} events, ${callers.bytes()} bytes in flight, ${callers.waiting()} waiting; ` +
-    `settlement: ${settling.inFlight()} copies, ${settling.waiting()} waiting`
-})
-
-const subscriberProbe = (subscription: Subscription.Subscription): Health.Probe => ({
-  name: `subscriber ${subscription.name}`,
-  critical: true,
-  check: Effect.gen(function* () {
-    const { _tag, cause, restarts } = yield* SubscriptionRef.get(subscription.status)
-    const stats = yield* subscription.stats
-    return {
-      status: _tag === "Running" ? "up" : _tag === "Failed" ? "down" : "degraded",
-      detail: `${_tag}, ${restarts} restarts, ${stats.inFlight} in flight${cause === undefined ? "" : `, ${cause}`}`
-    } satisfies Health.ProbeResult
   })
 })

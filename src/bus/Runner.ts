@@ -6,18 +6,14 @@
  * settled in a fiber of its own and holds neither a permit nor, without order, anybody else.
  */
 import { Cause, Clock, type Context, Duration, Effect, Exit, type Fiber, FiberSet, Latch, Result } from "effect"
-import * as Codec from "../event/Codec.ts"
 import type * as Event from "../event/Event.ts"
-import type { InvalidEvent, UnknownEvent, UnknownVersion } from "../event/EventError.ts"
-import * as Limits from "../event/Limits.ts"
 import type * as Log from "../observe/Log.ts"
 import type * as Metrics from "../observe/Metrics.ts"
 import type * as Trace from "../observe/Trace.ts"
+import type { Admission, Refusal } from "./Admission.ts"
 import * as Attempt from "./Attempt.ts"
 import * as Capacity from "./Capacity.ts"
 import * as Caution from "./Caution.ts"
-import type { Breaker } from "./Breaker.ts"
-import type { Delivery } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
 import * as Deadlines from "./Deadlines.ts"
 import * as Mailbox from "./Mailbox.ts"
@@ -25,6 +21,7 @@ import type * as Subscription from "./Subscription.ts"
 import * as Unasked from "./Unasked.ts"
 import {
   begin,
+  read,
   type Counters,
   type Decision,
   type Origin,
@@ -43,12 +40,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   readonly metrics: Metrics.SubscriberMetrics
   readonly log: Log.Log
   readonly trace: Trace.Trace
-  readonly breaker: Breaker | undefined
+  readonly admission: Admission | undefined
   /** The breaker lets nothing through for so many milliseconds; it let one through. */
   readonly onRefused: (millis: number) => void
   readonly onAdmitted: () => void
 }) {
-  const { breaker, context, counters, log, metrics, onAdmitted, onRefused, policy, subscriber, trace } = parts
+  const { admission, context, counters, log, metrics, onAdmitted, onRefused, policy, subscriber, trace } = parts
   const clock = yield* Clock.Clock
   const settlements = yield* FiberSet.make<void>()
   const settle = yield* FiberSet.runtime(settlements)<never>()
@@ -61,7 +58,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const hasRunning = yield* Latch.make(false)
   const overrun = yield* Latch.make(false)
   const run = Effect.runForkWith(context)
-  const attempt = Attempt.maker(subscriber, trace, breaker?.guard)
+  const attempt = Attempt.maker(subscriber, trace, admission)
   const skip = Unasked.skipper(subscriber.name, { counters, metrics, log })
   const keyed = subscriber.ordering === "key"
   let zombies = 0
@@ -79,17 +76,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     // Who hears of the arrival may close its consumer within the call.
     if (!delivery.lost()) origin.arrived(delivery)
     if (delivery.lost()) return origin.settled(delivery)
-    const { messageId, timestamp, type, appId } = delivery.properties
-    const parsed = Codec.parse(delivery.body, Limits.defaults, {
-      type,
-      id: messageId,
-      source: appId,
-      time: timestamp === undefined ? undefined : new Date(timestamp)
-    })
-    const decoded = Result.isFailure(parsed)
-      ? Result.fail(parsed.failure)
-      : Codec.decode(parsed.success, subscriber.contracts.get(parsed.success.type))
-    if (Result.isFailure(decoded)) return refuse(delivery, origin, Result.getOrUndefined(parsed), decoded.failure)
+    const { decoded, parsed } = read(delivery, subscriber.contracts)
+    if (Result.isFailure(decoded)) return refuse(origin, delivery, Result.getOrUndefined(parsed), decoded.failure)
     const work = begin(delivery, origin, decoded.success, clock.currentTimeMillisUnsafe())
     open.add(work)
     const guilty = keyed ? caution.arrived(work) : origin.isolated && Caution.countOf(delivery) >= Caution.maxCrashes
@@ -107,12 +95,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     for (const other of open) if (other.wake !== undefined && other.event.key === work.event.key) other.wake("LaneFull")
   }
 
-  const refuse = (
-    delivery: Delivery,
-    origin: Origin,
-    parsed: Codec.Parsed | undefined,
-    error: InvalidEvent | UnknownVersion | UnknownEvent
-  ): void => {
+  const refuse = (origin: Origin, ...[delivery, parsed, error]: Parameters<Policy["undecodable"]>): void => {
     if (error._tag === "UnknownEvent" && subscriber.unknown === "skip") {
       skip(delivery, error.event)
       return origin.settled(delivery)
@@ -175,7 +158,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const conclude = (work: Work, exit: Exit.Exit<unknown, unknown>): void => {
     if (work.delivery.lost()) return release(work)
     if (Exit.isSuccess(exit) && !work.timedOut) {
-      if (breaker !== undefined) onAdmitted()
+      if (admission !== undefined) onAdmitted()
       counters.handled++
       metrics.outcome("handled").update(1)
       work.delivery.ack()
@@ -187,13 +170,27 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       metrics.returns.update(1)
       return release(work)
     }
-    const refusal = breaker?.refusal(exit)
-    if (refusal !== undefined) {
-      // Nothing was attempted: it is the first to run when something can be.
-      box.again(work, work.event.key)
-      return onRefused(refusal)
-    }
+    const refusal = admission?.refusal(exit)
+    if (refusal !== undefined) return refused(work, refusal)
     decide(work, policy.failed(work, work.timedOut ? timedOut : verdictOf(exit), box.behind(work.event.key)))
+  }
+  /** Nothing was attempted. */
+  const refused = (work: Work, refusal: Refusal): void => {
+    switch (refusal._tag) {
+      case "Duplicate": {
+        counters.duplicates++
+        metrics.outcome("duplicate").update(1)
+        work.delivery.ack()
+        return release(work)
+      }
+      case "NotNow":
+        return decide(work, policy.notNow(work, refusal.millis, box.behind(work.event.key)))
+      case "Open": {
+        // It is the first to run when something can be.
+        box.again(work, work.event.key)
+        return onRefused(refusal.millis)
+      }
+    }
   }
   const timedOut: Verdict = {
     _tag: "Failed",

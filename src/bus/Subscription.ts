@@ -24,6 +24,8 @@ export interface DeliveryInfo {
   readonly replays: number
   /** The publisher's own headers. */
   readonly headers: Headers
+  /** With `idempotent`: grows with each claim of an event, so that a store can refuse who is late. */
+  readonly fence: number | undefined
 }
 
 export type Handler<E extends Event.Any, Err, R> = (
@@ -63,6 +65,13 @@ export interface SubscriberOptions<E extends Event.Any, Err, R> {
    * with one event now and then. Default: none.
    */
   readonly breaker?: BreakerOptions
+  /**
+   * Handles an event once although it may come more often: what was handled is remembered for a day by
+   * the store of the cache (Redis, or the process itself). Costs two commands an event. Default false.
+   */
+  readonly idempotent?: boolean
+  /** With `idempotent`, while the store does not answer: handle all the same (default), or wait for it. */
+  readonly onStoreDown?: "handle" | "wait"
   /** How often one event may be put off by `Later`. Default 100, and 24 hours since the first time. */
   readonly maxPostponed?: number
 }
@@ -86,6 +95,8 @@ export interface SubscriberStats {
   readonly deadLettered: number
   readonly postponed: number
   readonly skipped: number
+  /** With `idempotent`: deliveries of what was handled before. */
+  readonly duplicates: number
   /** Deliveries given back unsettled. */
   readonly returns: number
   readonly zombies: number
@@ -128,6 +139,8 @@ export interface Settled<E extends Event.Any, Err, R> {
   readonly announce: boolean
   readonly maxPostponed: number
   readonly breaker: BreakerOptions | undefined
+  readonly idempotent: boolean
+  readonly onStoreDown: "handle" | "wait"
   /** A tail of one process: no queue of its own, no retries on the broker, no dead letters. */
   readonly ephemeral: boolean
 }
@@ -214,6 +227,8 @@ export const settle = <E extends Event.Any, Err, R>(
     announce: options.announce ?? true,
     maxPostponed,
     breaker,
+    idempotent: options.idempotent === true && !ephemeral,
+    onStoreDown: options.onStoreDown ?? "handle",
     ephemeral
   }
 }

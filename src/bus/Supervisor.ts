@@ -22,7 +22,7 @@ import * as Metrics from "../observe/Metrics.ts"
 import type { SubscriberSpec } from "./Broker.ts"
 import { BrokerError, BrokerRefused, Closed } from "./BrokerError.ts"
 import { SubscribeError } from "./BusError.ts"
-import * as Breaker from "./Breaker.ts"
+import * as Admission from "./Admission.ts"
 import * as Consumption from "./Consumption.ts"
 import { within } from "./Budget.ts"
 import * as Diagnosis from "./Diagnosis.ts"
@@ -81,7 +81,15 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   const sessionScope = yield* Scope.fork(scope)
   const metrics = Metrics.subscriber(subscriber.name, yield* Effect.context<never>())
   const spec: SubscriberSpec = { name: subscriber.name, ordering: subscriber.ordering, patterns: subscriber.patterns }
-  const counters: Counters = { handled: 0, retried: 0, deadLettered: 0, postponed: 0, skipped: 0, returns: 0 }
+  const counters: Counters = {
+    handled: 0,
+    retried: 0,
+    deadLettered: 0,
+    postponed: 0,
+    skipped: 0,
+    duplicates: 0,
+    returns: 0
+  }
   const settlement = surroundings.settlement(spec)
   const now = (): Date => new Date(clock.currentTimeMillisUnsafe())
   const status = yield* SubscriptionRef.make<Subscription.SubscriberStatus>({
@@ -104,10 +112,13 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     })
 
   const policy = yield* Verdicts.make({ subscriber, settlement, counters, metrics, log, failures })
-  const breaker =
-    subscriber.breaker === undefined
-      ? undefined
-      : yield* Breaker.make(`${broker.namespace}.${subscriber.name}`, subscriber.breaker)
+  const admission = yield* Admission.make({
+    subscriber,
+    namespace: broker.namespace,
+    marks: surroundings.marks,
+    process: surroundings.process,
+    log
+  })
   const runner = yield* Runner.make({
     subscriber,
     context,
@@ -116,7 +127,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     metrics,
     log,
     trace,
-    breaker,
+    admission,
     onRefused: (millis) => steering.refused(millis),
     onAdmitted: () => steering.admitted()
   })

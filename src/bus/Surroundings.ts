@@ -6,6 +6,7 @@ import type * as Trace from "../observe/Trace.ts"
 import type { Broker, SubscriberSpec } from "./Broker.ts"
 import type { DrainBudget } from "./Budget.ts"
 import type { Failures } from "./Failures.ts"
+import type { MarkStore } from "./Marks.ts"
 import type { Settlement } from "./Settlement.ts"
 
 export interface Surroundings {
@@ -15,4 +16,8 @@ export interface Surroundings {
   readonly log: Log.Log
   readonly trace: Trace.Trace
   readonly drain: DrainBudget
+  /** For idempotent subscribers. */
+  readonly marks: MarkStore | undefined
+  /** A name of this bus that no other one has. */
+  readonly process: string
 }

@@ -7,9 +7,10 @@ import type * as Event from "../event/Event.ts"
 import type * as Log from "../observe/Log.ts"
 import type * as Metrics from "../observe/Metrics.ts"
 import type { Delivery } from "./Broker.ts"
-import { type AttemptFailure, HandlerDefect } from "./BusError.ts"
+import type { AttemptFailure } from "./BusError.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import type { Failures } from "./Failures.ts"
+import * as Quoting from "./Quoting.ts"
 import * as Retry from "./Retry.ts"
 import type { Counters, Decision, Disturbance, Policy, Work } from "./Work.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
@@ -90,7 +91,13 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
 
   const giveUp = (work: Work, reason: Diagnosis.DeadLetterReason, failure: Diagnosis.Failure, attempts: number) =>
     Effect.as(
-      deadLetter(work.delivery, subjectOf(work, work.progress), reason, redacted(subscriber, work, failure), attempts),
+      deadLetter(
+        work.delivery,
+        subjectOf(work, work.progress),
+        reason,
+        Quoting.redacted(subscriber, work, failure),
+        attempts
+      ),
       "settled" as const
     )
 
@@ -173,7 +180,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       return yield* delayed(work, Duration.toMillis(verdict.error.in), behind, failure, attempts - 1)
     }
 
-    const failure = redacted(subscriber, work, Diagnosis.describe(unwrap(verdict.error)))
+    const failure = Quoting.redacted(subscriber, work, Diagnosis.describe(Quoting.unwrap(verdict.error)))
     const past = { at: now, attempt: attempts, tag: failure.tag, message: failure.message }
     work.progress = {
       ...work.progress,
@@ -261,6 +268,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     failed,
     undecodable,
     handedOver: (work) => park(work, work.progress, 0),
+    notNow: (work, millis, behind) => {
+      counters.postponed++
+      metrics.outcome("postponed").update(1)
+      const failure = { tag: "HeldElsewhere", message: "another process had claimed it for too long" }
+      return delayed(work, millis, behind, failure, work.progress.attempt - 1)
+    },
     crashed: (work) =>
       giveUp(
         work,
@@ -274,23 +287,3 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     notYetDue: (work) => park(work, { ...work.progress, due: undefined }, (work.progress.due ?? 0) - work.receivedAt)
   } satisfies Policy
 })
-
-/** A defect is described by what was thrown. */
-const unwrap = (error: unknown): unknown =>
-  Diagnosis.looked(() => (error instanceof HandlerDefect ? error.cause : error), error)
-
-/** Handlers like to quote the data they failed on: the values of sensitive fields are taken out (P14). */
-const redacted = <E extends Event.Any, Err, R>(
-  subscriber: Subscription.Settled<E, Err, R>,
-  work: Work,
-  failure: Diagnosis.Failure
-): Diagnosis.Failure => {
-  const contract = subscriber.contracts.get(work.event.type)
-  if (contract === undefined) return failure
-  const clean = (text: string): string => contract.contract.redact(text, work.event.data)
-  return {
-    tag: failure.tag,
-    message: clean(failure.message),
-    stack: failure.stack === undefined ? undefined : clean(failure.stack)
-  }
-}

@@ -2,10 +2,12 @@
  * A delivery on its way through a subscriber, and what can be said of it: who brought it, what came of
  * its handler, and what is to be done then.
  */
-import { Cause, type Effect, Exit, type Fiber } from "effect"
-import type * as Codec from "../event/Codec.ts"
+import { Cause, type Effect, Exit, type Fiber, Result } from "effect"
+import * as Codec from "../event/Codec.ts"
 import type * as Envelope from "../event/Envelope.ts"
+import type * as Event from "../event/Event.ts"
 import type { InvalidEvent, UnknownEvent, UnknownVersion } from "../event/EventError.ts"
+import * as Limits from "../event/Limits.ts"
 import type { Delivery } from "./Broker.ts"
 import type { Capacity } from "./Capacity.ts"
 import * as BusError from "./BusError.ts"
@@ -61,6 +63,21 @@ export const begin = (delivery: Delivery, origin: Origin, event: Envelope.Envelo
   }
 }
 
+/** The event in a delivery, by the contracts of its subscriber; what could be parsed is told when it cannot be decoded. */
+export const read = <E extends Event.Any>(delivery: Delivery, contracts: ReadonlyMap<string, E>) => {
+  const { appId, messageId, timestamp, type } = delivery.properties
+  const parsed = Codec.parse(delivery.body, Limits.defaults, {
+    type,
+    id: messageId,
+    source: appId,
+    time: timestamp === undefined ? undefined : new Date(timestamp)
+  })
+  const decoded = Result.isFailure(parsed)
+    ? Result.fail(parsed.failure)
+    : Codec.decode(parsed.success, contracts.get(parsed.success.type))
+  return { parsed, decoded }
+}
+
 /** What ends a wait early: too many wait behind it, the bus drains, or its consumer is gone. */
 export type Disturbance = "LaneFull" | "Drain" | "Lost"
 
@@ -85,6 +102,8 @@ export interface Policy {
   readonly crashed: (work: Work) => Effect.Effect<Decision>
   /** The bus drains before its next attempt in this process could start. */
   readonly handedOver: (work: Work) => Effect.Effect<Decision>
+  /** Nothing was attempted: it waits so long. */
+  readonly notNow: (work: Work, millis: number, behind: number) => Effect.Effect<Decision>
   /** `behind` is how many events of its key wait for it. */
   readonly failed: (work: Work, verdict: Verdict, behind: number) => Effect.Effect<Decision>
 }
@@ -95,6 +114,7 @@ export interface Counters {
   deadLettered: number
   postponed: number
   skipped: number
+  duplicates: number
   returns: number
 }
 

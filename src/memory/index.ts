@@ -1,4 +1,5 @@
 /** What app/ and testing/ take of this folder. */
 export * as MemoryBroker from "./MemoryBroker.ts"
 export * as MemoryCache from "./MemoryCache.ts"
+export * as MemoryMarks from "./MemoryMarks.ts"
 export { MemoryServer } from "./MemoryServer.ts"

@@ -64,7 +64,7 @@ export const plan = (
     const args = entries.slice(-cap).flatMap(({ entry, number }) => [number, entry.body])
     calls.push({
       script: Scripts.append,
-      keys: [key, at.keys.mark(key, at.writer)],
+      keys: [key, at.keys.progress(key, at.writer)],
       args: [cap, at.writer, ...args],
       entries
     })

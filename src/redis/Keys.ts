@@ -14,7 +14,9 @@ export interface Keys {
   /** Past events of one key: `eduflow:{academic.grade.posted/s-1}:history`. */
   readonly keyHistory: (event: string, key: string) => string
   /** How far one writer got with one history. */
-  readonly mark: (history: string, writer: string) => string
+  readonly progress: (history: string, writer: string) => string
+  /** Who handles an event for a subscriber, or that it was handled. */
+  readonly mark: (subscriber: string, id: string) => string
 }
 
 export const make = (namespace: string): Keys => {
@@ -24,7 +26,8 @@ export const make = (namespace: string): Keys => {
     last: (event, key) => `${tagged(event, key)}:last`,
     history: (event) => `${start}${encode(event)}}:history`,
     keyHistory: (event, key) => `${tagged(event, key)}:history`,
-    mark: (history, writer) => `${history}:${encode(writer)}`
+    progress: (history, writer) => `${history}:${encode(writer)}`,
+    mark: (subscriber, id) => `${tagged(subscriber, id)}:mark`
   }
 }
 

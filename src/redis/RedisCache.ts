@@ -54,6 +54,12 @@ export const make = Effect.fnUntraced(function* (options: RedisCacheOptions) {
 export const layer = (options: RedisCacheOptions): Layer.Layer<EventCache, BrokerError> =>
   Layer.effect(EventCache, Effect.map(make(options), EventCache.fromStore))
 
+/** On a client that others use too. */
+export const layerOnClient: Layer.Layer<EventCache, never, RedisClient.RedisClient> = Layer.effect(
+  EventCache,
+  Effect.suspend(() => Effect.flatMap(RedisClient.RedisClient, fromClient)).pipe(Effect.map(EventCache.fromStore))
+)
+
 export const fromClient = Effect.fnUntraced(function* (
   client: RedisClient.RedisClient["Service"],
   options: Pick<RedisCacheOptions, "maxEntries" | "maxBytes"> = {}

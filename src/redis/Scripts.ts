@@ -62,6 +62,45 @@ local newest = tonumber(ARGV[#ARGV - 1])
 if newest > done then redis.call('SET', KEYS[2], string.format('%.0f', newest), 'EX', 600) end
 return 1`)
 
+/** What all scripts of marks begin with: the holder of the claim, if there is one. */
+const holder = `
+local held = redis.call('GET', KEYS[1])
+local fence, claimant
+if held then fence, claimant = string.match(held, '^(%d+):(.*)$') end
+`
+
+/** KEYS mark; ARGV claimant, lease in ms. Answers claimed and the fence, done, or held and for how many ms. */
+export const claim = script(`${holder}
+if held == 'done' then return {'done', 0} end
+if held and claimant ~= ARGV[1] then return {'held', redis.call('PTTL', KEYS[1])} end
+if not held then
+  local clock = redis.call('TIME')
+  fence = string.format('%.0f', clock[1] * 1000000 + clock[2])
+end
+redis.call('SET', KEYS[1], fence .. ':' .. ARGV[1], 'PX', ARGV[2])
+return {'claimed', fence}`)
+
+/** KEYS mark; ARGV claimant, time to live in ms. 0 when somebody else has claimed it. */
+export const done = script(`${holder}
+if held and held ~= 'done' and claimant ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], 'done', 'PX', ARGV[2])
+return 1`)
+
+/** KEYS mark; ARGV claimant. */
+export const release = script(`${holder}
+if claimant == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1`)
+
+/** Runs one, and answers what it returned. */
+export const ask = async (redis: Redis, { args, keys, script }: Call): Promise<unknown> => {
+  try {
+    return await redis.evalsha(script.sha, keys.length, ...keys, ...args)
+  } catch (error) {
+    if (!(error instanceof Error && isMissingScript(error))) throw error
+    return redis.eval(script.lua, keys.length, ...keys, ...args)
+  }
+}
+
 /** Runs all in one pipeline; for each call undefined, or the error it got. */
 export const run = async (redis: Redis, calls: ReadonlyArray<Call>): Promise<ReadonlyArray<Error | undefined>> => {
   const errors = await pipeline(redis, calls, (call) => ["evalsha", call.script.sha])

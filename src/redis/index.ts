@@ -1,2 +1,4 @@
 /** What app/ takes of this folder. */
 export * as RedisCache from "./RedisCache.ts"
+export { RedisClient } from "./RedisClient.ts"
+export * as RedisMarks from "./RedisMarks.ts"

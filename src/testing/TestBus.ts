@@ -11,7 +11,7 @@ import * as Codec from "../event/Codec.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import * as Limits from "../event/Limits.ts"
-import { MemoryBroker, MemoryCache, MemoryServer } from "../memory/index.ts"
+import { MemoryBroker, MemoryCache, MemoryMarks, MemoryServer } from "../memory/index.ts"
 
 /** Something goes on without end: a handler that never returns, or events that cause each other for ever. */
 export class NotSettled extends Schema.TaggedError<NotSettled>()("NotSettled", {
@@ -67,7 +67,7 @@ export class TestBus extends Context.Service<
     Layer.effect(TestBus, make).pipe(
       Layer.provideMerge(EventBus.layerWith(options)),
       Layer.merge(DeadLetters.layer),
-      Layer.provide(MemoryBroker.layerClient()),
+      Layer.provide(Layer.merge(MemoryBroker.layerClient(), MemoryMarks.layer)),
       Layer.provideMerge(MemoryCache.layer),
       Layer.provide(MemoryServer.layer)
     )

@@ -1,0 +1,69 @@
+/**
+ * Whether an event is attempted at all: not when it was handled before, when somebody else has it, or
+ * while the breaker is open. None of these is an attempt.
+ */
+import { Effect, type Exit } from "effect"
+import type * as Log from "../observe/Log.ts"
+import * as Breaker from "./Breaker.ts"
+import * as Idempotency from "./Idempotency.ts"
+import type { MarkStore } from "./Marks.ts"
+import type { Work } from "./Work.ts"
+
+export type Refusal =
+  /** It was handled before. */
+  | { readonly _tag: "Duplicate" }
+  /** This one cannot be handled for so long. */
+  | { readonly _tag: "NotNow"; readonly millis: number }
+  /** None can be for so long. */
+  | { readonly _tag: "Open"; readonly millis: number }
+
+export interface Admission {
+  /** Runs what `handler` makes of the fence, unless it is refused. */
+  readonly admit: <A, E, R>(
+    work: Work,
+    handler: (fence: number | undefined) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, unknown, R>
+  /** Why nothing was attempted, if this exit says so. */
+  readonly refusal: (exit: Exit.Exit<unknown, unknown>) => Refusal | undefined
+}
+
+/** Undefined for a subscriber that attempts everything. */
+export const make = Effect.fnUntraced(function* (options: {
+  readonly subscriber: {
+    readonly name: string
+    readonly breaker: Breaker.BreakerOptions | undefined
+    readonly idempotent: boolean
+    readonly onStoreDown: Idempotency.OnStoreDown
+    readonly deadlineMillis: number
+  }
+  readonly namespace: string
+  readonly marks: MarkStore | undefined
+  readonly process: string
+  readonly log: Log.Log
+}) {
+  const { log, marks, namespace, process, subscriber } = options
+  const breaker =
+    subscriber.breaker === undefined
+      ? undefined
+      : yield* Breaker.make(`${namespace}.${subscriber.name}`, subscriber.breaker)
+  const idempotency =
+    subscriber.idempotent && marks !== undefined
+      ? Idempotency.make(marks, { ...subscriber, subscriber: subscriber.name, process, log })
+      : undefined
+  if (breaker === undefined && idempotency === undefined) return undefined
+  const admission: Admission = {
+    admit: <A, E, R>(work: Work, handler: (fence: number | undefined) => Effect.Effect<A, E, R>) => {
+      const guarded = (fence: number | undefined): Effect.Effect<A, unknown, R> =>
+        breaker === undefined ? handler(fence) : breaker.guard(handler(fence))
+      return idempotency === undefined ? guarded(undefined) : idempotency.once(work, guarded)
+    },
+    refusal: (exit) => {
+      const held = idempotency === undefined ? undefined : Idempotency.refusal(exit)
+      if (held !== undefined)
+        return held._tag === "AlreadyHandled" ? { _tag: "Duplicate" } : { _tag: "NotNow", millis: held.millis }
+      const millis = breaker?.refusal(exit)
+      return millis === undefined ? undefined : { _tag: "Open", millis }
+    }
+  }
+  return admission
+})

@@ -1,0 +1,167 @@
+/** An idempotent subscriber applies an event once, although it comes more often. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Schedule } from "effect"
+import { CacheError, CacheUnavailable } from "../../src/bus/EventCache.ts"
+import { Marks, type MarkStore } from "../../src/bus/Marks.ts"
+import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
+import * as MemoryCache from "../../src/memory/MemoryCache.ts"
+import * as MemoryMarks from "../../src/memory/MemoryMarks.ts"
+import { MemoryServer } from "../../src/memory/MemoryServer.ts"
+import { fresh, keyed, makeLedger, processOver, start, upTo } from "../suites/Workbench.ts"
+import * as Stage from "./Stage.ts"
+
+const unavailable = new CacheError({ reason: new CacheUnavailable({ detail: "gone" }) })
+
+/** Processes that share a broker and the store of marks, which can go away. */
+const make = Effect.gen(function* () {
+  const server = yield* MemoryServer.make
+  const marks = yield* MemoryMarks.make
+  let down = false
+  const unless = <A>(effect: Effect.Effect<A, CacheError>) =>
+    Effect.suspend(() => (down ? Effect.fail(unavailable) : effect))
+  const store: MarkStore = {
+    claim: (...args) => unless(marks.claim(...args)),
+    done: (...args) => unless(marks.done(...args)),
+    release: (...args) => unless(marks.release(...args))
+  }
+  const process = start(
+    processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "test" }), MemoryCache.layer)).pipe(
+      Layer.provide(Layer.succeed(Marks, store))
+    )
+  )
+  return { server, process, marks, setDown: (on: boolean) => void (down = on) }
+})
+
+for (const ordering of ["none", "key"] as const) {
+  describe(`idempotent, ordering "${ordering}"`, () => {
+    it.effect("P3, N17: a duplicate is acknowledged without running; another subscriber handles it as well", () =>
+      Effect.gen(function* () {
+        const { process } = yield* make
+        const { bus, subscribe } = yield* process
+        const Changed = keyed()
+        const [one, other] = [makeLedger(), makeLedger()]
+        const options = { events: [Changed], ordering, idempotent: true } as const
+        const first = yield* subscribe(fresh(), { ...options, handler: one.handler })
+        yield* subscribe(fresh(), { ...options, handler: other.handler })
+        for (const _ of upTo(3))
+          yield* Effect.forkChild(bus.publish(Changed, { n: 1, k: "k" }, { id: "same" }), { startImmediately: true })
+        yield* Stage.pass(1_000, 100)
+        assert.deepStrictEqual([one.numbers(), other.numbers()], [[1], [1]])
+        assert.deepInclude(yield* first.stats, { handled: 1, duplicates: 2, held: 0 })
+      })
+    )
+
+    it.effect("P7, N17: a failed attempt is made again, and the mark comes after the one that succeeds", () =>
+      Effect.gen(function* () {
+        const { process } = yield* make
+        const { bus, subscribe } = yield* process
+        const Changed = keyed()
+        const attempts: Array<number> = []
+        const subscription = yield* subscribe(fresh(), {
+          events: [Changed],
+          ordering,
+          idempotent: true,
+          retry: Schedule.spaced("2 seconds").pipe(Schedule.upTo({ times: 5 })),
+          handler: (_, { attempt, fence }) =>
+            Effect.suspend(() => {
+              attempts.push(attempt)
+              assert.isNumber(fence)
+              return attempt < 3 ? Effect.fail("not yet") : Effect.void
+            })
+        })
+        for (const _ of upTo(2))
+          yield* Effect.forkChild(bus.publish(Changed, { n: 1, k: "k" }, { id: "same" }), { startImmediately: true })
+        yield* Stage.pass(90_000, 500)
+        assert.strictEqual(attempts.filter((attempt) => attempt === 3).length, 1, String(attempts))
+        assert.deepInclude(yield* subscription.stats, { handled: 1, duplicates: 1, held: 0, deadLettered: 0 })
+      })
+    )
+
+    it.effect(
+      "D6, N17: a claim of a process that died ends, and the event is handled then; no attempt is counted",
+      () =>
+        Effect.gen(function* () {
+          const { marks, process } = yield* make
+          const { bus, letters, subscribe } = yield* process
+          const Changed = keyed()
+          const name = fresh()
+          const ledger = makeLedger()
+          yield* marks.claim({ subscriber: name, id: "orphan" }, "the dead", 40_000)
+          const subscription = yield* subscribe(name, {
+            events: [Changed],
+            ordering,
+            idempotent: true,
+            deadline: "30 seconds",
+            retry: Schedule.recurs(0),
+            handler: ledger.handler
+          })
+          yield* Effect.forkChild(bus.publish(Changed, { n: 1, k: "k" }, { id: "orphan" }), { startImmediately: true })
+          yield* Stage.pass(30_000, 500)
+          assert.lengthOf(ledger.entries, 0)
+          yield* Stage.pass(30_000, 500)
+          assert.deepStrictEqual(ledger.attempts(), [1])
+          assert.deepInclude(yield* subscription.stats, { handled: 1, deadLettered: 0 })
+          assert.deepStrictEqual(yield* letters.list(name), [])
+        })
+    )
+
+    it.effect("P4: while the store is away it handles all the same, or waits, as it was told", () =>
+      Effect.gen(function* () {
+        const { process, setDown } = yield* make
+        const { bus, subscribe } = yield* process
+        const Changed = keyed()
+        const [bold, patient] = [makeLedger(), makeLedger()]
+        const options = { events: [Changed], ordering, idempotent: true, retry: Schedule.recurs(0) } as const
+        yield* subscribe(fresh(), { ...options, handler: bold.handler })
+        yield* subscribe(fresh(), { ...options, onStoreDown: "wait", handler: patient.handler })
+        setDown(true)
+        const data = upTo(10).map((n) => ({ n, k: `k${n % 3}` }))
+        yield* Effect.forkChild(bus.publishAll(Changed, data), { startImmediately: true })
+        yield* Stage.pass(20_000, 200)
+        assert.deepStrictEqual([bold.sorted(), patient.sorted()], [upTo(10), []])
+        setDown(false)
+        yield* Stage.pass(20_000, 200)
+        assert.deepStrictEqual([bold.sorted(), patient.sorted()], [upTo(10), upTo(10)])
+      })
+    )
+
+    it.effect("P12: a handler that the drain interrupts gives its claim up; the next process handles it at once", () =>
+      Effect.gen(function* () {
+        const { process } = yield* make
+        const [first, second] = [yield* process, yield* process]
+        const Changed = keyed()
+        const name = fresh()
+        const ledger = makeLedger()
+        let begun = 0
+        const options = { events: [Changed], ordering, idempotent: true } as const
+        const one = yield* first.subscribe(name, {
+          ...options,
+          handler: () =>
+            Effect.andThen(
+              Effect.sync(() => ++begun),
+              Effect.never
+            )
+        })
+        yield* Effect.forkChild(first.bus.publish(Changed, { n: 1, k: "k" }), { startImmediately: true })
+        yield* Stage.pass(500, 100)
+        assert.strictEqual(begun, 1)
+        yield* one.stop
+        yield* second.subscribe(name, { ...options, handler: ledger.handler })
+        yield* Stage.pass(500, 100)
+        assert.deepStrictEqual(ledger.numbers(), [1])
+      })
+    )
+  })
+}
+
+describe("idempotent", () => {
+  it.effect("without a store it is refused, with the remedy", () =>
+    Effect.gen(function* () {
+      const { bus } = yield* Stage.make
+      const error = yield* Effect.flip(
+        bus.subscribe(fresh(), { events: [keyed()], idempotent: true, handler: () => Effect.void })
+      )
+      assert.include(error.message, "Marks")
+    })
+  )
+})
