@@ -288,6 +288,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     settledAll: FiberSet.awaitEmpty(settlements),
     running: () => running.size,
     held: () => open.size,
+    stuck: () => open.size > 0 && running.size === 0 && deciding.size === 0,
     zombies: () => zombies,
     lanes: box.lanes,
     overrun: overrun.await,

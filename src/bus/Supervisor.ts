@@ -35,6 +35,7 @@ import type { Surroundings } from "./Surroundings.ts"
 import * as Steering from "./Steering.ts"
 import * as Tending from "./Tending.ts"
 import * as Verdicts from "./Verdicts.ts"
+import * as Watchdog from "./Watchdog.ts"
 import type { Counters } from "./Work.ts"
 
 const backoffCapMillis = 30_000
@@ -178,9 +179,12 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     // Only now: what comes after the gap is told is not missed.
     if (subscriber.ephemeral && restarts > 0) yield* told
   })
+  const isRunning = (): boolean => SubscriptionRef.getUnsafe(status)._tag === "Running"
+  const { consumers } = yield* Measure.watch(broker, subscriber, runner, metrics)
   /** From declaration to loss. */
   const life = (subscriber.ephemeral ? Effect.void : broker.declare(spec)).pipe(
     Effect.andThen(consumption.run(running)),
+    Effect.raceFirst(Watchdog.watch({ running: isRunning, stuck: runner.stuck, consumers })),
     Effect.raceFirst(Effect.andThen(runner.overrun, Effect.fail(overrun)))
   )
 
@@ -259,9 +263,8 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     })
   )
 
-  yield* Measure.watch(broker, subscriber, runner, metrics)
   if (!subscriber.ephemeral) {
-    yield* Tending.watch({ broker, spec, log, running: () => SubscriptionRef.getUnsafe(status)._tag === "Running" })
+    yield* Tending.watch({ broker, spec, log, running: isRunning })
   }
 
   yield* Deferred.await(started).pipe(Effect.mapError((error) => SubscribeError.fromBroker(subscriber.name, error)))

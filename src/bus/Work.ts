@@ -134,6 +134,8 @@ export interface Runner extends Capacity {
   readonly settledAll: Effect.Effect<void>
   readonly running: () => number
   readonly held: () => number
+  /** Whether deliveries are held, and none runs, is being settled or waits for its time. */
+  readonly stuck: () => boolean
   readonly zombies: () => number
   readonly lanes: () => number
   /** Completes when more handlers ignore their deadline than the subscriber can bear. */
