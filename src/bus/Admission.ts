@@ -1,12 +1,13 @@
 /**
- * Whether an event is attempted at all: not when it was handled before, when somebody else has it, or
- * while the breaker is open. None of these is an attempt.
+ * Whether an event is attempted at all: not when it was handled before, when somebody else has it, beyond
+ * the rate limit, or while the breaker is open. None of these is an attempt.
  */
 import { Effect, type Exit } from "effect"
 import type * as Log from "../observe/Log.ts"
 import * as Breaker from "./Breaker.ts"
 import * as Idempotency from "./Idempotency.ts"
 import type { MarkStore } from "./Marks.ts"
+import * as RateLimit from "./RateLimit.ts"
 import type { Work } from "./Work.ts"
 
 export type Refusal =
@@ -14,8 +15,10 @@ export type Refusal =
   | { readonly _tag: "Duplicate" }
   /** This one cannot be handled for so long. */
   | { readonly _tag: "NotNow"; readonly millis: number }
-  /** None can be for so long. */
+  /** None can be for so long: the breaker is open. */
   | { readonly _tag: "Open"; readonly millis: number }
+  /** None may be for so long: the rate limit is reached. */
+  | { readonly _tag: "Enough"; readonly millis: number }
 
 export interface Admission {
   /** Runs what `handler` makes of the fence, unless it is refused. */
@@ -32,6 +35,7 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly subscriber: {
     readonly name: string
     readonly breaker: Breaker.BreakerOptions | undefined
+    readonly rateLimit: RateLimit.RateLimitOptions | undefined
     readonly idempotent: boolean
     readonly onStoreDown: Idempotency.OnStoreDown
     readonly deadlineMillis: number
@@ -42,25 +46,29 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly log: Log.Log
 }) {
   const { log, marks, namespace, process, subscriber } = options
-  const breaker =
-    subscriber.breaker === undefined
-      ? undefined
-      : yield* Breaker.make(`${namespace}.${subscriber.name}`, subscriber.breaker)
+  const key = `${namespace}.${subscriber.name}`
+  const breaker = subscriber.breaker === undefined ? undefined : yield* Breaker.make(key, subscriber.breaker)
+  const rate = subscriber.rateLimit === undefined ? undefined : yield* RateLimit.make(key, subscriber.rateLimit)
   const idempotency =
     subscriber.idempotent && marks !== undefined
       ? Idempotency.make(marks, { ...subscriber, subscriber: subscriber.name, process, log })
       : undefined
-  if (breaker === undefined && idempotency === undefined) return undefined
+  if (breaker === undefined && rate === undefined && idempotency === undefined) return undefined
   const admission: Admission = {
     admit: <A, E, R>(work: Work, handler: (fence: number | undefined) => Effect.Effect<A, E, R>) => {
-      const guarded = (fence: number | undefined): Effect.Effect<A, unknown, R> =>
-        breaker === undefined ? handler(fence) : breaker.guard(handler(fence))
+      const guarded = (fence: number | undefined): Effect.Effect<A, unknown, R> => {
+        const tried: Effect.Effect<A, unknown, R> =
+          breaker === undefined ? handler(fence) : breaker.guard(handler(fence))
+        return rate === undefined ? tried : rate.guard(tried)
+      }
       return idempotency === undefined ? guarded(undefined) : idempotency.once(work, guarded)
     },
     refusal: (exit) => {
       const held = idempotency === undefined ? undefined : Idempotency.refusal(exit)
       if (held !== undefined)
         return held._tag === "AlreadyHandled" ? { _tag: "Duplicate" } : { _tag: "NotNow", millis: held.millis }
+      const enough = rate?.refusal(exit)
+      if (enough !== undefined) return { _tag: "Enough", millis: enough }
       const millis = breaker?.refusal(exit)
       return millis === undefined ? undefined : { _tag: "Open", millis }
     }

@@ -4,7 +4,7 @@
  */
 export interface Capacity {
   /** Whether handlers may start, as far as this one says: all must agree. */
-  readonly hold: (who: "pause" | "drain", on: boolean) => void
+  readonly hold: (who: "pause" | "rate" | "drain", on: boolean) => void
   /** Handlers at work at once, from now on. */
   readonly setConcurrency: (count: number) => void
   /** Fewer than the concurrency for a while; Infinity ends it. */

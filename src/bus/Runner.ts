@@ -41,8 +41,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   readonly log: Log.Log
   readonly trace: Trace.Trace
   readonly admission: Admission | undefined
-  /** The breaker lets nothing through for so many milliseconds; it let one through. */
-  readonly onRefused: (millis: number) => void
+  /** Nothing can be attempted for a while; something was. */
+  readonly onRefused: (refusal: Refusal & { readonly millis: number }) => void
   readonly onAdmitted: () => void
 }) {
   const { admission, context, counters, log, metrics, onAdmitted, onRefused, policy, subscriber, trace } = parts
@@ -185,10 +185,11 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       }
       case "NotNow":
         return decide(work, policy.notNow(work, refusal.millis, box.behind(work.event.key)))
-      case "Open": {
+      case "Open":
+      case "Enough": {
         // It is the first to run when something can be.
         box.again(work, work.event.key)
-        return onRefused(refusal.millis)
+        return onRefused(refusal)
       }
     }
   }
@@ -288,7 +289,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     settledAll: FiberSet.awaitEmpty(settlements),
     running: () => running.size,
     held: () => open.size,
-    stuck: () => open.size > 0 && running.size === 0 && deciding.size === 0,
+    stuck: () => open.size > 0 && running.size === 0 && deciding.size === 0 && capacity.hasRoom(0),
     zombies: () => zombies,
     lanes: box.lanes,
     overrun: overrun.await,

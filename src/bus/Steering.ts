@@ -1,6 +1,6 @@
 /**
- * Who wants a subscriber to pause: its owner, or its breaker. It runs when nobody does. When the breaker's
- * time is up it runs with one handler, the probe, until an attempt has succeeded.
+ * Who wants a subscriber to pause: its owner, its breaker, or for moments its rate limit. It runs when
+ * nobody does. When the breaker's time is up it runs with one handler, the probe, until an attempt has succeeded.
  */
 import { Effect, FiberHandle } from "effect"
 import type * as Log from "../observe/Log.ts"
@@ -9,8 +9,8 @@ import type { Runner } from "./Work.ts"
 export interface Steering {
   /** The owner's wish. */
   readonly ask: (pause: boolean) => Effect.Effect<void>
-  /** The breaker lets nothing through for so many milliseconds. */
-  readonly refused: (millis: number) => void
+  /** The breaker, or the rate limit, lets nothing through for so many milliseconds. */
+  readonly refused: (refusal: { readonly _tag: string; readonly millis: number }) => void
   /** An attempt succeeded. */
   readonly admitted: () => void
 }
@@ -27,6 +27,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const { become, log, pause, runner, subscriber } = options
   const probing = yield* FiberHandle.make<void>()
   const run = yield* FiberHandle.runtime(probing)<never>()
+  const wait = yield* FiberHandle.runtime(yield* FiberHandle.make<void>())<never>()
   let asked = false
   let open = false
   let halfOpen = false
@@ -51,7 +52,17 @@ export const make = Effect.fnUntraced(function* (options: {
         asked = on
         return settle
       }),
-    refused: (millis) => {
+    refused: ({ _tag, millis }) => {
+      if (_tag === "Enough") {
+        // Too short for a pause: it goes on consuming, and what it holds is bounded by the prefetch.
+        runner.hold("rate", true)
+        return void wait(
+          Effect.andThen(
+            Effect.sleep(millis),
+            Effect.sync(() => runner.hold("rate", false))
+          )
+        )
+      }
       if (open) return
       open = true
       halfOpen = true

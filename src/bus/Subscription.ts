@@ -10,6 +10,7 @@ import { nameFault } from "../event/Name.ts"
 import type { Headers } from "./Broker.ts"
 import type { BreakerOptions } from "./Breaker.ts"
 import { type AttemptFailure, type Later, type Reject, SubscribeError, SubscriberInvalid } from "./BusError.ts"
+import type { RateLimitOptions } from "./RateLimit.ts"
 import * as Retry from "./Retry.ts"
 
 /** What the runtime knows about the delivery of an event. */
@@ -65,6 +66,8 @@ export interface SubscriberOptions<E extends Event.Any, Err, R> {
    * with one event now and then. Default: none.
    */
   readonly breaker?: BreakerOptions
+  /** Attempts at most so many events in a time; more wait. Default: none. */
+  readonly rateLimit?: RateLimitOptions
   /**
    * Handles an event once although it may come more often: what was handled is remembered for a day by
    * the store of the cache (Redis, or the process itself). Costs two commands an event. Default false.
@@ -139,6 +142,7 @@ export interface Settled<E extends Event.Any, Err, R> {
   readonly announce: boolean
   readonly maxPostponed: number
   readonly breaker: BreakerOptions | undefined
+  readonly rateLimit: RateLimitOptions | undefined
   readonly idempotent: boolean
   readonly onStoreDown: "handle" | "wait"
   /** A tail of one process: no queue of its own, no retries on the broker, no dead letters. */
@@ -206,6 +210,14 @@ export const settle = <E extends Event.Any, Err, R>(
       "Give how many failed attempts in a row open it"
     )
   }
+  const { rateLimit } = options
+  if (rateLimit !== undefined && !(isCount(rateLimit.limit) && isPositive(rateLimit.window))) {
+    return wrong(
+      "rateLimit",
+      `${rateLimit.limit} events in a window of ${String(rateLimit.window)} is no limit`,
+      "Give a whole number of events from 1 up, and a window above 0"
+    )
+  }
   const maxPostponed = options.maxPostponed ?? 100
   if (!isCount(maxPostponed))
     return wrong(
@@ -227,6 +239,7 @@ export const settle = <E extends Event.Any, Err, R>(
     announce: options.announce ?? true,
     maxPostponed,
     breaker,
+    rateLimit,
     idempotent: options.idempotent === true && !ephemeral,
     onStoreDown: options.onStoreDown ?? "handle",
     ephemeral
@@ -241,6 +254,9 @@ export const concurrencyFault = (concurrency: number): SubscriberInvalid | undef
         problem: `${concurrency} is not a whole number from 1 up`,
         remedy: "Give the number of handlers at work at once"
       })
+
+const isPositive = (duration: Duration.Input): boolean =>
+  Option.exists(Duration.fromInput(duration), (value) => Duration.isFinite(value) && Duration.toMillis(value) > 0)
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
 

@@ -129,7 +129,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     log,
     trace,
     admission,
-    onRefused: (millis) => steering.refused(millis),
+    onRefused: (refusal) => steering.refused(refusal),
     onAdmitted: () => steering.admitted()
   })
   const inbox = yield* Queue.unbounded<Session.Arrival>()

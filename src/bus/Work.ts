@@ -134,7 +134,7 @@ export interface Runner extends Capacity {
   readonly settledAll: Effect.Effect<void>
   readonly running: () => number
   readonly held: () => number
-  /** Whether deliveries are held, and none runs, is being settled or waits for its time. */
+  /** Whether deliveries are held that may run, and none runs, is being settled or waits for its time. */
   readonly stuck: () => boolean
   readonly zombies: () => number
   readonly lanes: () => number
