@@ -14,6 +14,8 @@ import type { Runner } from "./Work.ts"
 export interface Consumption {
   /** Consumes until that is lost; `running` is run when it has begun. */
   readonly run: (running: Effect.Effect<void>) => Effect.Effect<never, BrokerError>
+  /** Opens no consumer any more: what is being opened takes nothing, what is lost is not replaced. */
+  readonly end: () => void
   /** Stops new deliveries; what was delivered stays. */
   readonly cancel: Effect.Effect<void>
   /** Gives back what is unsettled. */
@@ -41,7 +43,8 @@ export const make = Effect.fnUntraced(function* (options: {
   const { broker, inbox, runner, subscriber } = options
   const scope = yield* Effect.scope
   const sessions = new Set<Session.Session>()
-  const open = (prefetch: number, isolated: boolean) =>
+  let ended = false
+  const openNow = (prefetch: number, isolated: boolean) =>
     Session.open(
       (options) =>
         subscriber.ephemeral
@@ -50,9 +53,15 @@ export const make = Effect.fnUntraced(function* (options: {
       inbox,
       { prefetch, isolated }
     ).pipe(
-      Effect.tap((session) => Effect.sync(() => sessions.add(session))),
+      Effect.tap((session) => {
+        sessions.add(session)
+        // It came up beside the end, which has cancelled only those it knew; by key a cancel starts the standby.
+        return ended ? (whole ? close(session) : session.cancel) : Effect.void
+      }),
       Scope.provide(scope)
     )
+  const open = (prefetch: number, isolated: boolean) =>
+    Effect.suspend(() => (ended ? Effect.never : openNow(prefetch, isolated)))
   const close = (session: Session.Session) =>
     Effect.andThen(
       session.close,
@@ -128,6 +137,9 @@ export const make = Effect.fnUntraced(function* (options: {
     cancel: Effect.suspend(() =>
       Effect.forEach([...sessions], (session) => session.cancel, { concurrency: "unbounded", discard: true })
     ),
+    end: () => {
+      ended = true
+    },
     close: closeAll,
     pause: (on) => {
       runner.hold("pause", on)

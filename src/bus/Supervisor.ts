@@ -235,6 +235,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   const drainNow = Effect.fnUntraced(function* (handlersMillis: number) {
     yield* become("Draining")
     runner.hold("drain", true)
+    consumption.end()
     if (subscriber.ordering === "none") {
       yield* within(budget.sources, consumption.cancel)
     }

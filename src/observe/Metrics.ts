@@ -64,7 +64,7 @@ export const failuresDropped = Metric.counter("eventbus.failures.dropped", {
   incremental: true
 })
 export const eventLoopLag = Metric.gauge("eventbus.event-loop.lag", {
-  description: "Seconds that the event loop was late in the last second: a handler that computes holds up everybody"
+  description: "Seconds that the event loop was late at most in 15 seconds: a handler that computes holds up everybody"
 })
 export const delayLateness = Metric.gauge("eventbus.delay.lateness", {
   description: "Seconds that the last canary came late through the delay ladder"
