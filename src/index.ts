@@ -24,6 +24,7 @@ export { DeadLettersError, HandlerDefect, HandlerTimeout } from "./bus/BusError.
 export { type DeadLetter, DeadLetters, type Selection, undeliverable } from "./bus/DeadLetters.ts"
 export { type BusFailure, EventDeadLettered } from "./bus/Failures.ts"
 export { CacheError, EventCache, type HistoryOptions } from "./bus/EventCache.ts"
+export { type Claim, Marks, type MarkStore } from "./bus/Marks.ts"
 export { BrokerError } from "./bus/BrokerError.ts"
 
 // What one sees of it

@@ -3,7 +3,7 @@
  * drained, 1 when something had to be cut off or the service failed; a second signal exits with 1 at
  * once (P12). Effect's own `runMain` exits with 130 and does not hear the second signal.
  */
-import { Effect, Exit, Cause, Layer, Runtime } from "effect"
+import { Cause, Deferred, Effect, Exit, Layer, Runtime } from "effect"
 import { CurrentShutdown } from "../bus/Shutdown.ts"
 
 export interface RunMainOptions {
@@ -25,8 +25,13 @@ export interface RunMainOptions {
  * ```
  */
 export const runMain = <A, E>(main: Layer.Layer<A, E> | Effect.Effect<A, E>, options: RunMainOptions = {}): void => {
-  const shutdown = { cutOff: false }
-  const program: Effect.Effect<unknown, E> = isEffect(main) ? main : Layer.launch(main)
+  const failed = Deferred.makeUnsafe<never, Error>()
+  const shutdown = {
+    cutOff: false,
+    fail: (error: Error): void => void Deferred.doneUnsafe(failed, Exit.fail(error))
+  }
+  const launched: Effect.Effect<unknown, E> = isEffect(main) ? main : Layer.launch(main)
+  const program: Effect.Effect<unknown, E | Error> = Effect.raceFirst(launched, Deferred.await(failed))
   let signalled = false
   const teardown: Runtime.Teardown = (exit, onExit) =>
     signalled && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)

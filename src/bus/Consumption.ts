@@ -8,6 +8,7 @@
 import { Effect, Latch, type Queue, Scope } from "effect"
 import type { Broker } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
+import type * as Inbox from "./Inbox.ts"
 import * as Session from "./Session.ts"
 import type { Runner } from "./Work.ts"
 
@@ -38,7 +39,7 @@ export const make = Effect.fnUntraced(function* (options: {
     readonly ephemeral: boolean
   }
   readonly runner: Runner
-  readonly inbox: Queue.Queue<Session.Arrival>
+  readonly inbox: Queue.Queue<Inbox.Arrival>
 }) {
   const { broker, inbox, runner, subscriber } = options
   const scope = yield* Effect.scope

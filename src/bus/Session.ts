@@ -4,15 +4,11 @@
  * and each return costs an event one of its lives.
  */
 import { Deferred, Effect, Exit, Latch, Queue, Scope } from "effect"
-import type { Consumer, ConsumeOptions, Delivery } from "./Broker.ts"
+import type { Consumer, ConsumeOptions } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import * as Caution from "./Caution.ts"
+import type * as Inbox from "./Inbox.ts"
 import type { Origin } from "./Work.ts"
-
-export interface Arrival {
-  readonly delivery: Delivery
-  readonly origin: Origin
-}
 
 export interface Session {
   readonly origin: Origin
@@ -30,7 +26,7 @@ export interface Session {
 
 export const open = Effect.fnUntraced(function* (
   consume: (options: Omit<ConsumeOptions, "subscriber">) => Effect.Effect<Consumer, BrokerError, Scope.Scope>,
-  inbox: Queue.Queue<Arrival>,
+  inbox: Queue.Queue<Inbox.Arrival>,
   options: {
     readonly prefetch: number
     /** One at a time, until the suspicion ends; then it stops its deliveries itself. */

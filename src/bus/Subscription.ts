@@ -11,6 +11,7 @@ import type { Headers } from "./Broker.ts"
 import type { BreakerOptions } from "./Breaker.ts"
 import { type AttemptFailure, type Later, type Reject, SubscribeError, SubscriberInvalid } from "./BusError.ts"
 import type { RateLimitOptions } from "./RateLimit.ts"
+import type { RestartOptions } from "./Restarts.ts"
 import * as Retry from "./Retry.ts"
 
 /** What the runtime knows about the delivery of an event. */
@@ -66,6 +67,8 @@ export interface SubscriberOptions<E extends Event.Any, Err, R> {
    * with one event now and then. Default: none.
    */
   readonly breaker?: BreakerOptions
+  /** How often it may start again without progress. Default: 10 times in 10 minutes, then it stays Failed. */
+  readonly restarts?: RestartOptions
   /** Attempts at most so many events in a time; more wait. Default: none. */
   readonly rateLimit?: RateLimitOptions
   /**
@@ -143,6 +146,7 @@ export interface Settled<E extends Event.Any, Err, R> {
   readonly maxPostponed: number
   readonly breaker: BreakerOptions | undefined
   readonly rateLimit: RateLimitOptions | undefined
+  readonly restarts: RestartOptions
   readonly idempotent: boolean
   readonly onStoreDown: "handle" | "wait"
   /** A tail of one process: no queue of its own, no retries on the broker, no dead letters. */
@@ -210,7 +214,14 @@ export const settle = <E extends Event.Any, Err, R>(
       "Give how many failed attempts in a row open it"
     )
   }
-  const { rateLimit } = options
+  const { rateLimit, restarts = {} } = options
+  if (!(isCount(restarts.max ?? 1) && isPositive(restarts.within ?? 1))) {
+    return wrong(
+      "restarts",
+      `${restarts.max} restarts within ${String(restarts.within)} is no bound`,
+      "Give a whole number from 1 up, and a time above 0"
+    )
+  }
   if (rateLimit !== undefined && !(isCount(rateLimit.limit) && isPositive(rateLimit.window))) {
     return wrong(
       "rateLimit",
@@ -240,6 +251,7 @@ export const settle = <E extends Event.Any, Err, R>(
     maxPostponed,
     breaker,
     rateLimit,
+    restarts,
     idempotent: options.idempotent === true && !ephemeral,
     onStoreDown: options.onStoreDown ?? "handle",
     ephemeral

@@ -4,19 +4,7 @@
  *
  * How its consumers come and go while it lives is Consumption's business.
  */
-import {
-  Cause,
-  Clock,
-  type Context,
-  Deferred,
-  Effect,
-  Exit,
-  FiberHandle,
-  Queue,
-  Random,
-  Scope,
-  SubscriptionRef
-} from "effect"
+import { Cause, Clock, type Context, Deferred, Effect, Exit, FiberHandle, Random, Scope, SubscriptionRef } from "effect"
 import type * as Event from "../event/Event.ts"
 import * as Metrics from "../observe/Metrics.ts"
 import type { SubscriberSpec } from "./Broker.ts"
@@ -25,10 +13,10 @@ import { SubscribeError } from "./BusError.ts"
 import * as Admission from "./Admission.ts"
 import * as Consumption from "./Consumption.ts"
 import { within } from "./Budget.ts"
-import * as Diagnosis from "./Diagnosis.ts"
+import * as Inbox from "./Inbox.ts"
 import * as Measure from "./Measure.ts"
+import * as Restarts from "./Restarts.ts"
 import * as Runner from "./Runner.ts"
-import type * as Session from "./Session.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
 import * as Subscription from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
@@ -100,6 +88,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     cause: undefined
   })
   let restarts = 0
+  const restartBudget = Restarts.make(subscriber.restarts)
   let ending = false
   /** Why it pauses, if it does. */
   let paused: string | undefined
@@ -132,23 +121,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     onRefused: (refusal) => steering.refused(refusal),
     onAdmitted: () => steering.admitted()
   })
-  const inbox = yield* Queue.unbounded<Session.Arrival>()
-  yield* Queue.takeAll(inbox).pipe(
-    Effect.map((arrivals) => {
-      for (const { delivery, origin } of arrivals) {
-        // What is not accepted stays unacknowledged; the subscriber must go on all the same.
-        try {
-          runner.accept(delivery, origin)
-        } catch (error) {
-          const { message, tag } = Diagnosis.describe(error)
-          log.error("a delivery was not accepted", { subscriber: subscriber.name, error: tag, detail: message })
-        }
-      }
-    }),
-    Effect.forever,
-    Effect.forkScoped
-  )
-
+  const inbox = yield* Inbox.make(subscriber.name, runner.accept, log)
   const consumption = yield* Consumption.make({ broker, subscriber, runner, inbox }).pipe(Scope.provide(sessionScope))
   const steering = yield* Steering.make({
     subscriber: subscriber.name,
@@ -210,6 +183,15 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
       ) {
         yield* become("Failed", detail)
         return yield* Deferred.fail(started, why)
+      }
+      const { deadLettered, handled, postponed, retried, skipped } = counters
+      const progress = deadLettered + handled + postponed + retried + skipped
+      if (!Restarts.isBlameless(broken) && restartBudget.spent(clock.currentTimeMillisUnsafe(), progress)) {
+        const problem = new SubscribeError({ subscriber: subscriber.name, reason: why.reason })
+        log.error("subscriber failed: too many restarts without progress", { subscriber: subscriber.name, detail })
+        yield* become("Failed", detail)
+        if (subscriber.restarts.then === "end the service") shutdown.fail?.(problem)
+        return
       }
       restarts++
       metrics.restarts.update(1)

@@ -33,5 +33,8 @@ export const watch = ({ consumers, running, stuck }: Watched): Effect.Effect<nev
     }
   })
 
-const quiet = (detail: string): BrokerError =>
-  new BrokerError({ reason: new BrokerRefused({ operation: "consuming", detail: `no progress: ${detail}` }) })
+const operation = "making progress"
+
+const quiet = (detail: string): BrokerError => new BrokerError({ reason: new BrokerRefused({ operation, detail }) })
+
+export const isAlarm = ({ reason }: BrokerError): boolean => reason._tag === "Refused" && reason.operation === operation
