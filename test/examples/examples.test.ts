@@ -9,7 +9,7 @@ import { handlers } from "./handlers.ts"
 import { isReady, lastProfile, replayRejected } from "./operate.ts"
 import { main } from "./promises.ts"
 import { program } from "./publish.ts"
-import { closedAccounts, Directory, Goodbye } from "./subscribe.ts"
+import { Billing, closedAccounts, Directory, Goodbye } from "./subscribe.ts"
 
 const until = (condition: Effect.Effect<boolean, unknown>) =>
   Effect.gen(function* () {
@@ -67,6 +67,16 @@ describe("examples", () => {
       assert.isDefined(directory)
       yield* until(Effect.map(letters.count("directory.accounts"), (count) => count === 1))
     }).pipe(Effect.scoped, Effect.provide(Layer.merge(Directory, Goodbye).pipe(Layer.provideMerge(EventBusMemory))))
+  )
+
+  it.live("subscribe: an event that comes twice is billed once", () =>
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      for (const _ of [1, 2]) yield* bus.publish(AccountClosed, { userId: "u-1" }, { id: "closing-of-u-1" })
+      const [billing] = yield* bus.subscriptions
+      assert.isDefined(billing)
+      yield* until(Effect.map(billing.stats, ({ duplicates, handled }) => handled === 1 && duplicates === 1))
+    }).pipe(Effect.provide(Billing.pipe(Layer.provideMerge(EventBusMemory))))
   )
 
   handlers()

@@ -33,3 +33,11 @@ export const closedAccounts = Effect.gen(function* () {
 })
 
 const isNight = (): boolean => false
+
+export const Billing = Subscriber.layer("billing.accounts", {
+  events: [AccountClosed],
+  handler: (event, { fence }) => Effect.log(`final invoice for ${event.data.userId}, claim ${fence}`),
+  idempotent: true,
+  breaker: { failures: 10, openFor: "30 seconds" },
+  rateLimit: { limit: 100, window: "1 second" }
+})
