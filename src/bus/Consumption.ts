@@ -70,7 +70,9 @@ export const make = Effect.fnUntraced(function* (options: {
         sessions.delete(session)
       })
     )
-  const closeAll = Effect.suspend(() => Effect.forEach([...sessions], close, { discard: true }))
+  const closeAll = Effect.suspend(() =>
+    Effect.forEach([...sessions], close, { concurrency: "unbounded", discard: true })
+  )
   /** What a session still has is not ours any more: its handlers end at once, its waits too. */
   const abandon = (session: Session.Session): void => {
     runner.disturb((work) => work.origin === session.origin, "Lost")

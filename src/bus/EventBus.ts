@@ -2,12 +2,22 @@
  * The service: publish events, subscribe to them, and look at what fails. It stands on two ports, the
  * broker and the cache, and knows neither RabbitMQ nor Redis.
  */
-import { Clock, Context, Deferred, Duration, Effect, Layer, Option, Queue, type Scope, Stream } from "effect"
-import { getHeapStatistics } from "node:v8"
+import {
+  Clock,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Layer,
+  Option,
+  Queue,
+  type Scope,
+  Stream,
+  SubscriptionRef
+} from "effect"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import { EventDefinitionError } from "../event/EventError.ts"
-import * as Limits from "../event/Limits.ts"
 import type * as Health from "../observe/Health.ts"
 import * as Log from "../observe/Log.ts"
 import * as Metrics from "../observe/Metrics.ts"
@@ -25,10 +35,12 @@ import * as Outbox from "./Outbox.ts"
 import * as Probes from "./Probes.ts"
 import * as Publisher from "./Publisher.ts"
 import { sourceFault } from "./PublishOptions.ts"
+import * as Roster from "./Roster.ts"
 import * as Settlement from "./Settlement.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
 import * as Subscription from "./Subscription.ts"
 import * as Supervisor from "./Supervisor.ts"
+import type * as Tree from "./Tree.ts"
 import type { Surroundings } from "./Surroundings.ts"
 
 export interface BusOptions {
@@ -85,6 +97,8 @@ export class EventBus extends Context.Service<
     ) => Stream.Stream<Tail<E>, SubscribeError>
     /** Retries and dead-letterings of this process, live; a slow reader misses some. */
     readonly failures: Stream.Stream<Failures.BusFailure>
+    /** Everything that runs here at this moment, as data. */
+    readonly tree: Effect.Effect<Tree.BusTree>
     /** The subscribers of this process. */
     readonly subscriptions: Effect.Effect<ReadonlyArray<Subscription.Subscription>>
     /** What health looks at. */
@@ -98,8 +112,6 @@ export class EventBus extends Context.Service<
 
   static readonly layer: Layer.Layer<EventBus, never, Broker | EventCache> = Layer.suspend(() => EventBus.layerWith({}))
 }
-
-const heapLimit = getHeapStatistics().heap_size_limit
 
 const make = Effect.fnUntraced(function* (options: BusOptions) {
   const broker = yield* Broker
@@ -133,6 +145,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   )
   const total = Duration.toMillis(Duration.fromInputUnsafe(options.drain ?? "25 seconds"))
   const budget = Budget.split(total)
+  shutdown.budget = Math.max(shutdown.budget ?? 0, total)
   const marks = Option.getOrUndefined(yield* Effect.serviceOption(Marks))
   const process = (yield* CurrentIds).next(yield* Clock.currentTimeMillis)
   const surroundings: Surroundings = {
@@ -146,11 +159,8 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     process
   }
   const eventLoop = yield* EventLoop.watch(context)
-  const active = new Set<Subscription.Subscription>()
+  const roster = Roster.make(log)
   let tails = 0
-  /** Deliveries that all subscribers together may hold (P13). */
-  let prefetched = 0
-  let warned = false
 
   const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     name: string,
@@ -172,36 +182,16 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
       })
     }
     const handlers = yield* Effect.context<Subscription.Required<R>>()
-    // Added first, so it runs last: a subscription that drains by itself is waited for by the bus.
-    const mine: Array<Subscription.Subscription> = []
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        for (const one of mine) {
-          active.delete(one)
-          prefetched -= settled.prefetch
-        }
-      })
+    return yield* roster.enter(
+      settled.prefetch,
+      Supervisor.start(
+        surroundings,
+        // Each delivery brings the Scope that the handler may need, the caller brings the rest.
+        settled as Subscription.Settled<E, Err, Subscription.Required<R>>,
+        handlers,
+        onGap
+      )
     )
-    const subscription = yield* Supervisor.start(
-      surroundings,
-      // Each delivery brings the Scope that the handler may need, the caller brings the rest.
-      settled as Subscription.Settled<E, Err, Subscription.Required<R>>,
-      handlers,
-      onGap
-    )
-    mine.push(subscription)
-    prefetched += settled.prefetch
-    if (prefetched * Limits.defaults.bodyBytes > heapLimit / 4 && !warned) {
-      warned = true
-      log.warning("the subscribers of this process may hold more than a quarter of the heap", {
-        prefetched,
-        largestBody: Limits.defaults.bodyBytes,
-        heapLimit,
-        remedy: "lower `prefetch` or `concurrency`, or raise --max-old-space-size"
-      })
-    }
-    active.add(subscription)
-    return subscription
   })
 
   const ephemeralName = () => `ephemeral-${++tails}`
@@ -209,7 +199,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   const drainNow = Effect.gen(function* () {
     // Handlers may still publish until they are done; nobody else may.
     callers.setPhase("handlers only")
-    const ended = yield* Effect.forEach([...active], (subscription) => subscription.drain, {
+    const ended = yield* Effect.forEach(roster.all(), (subscription) => subscription.drain, {
       concurrency: "unbounded"
     })
     outbox.shut()
@@ -261,13 +251,25 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
         { bufferSize: options.buffer ?? 256, strategy: "sliding" }
       ),
     failures: failures.stream,
-    subscriptions: Effect.sync(() => [...active]),
+    tree: Effect.gen(function* () {
+      const subscribers = yield* Effect.forEach(roster.all(), (subscription) => subscription.tree)
+      const figures = (door: Door.Door) => ({ inFlight: door.inFlight(), bytes: door.bytes(), waiting: door.waiting() })
+      return {
+        source,
+        namespace: broker.namespace,
+        broker: yield* SubscriptionRef.get(broker.status),
+        publishing: figures(callers),
+        settling: figures(settling),
+        subscribers
+      }
+    }),
+    subscriptions: Effect.sync(() => roster.all()),
     probes: Effect.sync(() => [
       ...broker.probes.map((probe): Health.Probe => ({ name: probe.name, critical: true, check: probe.check })),
       { name: "cache", critical: false, check: cache.store.probe },
       eventLoop,
       { name: "doors", critical: false, check: Effect.sync(() => Probes.doors(callers, settling)) },
-      ...[...active].map((subscription) => Probes.subscriber(subscription))
+      ...roster.all().map(Probes.subscriber)
     ]),
     drain
   })

@@ -18,6 +18,7 @@ import * as BusError from "./BusError.ts"
 import * as Deadlines from "./Deadlines.ts"
 import * as Mailbox from "./Mailbox.ts"
 import type * as Subscription from "./Subscription.ts"
+import * as Tree from "./Tree.ts"
 import * as Unasked from "./Unasked.ts"
 import {
   begin,
@@ -63,7 +64,6 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const keyed = subscriber.ordering === "key"
   let zombies = 0
   let pumping = false
-  let overran = false
   const capacity = Capacity.make(subscriber.concurrency, () => pump())
   const caution = Caution.make({
     open,
@@ -253,10 +253,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     zombies++
     metrics.zombies.update(zombies)
     log.error("a handler ignores its deadline and its interruption", fields(work))
-    if (zombies > capacity.maxZombies()) {
-      overran = true
-      overrun.openUnsafe()
-    }
+    if (zombies > capacity.maxZombies()) overrun.openUnsafe()
     // In a lane it stays where it is: two events of one key never run at once.
     if (subscriber.ordering === "none") {
       const successor: Work = { ...work, fiber: undefined, timedOut: false, zombie: false }
@@ -289,10 +286,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     settledAll: FiberSet.awaitEmpty(settlements),
     running: () => running.size,
     held: () => open.size,
+    open: () => open,
+    keys: () => (keyed ? Tree.lanes(open, running, deciding) : []),
     stuck: () => open.size > 0 && running.size === 0 && deciding.size === 0 && capacity.hasRoom(0),
     zombies: () => zombies,
     lanes: box.lanes,
     overrun: overrun.await,
-    overran: () => overran
+    overran: () => overrun.isOpen()
   } satisfies Runner
 })

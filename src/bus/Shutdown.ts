@@ -6,6 +6,8 @@ import { Context } from "effect"
 export interface Shutdown {
   /** Set when a drain had to cut something off. */
   cutOff: boolean
+  /** The longest time that a bus of this process takes to drain, in milliseconds. */
+  budget?: number
   /** Ends the service because a part of it failed for good; absent where nobody listens. */
   readonly fail?: (error: Error) => void
 }

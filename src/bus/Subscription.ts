@@ -12,6 +12,7 @@ import type { BreakerOptions } from "./Breaker.ts"
 import { type AttemptFailure, type Later, type Reject, SubscribeError, SubscriberInvalid } from "./BusError.ts"
 import type { RateLimitOptions } from "./RateLimit.ts"
 import type { RestartOptions } from "./Restarts.ts"
+import type { SubscriberTree } from "./Tree.ts"
 import * as Retry from "./Retry.ts"
 
 /** What the runtime knows about the delivery of an event. */
@@ -115,6 +116,8 @@ export interface Subscription {
   readonly name: string
   readonly status: SubscriptionRef.SubscriptionRef<SubscriberStatus>
   readonly stats: Effect.Effect<SubscriberStats>
+  /** Status, figures, lag and lanes at this moment. */
+  readonly tree: Effect.Effect<SubscriberTree>
   /** Stops taking, finishes what runs, gives back the rest. True when nothing had to be interrupted. */
   readonly drain: Effect.Effect<boolean>
   /** Ends at once: what runs is interrupted and given back, which is not a failed attempt. */

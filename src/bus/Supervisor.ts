@@ -22,6 +22,7 @@ import * as Subscription from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import * as Steering from "./Steering.ts"
 import * as Tending from "./Tending.ts"
+import * as Tree from "./Tree.ts"
 import * as Verdicts from "./Verdicts.ts"
 import * as Watchdog from "./Watchdog.ts"
 import type { Counters } from "./Work.ts"
@@ -153,11 +154,11 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     if (subscriber.ephemeral && restarts > 0) yield* told
   })
   const isRunning = (): boolean => SubscriptionRef.getUnsafe(status)._tag === "Running"
-  const { consumers } = yield* Measure.watch(broker, subscriber, runner, metrics)
+  const { depth } = yield* Measure.watch(broker, subscriber, runner, metrics)
   /** From declaration to loss. */
   const life = (subscriber.ephemeral ? Effect.void : broker.declare(spec)).pipe(
     Effect.andThen(consumption.run(running)),
-    Effect.raceFirst(Watchdog.watch({ running: isRunning, stuck: runner.stuck, consumers })),
+    Effect.raceFirst(Watchdog.watch({ running: isRunning, stuck: runner.stuck, consumers: () => depth()?.consumers })),
     Effect.raceFirst(Effect.andThen(runner.overrun, Effect.fail(overrun)))
   )
 
@@ -218,19 +219,27 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     yield* become("Draining")
     runner.hold("drain", true)
     consumption.end()
-    if (subscriber.ordering === "none") {
-      yield* within(budget.sources, consumption.cancel)
-    }
+    const stopped = subscriber.ordering === "key" || (yield* within(budget.sources, consumption.cancel))
     runner.disturb(() => true, "Drain")
     const finished = yield* within(handlersMillis, runner.quiet)
+    const interrupted = runner.running()
     // Those that failed since the first time.
     runner.disturb(() => true, "Drain")
     runner.giveBack(() => true)
     const settled = yield* within(budget.settlement, runner.settledAll)
     // A lost consumer must not be replaced while the old one closes.
-    yield* within(budget.close, FiberHandle.clear(main))
-    yield* within(budget.close, consumption.close)
+    const closed = yield* within(budget.close, Effect.andThen(FiberHandle.clear(main), consumption.close))
     yield* become("Stopped")
+    const phases = { sources: stopped, handlers: finished || handlersMillis === 0, settlement: settled, close: closed }
+    const cut = Object.entries(phases).flatMap(([phase, whole]) => (whole ? [] : [phase]))
+    if (cut.length > 0) {
+      log.warning("the drain of a subscriber was cut off", {
+        subscriber: subscriber.name,
+        phases: cut.join(", "),
+        interrupted
+      })
+    }
+    // What could not be told to a broker that is away comes again; nothing was broken off for it.
     return finished && settled
   })
   const end = (handlersMillis: number) =>
@@ -251,9 +260,24 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   }
 
   yield* Deferred.await(started).pipe(Effect.mapError((error) => SubscribeError.fromBroker(subscriber.name, error)))
+  const stats = (): Subscription.SubscriberStats => ({
+    ...counters,
+    held: runner.held(),
+    inFlight: runner.running(),
+    zombies: runner.zombies(),
+    lanes: runner.lanes()
+  })
   return {
     name: subscriber.name,
     status,
+    tree: Effect.sync(() => ({
+      ...SubscriptionRef.getUnsafe(status),
+      ...stats(),
+      name: subscriber.name,
+      ordering: subscriber.ordering,
+      lag: { ready: depth()?.ready, oldest: Tree.oldest(runner.open()) },
+      keys: runner.keys()
+    })),
     drain,
     stop: Effect.asVoid(end(0)),
     pause: steering.ask(true),
@@ -265,12 +289,6 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
         runner.setConcurrency(count)
         return Effect.void
       }),
-    stats: Effect.sync(() => ({
-      ...counters,
-      held: runner.held(),
-      inFlight: runner.running(),
-      zombies: runner.zombies(),
-      lanes: runner.lanes()
-    }))
+    stats: Effect.sync(stats)
   } satisfies Subscription.Subscription
 })

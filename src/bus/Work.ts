@@ -12,6 +12,7 @@ import type { Delivery } from "./Broker.ts"
 import type { Capacity } from "./Capacity.ts"
 import * as BusError from "./BusError.ts"
 import * as Diagnosis from "./Diagnosis.ts"
+import type { Lane } from "./Tree.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 
 /** The consumer that brought a delivery. */
@@ -134,6 +135,9 @@ export interface Runner extends Capacity {
   readonly settledAll: Effect.Effect<void>
   readonly running: () => number
   readonly held: () => number
+  /** All that are not settled, in the order of their delivery. */
+  readonly open: () => Iterable<Work>
+  readonly keys: () => ReadonlyArray<Lane>
   /** Whether deliveries are held that may run, and none runs, is being settled or waits for its time. */
   readonly stuck: () => boolean
   readonly zombies: () => number
