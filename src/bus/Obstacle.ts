@@ -17,13 +17,14 @@ export const of = (
   status: BrokerStatus,
   door: Door
 ): BusError.PublishReason => {
+  // It was sent: other queues of a fan-out may have it, whatever stood in its way since.
+  if (past.rejected) return new BusError.Rejected()
   if (status._tag === "Closed" || door.phase() === "shut") return new BusError.Unavailable({ cause: new Closed() })
   if (status._tag === "Connecting") {
     return new BusError.Unavailable({
       cause: status.error?.reason ?? new ConnectionFailed({ address: "the broker", detail: "not connected" })
     })
   }
-  if (past.rejected) return new BusError.Rejected()
   if (status._tag === "Blocked") {
     return new BusError.Overloaded({ detail: `the broker blocks publishers (${status.detail})` })
   }

@@ -157,7 +157,12 @@ export const make = Effect.fnUntraced(function* (
         entry.refusal = reason
         if (reason._tag !== "Refused" && reason._tag !== "Settings") return stall(entry)
         door.leave(entry.bytes)
-        return fail(entry, new BusError.Invalid({ faults: [{ path: "", expected: reason.message }] }))
+        return fail(
+          entry,
+          entry.rejected
+            ? new BusError.Rejected()
+            : new BusError.Invalid({ faults: [{ path: "", expected: reason.message }] })
+        )
       }
     }
   }
