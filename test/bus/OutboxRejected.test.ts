@@ -16,6 +16,7 @@ describe("a publish that was rejected once", () => {
         const { answer, results, scripted, submit } = yield* Stage.make()
         submit("a", { deadline: 5_000 })
         answer(0, Scripted.rejected)
+        scripted.script = () => Scripted.notSent
         yield* scripted.become(status)
         yield* TestClock.adjust(6_000)
         assert.deepStrictEqual(results, ["a Rejected"])
