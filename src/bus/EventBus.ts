@@ -147,7 +147,9 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   const budget = Budget.split(total)
   shutdown.budget = Math.max(shutdown.budget ?? 0, total)
   const marks = Option.getOrUndefined(yield* Effect.serviceOption(Marks))
-  const process = (yield* CurrentIds).next(yield* Clock.currentTimeMillis)
+  const clock = yield* Clock.Clock
+  const process = (yield* CurrentIds).next(clock.currentTimeMillisUnsafe())
+  let drainBegan = Number.NEGATIVE_INFINITY
   const surroundings: Surroundings = {
     broker,
     settlement,
@@ -155,6 +157,11 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     log,
     trace,
     drain: budget,
+    onDrain: () => {
+      // Those that drain together share the time; one that drained long ago is another matter.
+      const now = clock.currentTimeMillisUnsafe()
+      if (now - drainBegan > total) drainBegan = now
+    },
     marks,
     process
   }
@@ -197,13 +204,16 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   const ephemeralName = () => `ephemeral-${++tails}`
 
   const drainNow = Effect.gen(function* () {
+    surroundings.onDrain()
     // Handlers may still publish until they are done; nobody else may.
     callers.setPhase("handlers only")
     const ended = yield* Effect.forEach(roster.all(), (subscription) => subscription.drain, {
       concurrency: "unbounded"
     })
     outbox.shut()
-    const flushed = yield* Budget.within(budget.settlement, Effect.andThen(outbox.flushed, copies.flushed))
+    // What the subscribers left of the time until connections close.
+    const left = total - budget.close - (clock.currentTimeMillisUnsafe() - drainBegan)
+    const flushed = yield* Budget.within(Math.max(0, left), Effect.andThen(outbox.flushed, copies.flushed))
     const whole = ended.every(Boolean) && flushed
     if (!whole) {
       shutdown.cutOff = true

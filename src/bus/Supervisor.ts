@@ -216,6 +216,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   const draining = yield* Deferred.make<boolean>()
   let drainStarted = false
   const drainNow = Effect.fnUntraced(function* (handlersMillis: number) {
+    surroundings.onDrain()
     yield* become("Draining")
     runner.hold("drain", true)
     consumption.end()

@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly log: Log.Log
   readonly trace: Trace.Trace
   readonly drain: DrainBudget
+  /** Told when a subscriber begins to drain: its time is the bus's, too. */
+  readonly onDrain: () => void
   /** For idempotent subscribers. */
   readonly marks: MarkStore | undefined
   /** A name of this bus that no other one has. */

@@ -1,12 +1,13 @@
 /** What a subscriber sees to besides its deliveries: its topology, its start, its share of memory. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Logger, Scope, SubscriptionRef } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Layer, Logger, Scope, SubscriptionRef } from "effect"
 import { getHeapStatistics } from "node:v8"
 import { Broker } from "../../src/bus/Broker.ts"
 import { BrokerError, PermissionDenied } from "../../src/bus/BrokerError.ts"
 import { EventBus } from "../../src/bus/EventBus.ts"
 import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
+import { MemoryServer } from "../../src/memory/MemoryServer.ts"
 import { fresh, numbered, processOver, start, upTo } from "../suites/Workbench.ts"
 import * as Stage from "./Stage.ts"
 
@@ -84,6 +85,71 @@ describe("tending", () => {
       assert.isTrue(yield* bus.drain)
       const error = yield* Effect.flip(bus.publish(Happened, { n: 1 }))
       assert.deepInclude(error.reason, { _tag: "Unavailable" })
+    })
+  )
+
+  it.effect("P12, N14: subscribers of one scope drain together, and nothing new starts in any of them", () =>
+    Effect.gen(function* () {
+      const { bus } = yield* make
+      const Happened = numbered()
+      const scope = yield* Scope.make()
+      const started: Array<string> = []
+      for (const name of ["one", "two", "three"]) {
+        yield* bus
+          .subscribe(fresh(name), {
+            events: [Happened],
+            concurrency: 1,
+            handler: () =>
+              Effect.andThen(
+                Effect.sync(() => started.push(name)),
+                Effect.sleep("5 seconds")
+              )
+          })
+          .pipe(Scope.provide(scope))
+      }
+      yield* Effect.forkChild(
+        bus.publishAll(
+          Happened,
+          upTo(20).map((n) => ({ n }))
+        ),
+        { startImmediately: true }
+      )
+      yield* Stage.pass(1_000, 100)
+      assert.lengthOf(started, 3)
+      const begun = yield* Clock.currentTimeMillis
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      while (closing.pollUnsafe() === undefined) yield* Stage.pass(100)
+      assert.isAtMost((yield* Clock.currentTimeMillis) - begun, 5_500)
+      assert.lengthOf(started, 3, "one started while another drained")
+    })
+  )
+
+  it.effect("P12: what a hanging settlement took is not given a second time", () =>
+    Effect.gen(function* () {
+      const server = yield* MemoryServer.make
+      const ports = Layer.merge(MemoryBroker.layerOf(server), MemoryCache.layer)
+      const { bus, subscribe } = yield* start(processOver(ports, { drain: "10 seconds" }))
+      const Happened = numbered()
+      const fail = yield* Deferred.make<void>()
+      yield* subscribe(fresh(), {
+        events: [Happened],
+        handler: ({ data: { n } }) =>
+          n === 0 ? Effect.never : Effect.andThen(Deferred.await(fail), Effect.fail("a copy that nobody confirms"))
+      })
+      yield* Effect.forkChild(
+        bus.publishAll(
+          Happened,
+          upTo(2).map((n) => ({ n }))
+        ),
+        { startImmediately: true }
+      )
+      yield* Stage.pass(500, 100)
+      server.block("for ever")
+      yield* Deferred.succeed(fail, undefined)
+      const begun = yield* Clock.currentTimeMillis
+      const draining = yield* Effect.forkChild(bus.drain, { startImmediately: true })
+      while (draining.pollUnsafe() === undefined) yield* Stage.pass(50)
+      assert.isAtMost((yield* Clock.currentTimeMillis) - begun, 10_000)
     })
   )
 

@@ -7,6 +7,7 @@
  * log, and a queue is none. Tests run beside each other on one process, or on processes of their own.
  */
 import { layer as withLayer } from "@effect/vitest"
+import { actorCases } from "./ActorCases.ts"
 import { deadLetterCases } from "./DeadLetterCases.ts"
 import { delayCases } from "./DelayCases.ts"
 import { failureCases } from "./FailureCases.ts"
@@ -45,4 +46,5 @@ export const brokerSuite = (name: string, options: BrokerSuiteOptions): void =>
     lifeCases(bench)
     formCases(bench)
     wireCases(bench)
+    actorCases(bench)
   })
