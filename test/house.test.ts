@@ -89,7 +89,7 @@ describe("the house", () => {
     )
   })
 
-  it("importing the door loads no client", () => {
+  it("N13: importing the door loads no client", () => {
     const seen = new Set<string>()
     const packages = new Set<string>()
     const visit = (file: string): void => {
@@ -107,6 +107,12 @@ describe("the house", () => {
     )
     assert.deepStrictEqual(clients, [])
     assert.isAbove(seen.size, 20)
+  })
+
+  it("N37: `Event` has an alias that no global is called, and the global is not used", async () => {
+    const door = await import("../src/index.ts")
+    assert.strictEqual(door.EventContract, door.Event)
+    assert.include(read(".oxlintrc.json"), '"Event"')
   })
 
   it("takes modules of the big packages, never all of them", () => {

@@ -79,7 +79,7 @@ describe("AckTable", () => {
     }
   )
 
-  it("a settled prefix is one multiple-ack, named by its highest fresh tag", () => {
+  it("N9: a settled prefix is one multiple-ack, named by its highest fresh tag", () => {
     const calls: Array<readonly [number, boolean]> = []
     const table = AckTable.make((...call) => void calls.push(call))
     for (let tag = 1; tag <= 10; tag++) table.delivered(tag)
@@ -101,7 +101,7 @@ describe("AckTable", () => {
     assert.deepStrictEqual(calls, [])
   })
 
-  it("tags that were never delivered settle nothing", () => {
+  it("N9, C3: tags that were never delivered settle nothing", () => {
     const table = AckTable.make(() => assert.fail("nothing to ack"))
     for (const tag of [-1, 0, 1, 2 ** 40]) assert.isFalse(table.settle(tag))
     table.flush()

@@ -18,7 +18,7 @@ describeLive(
           options
         )
 
-    brokerSuite("amqp", {
+    brokerSuite("P17: amqp", {
       features: { remote: true, scale: 0.2 },
       connect: clientsOf(rabbitUrl()),
       wire: Effect.gen(function* () {

@@ -31,7 +31,7 @@ const setUp = Effect.gen(function* () {
 })
 
 describe("Failures", () => {
-  it.effect("announces ten a second of each subscriber, then their number", () =>
+  it.effect("N22: announces ten a second of each subscriber, then their number", () =>
     Effect.gen(function* () {
       const { failures, told } = yield* setUp
       for (let n = 0; n < 25; n++) failures.deadLettered(diagnosis("a", `a-${n}`), true)
@@ -74,7 +74,7 @@ describe("Failures", () => {
     })
   )
 
-  it.effect("says nothing to others about the runtime's own events, nor where it is not wanted", () =>
+  it.effect("N22: says nothing to others about the runtime's own events, nor where it is not wanted", () =>
     Effect.gen(function* () {
       const { failures, told } = yield* setUp
       failures.deadLettered(diagnosis("a", "1", "bus.event.dead-lettered"), true)

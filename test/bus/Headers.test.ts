@@ -53,7 +53,7 @@ describe("RuntimeHeaders", () => {
     assert.deepStrictEqual(RuntimeHeaders.parse({}), RuntimeHeaders.fresh)
   })
 
-  it("P15: are believed of the runtime alone", () => {
+  it("P15, N26: are believed of the runtime alone", () => {
     const headers = RuntimeHeaders.write({ ...RuntimeHeaders.fresh, attempt: 9, postponed: 3, due: 5, replays: 2 })
     assert.strictEqual(RuntimeHeaders.read(delivery(headers)).attempt, 9)
     assert.deepStrictEqual(RuntimeHeaders.read(delivery(headers, false)), RuntimeHeaders.fresh)
@@ -121,7 +121,7 @@ describe("RuntimeHeaders", () => {
     assert.isAtMost(bytesOf(RuntimeHeaders.write(progress)), 16 * 1024)
   })
 
-  it("P15: a copy keeps what a user may set, and nothing of the broker's or the runtime's", () => {
+  it("P15, N3: a copy keeps what a user may set, and nothing of the broker's or the runtime's", () => {
     const headers = {
       tenant: "t-1",
       count: 3,
@@ -194,7 +194,7 @@ describe("Diagnosis", () => {
     same(read.eventId, eventId, 255)
   })
 
-  it("P13: 16 KiB at most, whatever failed", () => {
+  it("P13, N26: 16 KiB at most, whatever failed", () => {
     let failures: ReadonlyArray<RuntimeHeaders.PastFailure> = []
     for (let attempt = 1; attempt <= 12; attempt++) {
       failures = RuntimeHeaders.addFailure(

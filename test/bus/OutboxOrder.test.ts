@@ -6,7 +6,7 @@ import * as Stage from "./OutboxStage.ts"
 import * as Scripted from "./ScriptedBroker.ts"
 
 describe("Outbox", () => {
-  it.effect("P6: what was lost goes again in its order, before anything newer of its key", () =>
+  it.effect("P6, N7: what was lost goes again in its order, before anything newer of its key", () =>
     Effect.gen(function* () {
       const { answer, outbox, results, scripted, submit } = yield* Stage.make()
       for (const id of ["k1", "k2", "k3"]) submit(id, { key: "k" })

@@ -256,7 +256,7 @@ describe("Publisher", () => {
     })
   )
 
-  it.effect("a delayed event is sent to wait, and is not cached yet", () =>
+  it.effect("N28: a delayed event is sent to wait, and is not cached yet", () =>
     Effect.gen(function* () {
       const stage = yield* Stage.make()
       const { routed } = yield* stage.publish(Posted, data, { delay: "1500 millis" })
@@ -270,7 +270,7 @@ describe("Publisher", () => {
     })
   )
 
-  it.effect("what was not confirmed is not cached; what reached nobody is", () =>
+  it.effect("N28: what was not confirmed is not cached; what reached nobody is", () =>
     Effect.gen(function* () {
       const stage = yield* Stage.make()
       stage.scripted.script = () => Scripted.unrouted

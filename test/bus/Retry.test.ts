@@ -67,7 +67,7 @@ describe("Retry.delay", () => {
     })
   )
 
-  it.effect("upTo({ duration }) looks at the real time since the first failure", () =>
+  it.effect("N27: upTo({ duration }) looks at the real time since the first failure", () =>
     Effect.gen(function* () {
       const policy = Schedule.spaced("1 second").pipe(Schedule.upTo({ duration: "10 seconds" }))
       assert.strictEqual(yield* Retry.delay(policy, at(3, { firstFailure: 1_000, now: 4_000 })), 1_000)
@@ -86,7 +86,7 @@ describe("Retry.delay", () => {
     })
   )
 
-  it.effect("a Schedule sees the error as its input", () =>
+  it.effect("N27: a Schedule sees the error as its input", () =>
     Effect.gen(function* () {
       const policy = Schedule.spaced("1 second").pipe(
         Schedule.while(({ input }: { readonly input: unknown }) => input !== "fatal")
@@ -96,7 +96,7 @@ describe("Retry.delay", () => {
     })
   )
 
-  it.effect("from attempt 1,000 on the last delay stays, and the work is bounded", () =>
+  it.effect("N27: from attempt 1,000 on the last delay stays, and the work is bounded", () =>
     Effect.gen(function* () {
       let steps = 0
       const policy = Schedule.spaced("2 seconds").pipe(Schedule.tap(() => Effect.sync(() => void steps++)))

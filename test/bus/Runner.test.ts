@@ -77,7 +77,7 @@ describe("a deadline", () => {
 
 describe("a zombie", () => {
   it.effect(
-    "P10: five seconds after its deadline gives its permit back; its event is tried again and settled once",
+    "P10, H2, N33: five seconds after its deadline gives its permit back; its event is tried again and settled once",
     () =>
       Effect.gen(function* () {
         const { bus } = yield* Stage.make
@@ -107,7 +107,7 @@ describe("a zombie", () => {
       })
   )
 
-  it.effect("P6: of a key keeps its lane: no two of one key at once; other keys go on", () =>
+  it.effect("P6, H2, N33: of a key keeps its lane: no two of one key at once; other keys go on", () =>
     Effect.gen(function* () {
       const { bus } = yield* Stage.make
       const Changed = keyed()
@@ -152,7 +152,7 @@ describe("a zombie", () => {
     })
   )
 
-  it.effect("P10: too many of them fail the subscriber, and nobody else; what they hold is not lost", () =>
+  it.effect("P10, H2, N33: too many of them fail the subscriber, and nobody else; what they hold is not lost", () =>
     Effect.gen(function* () {
       const { bus, connect } = yield* Stage.make
       const Happened = numbered()
@@ -184,7 +184,7 @@ describe("a zombie", () => {
 })
 
 describe("a drain", () => {
-  it.effect("P12: within 25 seconds: handlers have 18, then they are interrupted; it is told", () =>
+  it.effect("P12, N14: within 25 seconds: handlers have 18, then they are interrupted; it is told", () =>
     Effect.gen(function* () {
       const { bus } = yield* Stage.make
       const Happened = numbered()

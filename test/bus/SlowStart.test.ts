@@ -57,7 +57,7 @@ describe("a killer", () => {
   }
 
   for (const ordering of ["none", "key"] as const) {
-    it.effect(`P3: is found among innocent ones and given up; they are handled, ordering "${ordering}"`, () =>
+    it.effect(`P3, C11, N6: is found among innocent ones and given up; they are handled, ordering "${ordering}"`, () =>
       Effect.gen(function* () {
         const stage = yield* Stage.make
         const Changed = keyed()
@@ -115,7 +115,7 @@ describe("a killer", () => {
     })
   )
 
-  it.effect("slow start takes one at a time while what comes has come back twice, then all at once", () =>
+  it.effect("N6: slow start takes one at a time while what comes has come back twice, then all at once", () =>
     Effect.gen(function* () {
       const stage = yield* Stage.make
       const Happened = numbered()

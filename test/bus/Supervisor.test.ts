@@ -5,7 +5,7 @@ import { fresh, numbered, numbers, upTo } from "../suites/Workbench.ts"
 import * as Stage from "./Stage.ts"
 
 describe("supervision", () => {
-  it.effect("P11: a deleted queue is declared again; the subscriber runs on", () =>
+  it.effect("P11, C5, N34: a deleted queue is declared again; the subscriber runs on", () =>
     Effect.gen(function* () {
       const { bus, server } = yield* Stage.make
       const Happened = numbered()
@@ -53,7 +53,7 @@ describe("supervision", () => {
     })
   )
 
-  it.effect("P3, P11: handlers of a lost connection are interrupted, and their events handled again", () =>
+  it.effect("P3, P11, N7: handlers of a lost connection are interrupted, and their events handled again", () =>
     Effect.gen(function* () {
       const { bus, letters, server } = yield* Stage.make
       const Happened = numbered()

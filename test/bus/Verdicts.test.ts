@@ -35,7 +35,7 @@ describe("a retry", () => {
   )
 
   it.effect(
-    "P7: on the broker in whole seconds, rounded up; in the process exactly",
+    "P7, N19: on the broker in whole seconds, rounded up; in the process exactly",
     () =>
       Effect.gen(function* () {
         const { bus } = yield* Stage.make
@@ -59,7 +59,7 @@ describe("a retry", () => {
   )
 
   it.effect(
-    "P5, P13: at most half of the prefetch window waits in the process, what is beyond goes by the broker",
+    "P5, P13, N18: at most half of the prefetch window waits in the process, what is beyond goes by the broker",
     () =>
       Effect.gen(function* () {
         const { bus, server } = yield* Stage.make
@@ -116,7 +116,7 @@ describe("a retry", () => {
     60_000
   )
 
-  it.effect("upTo({ duration }) ends by the time that really passed", () =>
+  it.effect("N27: upTo({ duration }) ends by the time that really passed", () =>
     Effect.gen(function* () {
       const { bus, letters } = yield* Stage.make
       const Happened = numbered()
@@ -138,7 +138,7 @@ describe("a retry", () => {
 })
 
 describe("a lane", () => {
-  it.effect("P5: waits ten minutes at most, then its head is given up and it goes on", () =>
+  it.effect("P5, N8: waits ten minutes at most, then its head is given up and it goes on", () =>
     Effect.gen(function* () {
       const { bus, letters } = yield* Stage.make
       const Changed = keyed()
@@ -171,7 +171,7 @@ describe("a lane", () => {
     })
   )
 
-  it.effect("P5: a step that is too long by the error is given up at once", () =>
+  it.effect("P5, N8: a step that is too long by the error is given up at once", () =>
     Effect.gen(function* () {
       const { bus, letters } = yield* Stage.make
       const Changed = keyed()
@@ -200,7 +200,7 @@ describe("a lane", () => {
     })
   )
 
-  it.effect("P5: waits while at most half of the window stands behind it; one more and it is given up", () =>
+  it.effect("P5, N8, C19: waits while at most half of the window stands behind it; one more and it is given up", () =>
     Effect.gen(function* () {
       const { bus, letters } = yield* Stage.make
       const Changed = keyed()
@@ -243,7 +243,7 @@ describe("a lane", () => {
 })
 
 describe("putting off", () => {
-  it.effect("ends 24 hours after the first time", () =>
+  it.effect("N20: ends 24 hours after the first time", () =>
     Effect.gen(function* () {
       const { bus, letters } = yield* Stage.make
       const Happened = numbered()
@@ -260,7 +260,7 @@ describe("putting off", () => {
     })
   )
 
-  it.effect("is no attempt: failures before and after it count on", () =>
+  it.effect("N20: is no attempt: failures before and after it count on", () =>
     Effect.gen(function* () {
       const { bus, letters } = yield* Stage.make
       const Happened = numbered()
@@ -297,7 +297,7 @@ describe("putting off", () => {
     })
   )
 
-  it.effect("P9: a newer version is put off every 30 seconds for an hour, then it is UnknownVersion", () =>
+  it.effect("P9, N16, M1: a newer version is put off every 30 seconds for an hour, then it is UnknownVersion", () =>
     Effect.gen(function* () {
       const { bus, letters } = yield* Stage.make
       const event = fresh("versioned")
@@ -322,7 +322,7 @@ describe("putting off", () => {
 })
 
 describe("a copy", () => {
-  it.effect("P3: is stored before its original is settled: while the broker blocks, the original stays", () =>
+  it.effect("P3, R1: is stored before its original is settled: while the broker blocks, the original stays", () =>
     Effect.gen(function* () {
       const { bus, letters, server } = yield* Stage.make
       const Happened = numbered()
@@ -349,7 +349,7 @@ describe("a copy", () => {
     })
   )
 
-  it.effect("P3: an answer that is lost is asked for again; a duplicate copy costs nothing but itself", () =>
+  it.effect("P3, R2: an answer that is lost is asked for again; a duplicate copy costs nothing but itself", () =>
     Effect.gen(function* () {
       const { bus, letters, server } = yield* Stage.make
       const Happened = numbered()

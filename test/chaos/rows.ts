@@ -145,11 +145,15 @@ export const rows: Readonly<Record<string, Row>> = {
   N22: row("an event about a dead letter that fails", "never about a bus.* event"),
   N23: row("a tail", "an ephemeral subscriber, outside of P3"),
   N24: row("connection settings", "several servers, credentials that are asked for"),
-  N25: row("foreign exchanges and queues", "not offered"),
+  N25: row("foreign exchanges and queues", "not offered", "left out: nothing binds to what is not ours"),
   N26: row("what is believed", "the body; bus-* headers only from the runtime itself"),
   N27: row("a Schedule replayed by attempt number", "stepped from the first attempt, with real elapsed time"),
   N28: row("what the cache knows of delayed or future events", "not before they happened"),
-  N29: row("Effect's Redis over ioredis", "one slot for each store"),
+  N29: row(
+    "Effect's Redis over ioredis",
+    "one slot for each store",
+    "not built yet: no store of Effect runs on our client"
+  ),
   N30: row("numbers that AMQP cannot give", "ready count and age of what is held"),
   N31: row("topology: verify", "existence; it says so"),
   N32: row("bytes on the way in", "prefetch times body limit"),

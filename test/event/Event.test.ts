@@ -109,7 +109,7 @@ describe("the compiler refuses", () => {
     for (const define of wrong) assert.throws(define)
   })
 
-  it("upcasters that do not make the next version", () => {
+  it("N36: upcasters that do not make the next version", () => {
     const keep1 = { version: 1, data: V1, up: (old: typeof V1.Type) => old } as const
     const keep2 = { version: 2, data: V2, up: (old: typeof V2.Type) => old } as const
     const jump = { version: 1, data: V1, up: (old: typeof V1.Type) => ({ id: old.id, at: epoch }) } as const
@@ -133,7 +133,7 @@ describe("the compiler refuses", () => {
     assert.strictEqual(wrong.length, 7)
   })
 
-  it("types of an upcaster's argument are those of its own version", () => {
+  it("N36: types of an upcaster's argument are those of its own version", () => {
     Event.make("a.b", {
       version: 2,
       data: V2,

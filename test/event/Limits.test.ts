@@ -42,7 +42,7 @@ describe("depth", () => {
     assert.include(fault(make(65)) ?? "", "deeper than 64 levels")
   })
 
-  it("refuses a million levels without a stack overflow, balanced or not", () => {
+  it("M3: refuses a million levels without a stack overflow, balanced or not", () => {
     const million = { ...defaults, bodyBytes: 10_000_000 }
     for (const text of [
       nest(1_000_000),
@@ -102,7 +102,7 @@ describe("values", () => {
 })
 
 describe("text", () => {
-  it("refuses what is not UTF-8", () => {
+  it("M5: refuses what is not UTF-8", () => {
     for (const bytes of [
       [0xff],
       [0xc3],
@@ -151,7 +151,7 @@ describe("__proto__", () => {
     assert.deepStrictEqual(succeed(parse('{"post":"what is __proto__ ?"}', hint)).json, { post: "what is __proto__ ?" })
   })
 
-  it("leaves other keys alone, and no prototype changes", () => {
+  it("M4: leaves other keys alone, and no prototype changes", () => {
     for (const key of ["constructor", "prototype", "toString", "hasOwnProperty", "__defineGetter__", "proto"]) {
       const parsed = succeed(parse(`{"${key}":{"polluted":true}}`, hint)).json
       assert.strictEqual(Object.getPrototypeOf(parsed), Object.prototype)
@@ -234,7 +234,7 @@ describe("a corpus of nasty bodies", () => {
     }
   })
 
-  it("takes numbers as JavaScript does: the contract has to judge them", () => {
+  it("M6: takes numbers as JavaScript does: the contract has to judge them", () => {
     assert.deepStrictEqual(succeed(parse('{"n":[9007199254740993,1e999,-0,1e-999]}', hint)).json, {
       n: [9007199254740992, Infinity, -0, 0]
     })

@@ -211,7 +211,7 @@ describe("topicMatches", () => {
 })
 
 describe("matcher", () => {
-  it("keeps reserved names from wildcards", () => {
+  it("N22: keeps reserved names from wildcards", () => {
     for (const text of ["#", "*.#", "*.event.*", "#.dead-lettered"])
       assert.isFalse(matcher(text)("bus.event.dead-lettered"), text)
     for (const text of ["bus.#", "bus.*.*", "bus.event.dead-lettered"])

@@ -14,7 +14,7 @@ const clientsOf =
   (options) =>
     processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "suite" }), MemoryCache.layer), options)
 
-brokerSuite("memory", {
+brokerSuite("P17: memory", {
   features: { remote: false, scale: 1 },
   connect: clientsOf(Effect.runSync(MemoryServer.make.pipe(Scope.provide(scope)))),
   wire: Effect.map(MemoryServer.make, (server) => ({

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import * as Stage from "./Stage.ts"
 
 describe("a consumer", () => {
-  it.effect("P13: never holds more than its prefetch; an ack makes room", () =>
+  it.effect("P13, C6, C17: never holds more than its prefetch; an ack makes room", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       const consumer = yield* Stage.consume(broker, { prefetch: 3 })
@@ -20,7 +20,7 @@ describe("a consumer", () => {
     })
   )
 
-  it.effect("acknowledges in one turn and gets more in the next: it never takes a backlog at once", () =>
+  it.effect("C6, C17: acknowledges in one turn and gets more in the next: it never takes a backlog at once", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       yield* Stage.sendAll(broker, Stage.event("e"), Stage.numbers(200))

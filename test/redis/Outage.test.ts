@@ -12,7 +12,7 @@ import { cli, entry, isUp, node, open, reasonOf, text, until, written } from "./
 describeLive(
   "Redis out of order",
   () => {
-    it.live("down at the start: the layer starts, nothing throws, it heals when Redis comes", () =>
+    it.live("D1, P4: down at the start: the layer starts, nothing throws, it heals when Redis comes", () =>
       Effect.gen(function* () {
         const down = yield* node()
         yield* Effect.promise(() => down.kill())
@@ -32,7 +32,7 @@ describeLive(
       })
     )
 
-    it.live("killed and back: what was written meanwhile is there, once and in order", () =>
+    it.live("D1, D8: killed and back: what was written meanwhile is there, once and in order", () =>
       Effect.gen(function* () {
         const redis = yield* node()
         const store = yield* open(redis.url)
@@ -88,7 +88,7 @@ describeLive(
       })
     )
 
-    it.live("frozen: reads end by their deadline, then at once; it heals; nothing is in twice", () =>
+    it.live("D2, P4: frozen: reads end by their deadline, then at once; it heals; nothing is in twice", () =>
       Effect.gen(function* () {
         const redis = yield* node()
         const store = yield* open(redis.url)
@@ -171,7 +171,7 @@ describeLive(
       })
     )
 
-    it.live("a restarted Redis knows no script: it is taught again", () =>
+    it.live("D5: a restarted Redis knows no script: it is taught again", () =>
       Effect.gen(function* () {
         const redis = yield* node()
         const store = yield* open(redis.url)

@@ -47,7 +47,7 @@ describeLive(
       })
     )
 
-    it.live("a process whose clock runs an hour ahead freezes no key", () =>
+    it.live("O2, N28: a process whose clock runs an hour ahead freezes no key", () =>
       Effect.gen(function* () {
         const prefix = freshNamespace()
         const clock = yield* Clock.Clock

@@ -10,7 +10,7 @@ import { cli, entry, node, open, reasonOf, refusalOf, secret, text, until, writt
 describeLive(
   "Redis that refuses",
   () => {
-    it.live("READONLY: reads go on, writes wait for a master", () =>
+    it.live("D3: READONLY: reads go on, writes wait for a master", () =>
       Effect.gen(function* () {
         const master = yield* node({ args: ["--repl-diskless-sync-delay", "0"] })
         const redis = yield* node()
@@ -29,7 +29,7 @@ describeLive(
       })
     )
 
-    it.live("OOM: reads go on, writes wait for memory", () =>
+    it.live("D3: OOM: reads go on, writes wait for memory", () =>
       Effect.gen(function* () {
         const redis = yield* node()
         const store = yield* open(redis.url)
@@ -41,7 +41,7 @@ describeLive(
       })
     )
 
-    it.live("NOPERM: the command or the key is not granted", () =>
+    it.live("D3: NOPERM: the command or the key is not granted", () =>
       Effect.gen(function* () {
         const redis = yield* node()
         yield* cli(redis, "ACL", "SETUSER", "reader", "on", `>${secret}`, "~eduflow:*", "+get", "+ping")
@@ -78,7 +78,7 @@ describeLive(
       })
     )
 
-    it.live("WRONGPASS and NOAUTH are told, and heal when the server changes", () =>
+    it.live("D3: WRONGPASS and NOAUTH are told, and heal when the server changes", () =>
       Effect.gen(function* () {
         const redis = yield* node({ password: "right" })
         const wrong = yield* open(`redis://:${secret}@127.0.0.1:${redis.port}`)

@@ -119,7 +119,7 @@ export const cacheSuite = (
       })
     )
 
-    it.effect("an older event never overwrites; at one time the greater id is newer, by its bytes", () =>
+    it.effect("N28: an older event never overwrites; at one time the greater id is newer, by its bytes", () =>
       Effect.gen(function* () {
         const event = fresh()
         yield* write(entry(event, 5))
@@ -171,7 +171,7 @@ export const cacheSuite = (
       { arbitrary: { runs: 60 } }
     )
 
-    it.effect("a time far ahead counts as now: it does not freeze the key", () =>
+    it.effect("O2, N28: a time far ahead counts as now: it does not freeze the key", () =>
       Effect.gen(function* () {
         const event = fresh()
         const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)

@@ -6,7 +6,7 @@ import * as EventGroup from "../../src/event/EventGroup.ts"
 import { type Bench, fresh, makeLedger, numbered, shared, timerTolerance, untilEffect, upTo } from "./Workbench.ts"
 
 export const delayCases = ({ it }: Bench): void => {
-  it.effect("a delayed event reaches every subscriber when it is due, not before, in the order of their times", () =>
+  it.effect("N4: a delayed event reaches every subscriber when it is due, not before, in the order of their times", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Happened = numbered()
@@ -49,7 +49,7 @@ export const delayCases = ({ it }: Bench): void => {
     })
   )
 
-  it.effect("a delayed event that nobody wants is kept, listed, and published again", () =>
+  it.effect("N4: a delayed event that nobody wants is kept, listed, and published again", () =>
     Effect.gen(function* () {
       const { bus, letters } = yield* shared
       const Happened = numbered()

@@ -22,7 +22,7 @@ class Busy extends Error {
 }
 
 export const failureCases = ({ connect, it }: Bench): void => {
-  it.effect("P10: a failure, a defect, a throw, a timeout and an interruption of itself are failed attempts", () =>
+  it.effect("P10, H1: a failure, a defect, a throw, a timeout and an interruption of itself are failed attempts", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const Happened = numbered()
@@ -80,7 +80,7 @@ export const failureCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("in one Cause Reject wins over Later, and Later over the policy", () =>
+  it.effect("H1, N20: in one Cause Reject wins over Later, and Later over the policy", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const Happened = numbered()
@@ -114,7 +114,7 @@ export const failureCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("Later is no attempt, is counted, and ends when it was too often", () =>
+  it.effect("N20: Later is no attempt, is counted, and ends when it was too often", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const Happened = numbered()
@@ -146,7 +146,7 @@ export const failureCases = ({ connect, it }: Bench): void => {
   )
 
   it.effect(
-    "P9: what cannot be read is dead-lettered at attempt 1 with its bytes and the path; the next one is handled",
+    "P9, M1, M2, M3, M4, M5, M6: what cannot be read is dead-lettered at attempt 1 with its bytes and the path; the next one is handled",
     () =>
       Effect.gen(function* () {
         const process = yield* shared
@@ -210,7 +210,7 @@ export const failureCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("P10: whatever a handler throws, fails with or returns, is a failed attempt and no more", () =>
+  it.effect("P10, H1: whatever a handler throws, fails with or returns, is a failed attempt and no more", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const Happened = numbered()

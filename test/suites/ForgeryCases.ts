@@ -39,7 +39,7 @@ export const forgeryCases = ({ connect, it }: Bench): void => {
     tenant: "t-1"
   }
 
-  it.effect("P15: forged headers of the runtime and the broker are ignored", () =>
+  it.effect("P15, N3, N26: forged headers of the runtime and the broker are ignored", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const Happened = numbered()
@@ -77,7 +77,7 @@ export const forgeryCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("P15: the same on what cannot be decoded, and it cannot hide in a delayed event", () =>
+  it.effect("P15, N26: the same on what cannot be decoded, and it cannot hide in a delayed event", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const Happened = numbered()
@@ -95,7 +95,7 @@ export const forgeryCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("a newer version is put off, not dead-lettered, until a newer service takes it", () =>
+  it.effect("M1, N16: a newer version is put off, not dead-lettered, until a newer service takes it", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const name = fresh()
@@ -131,7 +131,7 @@ export const forgeryCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("what an older binding still brings is skipped and counted, or dead-lettered where asked", () =>
+  it.effect("T11, N16: what an older binding still brings is skipped and counted, or dead-lettered where asked", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const [Wanted, Dropped] = [numbered(), numbered()]
@@ -156,7 +156,7 @@ export const forgeryCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("a body that says it is another event than its route is handled as what it says, or skipped", () =>
+  it.effect("N26: a body that says it is another event than its route is handled as what it says, or skipped", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const [A, B] = [numbered(), numbered()]

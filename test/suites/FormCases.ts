@@ -18,7 +18,7 @@ import {
 } from "./Workbench.ts"
 
 export const formCases = ({ connect, it }: Bench): void => {
-  it.effect("a tail hears what happens from now on, retries in the process, drops what it cannot handle", () =>
+  it.effect("N23: a tail hears what happens from now on, retries in the process, drops what it cannot handle", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Happened = numbered()
@@ -57,7 +57,7 @@ export const formCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("a stream of events brings them in order, and tells a gap when its reader is too slow", () =>
+  it.effect("N23: a stream of events brings them in order, and tells a gap when its reader is too slow", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Happened = numbered()

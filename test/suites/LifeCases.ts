@@ -89,7 +89,7 @@ export const lifeCases = ({ connect, it }: Bench): void => {
       })
   )
 
-  it.effect("P12: a drain finishes what runs, and gives the rest to the next process, each once", () =>
+  it.effect("P12, C9, S1: a drain finishes what runs, and gives the rest to the next process, each once", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Happened = numbered()
@@ -141,7 +141,7 @@ export const lifeCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("P12: a handler that does not end in time is interrupted, and its event given back: no attempt", () =>
+  it.effect("P12, N14: a handler that does not end in time is interrupted, and its event given back: no attempt", () =>
     Effect.gen(function* () {
       const { bus, letters } = yield* shared
       const Happened = numbered()
@@ -169,7 +169,7 @@ export const lifeCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("P7, P12: retries that wait in the process are handed over with what is left of their time", () =>
+  it.effect("P7, P12, R4: retries that wait in the process are handed over with what is left of their time", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Happened = numbered()
@@ -197,7 +197,7 @@ export const lifeCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("P12: handlers may publish while it drains, others may not, and every publish has its outcome", () =>
+  it.effect("P12, C18, N12: handlers may publish while it drains, others may not, and every publish has its outcome", () =>
     Effect.gen(function* () {
       const shop = yield* shared
       const [Asked, Answered] = [numbered(), numbered()]

@@ -71,7 +71,7 @@ export const orderCases = ({ connect, features, it }: Bench): void => {
     })
   )
 
-  it.effect("P6: order of each key over three processes, with failures, at changing speed", () =>
+  it.effect("P6, N7: order of each key over three processes, with failures, at changing speed", () =>
     Effect.gen(function* () {
       const Changed = keyed()
       const name = fresh()
@@ -122,7 +122,7 @@ export const orderCases = ({ connect, features, it }: Bench): void => {
     })
   )
 
-  it.effect("P6: a retry of the first event keeps its place; what comes behind it waits, other keys go on", () =>
+  it.effect("P6, C14: a retry of the first event keeps its place; what comes behind it waits, other keys go on", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Changed = keyed()
@@ -186,7 +186,7 @@ export const orderCases = ({ connect, features, it }: Bench): void => {
     })
   )
 
-  it.effect("P5: a key that never works is given up, and its lane goes on", () =>
+  it.effect("P5, C19, N8: a key that never works is given up, and its lane goes on", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const Changed = keyed()
@@ -234,7 +234,7 @@ export const orderCases = ({ connect, features, it }: Bench): void => {
     })
   )
 
-  it.effect("P6, P12: stopped in the middle, the next process goes on where it was", () =>
+  it.effect("P6, P12, C13, C15: stopped in the middle, the next process goes on where it was", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Changed = keyed()

@@ -7,7 +7,7 @@ import * as Event from "../../src/event/Event.ts"
 import { type Bench, fresh, keyed, makeLedger, numbered, numbers, shared, start, until, upTo } from "./Workbench.ts"
 
 export const publishCases = ({ connect, it }: Bench): void => {
-  it.effect("P2: an event without a subscriber is confirmed and not routed, or Unroutable if that matters", () =>
+  it.effect("P2, PUB8, PUB24: an event without a subscriber is confirmed and not routed, or Unroutable if that matters", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Happened = numbered()
@@ -147,7 +147,7 @@ export const publishCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("P2: who may not publish is Denied, and nobody hears of it", () =>
+  it.effect("P2, N38: who may not publish is Denied, and nobody hears of it", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Ruled = Event.make(fresh("ruled"), {
@@ -170,7 +170,7 @@ export const publishCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("P2: a bus that publishes only what declares its publishers", () =>
+  it.effect("P2, N38: a bus that publishes only what declares its publishers", () =>
     Effect.gen(function* () {
       const { bus } = yield* start(connect({ authorise: "declared-only" }))
       const Ruled = Event.make(fresh("ruled"), { version: 1, data: Schema.String, publishers: { roles: ["service"] } })
@@ -179,7 +179,7 @@ export const publishCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("one id twice is two deliveries with one id: a publish is not deduplicated", () =>
+  it.effect("PUB20, PUB21: one id twice is two deliveries with one id: a publish is not deduplicated", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Happened = numbered()

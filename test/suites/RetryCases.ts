@@ -43,7 +43,7 @@ export const retryCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("P7: below a second a retry waits in the process, and is never early", () =>
+  it.effect("P7, N18, N19: below a second a retry waits in the process, and is never early", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Happened = numbered()
@@ -68,7 +68,7 @@ export const retryCases = ({ connect, it }: Bench): void => {
   )
 
   it.effect(
-    "P7: from a second up it waits on the broker: several retries over several levels, each with its attempt",
+    "P7, N3, N19, H3: from a second up it waits on the broker: several retries over several levels, each with its attempt",
     () =>
       Effect.gen(function* () {
         const { bus } = yield* shared
@@ -106,7 +106,7 @@ export const retryCases = ({ connect, it }: Bench): void => {
       })
   )
 
-  it.effect("P7: a retry on the broker survives its process, and goes to this subscriber alone", () =>
+  it.effect("P7, N19: a retry on the broker survives its process, and goes to this subscriber alone", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Happened = numbered()
@@ -130,7 +130,7 @@ export const retryCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("P5: what fails and waits holds nobody else", () =>
+  it.effect("P5, N18: what fails and waits holds nobody else", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
       const Happened = numbered()

@@ -17,7 +17,7 @@ import {
 export const wireCases = ({ features, it, wire }: Bench): void => {
   const many = (count: number): number => Math.ceil(count * features.scale)
 
-  it.effect("P13: beyond the bound callers wait, then are Overloaded; what waited is sent when it goes on", () =>
+  it.effect("P13, PUB5, PUB15: beyond the bound callers wait, then are Overloaded; what waited is sent when it goes on", () =>
     Effect.gen(function* () {
       const { connect, resume, stall } = yield* wire
       const process = yield* start(connect({ inFlight: { count: 2 } }))
@@ -70,7 +70,7 @@ export const wireCases = ({ features, it, wire }: Bench): void => {
     })
   )
 
-  it.effect("P1, P3, P11: cut off twice in the middle: every confirmed event is handled, every actor is back", () =>
+  it.effect("P1, P3, P11, PUB1: cut off twice in the middle: every confirmed event is handled, every actor is back", () =>
     Effect.gen(function* () {
       const { connect, cut, mend } = yield* wire
       const process = yield* start(connect())
@@ -121,7 +121,7 @@ export const wireCases = ({ features, it, wire }: Bench): void => {
     })
   )
 
-  it.effect("P11: a tail is back after the connection was, and tells the gap", () =>
+  it.effect("P11, N23: a tail is back after the connection was, and tells the gap", () =>
     Effect.gen(function* () {
       const { connect, cut, mend } = yield* wire
       const process = yield* start(connect())
@@ -145,7 +145,7 @@ export const wireCases = ({ features, it, wire }: Bench): void => {
     })
   )
 
-  it.effect("P11: after many breaks there is one consumer and everything flows: nothing was left behind", () =>
+  it.effect("P11, S5: after many breaks there is one consumer and everything flows: nothing was left behind", () =>
     Effect.gen(function* () {
       const { connect, cut, mend } = yield* wire
       const process = yield* start(connect())

@@ -30,7 +30,7 @@ const publish = (text: string, delay?: string) =>
 const settle = Effect.flatMap(TestBus, (bus) => bus.settle)
 
 describe("TestBus", () => {
-  it.effect("runs retries of minutes to their end", () => {
+  it.effect("N35: runs retries of minutes to their end", () => {
     const attempts: Array<number> = []
     return scene(
       (_, attempt) =>
@@ -84,7 +84,7 @@ describe("TestBus", () => {
     )
   })
 
-  it.effect("waits for real work, which no clock hurries", () => {
+  it.effect("N35: waits for real work, which no clock hurries", () => {
     let done = false
     return scene(
       () =>
