@@ -26,7 +26,7 @@ const passing: ReadonlyMap<string, string> = new Map([
 const remedies: ReadonlyMap<string, string> = new Map([
   [
     "NOPERM",
-    "grant its user the commands and keys it needs: ACL SETUSER <user> ~<namespace>:* +@connection +get +set +getrange +xadd +xrevrange +time +eval +evalsha"
+    "grant its user the commands and keys it needs: ACL SETUSER <user> ~<namespace>:* +@connection +get +set +getrange +xadd +xrevrange +pttl +del +time +eval +evalsha"
   ],
   ["WRONGPASS", "check user name and password in the Redis url"],
   ["NOAUTH", "put a password into the Redis url"],

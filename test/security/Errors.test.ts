@@ -1,0 +1,198 @@
+/**
+ * Every error of the library in one table: its tag, whether trying again makes sense, and what its message
+ * tells the reader to do. A reason that is not in the table fails the test.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as BrokerError from "../../src/bus/BrokerError.ts"
+import * as BusError from "../../src/bus/BusError.ts"
+import * as EventCache from "../../src/bus/EventCache.ts"
+import { EventDefinitionError, InvalidEvent, UnknownEvent, UnknownVersion } from "../../src/event/EventError.ts"
+
+const address = "rabbit.internal:5672"
+
+/** By tag: the reason, whether it is retryable, and the words that name the value and the remedy. */
+const broker = {
+  Connection: [
+    new BrokerError.ConnectionFailed({ address, detail: "ECONNREFUSED" }),
+    true,
+    [address, "ECONNREFUSED", "check that RabbitMQ runs there"]
+  ],
+  Authentication: [
+    new BrokerError.AuthenticationFailed({ address, username: "svc" }),
+    false,
+    [address, "svc", "check the user name and the password"]
+  ],
+  Vhost: [
+    new BrokerError.VhostUnavailable({ address, vhost: "/prod", username: "svc" }),
+    false,
+    ["/prod", "svc", "rabbitmqctl add_vhost", "set_permissions"]
+  ],
+  Tls: [
+    new BrokerError.TlsFailed({ address, code: "CERT_HAS_EXPIRED", remedy: "the certificate has expired: renew it" }),
+    false,
+    [address, "CERT_HAS_EXPIRED", "renew it"]
+  ],
+  TopologyMismatch: [
+    new BrokerError.TopologyMismatch({
+      entity: "queue eduflow.sub.a",
+      argument: "x-delivery-limit",
+      expected: "20",
+      actual: "5",
+      remedy: "use a new name"
+    }),
+    false,
+    ["queue eduflow.sub.a", "x-delivery-limit", "20", "5", "use a new name"]
+  ],
+  TopologyMissing: [
+    new BrokerError.TopologyMissing({ entity: "queue eduflow.sub.a", remedy: "declare it" }),
+    false,
+    ["queue eduflow.sub.a", "declare it"]
+  ],
+  Permission: [
+    new BrokerError.PermissionDenied({ entity: "exchange eduflow.events", username: "svc" }),
+    false,
+    ["svc", "exchange eduflow.events", "rabbitmqctl set_permissions"]
+  ],
+  Refused: [
+    new BrokerError.BrokerRefused({ operation: "declaring", detail: "no answer within 10000 ms" }),
+    true,
+    ["declaring", "no answer within 10000 ms"]
+  ],
+  Closed: [new BrokerError.Closed(), false, ["the bus is closed", "after its scope ended"]],
+  Settings: [
+    new BrokerError.SettingsInvalid({ setting: "url", problem: "it is empty", remedy: "Write amqp://…" }),
+    false,
+    ["url", "it is empty", "Write amqp://…"]
+  ]
+} as const satisfies Record<BrokerError.BrokerReason["_tag"], Row<BrokerError.BrokerReason>>
+
+const publish = {
+  Invalid: [
+    new BusError.Invalid({ faults: [{ path: "data.grade", expected: "a number" }] }),
+    false,
+    ["data.grade", "a number", "nothing was sent"]
+  ],
+  Denied: [
+    new BusError.Denied({ role: "student", detail: 'role "student" may not publish it' }),
+    false,
+    ["student", "CurrentActor", "publishers"]
+  ],
+  Unavailable: [
+    new BusError.Unavailable({ cause: new BrokerError.ConnectionFailed({ address, detail: "ECONNREFUSED" }) }),
+    true,
+    [address, "nothing was sent"]
+  ],
+  Overloaded: [
+    new BusError.Overloaded({ detail: "1000 events are in flight" }),
+    true,
+    ["1000 events", "nothing was sent", "publish slower"]
+  ],
+  Rejected: [new BusError.Rejected(), true, ["refused to store it", "a length limit", "other queues may have it"]],
+  Unroutable: [new BusError.Unroutable(), false, ["no subscriber is bound", "register the subscriber"]],
+  Unknown: [new BusError.Unknown(), true, ["may be stored", "publish it again with the same `id`"]]
+} as const satisfies Record<BusError.PublishReason["_tag"], Row<BusError.PublishReason>>
+
+const cache = {
+  Unavailable: [
+    new EventCache.CacheUnavailable({ detail: "redis:6379 is silent" }),
+    true,
+    ["redis:6379", "go on without it"]
+  ],
+  Refused: [
+    new EventCache.CacheRefused({ code: "NOPERM", remedy: "grant its user the commands" }),
+    false,
+    ["NOPERM", "grant its user the commands"]
+  ],
+  Corrupt: [
+    new EventCache.CacheCorrupt({ event: "a.b", detail: "data.n: a number" }),
+    false,
+    ["a.b", "data.n", "does not fit its contract"]
+  ]
+} as const satisfies Record<EventCache.CacheError["reason"]["_tag"], Row<EventCache.CacheError["reason"]>>
+
+type Row<Reason> = readonly [reason: Reason, isRetryable: boolean, words: ReadonlyArray<string>]
+
+interface Told extends Error {
+  readonly isRetryable?: boolean
+}
+
+const check = (error: Told, isRetryable: boolean | undefined, words: ReadonlyArray<string>): void => {
+  assert.strictEqual(error.isRetryable, isRetryable)
+  for (const word of words) assert.include(error.message, word)
+  assert.isAtMost(error.message.length, 1024)
+  assert.notMatch(error.message, /undefined|\[object/)
+}
+
+/** What crosses a process as JSON and comes back is the same error. */
+const travels = <A>(schema: Schema.Codec<A, unknown>, error: A): void => {
+  const wire: unknown = JSON.parse(JSON.stringify(Schema.encodeUnknownSync(schema)(error)))
+  const back: unknown = Schema.decodeUnknownSync(schema)(wire)
+  assert.strictEqual(String(back), String(error))
+}
+
+describe("errors", () => {
+  for (const [tag, [reason, isRetryable, words]] of Object.entries(broker)) {
+    it(`N10: broker, ${tag}: says what to do, and whether to try again`, () => {
+      const error = new BrokerError.BrokerError({ reason })
+      assert.strictEqual(error.reason._tag, tag)
+      check(error, isRetryable, words)
+      travels(BrokerError.BrokerError, error)
+      const subscribe = BusError.SubscribeError.fromBroker("mail.goodbye", error)
+      check(subscribe, isRetryable, [...words, "mail.goodbye"])
+      travels(BusError.SubscribeError, subscribe)
+      const letters = new BusError.DeadLettersError({ source: "mail.goodbye", reason })
+      check(letters, isRetryable, [...words, "mail.goodbye"])
+      const unavailable = new BusError.Unavailable({ cause: reason })
+      // Of what keeps a publish from being sent only a connection comes back by itself.
+      assert.strictEqual(unavailable.isRetryable, tag === "Connection")
+      assert.include(unavailable.message, "nothing was sent")
+    })
+  }
+
+  for (const [tag, [reason, isRetryable, words]] of Object.entries(publish)) {
+    it(`P2, N10: publish, ${tag}: says whether anything was sent, and what to do`, () => {
+      const error = new BusError.PublishError({ event: "a.b", id: "id-1", reason })
+      assert.strictEqual(error.reason._tag, tag)
+      check(error, isRetryable, [...words, "a.b", "id-1", tag])
+      travels(BusError.PublishError, error)
+      assert.isTrue(BusError.isPublishError(error))
+    })
+  }
+
+  for (const [tag, [reason, isRetryable, words]] of Object.entries(cache)) {
+    it(`D3: cache, ${tag}: says what to do`, () => {
+      const error = new EventCache.CacheError({ reason })
+      assert.strictEqual(error.reason._tag, tag)
+      check(error, isRetryable, words)
+      travels(EventCache.CacheError, error)
+    })
+  }
+
+  it("M1: what is wrong with an event names the place and the remedy", () => {
+    check(InvalidEvent.of("a.b", "data.n", "a number"), undefined, ["a.b", "data.n", "a number"])
+    check(new UnknownVersion({ event: "a.b", version: 4, known: 3 }), undefined, ["a.b", "4", "3", "deploy", "replay"])
+    check(new UnknownEvent({ event: "a.b" }), undefined, ["a.b", "add its contract"])
+    check(new EventDefinitionError({ event: "A", problem: "capitals", remedy: "Use a-z" }), undefined, ["A", "Use a-z"])
+    const option = { option: "prefetch", problem: "0 is none", remedy: "Give 1 or more" }
+    check(
+      new BusError.SubscribeError({ subscriber: "s", reason: new BusError.SubscriberInvalid(option) }),
+      false,
+      Object.values(option)
+    )
+  })
+
+  it("O4: an error holds nothing foreign: every own value of it is text, a number or one of ours", () => {
+    const ours = [BrokerError.BrokerError, BusError.PublishError, BusError.SubscribeError, EventCache.CacheError]
+    const all: ReadonlyArray<Error> = [
+      ...Object.values(broker).map(([reason]) => new BrokerError.BrokerError({ reason })),
+      ...Object.values(publish).map(([reason]) => new BusError.PublishError({ event: "a.b", id: "i", reason })),
+      ...Object.values(cache).map(([reason]) => new EventCache.CacheError({ reason }))
+    ]
+    for (const error of all) {
+      assert.isTrue(ours.some((kind) => error instanceof kind))
+      assert.isUndefined(error.cause)
+      assert.doesNotThrow(() => JSON.stringify(error))
+    }
+  })
+})
