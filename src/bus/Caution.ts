@@ -14,6 +14,8 @@ export const suspiciousCount = 2
 export const harmlessInRow = 3
 /** Below the queue's delivery limit of 20, so that the crash net of the broker is the exception. */
 export const maxCrashes = 10
+/** From here up an event that did not start is not given back but sent again, with all of its lives, where order allows it. */
+export const thriftyCount = maxCrashes / 2
 /** From here up nothing runs beside one that waits for its retry: the first of the next consumer must be the one that ran. */
 const graveCount = maxCrashes - 3
 

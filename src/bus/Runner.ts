@@ -229,8 +229,9 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       if (
         subscriber.ordering === "none" &&
         !subscriber.ephemeral &&
-        work.progress !== work.received &&
-        !work.delivery.lost()
+        !work.delivery.lost() &&
+        // Deploys that follow each other quickly would spend the lives of what never gets to run.
+        (work.progress !== work.received || Caution.countOf(work.delivery) >= Caution.thriftyCount)
       ) {
         decide(work, policy.handedOver(work))
         continue
