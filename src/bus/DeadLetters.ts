@@ -1,57 +1,118 @@
 /**
- * What could not be handled: counted, listed, sent back to its subscriber, or thrown away. A reader
- * holds what it reads and returns it by closing its channel, so looking costs nothing; replaying and
- * discarding acknowledge one by one, after the copy is confirmed.
- *
- * Two readers of one queue at once see disjoint parts of it.
+ * What could not be handled: counted, listed, sent back to its subscriber, or thrown away. Looking takes
+ * nothing and can be done as often as one likes; two who look at once see disjoint parts.
  */
-import { Clock, Context, Effect, Layer } from "effect"
-import { Broker, type DeadLetterSource, type Delivery } from "./Broker.ts"
-import { BrokerError, BrokerRefused } from "./BrokerError.ts"
+import { Context, Effect, Layer } from "effect"
+import { Broker } from "./Broker.ts"
+import { BrokerError, SettingsInvalid } from "./BrokerError.ts"
 import { DeadLettersError } from "./BusError.ts"
-import * as Codec from "../event/Codec.ts"
-import * as Diagnosis from "./Diagnosis.ts"
-import * as Door from "./Door.ts"
-import { CurrentIds } from "./Ids.ts"
-import * as Outbox from "./Outbox.ts"
-import * as RuntimeHeaders from "./RuntimeHeaders.ts"
+import { beyondReturned, type DeadLetter, nameOf, type Source, sourceOf, walk } from "./DeadLetter.ts"
+import * as Replay from "./Replay.ts"
+import { compile, type Selection } from "./Selection.ts"
+import * as Tally from "./Tally.ts"
 
-/** One dead letter: why it is here, and what it was. */
-export interface DeadLetter extends Diagnosis.Diagnosis {
-  /** The original bytes. */
-  readonly body: Buffer
-  readonly headers: Readonly<Record<string, unknown>>
-  /** W3C trace of the event. */
-  readonly traceparent: string | undefined
+export { type DeadLetter, type Source, undeliverable } from "./DeadLetter.ts"
+export { ReplayError, type ReplayOptions, type ReplayReport } from "./Replay.ts"
+export type { Selection } from "./Selection.ts"
+
+export interface ListOptions extends Selection {
+  /** Id of the last letter of the page before; an empty page is the last, or that letter has left. */
+  readonly after?: string
 }
 
-/** Which dead letters; all parts must fit. */
-export interface Selection {
-  readonly ids?: ReadonlyArray<string>
-  readonly event?: string
-  readonly reason?: Diagnosis.DeadLetterReason
-  readonly errorTag?: string
-  /** At most so many. Default 100 for `list`, all for the others. */
-  readonly limit?: number
+export interface DiscardOptions extends Selection {
+  /** Says that it is meant for every letter. */
+  readonly all?: true
+  /** Answers what would be discarded and takes nothing. */
+  readonly dryRun?: boolean
 }
 
-/** A subscriber's name, or where delayed events end that nobody wanted when they were due. */
-export type Source = string | typeof undeliverable
-export const undeliverable: unique symbol = Symbol.for("@eduflow/events/undeliverable")
+/** What a discard did; in a dry run, what it would do. */
+export interface DiscardReport extends Tally.Counts {
+  readonly discarded: number
+}
 
+/**
+ * The dead letters of this namespace.
+ *
+ * @example
+ * ```ts
+ * import { DeadLetters } from "@eduflow/events"
+ * import { Effect } from "effect"
+ *
+ * export const afterTheOutage = Effect.gen(function* () {
+ *   const letters = yield* DeadLetters
+ *   const chosen = { event: "academic.grade.#", errorTag: "MailServerDown", newerThan: "6 hours" } as const
+ *   const { replayed, reasons } = yield* letters.replay("notification.grade-mailer", { ...chosen, dryRun: true })
+ *   yield* Effect.log(`${replayed} would be replayed`, reasons)
+ *   return yield* letters.replay("notification.grade-mailer", { ...chosen, rate: 50 })
+ * })
+ * ```
+ */
 export class DeadLetters extends Context.Service<
   DeadLetters,
   {
     readonly count: (source: Source) => Effect.Effect<number, DeadLettersError>
-    /** Looks without taking. */
-    readonly list: (source: Source, selection?: Selection) => Effect.Effect<ReadonlyArray<DeadLetter>, DeadLettersError>
+    /**
+     * Looks without taking: a page of at most 100 letters and 8 MiB, from the oldest on.
+     *
+     * @example
+     * ```ts
+     * import { DeadLetters } from "@eduflow/events"
+     * import { Effect } from "effect"
+     *
+     * export const twoPages = Effect.gen(function* () {
+     *   const letters = yield* DeadLetters
+     *   const first = yield* letters.list("notification.grade-mailer", { reason: "Exhausted", limit: 20 })
+     *   const last = first.at(-1)
+     *   if (last === undefined) return first
+     *   const next = { reason: "Exhausted", limit: 20, after: last.eventId } as const
+     *   return [...first, ...(yield* letters.list("notification.grade-mailer", next))]
+     * })
+     * ```
+     */
+    readonly list: (source: Source, options?: ListOptions) => Effect.Effect<ReadonlyArray<DeadLetter>, DeadLettersError>
     /**
      * Sends them to their subscriber, and to no other, as fresh events: attempts start again, the
-     * history is kept. Undeliverable events are published again. Answers how many.
+     * history is kept. Undeliverable events are published again. Can be interrupted, killed and run
+     * again at any time; `rate` keeps a subscriber that is alive from being flooded.
+     *
+     * @example
+     * ```ts
+     * import { DeadLetters } from "@eduflow/events"
+     * import { Effect } from "effect"
+     *
+     * export const replayAll = Effect.gen(function* () {
+     *   const letters = yield* DeadLetters
+     *   const { guarded, remaining, replayed } = yield* letters.replay("directory.accounts", { maxReplays: 5 })
+     *   yield* Effect.log(`${replayed} replayed, ${remaining} left, ${guarded} of them failed five times before`)
+     * }).pipe(
+     *   Effect.catchTag("ReplayError", (error) =>
+     *     Effect.logError(`${error.message}; run it again to go on`)
+     *   )
+     * )
+     * ```
      */
-    readonly replay: (source: Source, selection?: Selection) => Effect.Effect<number, DeadLettersError>
-    /** Throws them away. Answers how many. */
-    readonly discard: (source: Source, selection?: Selection) => Effect.Effect<number, DeadLettersError>
+    readonly replay: (
+      source: Source,
+      options?: Replay.ReplayOptions
+    ) => Effect.Effect<Replay.ReplayReport, Replay.ReplayError>
+    /**
+     * Throws them away, for good. Which ones must be said; every one is said by `all`.
+     *
+     * @example
+     * ```ts
+     * import { DeadLetters } from "@eduflow/events"
+     * import { Effect } from "effect"
+     *
+     * export const forget = Effect.gen(function* () {
+     *   const letters = yield* DeadLetters
+     *   yield* letters.discard("directory.accounts", { reason: "Invalid", olderThan: "30 days" })
+     *   return yield* letters.discard("directory.trial", { all: true, dryRun: true })
+     * })
+     * ```
+     */
+    readonly discard: (source: Source, options: DiscardOptions) => Effect.Effect<DiscardReport, DeadLettersError>
   }
 >()("@eduflow/events/bus/DeadLetters") {
   static readonly layer: Layer.Layer<DeadLetters, never, Broker> = Layer.effect(
@@ -60,139 +121,82 @@ export class DeadLetters extends Context.Service<
   )
 }
 
-const listed = { count: 100, bytes: 8 * 1024 * 1024 }
-const copies = { count: 64, bytes: 8 * 1024 * 1024 }
+const page = { count: 100, bytes: 8 * 1024 * 1024 }
+const discarders = 16
 
 const make = Effect.gen(function* () {
   const broker = yield* Broker
-  const clock = yield* Clock.Clock
-  const ids = yield* CurrentIds
+  const replay = yield* Replay.make(broker)
 
-  /** Reads what there was at the start, once, and shows what fits the selection to `each`. */
-  const scan = (
-    source: Source,
-    selection: Selection,
-    limit: number,
-    each: (letter: DeadLetter, delivery: Delivery) => Effect.Effect<boolean, BrokerError>
-  ) =>
-    Effect.gen(function* () {
-      const reader = yield* broker.readDeadLetters(sourceOf(source))
-      let taken = 0
-      for (let seen = 0; seen < reader.count && taken < limit; seen++) {
-        const delivery = yield* reader.next
-        if (delivery === undefined) break
-        const letter = letterOf(delivery, source)
-        if (!selected(letter, selection)) continue
-        taken++
-        if (!(yield* each(letter, delivery))) break
-      }
-      return taken
-    }).pipe(Effect.scoped, told(source))
+  const list = Effect.fnUntraced(function* (source: Source, options: ListOptions) {
+    const { fits, limit } = yield* compile({ limit: page.count, ...options })
+    const found: Array<DeadLetter> = []
+    let reached = options.after === undefined
+    let bytes = 0
+    let full = limit <= 0
+    yield* walk(broker, {
+      source,
+      workers: 1,
+      each: (letter, delivery) =>
+        Effect.sync(() => {
+          if (!reached) reached = letter.eventId === options.after
+          else if (!full && fits(letter)) {
+            found.push(letter)
+            bytes += letter.body.length
+            full = found.length >= limit || bytes >= page.bytes
+          }
+          return !full || !beyondReturned(delivery)
+        })
+    })
+    return found
+  })
 
-  const resend = (outbox: Outbox.Outbox, delivery: Delivery, letter: DeadLetter, source: Source, replayId: string) =>
-    Effect.callback<Outbox.Result>((resume) => {
-      const { properties } = delivery
-      const headers = { ...RuntimeHeaders.userHeaders(delivery), ...RuntimeHeaders.traceHeaders(delivery) }
-      const withdraw = outbox.submit({
-        message: {
-          to:
-            source === undeliverable
-              ? { _tag: "Event", name: letter.eventType }
-              : { _tag: "Subscriber", name: source, seconds: 0 },
-          key: undefined,
-          body: delivery.body,
-          properties: {
-            messageId: letter.eventId,
-            type: letter.eventType,
-            timestamp: properties.timestamp ?? clock.currentTimeMillisUnsafe(),
-            appId: properties.appId ?? "",
-            correlationId: properties.correlationId,
-            contentType: properties.contentType ?? Codec.contentType
-          },
-          headers:
-            source === undeliverable
-              ? headers
-              : {
-                  ...headers,
-                  ...RuntimeHeaders.write({
-                    ...RuntimeHeaders.fresh,
-                    failures: letter.failures,
-                    replays: letter.replays + 1,
-                    replayId
-                  })
-                }
-        },
-        bytes: delivery.body.length,
-        mandatory: true,
-        deadline: clock.currentTimeMillisUnsafe() + 15_000,
-        privileged: true,
-        done: (result) => resume(Effect.succeed(result))
-      })
-      return Effect.sync(withdraw)
-    }).pipe(
-      Effect.flatMap((result) =>
-        result._tag === "Confirmed"
-          ? Effect.sync(delivery.ack)
-          : Effect.fail(
-              new BrokerError({ reason: new BrokerRefused({ operation: "replay", detail: result.reason.message }) })
-            )
-      )
-    )
+  const discard = Effect.fnUntraced(function* (source: Source, { all, dryRun = false, ...selection }: DiscardOptions) {
+    const { fits, limit, narrowed } = yield* compile(selection)
+    if (!narrowed && all !== true) return yield* unsaid
+    const tally = Tally.make(dryRun)
+    yield* walk(broker, {
+      source,
+      workers: dryRun ? 1 : discarders,
+      begin: tally.begin,
+      each: (letter, delivery) =>
+        Effect.sync(() => {
+          const full = tally.doneSoFar() >= limit
+          if (full) return dryRun && !beyondReturned(delivery)
+          if (!fits(letter)) tally.skip()
+          else {
+            tally.done(letter)
+            if (!dryRun) delivery.ack()
+          }
+          return true
+        })
+    })
+    const { done, ...counts } = tally.counts()
+    return { discarded: done, ...counts }
+  })
 
   return DeadLetters.of({
     count: (source) => broker.deadLetterDepth(sourceOf(source)).pipe(told(source)),
-    list: Effect.fn("DeadLetters.list")(function* (source: Source, selection: Selection = {}) {
-      const found: Array<DeadLetter> = []
-      let bytes = 0
-      yield* scan(source, selection, selection.limit ?? listed.count, (letter) =>
-        Effect.sync(() => {
-          found.push(letter)
-          bytes += letter.body.length
-          return bytes < listed.bytes
-        })
-      )
-      return found
-    }),
-    replay: Effect.fn("DeadLetters.replay")(function* (source: Source, selection: Selection = {}) {
-      const replayId = ids.next(clock.currentTimeMillisUnsafe())
-      const outbox = yield* Outbox.make(broker, Door.make(copies), () => {})
-      return yield* scan(source, selection, selection.limit ?? Number.POSITIVE_INFINITY, (letter, delivery) =>
-        Effect.as(resend(outbox, delivery, letter, source, replayId), true)
-      )
-    }, Effect.scoped),
-    discard: Effect.fn("DeadLetters.discard")(function* (source: Source, selection: Selection = {}) {
-      return yield* scan(source, selection, selection.limit ?? Number.POSITIVE_INFINITY, (_, delivery) =>
-        Effect.sync(() => {
-          delivery.ack()
-          return true
-        })
-      )
-    })
+    list: Effect.fn("DeadLetters.list")((source: Source, options: ListOptions = {}) =>
+      list(source, options).pipe(told(source))
+    ),
+    replay: Effect.fn("DeadLetters.replay")((source: Source, options: Replay.ReplayOptions = {}) =>
+      replay(source, options)
+    ),
+    // Who has no types may leave out what to discard: that is refused, and not everything.
+    discard: Effect.fn("DeadLetters.discard")((source: Source, options: DiscardOptions = {}) =>
+      discard(source, options).pipe(told(source))
+    )
   })
 })
 
-const sourceOf = (source: Source): DeadLetterSource =>
-  source === undeliverable ? { _tag: "Undeliverable" } : { _tag: "Subscriber", name: source }
-
-const nameOf = (source: Source): string => (source === undeliverable ? "undeliverable" : source)
+const unsaid = new BrokerError({
+  reason: new SettingsInvalid({
+    setting: "discard",
+    problem: "it was not said which dead letters",
+    remedy: "Select some, or say { all: true }"
+  })
+})
 
 const told = (source: Source) =>
   Effect.mapError((error: BrokerError) => new DeadLettersError({ source: nameOf(source), reason: error.reason }))
-
-const letterOf = (delivery: Delivery, source: Source): DeadLetter => {
-  const diagnosis = Diagnosis.read(delivery, nameOf(source))
-  const { traceparent } = delivery.headers
-  return {
-    ...diagnosis,
-    reason: source === undeliverable && diagnosis.reason === "Foreign" ? "Undeliverable" : diagnosis.reason,
-    body: delivery.body,
-    headers: delivery.headers,
-    traceparent: typeof traceparent === "string" ? traceparent : undefined
-  }
-}
-
-const selected = (letter: DeadLetter, { errorTag, event, ids, reason }: Selection): boolean =>
-  (ids === undefined || ids.includes(letter.eventId)) &&
-  (event === undefined || event === letter.eventType) &&
-  (reason === undefined || reason === letter.reason) &&
-  (errorTag === undefined || errorTag === letter.error.tag)

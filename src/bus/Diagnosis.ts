@@ -49,6 +49,8 @@ export interface Diagnosis {
   readonly library: string
   /** How often it has been replayed before. */
   readonly replays: number
+  /** The replay that sent it last. */
+  readonly replayId?: string | undefined
 }
 
 export const library = "@eduflow/events 0.1.0"
@@ -83,7 +85,8 @@ export const write = (diagnosis: Diagnosis): Headers => ({
     ...RuntimeHeaders.fresh,
     firstFailure: diagnosis.firstFailure,
     failures: diagnosis.failures,
-    replays: diagnosis.replays
+    replays: diagnosis.replays,
+    replayId: diagnosis.replayId
   }),
   [names.subscriber]: diagnosis.subscriber,
   [names.reason]: diagnosis.reason,
@@ -119,13 +122,14 @@ export const read = (delivery: Delivery, subscriber: string): Diagnosis => {
     },
     attempts: whole(headers[names.attempts]) ?? 0,
     firstFailure: progress.firstFailure,
-    lastFailure: whole(headers[names.lastFailure]),
+    lastFailure: whole(headers[names.lastFailure]) ?? (crashed ? deathTime(delivery.headers) : undefined),
     failures: progress.failures,
     eventId: text(headers[names.eventId]) ?? delivery.properties.messageId ?? "",
     eventType: text(headers[names.eventType]) ?? delivery.properties.type ?? "",
     host: text(headers[names.host]) ?? "",
     library: text(headers[names.library]) ?? "",
-    replays: progress.replays
+    replays: progress.replays,
+    replayId: progress.replayId
   }
 }
 
@@ -177,10 +181,23 @@ const toReason = (value: string): DeadLetterReason => (isReason(value) ? value :
 const brokerReason = (headers: Readonly<Record<string, unknown>>): string | undefined => {
   const last = text(headers["x-last-death-reason"]) ?? text(headers["x-first-death-reason"])
   if (last !== undefined) return last
-  const deaths = headers["x-death"]
-  const first: unknown = Array.isArray(deaths) ? deaths[0] : undefined
-  return typeof first === "object" && first !== null && "reason" in first ? text(first.reason) : undefined
+  return text(fieldOf(lastDeath(headers), "reason"))
 }
+
+/** When the broker dead-lettered it: AMQP tells whole seconds, and amqplib wraps them. */
+const deathTime = (headers: Readonly<Record<string, unknown>>): number | undefined => {
+  const seconds = whole(fieldOf(fieldOf(lastDeath(headers), "time"), "value"))
+  return seconds === undefined ? undefined : whole(seconds * 1000)
+}
+
+/** The broker puts the latest first. */
+const lastDeath = (headers: Readonly<Record<string, unknown>>): unknown => {
+  const deaths = headers["x-death"]
+  return Array.isArray(deaths) ? deaths[0] : undefined
+}
+
+const fieldOf = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
 
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 const whole = (value: unknown): number | undefined =>

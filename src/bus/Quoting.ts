@@ -2,11 +2,12 @@
  * What may be quoted of a handler's failure: handlers like to repeat the data they failed on, and the
  * values of sensitive fields are taken out of it (P14).
  */
+import { Cause, Exit } from "effect"
 import type * as Event from "../event/Event.ts"
 import { HandlerDefect } from "./BusError.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import type * as Subscription from "./Subscription.ts"
-import type { Work } from "./Work.ts"
+import { verdictOf, type Work } from "./Work.ts"
 
 /** A defect is described by what was thrown. */
 export const unwrap = (error: unknown): unknown =>
@@ -26,4 +27,18 @@ export const redacted = <E extends Event.Any, Err, R>(
     message: clean(failure.message),
     stack: failure.stack === undefined ? undefined : clean(failure.stack)
   }
+}
+
+/** The end of an attempt as a span may tell it: tracers write the message and the stack of an error down. */
+export const exit = <E extends Event.Any, Err, R>(
+  subscriber: Subscription.Settled<E, Err, R>,
+  work: Work,
+  ended: Exit.Exit<unknown, unknown>
+): Exit.Exit<unknown, unknown> => {
+  if (Exit.isSuccess(ended) || Cause.hasInterruptsOnly(ended.cause)) return ended
+  const { message, stack, tag } = redacted(subscriber, work, Diagnosis.describe(unwrap(verdictOf(ended).error)))
+  const told = new Error(message)
+  told.name = tag
+  told.stack = stack ?? `${tag}: ${message}`
+  return Exit.fail(told)
 }

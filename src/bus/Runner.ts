@@ -17,6 +17,7 @@ import * as Caution from "./Caution.ts"
 import * as BusError from "./BusError.ts"
 import * as Deadlines from "./Deadlines.ts"
 import * as Mailbox from "./Mailbox.ts"
+import * as Quoting from "./Quoting.ts"
 import type * as Subscription from "./Subscription.ts"
 import * as Tree from "./Tree.ts"
 import * as Unasked from "./Unasked.ts"
@@ -131,7 +132,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     const fiber = run(effect)
     work.fiber = fiber
     fiber.addObserver((exit) => {
-      trace.end(span, exit)
+      if (span !== undefined) trace.end(span, Quoting.exit(subscriber, work, exit))
       ended(work, exit)
     })
   }
