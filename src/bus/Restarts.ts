@@ -2,7 +2,8 @@
  * How often a subscriber may start again without making progress, before it is given up as Failed. What a
  * broker in trouble will get over by itself does not count: it is waited for, however long it takes.
  */
-import { Duration } from "effect"
+import { Duration, Effect, Random, Stream, SubscriptionRef } from "effect"
+import type { Broker } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import * as Watchdog from "./Watchdog.ts"
 
@@ -16,6 +17,24 @@ export interface RestartOptions {
    * whoever runs it to start it again; that needs `runMain`.
    */
   readonly then?: "stay failed" | "end the service"
+}
+
+/** After the broker is back: the subscribers of a fleet must not come together. */
+const spreadMillis = 1000
+
+/** Waits so long, or until a broker that is away is back. */
+export const wait = (status: Broker["Service"]["status"], millis: number): Effect.Effect<void> => {
+  const back = SubscriptionRef.changes(status).pipe(
+    Stream.filter(({ _tag }) => _tag !== "Connecting"),
+    Stream.runHead,
+    Effect.andThen(Random.next),
+    Effect.flatMap((jitter) => Effect.sleep(spreadMillis * jitter))
+  )
+  return Effect.suspend(() =>
+    SubscriptionRef.getUnsafe(status)._tag === "Connecting"
+      ? Effect.raceFirst(Effect.sleep(millis), back)
+      : Effect.sleep(millis)
+  )
 }
 
 /** Whether waiting heals it. */

@@ -28,7 +28,6 @@ import * as Watchdog from "./Watchdog.ts"
 import type { Counters } from "./Work.ts"
 
 const backoffCapMillis = 30_000
-const healthyMillis = 30_000
 /** A start that meets a broker in trouble is tried again for so long. */
 const startMillis = 10_000
 
@@ -196,13 +195,14 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
       }
       restarts++
       metrics.restarts.update(1)
-      const healthy = runningSince !== undefined && clock.currentTimeMillisUnsafe() - runningSince > healthyMillis
+      const lived = runningSince === undefined ? 0 : clock.currentTimeMillisUnsafe() - runningSince
       runningSince = undefined
-      inRow = healthy ? 1 : inRow + 1
+      // A second of health takes back one doubling: who is lost at once backs off, who held for a while does not.
+      inRow = Math.max(0, inRow - Math.floor(lived / 1000)) + 1
       yield* become("Restarting", detail)
       log.warning("subscriber restarts", { subscriber: subscriber.name, restarts, detail })
       const jitter = yield* Random.next
-      yield* Effect.sleep(Math.min(100 * 2 ** inRow, backoffCapMillis) * jitter)
+      yield* Restarts.wait(broker.status, Math.min(100 * 2 ** inRow, backoffCapMillis) * jitter)
     }
   })
 
