@@ -11,6 +11,7 @@ import { BrokerError, BrokerRefused, Closed } from "../bus/BrokerError.ts"
 import * as AmqpError from "./AmqpError.ts"
 import { type AmqpOptions, settle } from "./AmqpOptions.ts"
 import * as Connection from "./Connection.ts"
+import * as DelayCanary from "./DelayCanary.ts"
 import * as DeadLetterQueue from "./DeadLetterQueue.ts"
 import * as Ladder from "./DelayLadder.ts"
 import * as Receiver from "./Receiver.ts"
@@ -39,7 +40,10 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
           orElse: () =>
             Effect.fail(
               new BrokerError({
-                reason: new BrokerRefused({ operation, detail: `no answer within ${settings.callMillis} ms` })
+                reason: new BrokerRefused({
+                  operation,
+                  detail: `no answer within ${settings.callMillis} ms: look at the load of RabbitMQ, or raise callTimeout`
+                })
               })
             )
         })
@@ -78,17 +82,32 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
   const publishing = yield* Connection.make(settings, "publish", (link) =>
     Effect.andThen(declareShared(link), sender.open(link))
   ).pipe(Scope.provide(yield* Scope.fork(connections)))
+  let consumingState: Connection.Connection | undefined
+  let canary: DelayCanary.DelayCanary | undefined
   // Once: whoever needs it first opens it, and it lives as long as the broker.
   const consuming = yield* Effect.cached(
     Effect.flatMap(Scope.fork(connections), (own) =>
-      Connection.make(settings, "consume", () => Effect.void).pipe(Scope.provide(own))
+      Effect.gen(function* () {
+        const connection = yield* Connection.make(settings, "consume", () => Effect.void)
+        consumingState = connection
+        yield* Effect.forkScoped(wakes(connection, publishing))
+        yield* Effect.forkScoped(wakes(publishing, connection))
+        canary = yield* DelayCanary.make({
+          namespace,
+          everyMillis: settings.canaryMillis,
+          link: connection.link,
+          call: ({ username }) => callAs(username),
+          declare: (link) => declareAll(link, Topology.canaries(namespace)),
+          send: sender.send,
+          isUp: () => SubscriptionRef.getUnsafe(publishing.state)._tag === "Up"
+        })
+        return connection
+      }).pipe(Scope.provide(own))
     )
   )
-  let consumingState: Connection.Connection | undefined
-  const consumingLink = Effect.flatMap(consuming, (connection) => {
-    consumingState = connection
-    return closed ? Effect.fail(new BrokerError({ reason: new Closed() })) : connection.link
-  })
+  const consumingLink = Effect.flatMap(consuming, (connection) =>
+    closed ? Effect.fail(new BrokerError({ reason: new Closed() })) : connection.link
+  )
 
   /** On the live link, and once more on the next when it is lost under way: for what may be done twice. */
   const onLink = <A, R>(use: (link: Connection.Link) => Effect.Effect<A, BrokerError, R>) =>
@@ -162,13 +181,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
         yield* Effect.scoped(
           Effect.gen(function* () {
             const channel = yield* Receiver.openChannel(link, call)
-            const declare = {
-              exclusive: true,
-              autoDelete: true,
-              durable: false,
-              arguments: { "x-queue-type": "classic" }
-            }
-            yield* call("declaring", `queue ${queue}`, () => channel.assertQueue(queue, declare))
+            yield* call("declaring", `queue ${queue}`, () => channel.assertQueue(queue, Receiver.ownQueue))
             for (const pattern of patterns) {
               yield* call("binding", `queue ${queue}`, () =>
                 channel.bindQueue(queue, Topology.events(namespace), pattern)
@@ -218,10 +231,28 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
           status: sender.channels() === settings.publishChannels ? ("up" as const) : ("degraded" as const),
           detail: `${sender.channels()} of ${settings.publishChannels} open, ${acks.late} late acknowledgements`
         }))
+      },
+      {
+        name: "topology",
+        check: Effect.succeed({
+          status: "up" as const,
+          detail:
+            settings.topology === "verify"
+              ? 'looked at: everything is there, its arguments are not known (topology "verify")'
+              : "declared with its arguments"
+        })
+      },
+      {
+        name: "delay ladder",
+        check: Effect.suspend(() => canary?.check ?? Effect.succeed({ status: "up" as const, detail: "not used" }))
       }
     ] satisfies ReadonlyArray<BrokerProbe>
   })
 })
+
+/** A broker that is back for one connection is so for the other: they do not wait out two backoffs. */
+const wakes = (one: Connection.Connection, other: Connection.Connection): Effect.Effect<void> =>
+  Stream.runForEach(SubscriptionRef.changes(one.state), ({ _tag }) => (_tag === "Up" ? other.wake : Effect.void))
 
 const statusOf = (state: Connection.State): BrokerStatus => {
   switch (state._tag) {
@@ -242,7 +273,11 @@ const connectionProbe = (
     case "Up":
       return { status: "up", detail: `connected to ${state.link.address}, epoch ${state.link.epoch}` }
     case "Blocked":
-      return { status: "down", detail: `${state.link.address} blocks publishers: ${state.detail}` }
+      // Not down: it blocks every instance at once, consuming goes on and is what frees it, and publishes wait.
+      return {
+        status: "degraded",
+        detail: `${state.link.address} blocks publishers (${state.detail}): publishes wait until RabbitMQ has memory and disk again`
+      }
     case "Connecting":
       return { status: "down", detail: state.error?.message ?? "connecting" }
     case "Closed":

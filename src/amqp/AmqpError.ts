@@ -87,16 +87,29 @@ export const refused = (error: unknown, operation: string, entity: string, usern
         })
       )
     }
-    return make(new BrokerRefused({ operation, detail: "a precondition failed (406)" }))
+    return make(
+      new BrokerRefused({ operation, detail: `a precondition of ${entity} failed (406): RabbitMQ's log says which` })
+    )
   }
   if (is(404)) return make(new TopologyMissing({ entity, remedy: 'declare it (topology "assert"), or fix the name' }))
   if (is(403)) return make(new PermissionDenied({ entity, username }))
   if (is(405))
-    return make(new BrokerRefused({ operation, detail: `${entity} is used exclusively by another connection` }))
+    return make(
+      new BrokerRefused({ operation, detail: `${entity} is used by another connection alone: stop that program` })
+    )
+  if (text.includes("No channels left")) {
+    return make(
+      new BrokerRefused({
+        operation,
+        detail:
+          "the connection has no channel left: run fewer subscribers in this process, or raise RabbitMQ's channel_max"
+      })
+    )
+  }
   return make(
     new BrokerRefused({
       operation,
-      detail: `the channel or the connection was closed${/^\d{3}$/.test(code) ? ` (${code})` : ""}`
+      detail: `the channel or the connection was closed${/^\d{3}$/.test(code) ? ` (${code})` : ""}; it is tried again when there is a new one`
     })
   )
 }

@@ -53,6 +53,8 @@ export interface AmqpOptions {
   readonly publishChannels?: number
   /** Sends small frames at once (TCP_NODELAY). Default true. */
   readonly noDelay?: boolean
+  /** How often health tries the delay ladder. Default 15 seconds. */
+  readonly canaryInterval?: Duration.Input
 }
 
 export interface Server {
@@ -78,6 +80,7 @@ export interface Settings {
   readonly topology: "assert" | "verify"
   readonly publishChannels: number
   readonly noDelay: boolean
+  readonly canaryMillis: number
 }
 
 export const settle = (options: AmqpOptions): Settings | BrokerError => {
@@ -104,6 +107,9 @@ export const settle = (options: AmqpOptions): Settings | BrokerError => {
     return wrong("heartbeat", "it is not a time from 1 second to 1 hour", "The default is 10 seconds")
   if (!(callMillis >= 100 && callMillis <= hour))
     return wrong("callTimeout", "it is not a time from 100 ms to 1 hour", "The default is 10 seconds")
+  const canaryMillis = millisOf(options.canaryInterval, 15_000)
+  if (!(canaryMillis >= 3000 && canaryMillis <= hour))
+    return wrong("canaryInterval", "it is not a time from 3 seconds to 1 hour", "The default is 15 seconds")
   const publishChannels = options.publishChannels ?? 2
   if (!Number.isSafeInteger(publishChannels) || publishChannels < 1 || publishChannels > 64) {
     return wrong("publishChannels", `${publishChannels} is not a whole number from 1 to 64`, "The default is 2")
@@ -120,7 +126,8 @@ export const settle = (options: AmqpOptions): Settings | BrokerError => {
     waitForBroker: options.waitForBroker ?? false,
     topology: options.topology ?? "assert",
     publishChannels,
-    noDelay: options.noDelay ?? true
+    noDelay: options.noDelay ?? true,
+    canaryMillis
   }
 }
 

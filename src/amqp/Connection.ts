@@ -6,9 +6,22 @@
  * Every close is bounded; then the socket is destroyed.
  */
 import type { ChannelModel } from "amqplib"
-import { Cause, Clock, Deferred, Effect, Exit, Random, type Scope, Stream, SubscriptionRef } from "effect"
+import {
+  Cause,
+  Clock,
+  Deferred,
+  Effect,
+  Exit,
+  Latch,
+  Option,
+  Random,
+  type Scope,
+  Stream,
+  SubscriptionRef
+} from "effect"
 import { BrokerError, Closed, ConnectionFailed } from "../bus/BrokerError.ts"
 import type { Settings } from "./AmqpOptions.ts"
+import * as Backoff from "./Backoff.ts"
 import * as Dial from "./Dial.ts"
 
 export type State =
@@ -29,11 +42,11 @@ export interface Connection {
   readonly link: Effect.Effect<Link, BrokerError>
   /** Completes when it was up once; fails when waiting cannot help, or the broker is not there in time. */
   readonly started: Effect.Effect<void, BrokerError>
+  /** The broker was reached by another connection: ends the wait of this one, if it waits. */
+  readonly wake: Effect.Effect<void>
 }
 
 const closeMillis = 1000
-const backoffCapMillis = 30_000
-const healthyMillis = 30_000
 
 export const make = Effect.fnUntraced(function* (
   settings: Settings,
@@ -45,6 +58,7 @@ export const make = Effect.fnUntraced(function* (
   const state = yield* SubscriptionRef.make<State>({ _tag: "Connecting", since: now(), error: undefined })
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const firstUp = yield* Deferred.make<void, BrokerError>()
+  const woken = yield* Latch.make(false)
   let epoch = 0
   let upSince = 0
 
@@ -79,30 +93,36 @@ export const make = Effect.fnUntraced(function* (
       blocked === undefined
         ? { _tag: "Up", since: now(), link }
         : { _tag: "Blocked", since: now(), link, detail: blocked }
+    let serving = false
+    yield* Effect.addFinalizer(() => Effect.sync(() => void (serving = false)))
+    // Looks when it is told, not when it was asked to: whatever is told last is true, and of a life that is over nothing.
+    const tell = SubscriptionRef.updateSome(state, () => (serving ? Option.some(alive()) : Option.none()))
     link.model.on("blocked", (detail) => {
       blocked = String(detail).slice(0, 200)
-      if (upSince > 0) run(SubscriptionRef.set(state, alive()))
+      run(tell)
     })
     link.model.on("unblocked", () => {
       blocked = undefined
-      if (upSince > 0) run(SubscriptionRef.set(state, alive()))
+      run(tell)
     })
     yield* Effect.raceFirst(
       prepare(link),
       Effect.andThen(Deferred.await(gone), Effect.fail(lostError(link, "lost while it was prepared")))
     )
     upSince = now()
+    serving = true
     // It may have been blocked meanwhile: copies are sent as soon as there are channels.
-    yield* SubscriptionRef.set(state, alive())
+    yield* tell
     yield* Deferred.succeed(firstUp, undefined)
     yield* Deferred.await(gone)
     return yield* lostError(link, "the connection was lost")
   }).pipe(Effect.scoped)
 
   const loop = Effect.gen(function* () {
-    let inRow = 0
+    const backoff = Backoff.make()
     for (;;) {
       upSince = 0
+      yield* woken.close
       const exit = yield* Effect.exit(life)
       const failure = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
       const error = failure instanceof BrokerError ? failure : undefined
@@ -111,13 +131,16 @@ export const make = Effect.fnUntraced(function* (
         since: before._tag === "Connecting" ? before.since : now(),
         error
       }))
-      inRow = upSince > 0 && now() - upSince > healthyMillis ? 1 : inRow + 1
+      // Who was reached before this loss tells nothing of after it.
+      if (upSince > 0) yield* woken.close
       // What waiting cannot heal fails the start; once it ran, it may be healed by an operator.
       if (error !== undefined && !error.isRetryable) yield* Deferred.fail(firstUp, error)
-      const jitter = yield* Random.next
-      const cap =
-        error === undefined || error.isRetryable ? Math.min(100 * 2 ** inRow, backoffCapMillis) : backoffCapMillis
-      yield* Effect.sleep(cap * jitter)
+      const wait = backoff.next({
+        lived: upSince > 0 ? now() - upSince : 0,
+        isRetryable: error === undefined || error.isRetryable,
+        random: yield* Random.next
+      })
+      yield* Effect.timeoutOption(woken.await, wait)
     }
   })
   yield* Effect.addFinalizer(() => SubscriptionRef.set(state, { _tag: "Closed", since: now() }))
@@ -136,6 +159,7 @@ export const make = Effect.fnUntraced(function* (
   }
   return {
     state,
+    wake: woken.open,
     link: SubscriptionRef.changes(state).pipe(
       Stream.filter(isUsable),
       Stream.runHead,

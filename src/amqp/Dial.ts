@@ -99,7 +99,9 @@ const open = async (
     )
     // An 'error' event that nobody hears ends the process: listen before anything else runs.
     model.on("error", hear)
+    // And who is interrupted between this and its own next step never gets it.
     if (signal.aborted) destroy(model)
+    else signal.addEventListener("abort", () => destroy(model), { once: true })
     return model
   } catch (error) {
     socket?.destroy()

@@ -19,11 +19,14 @@ export const fault = (headers: Headers, limit: number): string | undefined => {
   let bytes = 0
   for (const key of Object.keys(headers)) {
     const value = headers[key]
-    if (typeof value === "number" && !Number.isFinite(value)) return "a header is a number that is not finite"
+    if (typeof value === "number" && !Number.isFinite(value))
+      return "a header is a number that is not finite: leave it out, or send it as a text"
     bytes += 3 * (key.length + (typeof value === "string" ? value.length : 0)) + overhead
   }
   // UTF-8 takes three bytes for a unit of UTF-16 at most: nearly every table is small enough by that alone.
-  return bytes <= limit || exactly(headers) <= limit ? undefined : `its headers have more than ${limit} bytes`
+  return bytes <= limit || exactly(headers) <= limit
+    ? undefined
+    : `its headers have more than ${limit} bytes: shorten them`
 }
 
 const exactly = (headers: Headers): number =>

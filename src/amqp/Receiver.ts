@@ -4,7 +4,7 @@
  * closes.
  */
 import type { Channel, ConsumeMessage, Message, MessageProperties } from "amqplib"
-import { Effect, type Scope } from "effect"
+import { Effect, Exit, type Scope } from "effect"
 import { hostname } from "node:os"
 import type { Consumer, ConsumeOptions, Delivery } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused, ConnectionFailed } from "../bus/BrokerError.ts"
@@ -36,20 +36,29 @@ export const openChannel = (
   beforeClose: () => void = () => {}
 ): Effect.Effect<Channel, BrokerError, Scope.Scope> =>
   Effect.suspend(() => {
+    let opened: Channel | undefined
     let late = false
+    /** Nobody waits for it any more, and the connection would keep it. */
+    const discard = (): void => {
+      late = true
+      opened?.close().catch(() => {})
+    }
     const opening = async (): Promise<Channel> => {
-      const channel = await link.model.createChannel()
-      channel.on("error", () => {})
-      // Nobody waits for it any more, and the connection would keep it.
-      if (late) channel.close().catch(() => {})
-      return channel
+      opened = await link.model.createChannel()
+      opened.on("error", () => {})
+      if (late) discard()
+      return opened
     }
     return Effect.acquireRelease(
-      Effect.tapError(call("opening a channel", "a channel", opening), () => Effect.sync(() => void (late = true))),
+      // Interruptible: who closes meanwhile does not wait for a broker that hangs.
+      Effect.onExit(call("opening a channel", "a channel", opening), (exit) =>
+        Exit.isSuccess(exit) ? Effect.void : Effect.sync(discard)
+      ),
       (channel) => {
         beforeClose()
         return bounded(() => channel.close(), closeMillis)
-      }
+      },
+      { interruptible: true }
     )
   })
 
@@ -107,7 +116,8 @@ export const consume = (
           new BrokerError({
             reason: new BrokerRefused({
               operation: `consuming queue ${queue}`,
-              detail: "the broker cancelled the consumer: its queue was deleted or has no majority"
+              detail:
+                "the broker cancelled the consumer: its queue was deleted, or has no majority. It is declared and consumed again"
             })
           })
         )
@@ -129,6 +139,14 @@ export const consume = (
       ).pipe(Effect.asVoid)
     }
   })
+
+/** A queue that is gone with its connection, or with its consumer. */
+export const ownQueue = {
+  exclusive: true,
+  autoDelete: true,
+  durable: false,
+  arguments: { "x-queue-type": "classic" }
+}
 
 export const consumerTag = (subscriber: string, epoch: number, count: number): string =>
   `${subscriber.slice(0, 180)}@${hostname().slice(0, 40)}:${process.pid}#${epoch}.${count}`

@@ -19,6 +19,8 @@ export interface Refusals {
   readonly learn: (refusal: Refusal, username: string) => void
   /** Why this publish is not sent, if it is not. */
   readonly of: (exchange: string, routingKey: string, bytes: number) => SendOutcome | undefined
+  /** The same for its size alone: also what was under way when that was learnt was not stored. */
+  readonly ofSize: (bytes: number) => SendOutcome | undefined
   readonly forget: () => void
 }
 
@@ -53,6 +55,15 @@ export const make = (now: () => number): Refusals => {
     places.delete(place)
     return undefined
   }
+  const ofSize = (bytes: number): SendOutcome | undefined =>
+    bytes > most
+      ? notSent(
+          new BrokerRefused({
+            operation: "publish",
+            detail: `the body has ${bytes} bytes, the broker takes ${most}: publish less, or raise its max_message_size`
+          })
+        )
+      : undefined
   return {
     learn: (refusal, username) => {
       if (refusal._tag === "TooLarge") {
@@ -76,17 +87,9 @@ export const make = (now: () => number): Refusals => {
         outcome: notSent(reason)
       })
     },
-    of: (exchange, routingKey, bytes) => {
-      if (bytes > most) {
-        return notSent(
-          new BrokerRefused({
-            operation: "publish",
-            detail: `the body has ${bytes} bytes, the broker takes ${most} (max_message_size)`
-          })
-        )
-      }
-      return places.size === 0 ? undefined : (placed(exchange) ?? placed(topicOf(exchange, routingKey)))
-    },
+    ofSize,
+    of: (exchange, routingKey, bytes) =>
+      ofSize(bytes) ?? (places.size === 0 ? undefined : (placed(exchange) ?? placed(topicOf(exchange, routingKey)))),
     forget: () => {
       places.clear()
       most = Number.POSITIVE_INFINITY

@@ -6,34 +6,17 @@
  * routing key and message id. Two messages of one such triple are never on one channel at once, else
  * the return of one could be taken for that of the other.
  */
-import type { ConfirmChannel, Options } from "amqplib"
-import { Deferred, Effect, Exit, Schedule, type Scope } from "effect"
-import type { Address, Outgoing, SendOutcome } from "../bus/Broker.ts"
-import { BrokerError, BrokerRefused, ConnectionFailed } from "../bus/BrokerError.ts"
+import type { Options } from "amqplib"
+import { Deferred, Effect, Exit, Latch, Option, Schedule, type Scope } from "effect"
+import type { Outgoing, SendOutcome } from "../bus/Broker.ts"
+import { BrokerError, BrokerRefused } from "../bus/BrokerError.ts"
 import type { Link } from "./Connection.ts"
-import * as Ladder from "./DelayLadder.ts"
 import * as HeaderTable from "./HeaderTable.ts"
+import * as Lane from "./Lane.ts"
+import * as PublishChannel from "./PublishChannel.ts"
 import * as Refusals from "./Refusals.ts"
+import * as Route from "./Route.ts"
 import * as Topology from "./Topology.ts"
-
-interface Sent {
-  readonly lane: Lane
-  readonly id: string
-  readonly exchange: string
-  readonly routingKey: string
-  readonly done: (outcome: SendOutcome) => void
-  returned: boolean
-  /** Others of the same id on this channel: two subscribers' copies of one event. */
-  next: Sent | undefined
-}
-
-interface Lane {
-  channel: ConfirmChannel | undefined
-  readonly inFlight: Map<string, Sent>
-  /** Twins of what is on its way and what follows them under their keys, in order. */
-  waiting: Array<{ readonly message: Outgoing; readonly done: (outcome: SendOutcome) => void }>
-  readonly waitingKeys: Set<string>
-}
 
 export interface Sender {
   readonly send: (message: Outgoing, done: (outcome: SendOutcome) => void) => void
@@ -53,16 +36,15 @@ export const make = (options: {
   /** Longest time to open a channel. */
   readonly callMillis: number
   readonly now: () => number
+  /** How long a channel stays that is refused. Default 30 seconds. */
+  readonly renewMillis?: number
   /** Called when a channel died because something of the topology is missing. */
   readonly repair: (link: Link) => Effect.Effect<void, BrokerError>
 }): Sender => {
-  const lanes: ReadonlyArray<Lane> = Array.from({ length: options.size }, () => ({
-    channel: undefined,
-    inFlight: new Map(),
-    waiting: [],
-    waitingKeys: new Set()
-  }))
+  const lanes = Array.from({ length: options.size }, Lane.make)
   const refusals = Refusals.make(options.now)
+  const route = Route.make(options.namespace)
+  const damaged = Latch.makeUnsafe(false)
   let headerLimit = HeaderTable.limitFor(Number.POSITIVE_INFINITY)
   const eventsExchange = Topology.events(options.namespace)
   const dead = Topology.deadExchange(options.namespace)
@@ -75,15 +57,14 @@ export const make = (options: {
     publish(lane, message, done)
   }
 
-  const publish = (lane: Lane, message: Outgoing, done: (outcome: SendOutcome) => void): void => {
-    const { exchange, routingKey } = target(message.to)
+  const publish = (lane: Lane.Lane, message: Outgoing, done: (outcome: SendOutcome) => void): void => {
+    const { exchange, routingKey } = route(message.to)
     const { body, headers, key, properties } = message
+    if (lane.isPaused) return Lane.wait(lane, message, done)
     // Behind a twin that waits, else it would overtake it.
-    if (key !== undefined && lane.waitingKeys.size > 0 && lane.waitingKeys.has(key)) return wait(lane, message, done)
-    const twin = lane.inFlight.get(properties.messageId)
-    for (let other = twin; other !== undefined; other = other.next) {
-      if (other.exchange === exchange && other.routingKey === routingKey) return wait(lane, message, done)
-    }
+    if (key !== undefined && lane.waitingKeys.size > 0 && lane.waitingKeys.has(key))
+      return Lane.wait(lane, message, done)
+    if (Lane.has(lane, properties.messageId, exchange, routingKey)) return Lane.wait(lane, message, done)
     const { channel } = lane
     if (channel === undefined) return done(noChannel)
     // What would close the channel or the connection, and with it everybody's publishes.
@@ -91,7 +72,6 @@ export const make = (options: {
     if (fault !== undefined) return done(unfit(fault))
     const refusal = refusals.of(exchange, routingKey, body.length)
     if (refusal !== undefined) return done(refusal)
-    const sent: Sent = { lane, id: properties.messageId, exchange, routingKey, done, returned: false, next: twin }
     const options: Options.Publish = {
       persistent: true,
       mandatory: true,
@@ -104,102 +84,114 @@ export const make = (options: {
       ...(properties.correlationId !== undefined && { correlationId: properties.correlationId }),
       headers
     }
-    lane.inFlight.set(sent.id, sent)
+    const sent = Lane.enter(lane, properties.messageId, exchange, routingKey)
     try {
       channel.publish(exchange, routingKey, body, options, (error: unknown) => {
-        forget(sent)
+        Lane.leave(lane, sent)
+        if (error === null || error === undefined) {
+          done(sent.wasReturned ? unrouted : routed)
+          // Nothing but a level of the ladder can be without its own binding.
+          if (sent.wasReturned && exchange !== eventsExchange && exchange !== dead) damaged.openUnsafe()
+        }
         // A nack is the one error that comes while the channel lives.
-        if (error === null || error === undefined) done(sent.returned ? unrouted : routed)
-        else
-          done(
-            lane.channel === channel && error instanceof Error && error.message === "message nacked" ? rejected : lost
-          )
-        if (lane.waiting.length > 0) release(lane)
+        else if (lane.channel === channel && error instanceof Error && error.message === "message nacked") {
+          lane.wasRefused = true
+          done(rejected)
+        } else done(refusals.ofSize(body.length) ?? lost)
+        if (lane.waiting.length > 0 && !lane.isPaused) release(lane)
       })
     } catch (error) {
-      forget(sent)
+      Lane.leave(lane, sent)
       // Closed channels throw IllegalOperationError; all else is of values that the wire cannot carry, now and later.
       done(error instanceof Error && error.name !== "IllegalOperationError" ? notSendable(error) : noChannel)
     }
   }
 
-  const forget = (sent: Sent): void => {
-    const { id, lane } = sent
-    const head = lane.inFlight.get(id)
-    if (head === sent) {
-      if (sent.next === undefined) lane.inFlight.delete(id)
-      else lane.inFlight.set(id, sent.next)
-      return
-    }
-    for (let other = head; other !== undefined; other = other.next) if (other.next === sent) other.next = sent.next
+  const release = (lane: Lane.Lane): void => {
+    for (const { done, message } of Lane.takeWaiting(lane)) publish(lane, message, done)
   }
 
-  const wait = (lane: Lane, message: Outgoing, done: (outcome: SendOutcome) => void): void => {
-    lane.waiting.push({ message, done })
-    if (message.key !== undefined) lane.waitingKeys.add(message.key)
-  }
-
-  /** Takes all that waits, to be sent or answered in its order. */
-  const takeWaiting = (lane: Lane): Lane["waiting"] => {
-    const { waiting } = lane
-    lane.waiting = []
-    lane.waitingKeys.clear()
-    return waiting
-  }
-
-  const release = (lane: Lane): void => {
-    for (const { done, message } of takeWaiting(lane)) publish(lane, message, done)
-  }
-
-  const onReturn = (lane: Lane, exchange: string, routingKey: string, id: unknown): void => {
-    for (let sent = lane.inFlight.get(String(id)); sent !== undefined; sent = sent.next) {
-      if (sent.exchange === exchange && sent.routingKey === routingKey) sent.returned = true
-    }
-  }
-
-  const target = (to: Address): { readonly exchange: string; readonly routingKey: string } => {
-    switch (to._tag) {
-      case "Event":
-        return { exchange: eventsExchange, routingKey: to.name }
-      case "DelayedEvent":
-        return Ladder.entry(options.namespace, to.seconds, Ladder.toEvent(to.name))
-      case "Subscriber":
-        return Ladder.entry(options.namespace, to.seconds, Ladder.toSubscriber(to.name))
-      case "DeadLetter":
-        return { exchange: dead, routingKey: to.subscriber }
-    }
-  }
-
-  /** One channel, from opening to loss; says what it was refused, if that is what it died of. */
-  const openLane = Effect.fnUntraced(function* (lane: Lane, link: Link) {
-    // Not closed apart from its connection: that would be one more wait on a line that hangs.
-    const channel = yield* Effect.tryPromise({
-      try: () => link.model.createConfirmChannel().then((made) => made.on("error", () => {})),
-      catch: () => noChannelError
-    }).pipe(Effect.timeoutOrElse({ duration: options.callMillis, orElse: () => Effect.fail(noChannelError) }))
-    const ended = yield* Deferred.make<Refusals.Refusal | undefined>()
-    let refusal: Refusals.Refusal | undefined
-    channel.on("error", (error: unknown) => {
-      refusal = Refusals.read(error)
-      // Before anybody sends again. What is missing may be declared again.
-      if (refusal !== undefined && refusal._tag !== "Missing") refusals.learn(refusal, link.username)
+  const openFor = (lane: Lane.Lane, link: Link) =>
+    PublishChannel.open(link, {
+      callMillis: options.callMillis,
+      onReturn: (exchange, routingKey, id) => Lane.returned(lane, exchange, routingKey, id),
+      // What is missing may be declared again.
+      onRefusal: (refusal) => {
+        if (refusal._tag !== "Missing") refusals.learn(refusal, link.username)
+      },
+      onLost: (channel) => {
+        if (lane.channel !== channel) return () => {}
+        lane.channel = undefined
+        lane.isPaused = false
+        const waiting = Lane.takeWaiting(lane)
+        // amqplib answers what was sent first; these were not sent.
+        return () => {
+          for (const { done } of waiting) done(noChannel)
+        }
+      }
     })
-    channel.on("return", ({ fields, properties }) =>
-      onReturn(lane, fields.exchange, fields.routingKey, properties.messageId)
+
+  const use = (lane: Lane.Lane, made: PublishChannel.PublishChannel): void => {
+    if (!made.isOpen()) return
+    lane.channel = made.channel
+    lane.isPaused = false
+    release(lane)
+  }
+
+  /**
+   * A queue that was full tells the channels that it refused when there is room again, and sometimes does
+   * not: RabbitMQ 3.10 forgets it when the limit itself is taken away. So a channel that is refused is
+   * replaced now and then, once nothing is under way on it: order is kept.
+   */
+  const renew = Effect.fnUntraced(function* (lane: Lane.Lane, link: Link, old: PublishChannel.PublishChannel) {
+    lane.isPaused = true
+    yield* Effect.sleep("10 millis").pipe(
+      Effect.repeat({ until: () => lane.inFlight.size === 0 || !old.isOpen() }),
+      Effect.timeoutOption("2 seconds")
     )
-    // Before amqplib's own listener answers what was open: no callback may find a dead channel here.
-    channel.prependOnceListener("close", () => {
-      if (lane.channel !== channel) return
-      lane.channel = undefined
-      const waiting = takeWaiting(lane)
-      // amqplib answers what was sent first; twins were not sent.
-      queueMicrotask(() => {
-        for (const { done } of waiting) done(noChannel)
-        Deferred.doneUnsafe(ended, Exit.succeed(refusal))
-      })
-    })
-    lane.channel = channel
-    return ended
+    const made = lane.inFlight.size === 0 && old.isOpen() ? yield* Effect.option(openFor(lane, link)) : Option.none()
+    lane.wasRefused = false
+    if (Option.isNone(made) || !old.isOpen()) {
+      lane.isPaused = false
+      release(lane)
+      return old
+    }
+    use(lane, made.value)
+    yield* Effect.forkChild(old.close)
+    return made.value
+  })
+
+  /** Sees to the channel of a lane until the connection is gone, which ends this: a lane given up would fail its keys for good. */
+  const keep = Effect.fnUntraced(function* (lane: Lane.Lane, link: Link, first: PublishChannel.PublishChannel) {
+    let made = first
+    for (;;) {
+      const refused = Effect.repeat(Effect.sleep(options.renewMillis ?? 30_000), { until: () => lane.wasRefused })
+      const next = yield* Effect.raceFirst(
+        Effect.map(Deferred.await(made.ended), (refusal) => ({ _tag: "Ended" as const, refusal })),
+        Effect.as(refused, { _tag: "Refused" as const })
+      )
+      if (next._tag === "Refused") {
+        made = yield* renew(lane, link, made)
+        continue
+      }
+      const { refusal } = next
+      if (refusal?._tag === "Missing") {
+        const repaired = yield* Effect.exit(options.repair(link))
+        if (Exit.isFailure(repaired)) refusals.learn(refusal, link.username)
+      }
+      yield* Effect.sleep("20 millis")
+      made = yield* Effect.retry(openFor(lane, link), Schedule.spaced("200 millis"))
+      use(lane, made)
+    }
+  })
+
+  /** A level of the ladder lost its queue: what was sent there came back, and would do so again. */
+  const mend = Effect.fnUntraced(function* (link: Link) {
+    yield* damaged.await
+    yield* Effect.sleep("20 millis")
+    yield* damaged.close
+    yield* Effect.ignore(options.repair(link))
+    yield* Effect.sleep("1 second")
   })
 
   return {
@@ -209,27 +201,21 @@ export const make = (options: {
       Effect.gen(function* () {
         refusals.forget()
         headerLimit = HeaderTable.limitFor(link.frameMax)
-        for (const lane of lanes) {
-          let ended = yield* openLane(lane, link)
-          yield* Effect.gen(function* () {
-            for (;;) {
-              const refusal = yield* Deferred.await(ended)
-              if (refusal?._tag === "Missing") {
-                const repaired = yield* Effect.exit(options.repair(link))
-                if (Exit.isFailure(repaired)) refusals.learn(refusal, link.username)
-              }
-              yield* Effect.sleep("20 millis")
-              // Until the connection is gone, which ends this scope: a lane given up would fail its keys for good.
-              ended = yield* Effect.retry(openLane(lane, link), Schedule.spaced("200 millis"))
-            }
-          }).pipe(Effect.forkScoped)
+        // All of them before anything is sent: a broker that blocks then would not answer for the next one.
+        const opened = yield* Effect.forEach(lanes, (lane) =>
+          Effect.map(openFor(lane, link), (made) => ({ lane, made }))
+        )
+        for (const { lane, made } of opened) {
+          use(lane, made)
+          yield* Effect.forkScoped(keep(lane, link, made))
         }
+        damaged.closeUnsafe()
+        yield* Effect.forkScoped(Effect.forever(mend(link)))
       })
   }
 }
 
-const noChannelError = new BrokerError({ reason: new ConnectionFailed({ address: "RabbitMQ", detail: "no channel" }) })
-const noChannel: SendOutcome = { _tag: "NotSent", error: noChannelError }
+const noChannel: SendOutcome = { _tag: "NotSent", error: PublishChannel.noChannel }
 
 const unfit = (detail: string): SendOutcome => ({
   _tag: "NotSent",
@@ -239,8 +225,8 @@ const unfit = (detail: string): SendOutcome => ({
 const notSendable = (error: Error): SendOutcome =>
   unfit(
     error instanceof RangeError
-      ? "its headers are too large for a frame"
-      : "one of its properties is too long or of a wrong type"
+      ? "its headers are too large for a frame: shorten them"
+      : "one of its properties is of a wrong type, or longer than 255 bytes: shorten it"
   )
 
 /** FNV-1a. */

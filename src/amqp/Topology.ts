@@ -13,6 +13,9 @@ export const deadQueue = (namespace: string, subscriber: string): string => `${n
 export const subscriberQueue = (namespace: string, subscriber: string): string => `${namespace}.sub.${subscriber}`
 export const undeliverable = (namespace: string): string => `${namespace}.undeliverable`
 
+/** Canaries of the ladder are called so; no subscriber can be. */
+export const canaryPrefix = "_canary"
+
 /** An event may come back this often before the broker dead-letters it by itself. */
 const deliveryLimit = 20
 /** Unset means 20 on RabbitMQ 4, and then the 21st look at a dead letter would delete it. */
@@ -101,4 +104,14 @@ export const subscriber = (namespace: string, spec: SubscriberSpec): ReadonlyArr
       bind(queue, events(namespace), pattern)
     ])
   ]
+}
+
+/**
+ * Where canaries end whose process is gone: unbound they would be kept as undeliverable events, and a
+ * dead-lettering that reaches no queue would hold up the ladder itself.
+ */
+export const canaries = (namespace: string): ReadonlyArray<Declaration> => {
+  const queue = `${namespace}.canary`
+  const pattern = `${Ladder.anyDelay}${Ladder.toSubscriber(canaryPrefix)}.#`
+  return [quorum(queue, { "x-message-ttl": 1000 }), bind(queue, Ladder.deliverExchange(namespace), pattern)]
 }

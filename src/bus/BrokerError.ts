@@ -83,7 +83,7 @@ export class PermissionDenied extends Schema.TaggedClass<PermissionDenied>()("Pe
 }) {
   readonly isRetryable = false
   get message(): string {
-    return `user "${this.username}" has no permission for ${this.entity}: grant it with rabbitmqctl set_permissions`
+    return `user "${this.username}" has no permission for ${this.entity}: grant it with rabbitmqctl set_permissions, or start with topology "verify" when others declare`
   }
 }
 

@@ -19,7 +19,7 @@ const tag = (message: string, code?: string | number, more?: Partial<Server>): s
   AmqpError.connecting(error(message, code), server(more), "user").reason._tag
 
 describe("AmqpError", () => {
-  it("connecting: the reason is taken from what is said, not from what an address happens to contain", () => {
+  it("O3, PUB16, PUB17: connecting: the reason is taken from what is said, not from what an address happens to contain", () => {
     const table: ReadonlyArray<readonly [string, string, (string | number | undefined)?, Partial<Server>?]> = [
       [
         "Authentication",
@@ -47,7 +47,7 @@ describe("AmqpError", () => {
       assert.strictEqual(tag(message, code, more), expected, `${message} ${code}`)
   })
 
-  it("a refused operation: 406 with every part, 404, 403, 405 and the rest", () => {
+  it("T1, T2: a refused operation: 406 with every part, 404, 403, 405 and the rest", () => {
     const mismatch = AmqpError.refused(
       error(
         `Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - inequivalent arg 'x-delivery-limit' for queue 'ns.sub.a' in vhost '/': received the value '20' of type 'signedint' but current is the value '5' of type 'long'"`,
@@ -113,7 +113,7 @@ describe("AmqpError", () => {
     }
   })
 
-  it("P14: nothing of a foreign error but what was understood gets out", () => {
+  it("O4, P14: nothing of a foreign error but what was understood gets out", () => {
     const secret = "canary-password"
     const foreign = Object.assign(error(`something odd ${secret}`, secret), { config: { secret }, cause: secret })
     for (const made of [

@@ -93,7 +93,7 @@ describe("AmqpOptions", () => {
     for (const servers of table) refusal(servers)
   })
 
-  it("what is written is what is used: user, password and vhost with every sign", () => {
+  it("N24: what is written is what is used: user, password and vhost with every sign", () => {
     const [server] = accepted(`amqp://us%40er:p%23%2F%40%2C%3A%25@localhost:5673/a%2Fb%25`).servers
     assert.deepInclude(server, {
       host: "localhost",
@@ -126,7 +126,7 @@ describe("AmqpOptions", () => {
     )
   })
 
-  it("plaintext leaves this host only when it is allowed", () => {
+  it("O3, P14: plaintext leaves this host only when it is allowed", () => {
     for (const host of [
       "rabbit",
       "10.0.0.1",
@@ -146,7 +146,7 @@ describe("AmqpOptions", () => {
     for (const host of ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"]) accepted(`amqp://user:${secret}@${host}`)
   })
 
-  it("durations and counts out of range name their default", () => {
+  it("N15: durations, counts and names out of range name their default", () => {
     const table: ReadonlyArray<Partial<AmqpOptions>> = [
       { connectTimeout: 0 },
       { connectTimeout: -1 },
@@ -163,7 +163,10 @@ describe("AmqpOptions", () => {
       { publishChannels: 0 },
       { publishChannels: 65 },
       { publishChannels: 1.5 },
-      { publishChannels: Number.NaN }
+      { publishChannels: Number.NaN },
+      { canaryInterval: "2 seconds" },
+      { canaryInterval: "2 hours" },
+      { canaryInterval: Number.NaN }
     ]
     for (const more of table) assert.match(refusal("amqp://localhost", more).message, /default/, JSON.stringify(more))
     for (const namespace of ["", "A", "a.b", "amq", "a".repeat(33), "a b"]) refusal("amqp://localhost", { namespace })
@@ -172,12 +175,13 @@ describe("AmqpOptions", () => {
       heartbeatSeconds: 10,
       callMillis: 10_000,
       publishChannels: 2,
+      canaryMillis: 15_000,
       topology: "assert",
       waitForBroker: false
     })
   })
 
-  it("P14: settings shown in any way hide the password", () => {
+  it("O4, P14: settings shown in any way hide the password", () => {
     const shown = accepted(`amqp://user:${secret}@localhost`)
     assert.notInclude(`${inspect(shown, { depth: 20 })}${JSON.stringify(shown)}`, secret)
   })

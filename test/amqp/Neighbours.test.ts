@@ -1,9 +1,12 @@
 /** One bad publish harms no neighbour twice, on a node that takes small messages and small frames; and what ends on a dead line ends soon. */
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { afterAll, beforeAll } from "vitest"
+import * as AmqpBroker from "../../src/amqp/AmqpBroker.ts"
 import type { Outgoing, SendOutcome } from "../../src/bus/Broker.ts"
-import { describeLive } from "../support/live.ts"
+import * as MemoryCache from "../../src/memory/MemoryCache.ts"
+import { keyed, processOver, start } from "../suites/Workbench.ts"
+import { describeLive, freshNamespace } from "../support/live.ts"
 import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
 import {
   answered,
@@ -24,6 +27,9 @@ import {
   until
 } from "./Stage.ts"
 
+/** Of a connection. */
+const channels = 12
+
 const tagOf = (outcome: SendOutcome | undefined): string =>
   outcome?._tag === "NotSent" ? outcome.error.reason._tag : (outcome?._tag ?? "no answer")
 
@@ -35,9 +41,8 @@ const among = Effect.fnUntraced(function* (broker: Service, bad: () => Outgoing)
   return posts.map(({ outcomes: [outcome] }) => tagOf(outcome))
 })
 /** The broker says it once by closing the channel; from then on it is known. */
-const learned = Effect.fnUntraced(function* (broker: Service, bad: () => Outgoing, reason: string) {
-  const first = yield* send(broker, bad())
-  assert.strictEqual(first._tag, "Lost")
+const learned = Effect.fnUntraced(function* (broker: Service, bad: () => Outgoing, reason: string, first = "Lost") {
+  assert.strictEqual(tagOf(yield* send(broker, bad())), first)
   yield* sendUntilConfirmed(broker, () => outgoing(event("x")))
   for (let round = 0; round < 3; round++)
     assert.deepStrictEqual(yield* among(broker, bad), ["Confirmed", "Confirmed", reason, "Confirmed", "Confirmed"])
@@ -48,7 +53,9 @@ describeLive(
   () => {
     let started: RabbitNode | undefined
     beforeAll(async () => {
-      started = await startRabbit({ conf: { max_message_size: "65536", frame_max: "8192" } })
+      started = await startRabbit({
+        conf: { max_message_size: "65536", frame_max: "8192", channel_max: String(channels) }
+      })
       await started.ctl("await_startup")
     })
     afterAll(() => started?.stop())
@@ -60,12 +67,52 @@ describeLive(
     it.live("PUB12: a body over the broker's limit costs the channel once, then it alone is refused", () =>
       Effect.gen(function* () {
         const { broker } = yield* open(node().url, { publishChannels: 1 })
-        yield* learned(broker, () => outgoing(event("x"), { body: Buffer.alloc(65_537) }), "Refused")
+        yield* learned(broker, () => outgoing(event("x"), { body: Buffer.alloc(65_537) }), "Refused", "Refused")
         assert.strictEqual(
           (yield* send(broker, outgoing(event("x"), { body: Buffer.alloc(65_536) })))._tag,
           "Confirmed"
         )
       })
+    )
+
+    it.live("PUB12, P2: who publishes more than the broker takes is told at once, also the first time", () =>
+      Effect.gen(function* () {
+        const layer = AmqpBroker.layer({ servers: node().url, namespace: freshNamespace(), source: "large" })
+        const { broker, bus } = yield* start(processOver(Layer.merge(layer, MemoryCache.layer)))
+        const contract = keyed()
+        const outcome = (size: number) =>
+          bus.publish(contract, { n: size, k: "k".repeat(size) }, { key: "k", timeout: "1 minute" }).pipe(
+            Effect.match({
+              onFailure: ({ reason }) => `${reason._tag}: ${reason.message}`,
+              onSuccess: ({ routed }) => `routed: ${routed}`
+            })
+          )
+        for (let round = 0; round < 2; round++) {
+          const said = yield* Effect.forEach([10, 70_000, 10, 70_000, 10], outcome, { concurrency: "unbounded" })
+          for (const at of [0, 2, 4]) assert.strictEqual(said[at], "routed: false")
+          for (const at of [1, 3]) assert.match(said[at] ?? "", /^Invalid: .*the broker takes 65536.*max_message_size/)
+        }
+        const probe = broker.probes.find(({ name }) => name === "publish connection")
+        assert.include((yield* probe?.check ?? Effect.die("no probe")).detail, "epoch 1")
+      })
+    )
+
+    it.live(
+      "O5: beyond the channels of a connection a consumer is refused with the remedy, and closing one makes room",
+      () =>
+        Effect.gen(function* () {
+          const { broker } = yield* open(node().url, { canaryInterval: "1 hour" })
+          yield* broker.declare(subscriber("a", ["x"]))
+          // What is opened for a moment is closed.
+          for (let n = 0; n < 3 * channels; n++) yield* broker.depth("a")
+          const consumers: Array<{ readonly close: Effect.Effect<void> }> = []
+          for (let n = 0; n < channels; n++) consumers.push(yield* consume(broker, "a"))
+          const refused = yield* Effect.flip(consume(broker, "a"))
+          assert.match(refused.message, /no channel left.*channel_max/)
+          assert.isTrue(refused.isRetryable)
+          yield* consumers[0]?.close ?? Effect.void
+          yield* consume(broker, "a")
+        })
     )
 
     it.live("PUB22: headers that do not fit into a frame are refused, and the connection lives", () =>
@@ -92,7 +139,7 @@ describeLive(
     )
 
     it.live(
-      "an exchange or a topic that its user may not write to costs the channel once, then it alone is refused",
+      "T2: an exchange or a topic that its user may not write to costs the channel once, then it alone is refused",
       () =>
         Effect.gen(function* () {
           const { broker: owner } = yield* open(node().url)
@@ -110,26 +157,28 @@ describeLive(
         })
     )
 
-    it.live("with topology verify a missing exchange costs the channel once, then it alone is told as missing", () =>
-      Effect.gen(function* () {
-        const { broker: owner } = yield* open(node().url)
-        const { namespace } = owner
-        const { broker } = yield* open(node().url, { namespace, topology: "verify", publishChannels: 1 })
-        const raw = yield* rawChannel(node().url)
-        yield* Effect.promise(() => raw.deleteExchange(`${namespace}.dead`))
-        assert.strictEqual((yield* send(broker, outgoing(deadLetterOf("a"))))._tag, "Lost")
-        yield* sendUntilConfirmed(broker, () => outgoing(event("x")))
-        assert.deepStrictEqual(yield* among(broker, () => outgoing(deadLetterOf("a"))), [
-          "Confirmed",
-          "Confirmed",
-          "TopologyMissing",
-          "Confirmed",
-          "Confirmed"
-        ])
-      })
+    it.live(
+      "PUB9, N31: with topology verify a missing exchange costs the channel once, then it alone is told as missing",
+      () =>
+        Effect.gen(function* () {
+          const { broker: owner } = yield* open(node().url)
+          const { namespace } = owner
+          const { broker } = yield* open(node().url, { namespace, topology: "verify", publishChannels: 1 })
+          const raw = yield* rawChannel(node().url)
+          yield* Effect.promise(() => raw.deleteExchange(`${namespace}.dead`))
+          assert.strictEqual((yield* send(broker, outgoing(deadLetterOf("a"))))._tag, "Lost")
+          yield* sendUntilConfirmed(broker, () => outgoing(event("x")))
+          assert.deepStrictEqual(yield* among(broker, () => outgoing(deadLetterOf("a"))), [
+            "Confirmed",
+            "Confirmed",
+            "TopologyMissing",
+            "Confirmed",
+            "Confirmed"
+          ])
+        })
     )
 
-    it.live("P6: what follows a waiting twin of its key does not overtake it; other keys do not wait", () =>
+    it.live("N7, N11, P6: what follows a waiting twin of its key does not overtake it; other keys do not wait", () =>
       Effect.gen(function* () {
         const { broker } = yield* open(node().url, { publishChannels: 1 })
         yield* broker.declare(subscriber("a", ["x"]))

@@ -8,7 +8,7 @@ import { once } from "node:events"
 import { createServer, type Server, type Socket } from "node:net"
 import { afterAll, beforeAll } from "vitest"
 import { freePort } from "../support/Port.ts"
-import { describeLive } from "../support/live.ts"
+import { describeLive, freshNamespace } from "../support/live.ts"
 import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
 import { powerLossCase } from "./PowerLossCase.ts"
 import {
@@ -68,7 +68,7 @@ describeLive(
     }
 
     describe.concurrent("Start", () => {
-      it.live("nobody there: Connection, with the address and the system's code", () =>
+      it.live("N10: nobody there: Connection, with the address and the system's code", () =>
         Effect.gen(function* () {
           const port = yield* Effect.promise(freePort)
           const refused = yield* refusalOf(urlTo(port), { connectTimeout: "1 second" })
@@ -160,22 +160,25 @@ describeLive(
         })
       )
 
-      it.live("of several servers the dead and the frozen are passed by", () =>
+      it.live("N24: of several servers the dead and the frozen are passed by", () =>
         Effect.gen(function* () {
           const dead = yield* Effect.promise(freePort)
           const proxy = yield* proxyTo(node().port)
           proxy.stall("down")
           const urls = [urlTo(dead), urlTo(proxy.port), node().url].join(",")
           // In random order: often enough that each comes first.
-          yield* Effect.forEach([1, 2, 3, 4, 5, 6], () => Effect.scoped(open(urls, { connectTimeout: "6 seconds" })), {
-            concurrency: "unbounded"
-          })
+          const namespace = freshNamespace()
+          yield* Effect.forEach(
+            [1, 2, 3, 4, 5, 6],
+            () => Effect.scoped(open(urls, { namespace, connectTimeout: "9 seconds" })),
+            { concurrency: "unbounded" }
+          )
           const none = yield* refusalOf(`${urlTo(dead)},${urlTo(proxy.port)}`, { connectTimeout: "1 second" })
           assert.strictEqual(none.reason._tag, "Connection")
         })
       )
 
-      it.live("O6: credentials are asked for at each connect, and may fail or never come", () =>
+      it.live("O6, N24: credentials are asked for at each connect, and may fail or never come", () =>
         Effect.gen(function* () {
           const proxy = yield* proxyTo(node().port)
           let password = "first"

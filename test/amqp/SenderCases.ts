@@ -26,7 +26,7 @@ const confirmed = (routed: boolean) => ({ _tag: "Confirmed" as const, routed })
 export const senderCases = (node: () => RabbitNode): void => {
   describe.concurrent("Sender", () => {
     it.live(
-      "a return belongs to its exchange, key and id: of two copies of one event only the one that nobody took is unrouted",
+      "N11, PUB8, PUB24: a return belongs to its exchange, key and id: of two copies of one event only the one that nobody took is unrouted",
       () =>
         Effect.gen(function* () {
           const { broker } = yield* open(node().url, { publishChannels: 1 })
@@ -53,21 +53,23 @@ export const senderCases = (node: () => RabbitNode): void => {
         })
     )
 
-    it.live("twins, triplets and many more of one triple: each is stored and answered once, the unroutable too", () =>
-      Effect.gen(function* () {
-        const { broker } = yield* open(node().url, { publishChannels: 1 })
-        yield* broker.declare(subscriber("a", ["x"]))
-        const twins = Array.from({ length: 30 }, () =>
-          post(broker, outgoing(event("x"), { properties: { messageId: "twin" } }))
-        )
-        const lonely = Array.from({ length: 3 }, () =>
-          post(broker, outgoing(event("nobody"), { properties: { messageId: "twin" } }))
-        )
-        yield* answered([...twins, ...lonely])
-        for (const { outcomes } of twins) assert.deepStrictEqual(outcomes, [confirmed(true)])
-        for (const { outcomes } of lonely) assert.deepStrictEqual(outcomes, [confirmed(false)])
-        assert.strictEqual((yield* broker.depth("a")).ready, 30)
-      })
+    it.live(
+      "N11: twins, triplets and many more of one triple: each is stored and answered once, the unroutable too",
+      () =>
+        Effect.gen(function* () {
+          const { broker } = yield* open(node().url, { publishChannels: 1 })
+          yield* broker.declare(subscriber("a", ["x"]))
+          const twins = Array.from({ length: 30 }, () =>
+            post(broker, outgoing(event("x"), { properties: { messageId: "twin" } }))
+          )
+          const lonely = Array.from({ length: 3 }, () =>
+            post(broker, outgoing(event("nobody"), { properties: { messageId: "twin" } }))
+          )
+          yield* answered([...twins, ...lonely])
+          for (const { outcomes } of twins) assert.deepStrictEqual(outcomes, [confirmed(true)])
+          for (const { outcomes } of lonely) assert.deepStrictEqual(outcomes, [confirmed(false)])
+          assert.strictEqual((yield* broker.depth("a")).ready, 30)
+        })
     )
 
     it.live("PUB9: an exchange deleted under way is declared again, and every send is answered once", () =>
@@ -168,7 +170,7 @@ export const senderCases = (node: () => RabbitNode): void => {
       })
     )
 
-    it.live("numbers that would end the connection never reach the wire", () =>
+    it.live("PUB13: numbers that would end the connection never reach the wire", () =>
       Effect.gen(function* () {
         const { broker } = yield* open(node().url, { publishChannels: 1 })
         yield* broker.declare(subscriber("a", ["x"]))

@@ -9,6 +9,7 @@ import type { Address, Broker, Delivery, Outgoing, SendOutcome, SubscriberSpec }
 import { BrokerError } from "../../src/bus/BrokerError.ts"
 import { freshNamespace } from "../support/live.ts"
 import { startProxy } from "../support/Proxy.ts"
+import type { RabbitNode } from "../support/RabbitNode.ts"
 
 export const secret = "canary-5ecret"
 export type Service = Broker["Service"]
@@ -238,3 +239,19 @@ export const assertStored = (posts: ReadonlyArray<Sent>, stored: ReadonlySet<str
 
 /** Reconnects almost without waiting: the jitter is always small. */
 export const hasty: typeof Random.Random.Service = { nextDoubleUnsafe: () => 0.001, nextIntUnsafe: () => 0 }
+
+/** Connections and channels on the node, once as they should be. */
+export const linksOf = Effect.fnUntraced(function* (
+  node: RabbitNode,
+  expected: (links: number) => boolean = () => true
+) {
+  let links = 0
+  const count = Effect.promise(() =>
+    node.ctl("eval", "length(rabbit_networking:connections()) + length(rabbit_channel:list()).")
+  )
+  yield* untilEffect(
+    () => `${links} connections and channels`,
+    Effect.map(count, (text) => expected((links = Number(text))))
+  )
+  return links
+})

@@ -68,7 +68,7 @@ export const tlsCases = (node: () => RabbitNode): void => {
       })
     )
 
-    it.live("plain text to a port that wants TLS: Connection, and that hint", () =>
+    it.live("O3: plain text to a port that wants TLS: Connection, and that hint", () =>
       Effect.gen(function* () {
         const port = yield* terminator(node().port, certificates().server)
         const { message, reason } = yield* refusalOf(`amqp://guest:${secret}@localhost:${port}`, {
@@ -80,7 +80,7 @@ export const tlsCases = (node: () => RabbitNode): void => {
     )
 
     it.live(
-      "TLS with the right authority connects; a frozen handshake ends in time; closing meanwhile is at once",
+      "O3, S2: TLS with the right authority connects; a frozen handshake ends in time; closing meanwhile is at once",
       () =>
         Effect.gen(function* () {
           const { ca, client, server } = certificates()
@@ -127,7 +127,7 @@ export const tlsCases = (node: () => RabbitNode): void => {
     afterAll(() => external?.stop())
 
     it.live(
-      "mTLS: without its plugin the broker does not know EXTERNAL; with it the certificate is the user",
+      "O3, N24: mTLS: without its plugin the broker does not know EXTERNAL; with it the certificate is the user",
       (context) =>
         Effect.gen(function* () {
           if (external === undefined) return context.skip("a container cannot read our certificates")
