@@ -6,8 +6,8 @@ import { Effect, Exit, ManagedRuntime, Scope } from "effect"
 import { type Actor, CurrentActor } from "../event/Actor.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
-import { DeadLetters, type Selection, type Source } from "../bus/DeadLetters.ts"
-import type * as DeadLettersModule from "../bus/DeadLetters.ts"
+import { DeadLetters, type Source } from "../bus/DeadLetters.ts"
+import type * as Letters from "../bus/DeadLetters.ts"
 import { EventBus } from "../bus/EventBus.ts"
 import { EventCache, type HistoryOptions } from "../bus/EventCache.ts"
 import type { PublishOptions } from "../bus/PublishOptions.ts"
@@ -56,9 +56,9 @@ export interface PromiseEventBus extends AsyncDisposable {
   ) => Promise<ReadonlyArray<Envelope.Envelope<Name, A>>>
   readonly deadLetters: {
     readonly count: (source: Source) => Promise<number>
-    readonly list: (source: Source, selection?: Selection) => Promise<ReadonlyArray<DeadLettersModule.DeadLetter>>
-    readonly replay: (source: Source, selection?: Selection) => Promise<number>
-    readonly discard: (source: Source, selection?: Selection) => Promise<number>
+    readonly list: (source: Source, options?: Letters.ListOptions) => Promise<ReadonlyArray<Letters.DeadLetter>>
+    readonly replay: (source: Source, options?: Letters.ReplayOptions) => Promise<Letters.ReplayReport>
+    readonly discard: (source: Source, options: Letters.DiscardOptions) => Promise<Letters.DiscardReport>
   }
   readonly health: () => Promise<Report>
   /** Drains and disconnects. */
@@ -135,9 +135,9 @@ export const createEventBus = async (options: LiveOptions): Promise<PromiseEvent
     history: (event, options) => run(Effect.flatMap(EventCache, (cache) => cache.history(event, options))),
     deadLetters: {
       count: (source) => run(Effect.flatMap(DeadLetters, (letters) => letters.count(source))),
-      list: (source, selection) => run(Effect.flatMap(DeadLetters, (letters) => letters.list(source, selection))),
-      replay: (source, selection) => run(Effect.flatMap(DeadLetters, (letters) => letters.replay(source, selection))),
-      discard: (source, selection) => run(Effect.flatMap(DeadLetters, (letters) => letters.discard(source, selection)))
+      list: (source, options) => run(Effect.flatMap(DeadLetters, (letters) => letters.list(source, options))),
+      replay: (source, options) => run(Effect.flatMap(DeadLetters, (letters) => letters.replay(source, options))),
+      discard: (source, options) => run(Effect.flatMap(DeadLetters, (letters) => letters.discard(source, options)))
     },
     health: () => run(Effect.flatMap(Health, (health) => health.report)),
     close,

@@ -60,7 +60,7 @@ describe("examples", () => {
       assert.deepStrictEqual(yield* Fiber.join(tail), ["u-9"])
       const letters = yield* DeadLetters
       yield* until(Effect.map(letters.count("directory.accounts"), (count) => count === 1))
-      assert.strictEqual(yield* replayRejected, 1)
+      assert.strictEqual((yield* replayRejected).replayed, 1)
       assert.strictEqual(yield* isReady, "up")
       assert.isTrue(Option.isNone((yield* lastProfile).last))
       const [directory] = yield* bus.subscriptions

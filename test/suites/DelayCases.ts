@@ -63,7 +63,7 @@ export const delayCases = ({ it }: Bench): void => {
       assert.deepInclude(letter, { eventId: id, eventType: Happened.name, reason: "Undeliverable" })
       const ledger = makeLedger()
       yield* bus.subscribe(fresh(), { events: [Happened], handler: ledger.handler })
-      assert.strictEqual(yield* letters.replay(undeliverable, selection), 1)
+      assert.strictEqual((yield* letters.replay(undeliverable, selection)).replayed, 1)
       yield* ledger.reaches(1)
       assert.deepInclude(ledger.entries[0]?.event, { id, data: { n: 1 } })
       assert.deepStrictEqual(ledger.entries[0]?.info.headers, { tenant: "t" })
@@ -71,7 +71,7 @@ export const delayCases = ({ it }: Bench): void => {
       const gone = yield* bus.publish(numbered(), { n: 2 }, { delay: "1 second" })
       yield* untilEffect(
         () => "not undeliverable",
-        Effect.map(letters.discard(undeliverable, { ids: [gone.id] }), (count) => count === 1)
+        Effect.map(letters.discard(undeliverable, { ids: [gone.id] }), ({ discarded }) => discarded === 1)
       )
     })
   )
