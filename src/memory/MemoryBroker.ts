@@ -20,6 +20,8 @@ import { MemoryServer } from "./MemoryServer.ts"
 export interface MemoryBrokerOptions {
   /** Default `"eduflow"`. */
   readonly namespace?: string
+  /** What the server calls this client, where it is to be cut off alone. Default `"client"`. */
+  readonly name?: string
 }
 
 /** A client of a server that others use too. */
@@ -38,11 +40,11 @@ export const layer = (options: MemoryBrokerOptions = {}): Layer.Layer<Broker> =>
   layerClient(options).pipe(Layer.provide(MemoryServer.layerWith({})))
 
 export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"], options: MemoryBrokerOptions) {
-  const { namespace = "eduflow" } = options
+  const { name = "client", namespace = "eduflow" } = options
   const clock = yield* Clock.Clock
   const now = (): number => clock.currentTimeMillisUnsafe()
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  const client: MemoryConsumer.Client = { open: new Set(), late: 0 }
+  const open = new Set<MemoryConsumer.Open>()
   let current: BrokerStatus = { _tag: "Up", since: now() }
   const status = yield* SubscriptionRef.make<BrokerStatus>(current)
   /** Why nothing can be done now, or undefined when it can. */
@@ -52,9 +54,14 @@ export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"]
     current = next
     fault = problem
     run(SubscriptionRef.set(status, next))
-    if (problem !== undefined) for (const end of client.open) end(problem)
+    if (problem === undefined) return
+    // All of them before anybody hears of it: what is done then may not settle what another one had.
+    const gone = [...open]
+    for (const { end } of gone) end()
+    for (const { tell } of gone) tell(problem)
   }
-  const link = server.connect({ namespace, onStatus: set })
+  const link = server.connect({ name, namespace, onStatus: set })
+  const client: MemoryConsumer.Client = { open, faults: link.faults, late: 0 }
   const own = link.namespace
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
@@ -80,22 +87,24 @@ export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"]
   const read = Effect.fnUntraced(function* (source: DeadLetterSource) {
     const queue = yield* letters(source)
     const holder: Holder = { unacked: new Set() }
-    let problem: BrokerError | undefined
-    const lost = (): boolean => problem !== undefined
-    const end = (error: BrokerError): void => {
-      if (problem !== undefined) return
-      problem = error
-      client.open.delete(end)
+    let ended = false
+    let problem = failed(new Closed())
+    const lost = (): boolean => ended
+    const end = (): void => {
+      if (ended) return
+      ended = true
+      client.open.delete(reader)
       queue.release(holder)
     }
+    const reader: MemoryConsumer.Open = { end, tell: (error) => void (problem = error) }
     yield* Effect.acquireRelease(
-      Effect.sync(() => client.open.add(end)),
-      () => Effect.sync(() => end(failed(new Closed())))
+      Effect.sync(() => client.open.add(reader)),
+      () => Effect.sync(end)
     )
     return {
       count: queue.ready(),
       next: Effect.gen(function* () {
-        if (problem !== undefined) return yield* problem
+        if (ended) return yield* problem
         const stored = queue.take(holder)
         if (stored === undefined) return undefined
         const ack = MemoryConsumer.acknowledger(client, lost, () => queue.settle(holder, stored))
@@ -158,7 +167,7 @@ const probe = (status: BrokerStatus, late: number): Effect.Success<BrokerProbe["
     case "Up":
       return { status: "up", detail: `embedded, nothing is persistent, ${late} late acknowledgements` }
     case "Blocked":
-      return { status: "down", detail: `publishers are blocked: ${status.detail}` }
+      return { status: "degraded", detail: `publishers are blocked: ${status.detail}` }
     case "Connecting":
       return { status: "down", detail: status.error?.message ?? "connecting" }
     case "Closed":

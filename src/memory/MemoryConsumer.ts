@@ -5,13 +5,21 @@
 import { Effect, type Scope } from "effect"
 import type { Consumer, ConsumeOptions } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused } from "../bus/BrokerError.ts"
+import type { LinkFaults } from "./Connections.ts"
 import * as MemoryDelivery from "./MemoryDelivery.ts"
 import type { MemoryQueue, QueueConsumer } from "./MemoryQueue.ts"
 
+/** Something that a client has open, and that goes with it. */
+export interface Open {
+  /** What it has goes back, and it can settle nothing any more. */
+  readonly end: () => void
+  readonly tell: (error: BrokerError) => void
+}
+
 /** What a client knows of all that it has open. */
 export interface Client {
-  /** How to end each of them when the client goes. */
-  readonly open: Set<(error: BrokerError) => void>
+  readonly open: Set<Open>
+  readonly faults: LinkFaults | undefined
   /** Acknowledgements that came twice or too late. */
   late: number
 }
@@ -29,37 +37,46 @@ export const make = (
   onEnd: () => void = () => {}
 ): Effect.Effect<Consumer, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const { faults } = client
     let gone = false
     const lost = (): boolean => gone
-    const end = (error: BrokerError | undefined): void => {
+    const end = (): void => {
       if (gone) return
       gone = true
-      client.open.delete(end)
+      client.open.delete(open)
       queue.remove(consumer)
       onEnd()
-      if (error !== undefined) onLost(error)
     }
+    const lose = (error: BrokerError): void => {
+      if (gone) return
+      end()
+      onLost(error)
+    }
+    const open: Open = { end, tell: onLost }
     const consumer: QueueConsumer = {
       prefetch,
       unacked: new Set(),
       taken: 0,
       cancelled: false,
-      deliver: (stored) =>
-        onDelivery(
-          MemoryDelivery.make(
-            stored,
-            lost,
-            acknowledger(client, lost, () => queue.settle(consumer, stored))
-          )
-        ),
-      dropped: () => end(deleted)
+      deliver: (stored) => {
+        const settle = (): boolean => queue.settle(consumer, stored)
+        if (faults === undefined)
+          return onDelivery(MemoryDelivery.make(stored, lost, acknowledger(client, lost, settle)))
+        const { messageId } = stored.message.properties
+        const cancel = (): void => lose(cancelled)
+        const acknowledge = (): boolean =>
+          consumer.unacked.has(stored) && faults.acknowledged(messageId, settle, cancel)
+        onDelivery(MemoryDelivery.make(stored, lost, acknowledger(client, lost, acknowledge)))
+        faults.delivered(messageId, cancel)
+      },
+      dropped: (why) => lose(why === "deleted" ? deleted : cancelled)
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => {
-        client.open.add(end)
+        client.open.add(open)
         queue.add(consumer)
       }),
-      () => Effect.sync(() => end(undefined))
+      () => Effect.sync(end)
     )
     return {
       cancel: Effect.sync(() => {
@@ -70,9 +87,9 @@ export const make = (
     }
   })
 
-const deleted = new BrokerError({
-  reason: new BrokerRefused({
-    operation: "consume",
-    detail: "the broker cancelled the consumer: its queue was deleted"
+const ended = (why: string): BrokerError =>
+  new BrokerError({
+    reason: new BrokerRefused({ operation: "consume", detail: `the broker cancelled the consumer${why}` })
   })
-})
+const deleted = ended(": its queue was deleted")
+const cancelled = ended("")

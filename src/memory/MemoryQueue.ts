@@ -35,8 +35,8 @@ export interface QueueConsumer extends Holder {
   /** 0 is without a bound. */
   readonly prefetch: number
   readonly deliver: (stored: Stored) => void
-  /** Told when the queue is gone. */
-  readonly dropped: () => void
+  /** Told when the queue is gone, or the broker ends its deliveries. */
+  readonly dropped: (why: "deleted" | "cancelled") => void
   /** Counts against the prefetch in this turn: like over a network, an ack makes room in the next one. */
   taken: number
   cancelled: boolean
@@ -64,6 +64,8 @@ export interface MemoryQueue {
   readonly unacked: () => number
   /** How many consumers are not cancelled. */
   readonly consumers: () => number
+  /** Every consumer is cancelled by the broker, and told. */
+  readonly cancelAll: () => void
   /** The queue is deleted: it loses everything, and tells its consumers. */
   readonly drop: () => void
 }
@@ -159,24 +161,29 @@ export const make = (options: {
     },
     pump: () => {
       for (const consumer of consumers) consumer.taken = consumer.unacked.size
+      // All are handed out before the first arrives: who goes on hearing of one had the others too.
+      const handed: Array<readonly [QueueConsumer, Stored]> = []
       while (ready() > 0) {
         const consumer = next()
-        if (consumer === undefined) return
-        const stored = take(consumer)
-        if (stored === undefined) return
+        const stored = consumer && take(consumer)
+        if (consumer === undefined || stored === undefined) break
         consumer.taken++
-        consumer.deliver(stored)
+        handed.push([consumer, stored])
       }
+      for (const [consumer, stored] of handed) if (consumer.unacked.has(stored)) consumer.deliver(stored)
     },
     ready,
     unacked: () => unacked,
     consumers: () => consumers.reduce((count, { cancelled }) => (cancelled ? count : count + 1), 0),
+    cancelAll: () => {
+      for (const consumer of consumers.filter(({ cancelled }) => !cancelled)) consumer.dropped("cancelled")
+    },
     drop: () => {
       gone = true
       returned.clear()
       fresh.clear()
       // Who cancelled asked for the end and is told nothing; who is told takes itself away.
-      for (const consumer of consumers.filter(({ cancelled }) => !cancelled)) consumer.dropped()
+      for (const consumer of consumers.filter(({ cancelled }) => !cancelled)) consumer.dropped("deleted")
       options.wake(queue)
     }
   }

@@ -6,30 +6,26 @@
  * that interleavings exist as they do over a network; delays follow Effect's Clock.
  */
 import { Clock, Context, Effect, Latch, Layer, type Scope } from "effect"
-import type { BrokerStatus, Outgoing, SendOutcome } from "../bus/Broker.ts"
-import { BrokerError, ConnectionFailed } from "../bus/BrokerError.ts"
+import type { Outgoing, SendOutcome } from "../bus/Broker.ts"
+import type { CutOff, LinkFaults, Peer } from "./Connections.ts"
+import * as Connections from "./Connections.ts"
 import * as Delays from "./Delays.ts"
 import * as Deque from "./Deque.ts"
+import type { Faults } from "./Faults.ts"
 import type { MemoryQueue, Returns } from "./MemoryQueue.ts"
 import * as Namespace from "./Namespace.ts"
 
-/** One client as the server knows it. */
-export interface Peer {
-  readonly namespace: string
-  /** What its status became, and why nothing can be done, if so. */
-  readonly onStatus: (status: BrokerStatus, fault: BrokerError | undefined) => void
-}
+export type { CutOff, Peer } from "./Connections.ts"
 
 /** A client's connection. */
 export interface Link {
   readonly namespace: Namespace.Namespace
   readonly send: (message: Outgoing, done: (outcome: SendOutcome) => void) => void
+  /** What goes wrong with its deliveries and acknowledgements, if anything. */
+  readonly faults: LinkFaults | undefined
   /** Ends it: what was sent arrives, but its answers do not. */
   readonly close: () => void
 }
-
-/** What happens to the sends that have no answer yet when the connection is cut. */
-export type CutOff = "stored" | "not stored"
 
 export interface Counts {
   /** Sends that have no answer yet. */
@@ -45,6 +41,8 @@ export interface MemoryServerOptions {
   readonly remember?: number
   /** Default `"in place"`; `"behind"` is for tests of what must hold under RabbitMQ's own order of returns. */
   readonly returns?: Returns
+  /** What goes wrong by itself. Default nothing. */
+  readonly faults?: Faults
 }
 
 export class MemoryServer extends Context.Service<
@@ -64,6 +62,16 @@ export class MemoryServer extends Context.Service<
     /** Cuts every client off. */
     readonly disconnect: (open: CutOff) => void
     readonly reconnect: () => void
+    /** Cuts off the clients of this name; the others notice nothing. */
+    readonly cut: (name: string, open: CutOff) => void
+    readonly restore: (name: string) => void
+    /**
+     * The process of these clients is dead: nothing that they do reaches the server any more, they hear of
+     * no answer, and what they held goes back.
+     */
+    readonly sever: (name: string, open: CutOff) => void
+    /** Cancels the consumers of a subscriber, as a node does that leaves its cluster; what they hold goes back. */
+    readonly cancelConsumers: (subscriber: string) => void
     /** Deletes a subscriber's queue, in every namespace that has one; its dead letters stay. */
     readonly deleteQueue: (subscriber: string) => void
     /** What was published as events, newest last; the oldest are forgotten. */
@@ -82,32 +90,22 @@ export class MemoryServer extends Context.Service<
     Layer.effect(MemoryServer, MemoryServer.makeWith(options))
 }
 
-interface Send {
-  readonly peer: Peer
-  readonly namespace: Namespace.Namespace
-  readonly message: Outgoing
-  done: (outcome: SendOutcome) => void
-}
-
 interface Waiting {
   readonly namespace: Namespace.Namespace
   readonly message: Outgoing
 }
 
-const make = Effect.fnUntraced(function* ({ remember = 0, returns = "in place" }: MemoryServerOptions) {
+const make = Effect.fnUntraced(function* ({ faults, remember = 0, returns = "in place" }: MemoryServerOptions) {
   const clock = yield* Clock.Clock
   const now = (): number => clock.currentTimeMillisUnsafe()
-  const peers = new Set<Peer>()
   const namespaces = new Map<string, Namespace.Namespace>()
-  const inbound = Deque.make<Send>()
   const delays = Delays.make<Waiting>()
   const earlier = yield* Latch.make(false)
   const published = Deque.make<Outgoing>()
   const watchers = new Set<() => void>()
+  const run = Effect.runForkWith(yield* Effect.context<never>())
   let awake = new Set<MemoryQueue>()
   let hopping = false
-  let blocked: string | undefined
-  let connected = true
 
   // -- what happens to a message: one function for each step ----------------------------------------
 
@@ -127,8 +125,6 @@ const make = Effect.fnUntraced(function* ({ remember = 0, returns = "in place" }
     }
     return namespace.place(message)
   }
-  const answer = (send: Send, outcome: SendOutcome): void => send.done(outcome)
-
   // -- hops -----------------------------------------------------------------------------------------
 
   const schedule = (): void => {
@@ -141,13 +137,8 @@ const make = Effect.fnUntraced(function* ({ remember = 0, returns = "in place" }
     const queues = awake
     awake = new Set()
     for (const queue of queues) queue.pump()
-    // What answers send anew is of the next turn; what they cut off or block is over at once.
-    for (let count = inbound.size(); count > 0 && blocked === undefined; count--) {
-      const send = inbound.shift()
-      if (send === undefined) break
-      answer(send, store(send) ? routed : unrouted)
-    }
-    if (awake.size > 0 || (inbound.size() > 0 && blocked === undefined)) schedule()
+    const more = sends.turn()
+    if (awake.size > 0 || more) schedule()
     for (const watcher of watchers) watcher()
   }
   const wake = (queue: MemoryQueue): void => {
@@ -164,7 +155,7 @@ const make = Effect.fnUntraced(function* ({ remember = 0, returns = "in place" }
         if (queue.consumers() > 0) ready += queue.ready()
       }
     }
-    return { sending: inbound.size(), unacked, delayed: delays.size(), ready }
+    return { sending: sends.size(), unacked, delayed: delays.size(), ready }
   }
   const until = (condition: (counts: Counts) => boolean): Effect.Effect<void> =>
     Effect.callback<void>((resume) => {
@@ -195,30 +186,15 @@ const make = Effect.fnUntraced(function* ({ remember = 0, returns = "in place" }
 
   // -- connections ----------------------------------------------------------------------------------
 
-  const status = (): BrokerStatus =>
-    !connected
-      ? { _tag: "Connecting", since: now(), error: away }
-      : blocked !== undefined
-        ? { _tag: "Blocked", since: now(), detail: blocked }
-        : { _tag: "Up", since: now() }
-  const tellOne = (peer: Peer): void => peer.onStatus(status(), connected ? undefined : away)
-  const tell = (): void => {
-    for (const peer of peers) tellOne(peer)
-  }
-  const cut = (open: CutOff): void => {
-    if (!connected) return
-    connected = false
-    // First the clients: what they send while they hear that an answer is lost is not sent.
-    tell()
-    const sends = inbound.toArray()
-    inbound.clear()
-    for (const send of sends) {
-      if (open === "stored") store(send)
-      answer(send, lost)
-    }
-    schedule()
-  }
-  yield* Effect.addFinalizer(() => Effect.sync(() => cut("not stored")))
+  const connections = Connections.make({
+    now,
+    schedule,
+    store,
+    faults,
+    later: (millis, action) => void run(Effect.andThen(Effect.sleep(millis), Effect.sync(action)))
+  })
+  const { sends } = connections
+  yield* Effect.addFinalizer(() => Effect.sync(() => connections.cutAll("not stored")))
 
   return MemoryServer.of({
     connect: (peer) => {
@@ -228,56 +204,34 @@ const make = Effect.fnUntraced(function* ({ remember = 0, returns = "in place" }
         namespaces.set(peer.namespace, namespace)
       }
       const own = namespace
-      peers.add(peer)
-      if (!connected || blocked !== undefined) tellOne(peer)
+      const { close, linkFaults } = connections.open(peer)
       return {
         namespace: own,
         send: (message, done) => {
-          inbound.push({ peer, namespace: own, message, done })
+          sends.push({ peer, namespace: own, message, done })
           schedule()
         },
-        close: () => {
-          peers.delete(peer)
-          for (const send of inbound.toArray()) {
-            if (send.peer !== peer) continue
-            const { done } = send
-            send.done = () => {}
-            done(lost)
-          }
-        }
+        faults: linkFaults,
+        close
       }
     },
     counts,
     nextDue: delays.next,
     idle: until(({ delayed, ready, sending, unacked }) => sending + unacked + delayed + ready === 0),
     quiet: until(({ ready, sending, unacked }) => sending + unacked + ready === 0),
-    block: (detail) => {
-      blocked = detail
-      tell()
-    },
-    unblock: () => {
-      if (blocked === undefined) return
-      blocked = undefined
-      tell()
-      schedule()
-    },
-    disconnect: cut,
-    reconnect: () => {
-      if (connected) return
-      connected = true
-      tell()
+    block: connections.block,
+    unblock: connections.unblock,
+    disconnect: connections.cutAll,
+    reconnect: connections.reconnect,
+    cut: connections.cut,
+    restore: connections.restore,
+    sever: connections.sever,
+    cancelConsumers: (subscriber) => {
+      for (const namespace of namespaces.values()) namespace.queueOf(subscriber)?.cancelAll()
     },
     deleteQueue: (subscriber) => {
       for (const namespace of namespaces.values()) namespace.deleteQueue(subscriber)
     },
     published: published.toArray
   })
-})
-
-const routed: SendOutcome = { _tag: "Confirmed", routed: true }
-const unrouted: SendOutcome = { _tag: "Confirmed", routed: false }
-const lost: SendOutcome = { _tag: "Lost" }
-
-const away = new BrokerError({
-  reason: new ConnectionFailed({ address: "the embedded broker", detail: "the connection was cut" })
 })

@@ -60,9 +60,9 @@ export const text = (delivery: Delivery | undefined): string | undefined => deli
 export const makeServer = (options: MemoryServerOptions = {}) => MemoryServer.makeWith(options)
 
 /** A client that ends with the test, or when `close` is run. */
-export const client = Effect.fnUntraced(function* (server: Server, namespace = "test") {
+export const client = Effect.fnUntraced(function* (server: Server, namespace = "test", name = "client") {
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const context = yield* Layer.buildWithScope(MemoryBroker.layerOf(server, { namespace }), scope)
+  const context = yield* Layer.buildWithScope(MemoryBroker.layerOf(server, { namespace, name }), scope)
   return { broker: Context.get(context, Broker), close: Scope.close(scope, Exit.void) }
 })
 

@@ -1,0 +1,68 @@
+/**
+ * The whole bus in simulated worlds: several processes over one broker, everything that can go wrong, and
+ * a reference that says what had to become of each event. `npm run simulate` does thousands of it.
+ */
+import { assert, describe, it } from "vitest"
+import { controls, find } from "./controls.ts"
+import { regressions } from "./regressions.ts"
+import { once, type Report } from "./Run.ts"
+
+const seeds = (from: number, count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, i) => from + i)
+const told = ({ seed, violations }: Report): ReadonlyArray<string> =>
+  violations.map(({ detail, n, promise }) => `${promise} by seed ${seed}: ${n === undefined ? "" : `#${n} `}${detail}`)
+
+describe("simulated worlds", () => {
+  it("P1, P2, P3, P6, P7, P8, P10, P11, P12, P13: every promise is kept in 100 of them", async () => {
+    const broken: Array<string> = []
+    const totals = { confirmed: 0, handled: 0, deadLetters: 0, duplicates: 0, faults: 0, processesEnded: 0 }
+    for (const seed of seeds(1, 100)) {
+      const report = await once(seed)
+      broken.push(...told(report))
+      for (const name of Object.keys(totals) as Array<keyof typeof totals>) totals[name] += report.figures[name]
+    }
+    assert.deepStrictEqual(broken, [])
+    // Worlds in which nothing happens would keep every promise.
+    assert.isAbove(totals.confirmed, 2000)
+    assert.isAbove(totals.handled, 2000)
+    assert.isAbove(totals.deadLetters, 200)
+    assert.isAbove(totals.duplicates, 30)
+    assert.isAbove(totals.faults, 100)
+    assert.isAbove(totals.processesEnded, 100)
+  })
+
+  for (const { promise, seed, was } of regressions) {
+    it(`${promise}: seed ${seed}, where ${was}`, async () => {
+      assert.deepStrictEqual(told(await once(seed)), [])
+    })
+  }
+
+  it("the same seed is the same world, to the letter", async () => {
+    for (const seed of seeds(500, 20)) {
+      const [first, second] = [await once(seed), await once(seed)]
+      assert.deepStrictEqual(second.trace, first.trace)
+    }
+  })
+
+  it("P4: a cache in trouble changes no outcome", async () => {
+    for (const seed of seeds(600, 10)) {
+      const [well, ill] = [await once(seed, { setup: { cache: 0 } }), await once(seed, { setup: { cache: 0.9 } })]
+      assert.deepStrictEqual(ill.outcomes, well.outcomes)
+    }
+  })
+
+  it("P3: where nothing goes wrong but handlers, no event is handled twice", async () => {
+    for (const seed of seeds(700, 20)) {
+      const report = await once(seed, { setup: { rates: {}, commands: { publish: 5, publishAll: 1, delayed: 1 } } })
+      assert.deepStrictEqual(told(report), [])
+      assert.deepStrictEqual([report.figures.duplicates, report.figures.faults], [0, 0])
+    }
+  })
+})
+
+describe("a bug", () => {
+  for (const control of controls) {
+    it(`${control.breaks}: "${control.name}" is found`, async () => {
+      assert.match((await find(control)) ?? `not in ${control.within} seeds`, new RegExp(`^${control.breaks} `))
+    })
+  }
+})
