@@ -16,7 +16,7 @@ describe("a broker that blocks", () => {
       assert.deepStrictEqual([statusOf(broker), statusOf(late.broker)], ["Blocked", "Blocked"])
       assert.deepInclude(SubscriptionRef.getUnsafe(broker.status), { detail: "low on memory" })
       assert.strictEqual(statusOf((yield* Stage.client(server)).broker), "Blocked")
-      assert.strictEqual(yield* probeOf(broker), "down")
+      assert.strictEqual(yield* probeOf(broker), "degraded")
       const outcomes = [1, 2, 3].map((n) => Stage.sending(broker, Stage.event("e"), String(n)))
       yield* Stage.turns
       assert.deepStrictEqual([outcomes.map(Stage.tags).join(""), consumer.ids()], ["", ""])

@@ -6,27 +6,29 @@ import * as EventGroup from "../../src/event/EventGroup.ts"
 import { type Bench, fresh, makeLedger, numbered, shared, timerTolerance, untilEffect, upTo } from "./Workbench.ts"
 
 export const delayCases = ({ it }: Bench): void => {
-  it.effect("N4: a delayed event reaches every subscriber when it is due, not before, in the order of their times", () =>
-    Effect.gen(function* () {
-      const { bus } = yield* shared
-      const Happened = numbered()
-      const ledgers = upTo(2).map(makeLedger)
-      const published = new Map<number, number>()
-      for (const ledger of ledgers) yield* bus.subscribe(fresh(), { events: [Happened], handler: ledger.handler })
-      for (const n of [3, 1, 2, 0]) {
-        published.set(n, Date.now())
-        const { routed } = yield* bus.publish(Happened, { n }, { delay: n * 1000, headers: { n } })
-        assert.strictEqual(routed, n === 0 ? true : "later")
-      }
-      for (const ledger of ledgers) {
-        yield* ledger.reaches(4)
-        assert.deepStrictEqual(ledger.numbers(), [0, 1, 2, 3])
-        for (const { at, event, info } of ledger.entries) {
-          assert.isAtLeast(at - (published.get(event.data.n) ?? 0), event.data.n * 1000 - timerTolerance)
-          assert.deepStrictEqual([info.attempt, info.headers, info.firstFailure], [1, { n: event.data.n }, undefined])
+  it.effect(
+    "N4: a delayed event reaches every subscriber when it is due, not before, in the order of their times",
+    () =>
+      Effect.gen(function* () {
+        const { bus } = yield* shared
+        const Happened = numbered()
+        const ledgers = upTo(2).map(makeLedger)
+        const published = new Map<number, number>()
+        for (const ledger of ledgers) yield* bus.subscribe(fresh(), { events: [Happened], handler: ledger.handler })
+        for (const n of [3, 1, 2, 0]) {
+          published.set(n, Date.now())
+          const { routed } = yield* bus.publish(Happened, { n }, { delay: n * 1000, headers: { n } })
+          assert.strictEqual(routed, n === 0 ? true : "later")
         }
-      }
-    })
+        for (const ledger of ledgers) {
+          yield* ledger.reaches(4)
+          assert.deepStrictEqual(ledger.numbers(), [0, 1, 2, 3])
+          for (const { at, event, info } of ledger.entries) {
+            assert.isAtLeast(at - (published.get(event.data.n) ?? 0), event.data.n * 1000 - timerTolerance)
+            assert.deepStrictEqual([info.attempt, info.headers, info.firstFailure], [1, { n: event.data.n }, undefined])
+          }
+        }
+      })
   )
 
   it.effect("a delay is rounded up to whole seconds; a subscriber that came meanwhile gets it, by a pattern too", () =>

@@ -197,43 +197,45 @@ export const lifeCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("P12, C18, N12: handlers may publish while it drains, others may not, and every publish has its outcome", () =>
-    Effect.gen(function* () {
-      const shop = yield* shared
-      const [Asked, Answered] = [numbered(), numbered()]
-      const ledger = makeLedger()
-      yield* shop.bus.subscribe(fresh(), { events: [Answered], handler: ledger.handler })
-      const process = yield* start(connect())
-      const gate = yield* Deferred.make<void>()
-      const running = yield* Deferred.make<void>()
-      const subscription = yield* process.subscribe(fresh(), {
-        events: [Asked],
-        handler: (event) =>
-          Deferred.succeed(running, undefined).pipe(
-            Effect.andThen(Deferred.await(gate)),
-            Effect.andThen(process.bus.publish(Answered, event.data))
-          )
+  it.effect(
+    "P12, C18, N12: handlers may publish while it drains, others may not, and every publish has its outcome",
+    () =>
+      Effect.gen(function* () {
+        const shop = yield* shared
+        const [Asked, Answered] = [numbered(), numbered()]
+        const ledger = makeLedger()
+        yield* shop.bus.subscribe(fresh(), { events: [Answered], handler: ledger.handler })
+        const process = yield* start(connect())
+        const gate = yield* Deferred.make<void>()
+        const running = yield* Deferred.make<void>()
+        const subscription = yield* process.subscribe(fresh(), {
+          events: [Asked],
+          handler: (event) =>
+            Deferred.succeed(running, undefined).pipe(
+              Effect.andThen(Deferred.await(gate)),
+              Effect.andThen(process.bus.publish(Answered, event.data))
+            )
+        })
+        yield* process.bus.publish(Asked, { n: 5 })
+        yield* Deferred.await(running)
+        const draining = yield* Effect.forkChild(process.bus.drain, { startImmediately: true })
+        yield* untilEffect(
+          () => "not draining",
+          Effect.map(SubscriptionRef.get(subscription.status), ({ _tag }) => _tag === "Draining")
+        )
+        const late = yield* Effect.forkChild(
+          Effect.flip(process.bus.publish(Answered, { n: 6 }, { timeout: "10 seconds" })),
+          { startImmediately: true }
+        )
+        yield* Deferred.succeed(gate, undefined)
+        assert.isTrue(yield* Fiber.join(draining))
+        yield* ledger.reaches(1)
+        assert.strictEqual((yield* Fiber.join(late)).reason._tag, "Unavailable")
+        const after = yield* Effect.flip(process.bus.publish(Answered, { n: 7 }))
+        assert(after.reason._tag === "Unavailable")
+        assert.strictEqual(after.reason.cause._tag, "Closed")
+        assert.deepStrictEqual(ledger.numbers(), [5])
       })
-      yield* process.bus.publish(Asked, { n: 5 })
-      yield* Deferred.await(running)
-      const draining = yield* Effect.forkChild(process.bus.drain, { startImmediately: true })
-      yield* untilEffect(
-        () => "not draining",
-        Effect.map(SubscriptionRef.get(subscription.status), ({ _tag }) => _tag === "Draining")
-      )
-      const late = yield* Effect.forkChild(
-        Effect.flip(process.bus.publish(Answered, { n: 6 }, { timeout: "10 seconds" })),
-        { startImmediately: true }
-      )
-      yield* Deferred.succeed(gate, undefined)
-      assert.isTrue(yield* Fiber.join(draining))
-      yield* ledger.reaches(1)
-      assert.strictEqual((yield* Fiber.join(late)).reason._tag, "Unavailable")
-      const after = yield* Effect.flip(process.bus.publish(Answered, { n: 7 }))
-      assert(after.reason._tag === "Unavailable")
-      assert.strictEqual(after.reason.cause._tag, "Closed")
-      assert.deepStrictEqual(ledger.numbers(), [5])
-    })
   )
 
   it.effect(

@@ -7,21 +7,23 @@ import * as Event from "../../src/event/Event.ts"
 import { type Bench, fresh, keyed, makeLedger, numbered, numbers, shared, start, until, upTo } from "./Workbench.ts"
 
 export const publishCases = ({ connect, it }: Bench): void => {
-  it.effect("P2, PUB8, PUB24: an event without a subscriber is confirmed and not routed, or Unroutable if that matters", () =>
-    Effect.gen(function* () {
-      const { bus } = yield* shared
-      const Happened = numbered()
-      const { routed } = yield* bus.publish(Happened, { n: 1 })
-      assert.isFalse(routed)
-      const error = yield* Effect.flip(bus.publish(Happened, { n: 1 }, { mandatory: true }))
-      assert.strictEqual(error.reason._tag, "Unroutable")
-      const ledger = makeLedger()
-      yield* bus.subscribe(fresh(), { events: [Happened], handler: ledger.handler })
-      assert.isTrue((yield* bus.publish(Happened, { n: 2 })).routed)
-      assert.isTrue((yield* bus.publish(Happened, { n: 3 }, { mandatory: true })).routed)
-      yield* ledger.reaches(2)
-      assert.deepStrictEqual(ledger.sorted(), [2, 3])
-    })
+  it.effect(
+    "P2, PUB8, PUB24: an event without a subscriber is confirmed and not routed, or Unroutable if that matters",
+    () =>
+      Effect.gen(function* () {
+        const { bus } = yield* shared
+        const Happened = numbered()
+        const { routed } = yield* bus.publish(Happened, { n: 1 })
+        assert.isFalse(routed)
+        const error = yield* Effect.flip(bus.publish(Happened, { n: 1 }, { mandatory: true }))
+        assert.strictEqual(error.reason._tag, "Unroutable")
+        const ledger = makeLedger()
+        yield* bus.subscribe(fresh(), { events: [Happened], handler: ledger.handler })
+        assert.isTrue((yield* bus.publish(Happened, { n: 2 })).routed)
+        assert.isTrue((yield* bus.publish(Happened, { n: 3 }, { mandatory: true })).routed)
+        yield* ledger.reaches(2)
+        assert.deepStrictEqual(ledger.sorted(), [2, 3])
+      })
   )
 
   it.effect("arrives as it was published: data, ids, key, actor, headers, time", () =>

@@ -17,26 +17,28 @@ import {
 export const wireCases = ({ features, it, wire }: Bench): void => {
   const many = (count: number): number => Math.ceil(count * features.scale)
 
-  it.effect("P13, PUB5, PUB15: beyond the bound callers wait, then are Overloaded; what waited is sent when it goes on", () =>
-    Effect.gen(function* () {
-      const { connect, resume, stall } = yield* wire
-      const process = yield* start(connect({ inFlight: { count: 2 } }))
-      const Happened = numbered()
-      const ledger = makeLedger()
-      yield* process.subscribe(fresh(), { events: [Happened], handler: ledger.handler })
-      yield* process.bus.publish(Happened, { n: 0 })
-      yield* stall
-      const waiting = yield* Effect.forEach([1, 2, 3], (n) =>
-        Effect.forkChild(process.bus.publish(Happened, { n }, { timeout: "30 seconds" }), { startImmediately: true })
-      )
-      const error = yield* Effect.flip(process.bus.publish(Happened, { n: 4 }, { timeout: "300 millis" }))
-      assert.strictEqual(error.reason._tag, "Overloaded")
-      assert.isTrue(error.isRetryable)
-      yield* resume
-      yield* Effect.forEach(waiting, Fiber.join)
-      yield* ledger.reaches(4)
-      assert.deepStrictEqual(ledger.sorted(), [0, 1, 2, 3])
-    })
+  it.effect(
+    "P13, PUB5, PUB15: beyond the bound callers wait, then are Overloaded; what waited is sent when it goes on",
+    () =>
+      Effect.gen(function* () {
+        const { connect, resume, stall } = yield* wire
+        const process = yield* start(connect({ inFlight: { count: 2 } }))
+        const Happened = numbered()
+        const ledger = makeLedger()
+        yield* process.subscribe(fresh(), { events: [Happened], handler: ledger.handler })
+        yield* process.bus.publish(Happened, { n: 0 })
+        yield* stall
+        const waiting = yield* Effect.forEach([1, 2, 3], (n) =>
+          Effect.forkChild(process.bus.publish(Happened, { n }, { timeout: "30 seconds" }), { startImmediately: true })
+        )
+        const error = yield* Effect.flip(process.bus.publish(Happened, { n: 4 }, { timeout: "300 millis" }))
+        assert.strictEqual(error.reason._tag, "Overloaded")
+        assert.isTrue(error.isRetryable)
+        yield* resume
+        yield* Effect.forEach(waiting, Fiber.join)
+        yield* ledger.reaches(4)
+        assert.deepStrictEqual(ledger.sorted(), [0, 1, 2, 3])
+      })
   )
 
   it.effect("P2: an answer that is lost is Unknown at the deadline; the same id again is Confirmed", () =>
@@ -70,55 +72,57 @@ export const wireCases = ({ features, it, wire }: Bench): void => {
     })
   )
 
-  it.effect("P1, P3, P11, PUB1: cut off twice in the middle: every confirmed event is handled, every actor is back", () =>
-    Effect.gen(function* () {
-      const { connect, cut, mend } = yield* wire
-      const process = yield* start(connect())
-      const Happened = numbered()
-      const Changed = keyed()
-      const name = fresh()
-      const [ledger, ordered] = [makeLedger(), makeLedger()]
-      const count = many(5_000)
-      const subscription = yield* process.subscribe(name, { events: [Happened], handler: ledger.handler })
-      yield* process.subscribe(fresh(), { events: [Changed], ordering: "key", handler: ordered.handler })
-      const publishers = yield* Effect.forEach(upTo(50), (publisher) =>
-        Effect.forEach(
-          numbers(count / 50, publisher * (count / 50)),
-          (data) => process.bus.publish(Happened, data, { timeout: "60 seconds" }),
-          { discard: true }
-        ).pipe(Effect.forkChild)
-      )
-      const inOrder = yield* Effect.forkChild(
-        Effect.forEach(upTo(100), (n) => process.bus.publish(Changed, { n, k: "k" }, { timeout: "60 seconds" }), {
-          discard: true
-        })
-      )
-      for (const part of [1 / 3, 1 / 2]) {
-        yield* ledger.reaches(Math.floor(count * part))
-        yield* cut
-        yield* mend
-      }
-      yield* Effect.forEach(publishers, Fiber.join)
-      yield* Fiber.join(inOrder)
-      const handled = (): number => new Set(ledger.numbers()).size
-      yield* until(
-        () => `${handled()} of ${count}`,
-        () => handled() === count
-      )
-      yield* until(
-        () => `${ordered.entries.length}`,
-        () => new Set(ordered.numbers()).size === 100
-      )
-      // Duplicates are what a lost answer costs; without them the order is that of the publishes.
-      const firsts = [...new Set(ordered.numbers())]
-      assert.deepStrictEqual(firsts, upTo(100))
-      yield* untilEffect(
-        () => "not running",
-        Effect.map(SubscriptionRef.get(subscription.status), ({ _tag }) => _tag === "Running")
-      )
-      const { restarts } = yield* SubscriptionRef.get(subscription.status)
-      assert.isAtLeast(restarts, 1)
-    })
+  it.effect(
+    "P1, P3, P11, PUB1: cut off twice in the middle: every confirmed event is handled, every actor is back",
+    () =>
+      Effect.gen(function* () {
+        const { connect, cut, mend } = yield* wire
+        const process = yield* start(connect())
+        const Happened = numbered()
+        const Changed = keyed()
+        const name = fresh()
+        const [ledger, ordered] = [makeLedger(), makeLedger()]
+        const count = many(5_000)
+        const subscription = yield* process.subscribe(name, { events: [Happened], handler: ledger.handler })
+        yield* process.subscribe(fresh(), { events: [Changed], ordering: "key", handler: ordered.handler })
+        const publishers = yield* Effect.forEach(upTo(50), (publisher) =>
+          Effect.forEach(
+            numbers(count / 50, publisher * (count / 50)),
+            (data) => process.bus.publish(Happened, data, { timeout: "60 seconds" }),
+            { discard: true }
+          ).pipe(Effect.forkChild)
+        )
+        const inOrder = yield* Effect.forkChild(
+          Effect.forEach(upTo(100), (n) => process.bus.publish(Changed, { n, k: "k" }, { timeout: "60 seconds" }), {
+            discard: true
+          })
+        )
+        for (const part of [1 / 3, 1 / 2]) {
+          yield* ledger.reaches(Math.floor(count * part))
+          yield* cut
+          yield* mend
+        }
+        yield* Effect.forEach(publishers, Fiber.join)
+        yield* Fiber.join(inOrder)
+        const handled = (): number => new Set(ledger.numbers()).size
+        yield* until(
+          () => `${handled()} of ${count}`,
+          () => handled() === count
+        )
+        yield* until(
+          () => `${ordered.entries.length}`,
+          () => new Set(ordered.numbers()).size === 100
+        )
+        // Duplicates are what a lost answer costs; without them the order is that of the publishes.
+        const firsts = [...new Set(ordered.numbers())]
+        assert.deepStrictEqual(firsts, upTo(100))
+        yield* untilEffect(
+          () => "not running",
+          Effect.map(SubscriptionRef.get(subscription.status), ({ _tag }) => _tag === "Running")
+        )
+        const { restarts } = yield* SubscriptionRef.get(subscription.status)
+        assert.isAtLeast(restarts, 1)
+      })
   )
 
   it.effect("P11, N23: a tail is back after the connection was, and tells the gap", () =>
