@@ -4,12 +4,13 @@
  * once (P12). Effect's own `runMain` exits with 130 and does not hear the second signal.
  */
 import { Cause, Deferred, Effect, Exit, Layer, Runtime } from "effect"
-import { CurrentShutdown } from "../bus/Shutdown.ts"
+import { CurrentShutdown, type Shutdown } from "../bus/Shutdown.ts"
 
 export interface RunMainOptions {
   /**
    * Milliseconds after which the process ends whatever is left. Default 28,000: the drain's 25 seconds
-   * and the closing of what is outside of the bus, within the 30 that Kubernetes gives.
+   * and the closing of what is outside of the bus, within the 30 that Kubernetes gives; 3,000 more than the
+   * drain where that was given more time.
    */
   readonly deadlineMillis?: number
 }
@@ -26,7 +27,7 @@ export interface RunMainOptions {
  */
 export const runMain = <A, E>(main: Layer.Layer<A, E> | Effect.Effect<A, E>, options: RunMainOptions = {}): void => {
   const failed = Deferred.makeUnsafe<never, Error>()
-  const shutdown = {
+  const shutdown: Shutdown = {
     cutOff: false,
     fail: (error: Error): void => void Deferred.doneUnsafe(failed, Exit.fail(error))
   }
@@ -46,7 +47,11 @@ export const runMain = <A, E>(main: Layer.Layer<A, E> | Effect.Effect<A, E>, opt
         if (signalled) process.exit(1)
         signalled = true
         // The only timer that must outlive Effect's runtime: it ends a process that does not drain.
-        setTimeout(() => process.exit(1), options.deadlineMillis ?? 28_000).unref()
+        const millis = options.deadlineMillis ?? Math.max(28_000, (shutdown.budget ?? 0) + 3000)
+        setTimeout(() => {
+          Effect.runSyncExit(Effect.logError(`the process did not end within ${millis} ms of the signal: it is ended`))
+          process.exit(1)
+        }, millis).unref()
         fiber.interruptUnsafe()
       }
       process.on("SIGTERM", onSignal)

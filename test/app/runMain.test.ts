@@ -27,7 +27,7 @@ const terminate = (child: ChildProcess): void => {
 }
 
 describe("runMain", () => {
-  it("P12: SIGTERM finishes what runs and exits with 0", async () => {
+  it("S3, N14, P12: SIGTERM finishes what runs and exits with 0", async () => {
     const service = start(400)
     await service.says("started")
     terminate(service.child)
@@ -35,7 +35,7 @@ describe("runMain", () => {
     assert.include(service.output(), "finished")
   })
 
-  it("P12: a handler that does not end within the budget is cut off: exit code 1", async () => {
+  it("S3, N14, P12: a handler that does not end within the budget is cut off: exit code 1", async () => {
     const service = start(600_000, 500)
     await service.says("started")
     terminate(service.child)
@@ -43,8 +43,9 @@ describe("runMain", () => {
     assert.notInclude(service.output(), "finished")
   })
 
-  it("P12: a second signal ends it at once with 1, while the first one drains", async () => {
-    const service = start(600_000)
+  it("S3, N14, P12: a second signal ends it at once with 1, while the first one drains", async () => {
+    // A drain that would take longer than this test: nothing but the second signal ends it.
+    const service = start(600_000, 600_000)
     await service.says("started")
     terminate(service.child)
     // The first was heard when a moment later it still lives; two signals sent at once could be one.
@@ -52,5 +53,13 @@ describe("runMain", () => {
     assert.isNull(service.child.exitCode)
     terminate(service.child)
     assert.strictEqual(await service.ended, 1)
+  })
+
+  it("S3, N14, P12: a process that does not end in its time is ended, and says so: exit code 1", async () => {
+    const service = start(600_000, 600_000, 500)
+    await service.says("started")
+    terminate(service.child)
+    assert.strictEqual(await service.ended, 1)
+    assert.include(service.output(), "did not end within 500 ms")
   })
 })

@@ -3,7 +3,7 @@ import { Duration, Effect, Layer, Schema } from "effect"
 import { Event, EventBus, eventBusMemory, runMain, Subscriber } from "../../src/index.ts"
 
 const Happened = Event.make("slow.thing.happened", { version: 1, data: Schema.Struct({}) })
-const [handlerMillis = "0", drainMillis = "25000"] = process.argv.slice(2)
+const [handlerMillis = "0", drainMillis = "25000", deadlineMillis] = process.argv.slice(2)
 
 const Slow = Subscriber.layer("slow.subscriber", {
   events: [Happened],
@@ -16,4 +16,7 @@ const Slow = Subscriber.layer("slow.subscriber", {
 })
 const Begin = Layer.effectDiscard(Effect.flatMap(EventBus, (bus) => bus.publish(Happened, {})))
 
-runMain(Begin.pipe(Layer.provide(Slow), Layer.provide(eventBusMemory({ drain: Duration.millis(Number(drainMillis)) }))))
+runMain(
+  Begin.pipe(Layer.provide(Slow), Layer.provide(eventBusMemory({ drain: Duration.millis(Number(drainMillis)) }))),
+  deadlineMillis === undefined ? {} : { deadlineMillis: Number(deadlineMillis) }
+)

@@ -1,0 +1,159 @@
+/**
+ * The test's own side of the broker: publishes orders, starts services that end with their test, and
+ * looks into queues.
+ */
+import { type Channel, type ChannelModel, connect } from "amqplib"
+import { setTimeout as delay } from "node:timers/promises"
+import { createEventBus, type PromiseEventBus } from "../../src/index.ts"
+import { type Proxy, startProxy } from "../support/Proxy.ts"
+import { type Order, orderOf, type ServiceOptions } from "./Contract.ts"
+import { type Service, startService } from "./Process.ts"
+
+export interface Held {
+  readonly n: number
+  readonly id: string
+  readonly count: number
+  readonly attempt: number
+}
+
+/** One test: an event and a subscriber of its own. */
+export interface Case extends AsyncDisposable {
+  readonly event: string
+  readonly subscriber: string
+  /** Starts a service of this test. */
+  readonly service: (options?: Partial<ServiceOptions>) => Service
+  readonly publish: (orders: ReadonlyArray<Order>) => Promise<void>
+  readonly queue: () => Promise<{ readonly ready: number; readonly consumers: number }>
+  /** A network between its services and the broker; ends with the test. */
+  readonly wire: () => Promise<{ readonly proxy: Proxy; readonly url: string }>
+  /** Waits until nobody consumes and so many are ready. */
+  readonly rests: (ready: number) => Promise<void>
+  /** Takes what is in the queue and keeps it. */
+  readonly take: () => Promise<ReadonlyArray<Held>>
+  readonly bench: Bench
+}
+
+export interface Bench extends AsyncDisposable {
+  readonly url: string
+  readonly namespace: string
+  readonly bus: PromiseEventBus
+  readonly connection: ChannelModel
+  readonly channel: Channel
+  readonly begin: () => Case
+}
+
+let named = 0
+
+export const openBench = async (url: string, namespace: string): Promise<Bench> => {
+  const bus = await createEventBus({ url, namespace, source: "bench" })
+  const connection = await connect(url)
+  connection.on("error", () => {})
+  const channel = await connection.createChannel()
+  channel.on("error", () => {})
+  const bench: Bench = {
+    url,
+    namespace,
+    bus,
+    connection,
+    channel,
+    begin: () => beginCase(bench),
+    [Symbol.asyncDispose]: async () => {
+      await bus.close()
+      await connection.close().catch(() => {})
+    }
+  }
+  return bench
+}
+
+const beginCase = (bench: Bench): Case => {
+  const event = `process-${process.pid}-${++named}.ordered`
+  const subscriber = `process-${process.pid}-${named}.worker`
+  const queueName = `${bench.namespace}.sub.${subscriber}`
+  const services: Array<Service> = []
+  const proxies: Array<Proxy> = []
+  const queue: Case["queue"] = async () => {
+    const { consumerCount, messageCount } = await bench.channel.checkQueue(queueName)
+    return { ready: messageCount, consumers: consumerCount }
+  }
+  return {
+    bench,
+    event,
+    subscriber,
+    service: (options = {}) => {
+      const service = startService({
+        url: bench.url,
+        namespace: bench.namespace,
+        drain: 5000,
+        event,
+        subscribers: [subscriber],
+        ...options
+      })
+      services.push(service)
+      return service
+    },
+    publish: async (orders) => void (await bench.bus.publishAll(orderOf(event), orders)),
+    queue,
+    wire: async () => {
+      const url = new URL(bench.url)
+      const proxy = await startProxy(Number(url.port))
+      proxies.push(proxy)
+      url.port = String(proxy.port)
+      return { proxy, url: url.href }
+    },
+    rests: async (ready) => {
+      let seen = await queue()
+      await until(
+        () => `${JSON.stringify(seen)} instead of ${ready} ready and no consumers`,
+        async () => (seen = await queue()).ready === ready && seen.consumers === 0
+      )
+    },
+    take: async () => {
+      const held: Array<Held> = []
+      for (;;) {
+        const message = await bench.channel.get(queueName, { noAck: true })
+        if (message === false) return held
+        const { headers = {}, messageId } = message.properties
+        const { data } = JSON.parse(message.content.toString()) as { readonly data: Order }
+        held.push({
+          n: data.n,
+          id: String(messageId),
+          count: message.fields.redelivered ? Number(headers["x-delivery-count"] ?? 0) : 0,
+          attempt: Number(headers["bus-attempt"] ?? 1)
+        })
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(services.map((service) => service[Symbol.asyncDispose]()))
+      await Promise.all(proxies.map((proxy) => proxy.close()))
+    }
+  }
+}
+
+/** Waits for what nobody announces; in the end it fails and says what was missing. */
+export const until = async (
+  what: () => string,
+  condition: () => Promise<boolean> | boolean,
+  seconds = 20
+): Promise<void> => {
+  const deadline = performance.now() + seconds * 1000
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`not within ${seconds} seconds: ${what()}`)
+    await delay(10)
+  }
+}
+
+/** Orders with the numbers from 0 up, each with a key of its own unless it is told one. */
+export const orders = (count: number, order: Partial<Order> = {}, from = 0): ReadonlyArray<Order> =>
+  Array.from({ length: count }, (_, i) => ({ n: from + i, k: `k${from + i}`, act: "work", ms: 0, ...order }))
+
+export const numbersOf = (lines: ReadonlyArray<{ readonly n?: number }>): ReadonlyArray<number> =>
+  lines.map(({ n }) => n ?? -1).toSorted((a, b) => a - b)
+
+export const upTo = (count: number, from = 0): ReadonlyArray<number> =>
+  Array.from({ length: count }, (_, n) => from + n)
+
+/** What the drain of its subscriber had to cut off, as the service told it. */
+export const phasesOf = (service: Service): ReadonlyArray<string> => {
+  const told = service.of("log").find(({ message }) => message === "the drain of a subscriber was cut off")
+  return String(told?.fields?.["phases"] ?? "").split(", ")
+}
