@@ -8,7 +8,10 @@ export const replayRejected = Effect.gen(function* () {
   for (const { attempts, error, eventId, failures } of rejected) {
     yield* Effect.log(`${eventId}: ${error.message} after ${attempts} attempts`, failures)
   }
-  return yield* deadLetters.replay("directory.accounts", { reason: "Rejected" })
+  const chosen = { reason: "Rejected", newerThan: "1 day" } as const
+  const would = yield* deadLetters.replay("directory.accounts", { ...chosen, dryRun: true })
+  yield* Effect.log(`${would.replayed} of them, ${would.guarded} were replayed too often`, would.errorTags)
+  return yield* deadLetters.replay("directory.accounts", { ...chosen, rate: 100 })
 })
 
 export const watchFailures = Effect.gen(function* () {
