@@ -1,13 +1,14 @@
 /**
- * Reads a dead-letter queue by `basic.get` on a channel of its own. What was read is held until it is
- * acknowledged or the scope ends; then the channel closes and the rest goes back, in order.
+ * Reads a dead-letter queue on a channel of its own. What was read is held until it is acknowledged or
+ * the scope ends; then the channel closes and the rest goes back, in order.
  *
- * It reads, and does not consume: two readers at once see disjoint parts.
+ * Two readers at once see disjoint parts.
  */
 import { Effect, Schedule, type Scope } from "effect"
 import type { DeadLetterReader } from "../bus/Broker.ts"
 import type { BrokerError } from "../bus/BrokerError.ts"
 import { bounded, type Link } from "./Connection.ts"
+import * as Intake from "./Intake.ts"
 import * as Receiver from "./Receiver.ts"
 
 /** How long a scope waits to see that the queue has back what was held. */
@@ -24,51 +25,58 @@ export const read = Effect.fnUntraced(function* (
       call("looking at", `queue ${queue}`, () => channel.checkQueue(queue)),
       ({ messageCount }) => messageCount
     )
+  let intake: Intake.Intake | undefined
   let gone = false
-  let held = 0
+  let closing = false
+  let scheduled = false
 
   /** A quorum queue takes back what was held a moment later: who looks again at once would find it empty. */
-  const returned = Effect.suspend(() =>
-    held === 0 || gone
-      ? Effect.void
-      : Receiver.openChannel(link, call).pipe(
-          Effect.flatMap((channel) =>
-            Effect.repeat(count(channel), { until: (ready) => ready >= held, schedule: Schedule.spaced("20 millis") })
-          ),
-          Effect.scoped,
-          Effect.timeoutOption(returnMillis),
-          Effect.ignore
-        )
-  )
+  const returned = Effect.suspend(() => {
+    const held = intake?.held() ?? 0
+    if (held === 0 || gone) return Effect.void
+    return Receiver.openChannel(link, call).pipe(
+      Effect.flatMap((channel) =>
+        Effect.repeat(count(channel), { until: (ready) => ready >= held, schedule: Schedule.spaced("20 millis") })
+      ),
+      Effect.scoped,
+      Effect.timeoutOption(returnMillis),
+      Effect.ignore
+    )
+  })
   // Runs when the channel is closed, and lets go of a line that hangs.
   yield* Effect.addFinalizer(() => bounded(() => run(returned), returnMillis))
-  const channel = yield* Receiver.openChannel(link, call)
-  // Ours too: what is closed by the scope has nobody to settle it either, and is waited for above.
-  let closing = false
-  yield* Effect.addFinalizer(() => Effect.sync(() => void (closing = true)))
+
+  const flush = (): void => {
+    scheduled = false
+    if (gone || closing) return
+    try {
+      intake?.flush()
+    } catch {
+      // The channel closed within this turn: its 'close' follows, and everything goes back.
+      gone = true
+    }
+  }
+  const channel = yield* Receiver.openChannel(link, call, () => {
+    flush()
+    // Ours too: what is closed by the scope has nobody to settle it either, and is waited for above.
+    closing = true
+  })
   channel.once("close", () => {
     gone = !closing
   })
+  const ready = yield* count(channel)
+  const taking = Intake.make(channel, queue, ready)
+  intake = taking
   return {
-    count: yield* count(channel),
-    next: Effect.map(
-      call("reading", `queue ${queue}`, () => channel.get(queue, { noAck: false })),
-      (message) => {
-        if (message === false) return undefined
-        held++
-        let settled = false
-        const ack = (): void => {
-          if (settled || gone || closing) return
-          settled = true
-          held--
-          try {
-            channel.ack(message)
-          } catch {
-            gone = true
-          }
-        }
-        return Receiver.deliveryOf(message, namespace, ack, () => gone || closing)
+    count: ready,
+    next: Effect.map(call("reading", `queue ${queue}`, taking.take), (message) => {
+      if (message === undefined) return undefined
+      const ack = (): void => {
+        if (gone || closing || !taking.settle(message) || scheduled) return
+        scheduled = true
+        setImmediate(flush)
       }
-    )
+      return Receiver.deliveryOf(message, namespace, ack, () => gone || closing)
+    })
   }
 })

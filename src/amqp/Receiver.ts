@@ -169,6 +169,7 @@ export const deliveryOf = (message: Message, namespace: string, ack: () => void,
     },
     headers,
     trusted: destination?.kind === "subscriber",
+    recipient: destination?.kind === "subscriber" ? destination.name : undefined,
     redelivered: fields.redelivered,
     // Publishers can send this header: it is the broker's own only on what came back.
     deliveryCount: fields.redelivered && typeof count === "number" ? count : 0,

@@ -74,6 +74,8 @@ export interface Delivery {
    * are its `bus-*` headers believed (P15).
    */
   readonly trusted: boolean
+  /** The subscriber that the runtime sent it to; absent for events. */
+  readonly recipient?: string | undefined
   readonly redelivered: boolean
   /** How often it came back unsettled; 0 unless `redelivered`. */
   readonly deliveryCount: number

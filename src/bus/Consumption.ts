@@ -97,8 +97,8 @@ export const make = Effect.fnUntraced(function* (options: {
   const resumed = yield* Latch.make(true)
   /** Until the pause is over: with what it holds, for a while. */
   const sitOut = Effect.fnUntraced(function* (session: Session.Session) {
-    // By key a cancel would start the standby beside what runs here (P6).
-    if (!whole) yield* session.cancel
+    // No cancel: RabbitMQ takes back what it was about to deliver, a life each, and by key it would start the
+    // standby beside what runs here (P6). The prefetch bounds what it goes on to bring.
     const back = yield* Effect.timeoutOption(Effect.raceFirst(resumed.await, session.lost), heldAtMost)
     if (back._tag === "Some") return true
     abandon(session)
@@ -119,9 +119,7 @@ export const make = Effect.fnUntraced(function* (options: {
         current.lost
       )
       if (pause) {
-        const kept = yield* sitOut(current)
-        // By key it consumes on; else its consumer is cancelled, and what it holds runs first.
-        if (whole && kept) continue
+        if (yield* sitOut(current)) continue
       } else slow = false
       const next = yield* open(slow ? 1 : subscriber.prefetch, slow)
       yield* retire(current)

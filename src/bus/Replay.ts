@@ -58,7 +58,7 @@ export class ReplayError extends Schema.TaggedError<ReplayError>()("ReplayError"
 
 type Stop = { readonly _tag: "Stop"; readonly reason: PublishReason }
 
-const copies = { count: 128, bytes: 8 * 1024 * 1024 }
+const copies = { count: 64, bytes: 8 * 1024 * 1024 }
 const copyMillis = 15_000
 /** How long what was sent may still be confirmed when a replay is interrupted. */
 const graceMillis = 1_000
@@ -137,7 +137,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"]) {
         if (taken >= chosen.limit) return false
         if (!selected(letter)) return true
         taken++
-        yield* pace
+        yield* pace()
         const result = yield* resend(letter, delivery)
         if (result._tag === "Confirmed") return true
         const { reason } = result
@@ -223,9 +223,11 @@ const copyOf = (
   const { properties } = delivery
   const headers: Headers = { ...RuntimeHeaders.userHeaders(delivery), ...RuntimeHeaders.traceHeaders(delivery) }
   const history = { failures: letter.failures, replays: letter.replays + 1, replayId }
-  const isEvent = source === DeadLetter.undeliverable
+  // A retry whose queue was gone is nobody else's business.
+  const recipient = source === DeadLetter.undeliverable ? delivery.recipient : source
+  const isEvent = recipient === undefined
   return {
-    to: isEvent ? { _tag: "Event", name: letter.eventType } : { _tag: "Subscriber", name: source, seconds: 0 },
+    to: isEvent ? { _tag: "Event", name: letter.eventType } : { _tag: "Subscriber", name: recipient, seconds: 0 },
     key: undefined,
     body: delivery.body,
     properties: {
@@ -246,7 +248,7 @@ const workersFor = (rate = Number.POSITIVE_INFINITY): number =>
 
 /** Lets one pass at each tick of the rate; who comes late does not make up for it. */
 const pacer = Effect.fnUntraced(function* (rate: number | undefined) {
-  if (rate === undefined || rate === Number.POSITIVE_INFINITY) return Effect.void
+  if (rate === undefined || rate === Number.POSITIVE_INFINITY) return () => Effect.void
   if (!(rate > 0)) {
     return yield* new BrokerError({
       reason: new SettingsInvalid({
@@ -258,10 +260,10 @@ const pacer = Effect.fnUntraced(function* (rate: number | undefined) {
   }
   const clock = yield* Clock.Clock
   let next = clock.currentTimeMillisUnsafe()
-  return Effect.suspend(() => {
+  return (): Effect.Effect<void> => {
     const now = clock.currentTimeMillisUnsafe()
     const at = Math.max(now, next)
     next = at + 1000 / rate
     return at > now ? Effect.sleep(at - now) : Effect.void
-  })
+  }
 })

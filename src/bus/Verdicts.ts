@@ -68,7 +68,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       eventType: subject.type,
       host: Diagnosis.host,
       library: Diagnosis.library,
-      replays: progress.replays
+      replays: progress.replays,
+      replayId: progress.replayId
     }
     const told = {
       subscriber: subscriber.name,

@@ -23,6 +23,7 @@ export const make = (stored: Stored, lost: () => boolean, ack: () => void): Deli
     },
     headers: headersOf(message.headers, extra, returns),
     trusted: copy,
+    recipient: copy ? to.name : undefined,
     redelivered: returns > 0,
     deliveryCount: returns,
     routingKey: copy ? "" : nameIn(to),

@@ -138,7 +138,7 @@ export const make = (world: World) => {
       ledger.note(`${process.life.name} replays the dead letters of ${name}${killed ? ", and is interrupted" : ""}`)
       const replay = process.letters.replay(name).pipe(
         Effect.matchCause({
-          onSuccess: (replayed) => ledger.note(`${process.life.name} has replayed ${replayed} of ${name}`),
+          onSuccess: ({ replayed }) => ledger.note(`${process.life.name} has replayed ${replayed} of ${name}`),
           onFailure: () => ledger.note(`${process.life.name} has replayed ${name} in part`)
         }),
         Effect.asVoid

@@ -3,8 +3,10 @@ import { assert } from "@effect/vitest"
 import { Effect, Schedule, Schema, Tracer } from "effect"
 import { hostname } from "node:os"
 import { type DeadLettersError, Reject } from "../../src/bus/BusError.ts"
+import type { ReplayError } from "../../src/bus/Replay.ts"
 import * as Event from "../../src/event/Event.ts"
 import { sensitive } from "../../src/event/Sensitive.ts"
+import { replayCases } from "./ReplayCases.ts"
 import {
   type Bench,
   fresh,
@@ -23,7 +25,10 @@ class Broken extends Error {
   readonly _tag = "Broken"
 }
 
-export const deadLetterCases = ({ connect, it }: Bench): void => {
+export const deadLetterCases = (bench: Bench): void => {
+  const { connect, it } = bench
+  replayCases(bench)
+
   it.effect("P8: a dead letter tells what it was and why it is one", () =>
     Effect.gen(function* () {
       const process = yield* shared
@@ -142,7 +147,7 @@ export const deadLetterCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("looking takes nothing: after thirty looks all are still there, and can be chosen from", () =>
+  it.effect("N2: looking takes nothing: after thirty looks all are still there, and can be chosen from", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const [A, B] = [numbered(), numbered()]
@@ -171,7 +176,7 @@ export const deadLetterCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("P8: replay brings it back to its subscriber alone, as fresh, with its history", () =>
+  it.effect("R5, P8: replay brings it back to its subscriber alone, as fresh, with its history", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const Happened = numbered()
@@ -191,14 +196,14 @@ export const deadLetterCases = ({ connect, it }: Bench): void => {
       const { id } = yield* process.bus.publish(Happened, { n: 1 }, { headers: { tenant: "t" }, correlationId: "c" })
       yield* lettersOf(process, name, 1)
       // Still broken: it fails again, from its first attempt on, and is a dead letter again.
-      assert.strictEqual(yield* process.letters.replay(name), 1)
+      assert.strictEqual((yield* process.letters.replay(name)).replayed, 1)
       yield* ledger.reaches(4)
       const [again] = yield* lettersOf(process, name, 1)
       assert.deepStrictEqual(ledger.attempts(), [1, 2, 1, 2])
       assert.deepInclude(again, { attempts: 2, replays: 1, eventId: id, reason: "Exhausted" })
       assert.strictEqual(again?.failures.length, 4, "its history is kept")
       broken = false
-      assert.strictEqual(yield* process.letters.replay(name, { ids: [id] }), 1)
+      assert.strictEqual((yield* process.letters.replay(name, { ids: [id] })).replayed, 1)
       yield* ledger.reaches(5)
       const last = ledger.entries.at(-1)
       assert.deepInclude(last?.event, { id, correlationId: "c", data: { n: 1 } })
@@ -211,7 +216,7 @@ export const deadLetterCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("replay and discard take what was chosen, up to a limit, once", () =>
+  it.effect("R5: replay and discard take what was chosen, up to a limit, once", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const Happened = numbered()
@@ -230,18 +235,18 @@ export const deadLetterCases = ({ connect, it }: Bench): void => {
           () => `not ${count} left`,
           Effect.map(process.letters.count(name), (now) => now === count)
         )
-      assert.strictEqual(yield* process.letters.discard(name, { limit: 5 }), 5)
+      assert.strictEqual((yield* process.letters.discard(name, { all: true, limit: 5 })).discarded, 5)
       yield* left(15)
-      assert.strictEqual(yield* process.letters.discard(name, { event: "other.event" }), 0)
+      assert.strictEqual((yield* process.letters.discard(name, { event: "other.event" })).discarded, 0)
       // What is replayed while everything still fails comes back, and is not replayed in the same run.
-      assert.strictEqual(yield* process.letters.replay(name), 15)
+      assert.strictEqual((yield* process.letters.replay(name)).replayed, 15)
       yield* left(15)
       broken = false
-      assert.strictEqual(yield* process.letters.replay(name), 15)
+      assert.strictEqual((yield* process.letters.replay(name)).replayed, 15)
       yield* ledger.reaches(15)
       yield* left(0)
       assert.strictEqual(new Set(ledger.numbers()).size, 15)
-      assert.strictEqual(yield* process.letters.replay(name), 0)
+      assert.strictEqual((yield* process.letters.replay(name)).replayed, 0)
       assert.deepStrictEqual(yield* process.letters.list(name), [])
     })
   )
@@ -256,7 +261,7 @@ export const deadLetterCases = ({ connect, it }: Bench): void => {
       yield* process.bus.publishAll(Happened, numbers(10))
       yield* lettersOf(process, name, 10)
       yield* first.stop
-      assert.strictEqual(yield* process.letters.replay(name), 10)
+      assert.strictEqual((yield* process.letters.replay(name)).replayed, 10)
       const ledger = makeLedger()
       yield* process.bus.subscribe(name, { events: [Happened], handler: ledger.handler })
       yield* ledger.reaches(10)
@@ -265,7 +270,7 @@ export const deadLetterCases = ({ connect, it }: Bench): void => {
     })
   )
 
-  it.effect("a bounded list of large letters stays below its bytes", () =>
+  it.effect("P13: a bounded list of large letters stays below its bytes", () =>
     Effect.gen(function* () {
       const process = yield* shared
       const Large = Event.make(fresh("large"), { version: 1, data: Schema.String, cache: false })
@@ -286,7 +291,7 @@ export const deadLetterCases = ({ connect, it }: Bench): void => {
         9 * 1024 * 1024
       )
       assert.isAtLeast(found.length, 8)
-      assert.strictEqual(yield* process.letters.discard(name), 12)
+      assert.strictEqual((yield* process.letters.discard(name, { all: true })).discarded, 12)
     })
   )
 
@@ -294,8 +299,15 @@ export const deadLetterCases = ({ connect, it }: Bench): void => {
     Effect.gen(function* () {
       const { letters } = yield* shared
       const name = fresh("typo")
-      for (const ask of [letters.count(name), letters.list(name), letters.replay(name), letters.discard(name)]) {
-        const error = yield* Effect.flip(Effect.asVoid<number | ReadonlyArray<unknown>, DeadLettersError, never>(ask))
+      const asked: ReadonlyArray<Effect.Effect<unknown, DeadLettersError | ReplayError>> = [
+        letters.count(name),
+        letters.list(name),
+        letters.replay(name),
+        letters.replay(name, { dryRun: true }),
+        letters.discard(name, { all: true })
+      ]
+      for (const ask of asked) {
+        const error = yield* Effect.flip(ask)
         assert.strictEqual(error.reason._tag, "TopologyMissing")
         assert.include(error.message, name)
       }

@@ -13,31 +13,64 @@ export interface Proxy {
   readonly port: number
   /** Open connections. */
   readonly connections: () => number
+  /** How many connections were ever opened. */
+  readonly accepted: () => number
   /** Holds back what is sent in this direction, on open connections and on later ones. Nothing is lost. */
   readonly stall: (direction: Direction) => void
-  /** Ends every stall. */
+  /** Passes everything on in writes of so many bytes, on open connections and on later ones. */
+  readonly slice: (bytes: number) => void
+  /** Passes on so many bytes a second in each direction, on open connections and on later ones. */
+  readonly throttle: (bytesPerSecond: number) => void
+  /**
+   * Half-open: whatever is sent is taken and lost, FIN and RST too, on open connections and on later
+   * ones. `resume` ends it for new connections; those that were open stay dead without being told.
+   */
+  readonly swallow: () => void
+  /** Ends every stall, slicing, throttling and swallowing. */
   readonly resume: () => void
   /** Breaks every open connection: RST to both ends, what was on the way is lost. */
   readonly reset: () => void
+  /** Ends every open connection in good order: FIN to both ends, behind what was on the way. */
+  readonly finish: () => void
   /** New connections get ECONNREFUSED, open ones stay; `false` listens again, on the same port. */
   readonly refuse: (on: boolean) => Promise<void>
   readonly close: () => Promise<void>
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
+/** What happens to bytes now. */
+interface Weather {
+  readonly stalled: { up: boolean; down: boolean }
+  slice: number
+  bytesPerSecond: number
+  swallowing: boolean
+}
+
+const fair = (): Weather => ({
+  stalled: { up: false, down: false },
+  slice: Number.POSITIVE_INFINITY,
+  bytesPerSecond: Number.POSITIVE_INFINITY,
+  swallowing: false
+})
+
 /** Forwards a free port of the loopback interface to the given one. */
 export const startProxy = async (targetPort: number): Promise<Proxy> => {
   const port = await freePort()
   const links = new Set<Link>()
-  const stalled = { up: false, down: false }
+  /** Who is left in a hole is left open until the end. */
+  const sockets = new Set<Socket>()
+  const weather = fair()
+  let accepted = 0
   const accept = (client: Socket): void => {
-    const link = makeLink(
-      client,
-      connect({ port: targetPort, host: "127.0.0.1", allowHalfOpen: true, noDelay: true }),
-      stalled
-    )
+    accepted++
+    const target = connect({ port: targetPort, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
+    const link = makeLink(client, target, weather)
     links.add(link)
-    link.onceClosed(() => links.delete(link))
+    client.once("close", () => links.delete(link))
+    for (const socket of [client, target]) {
+      sockets.add(socket)
+      socket.once("close", () => sockets.delete(socket))
+    }
   }
   const listen = async (): Promise<Server> => {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, accept)
@@ -58,20 +91,30 @@ export const startProxy = async (targetPort: number): Promise<Proxy> => {
   const close = async (): Promise<void> => {
     await refuse(true)
     each((link) => link.reset())
+    for (const socket of sockets) socket.destroy()
   }
+  const flow = (): void => each((link) => link.flow())
   return {
     port,
     connections: () => links.size,
+    accepted: () => accepted,
     stall: (direction) => {
-      stalled.up ||= direction !== "down"
-      stalled.down ||= direction !== "up"
-      each((link) => link.flow())
+      weather.stalled.up ||= direction !== "down"
+      weather.stalled.down ||= direction !== "up"
+      flow()
+    },
+    slice: (bytes) => void (weather.slice = bytes),
+    throttle: (bytesPerSecond) => void (weather.bytesPerSecond = bytesPerSecond),
+    swallow: () => {
+      weather.swallowing = true
+      flow()
     },
     resume: () => {
-      stalled.up = stalled.down = false
-      each((link) => link.flow())
+      Object.assign(weather, fair())
+      flow()
     },
     reset: () => each((link) => link.reset()),
+    finish: () => each((link) => link.finish()),
     refuse,
     close,
     [Symbol.asyncDispose]: close
@@ -80,18 +123,21 @@ export const startProxy = async (targetPort: number): Promise<Proxy> => {
 
 /** One client and its connection to the server. */
 interface Link {
-  /** Lets the bytes run, or not, as `stalled` says now. */
+  /** Lets the bytes run, or not, as the weather says now. */
   readonly flow: () => void
   readonly reset: () => void
-  readonly onceClosed: (f: () => void) => void
+  readonly finish: () => void
 }
 
-const makeLink = (client: Socket, server: Socket, stalled: Readonly<Record<"up" | "down", boolean>>): Link => {
-  const up = makePipe(client, server, () => stalled.up)
-  const down = makePipe(server, client, () => stalled.down)
+const makeLink = (client: Socket, server: Socket, weather: Weather): Link => {
+  /** For good: bytes are missing, so it can never be right again. */
+  const hole = { on: weather.swallowing }
+  const up = makePipe(client, server, weather, hole, () => weather.stalled.up)
+  const down = makePipe(server, client, weather, hole, () => weather.stalled.down)
   const flow = (): void => {
-    up()
-    down()
+    hole.on ||= weather.swallowing
+    up.flow()
+    down.flow()
   }
   flow()
   const reset = (): void => {
@@ -100,20 +146,81 @@ const makeLink = (client: Socket, server: Socket, stalled: Readonly<Record<"up" 
     if (server.connecting) server.destroy()
     else server.resetAndDestroy()
   }
-  return { flow, reset, onceClosed: (f) => client.once("close", f) }
+  return {
+    flow,
+    reset,
+    finish: () => {
+      up.finish()
+      down.finish()
+    }
+  }
 }
 
+const tickMillis = 25
+/** So that one read rarely finds more than this, and yet some bytes get through. */
+const slicesPerTurn = 4
+
 /**
- * Forwards one direction; the result starts or stops it. A stalled socket is not read at all: the
+ * Forwards one direction. A socket that is stalled, or ahead of its throttle, is not read at all: the
  * sender sees its window fill up, and its FIN waits behind the data, as with a network that hangs.
  */
-const makePipe = (from: Socket, to: Socket, isStalled: () => boolean): (() => void) => {
-  const flow = (): void => void (isStalled() || to.writableNeedDrain ? from.pause() : from.resume())
+const makePipe = (
+  from: Socket,
+  to: Socket,
+  weather: Weather,
+  hole: { readonly on: boolean },
+  isStalled: () => boolean
+): { readonly flow: () => void; readonly finish: () => void } => {
+  /** What was read and may not be passed on yet. */
+  let held: Buffer = Buffer.alloc(0)
+  let ended = false
+  let waits = false
+  const schedule = (): void => {
+    if (waits) return
+    waits = true
+    if (weather.bytesPerSecond === Number.POSITIVE_INFINITY) setImmediate(tick)
+    else setTimeout(tick, tickMillis)
+  }
+  const tick = (): void => {
+    if (isStalled() && !hole.on && !to.destroyed) return void setTimeout(tick, tickMillis).unref()
+    waits = false
+    if (hole.on || to.destroyed) held = Buffer.alloc(0)
+    const { bytesPerSecond, slice } = weather
+    const paced = Math.max(1, Math.ceil((bytesPerSecond * tickMillis) / 1000))
+    let room = Math.min(held.length, paced, slice * slicesPerTurn)
+    // To the end of what there is room for, in one write where nothing is sliced.
+    for (; room > 0; room -= slice) {
+      const part = held.subarray(0, Math.min(room, slice))
+      held = held.subarray(part.length)
+      to.write(part)
+    }
+    if (held.length > 0) schedule()
+    else if (ended) to.end()
+    else flow()
+  }
+  function flow(): void {
+    if (!hole.on && (isStalled() || to.writableNeedDrain || held.length > 0)) from.pause()
+    else from.resume()
+  }
+  const finish = (): void => {
+    ended = true
+    if (held.length === 0 && !hole.on) to.end()
+  }
   from.on("data", (chunk) => {
-    if (!to.write(chunk)) from.pause()
+    if (hole.on || ended) return
+    const { bytesPerSecond, slice } = weather
+    if (held.length === 0 && bytesPerSecond === Number.POSITIVE_INFINITY && slice === Number.POSITIVE_INFINITY) {
+      if (!to.write(chunk)) from.pause()
+      return
+    }
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+    from.pause()
+    schedule()
   })
-  from.on("end", () => to.end())
-  from.on("error", () => to.resetAndDestroy())
+  from.on("end", finish)
+  from.on("error", () => {
+    if (!hole.on) to.resetAndDestroy()
+  })
   to.on("drain", flow)
-  return flow
+  return { flow, finish }
 }

@@ -1,0 +1,160 @@
+/** What can go wrong: each fault is done, lasts, and is undone; what it was done to is chosen before. */
+import { setTimeout as delay } from "node:timers/promises"
+import { failpoints, type Failpoint } from "./Contract.ts"
+import { bringUp, type Stage } from "./Stage.ts"
+import type { Worker } from "./Worker.ts"
+
+export const networkFaults = [
+  "rst-one",
+  "rst-all",
+  "stall-one",
+  "stall-down-rst",
+  "half-open",
+  "fin",
+  "slice",
+  "throttle"
+] as const
+export const brokerFaults = [
+  "close-all",
+  "stop-app",
+  "kill-node",
+  "freeze-node",
+  "memory-alarm",
+  "disk-alarm",
+  "delete-queue"
+] as const
+export const processFaults = ["kill-publisher", "kill-subscriber", "rolling-restart"] as const
+export const redisFaults = ["redis-kill", "redis-freeze", "redis-readonly", "redis-oom", "redis-flush"] as const
+export const faultKinds = [...networkFaults, ...brokerFaults, ...processFaults, ...redisFaults] as const
+export type FaultKind = (typeof faultKinds)[number]
+
+/** One fault as it is planned; the plan depends on the seed alone. */
+export interface Fault {
+  readonly kind: FaultKind
+  /** Names of processes; empty for what is done to a broker. */
+  readonly targets: ReadonlyArray<string>
+  readonly millis: number
+  /** Where a process kills itself; absent for a plain SIGKILL. */
+  readonly failpoint?: Failpoint
+}
+
+/** Whether connections to RabbitMQ may be lost by it, without a process that ends in good order. */
+export const losesConnections = (kind: string): boolean =>
+  !["slice", "memory-alarm", "disk-alarm", "rolling-restart", "delete-queue"].includes(kind) && !isRedis(kind)
+
+export const isRedis = (kind: string): boolean => kind.startsWith("redis-")
+/** Marks of what was handled are lost or cannot be written. */
+export const spoilsMarks = isRedis
+
+export const failpointsOf = (kind: FaultKind): ReadonlyArray<Failpoint> =>
+  kind === "kill-publisher" ? failpoints.publisher : failpoints.subscriber
+
+/** Does it, waits, and sets everything right. */
+export const inject = async (stage: Stage, { failpoint, kind, millis, targets }: Fault): Promise<void> => {
+  const { namespace, node, redis } = stage
+  const workers = targets.map(stage.worker)
+  const proxies = workers.map(({ amqp }) => amqp)
+  const act = async (): Promise<void> => {
+    switch (kind) {
+      case "rst-one":
+      case "rst-all":
+        return proxies.forEach((proxy) => proxy.reset())
+      case "fin":
+        return proxies.forEach((proxy) => proxy.finish())
+      case "stall-one":
+        proxies.forEach((proxy) => proxy.stall("both"))
+        await delay(millis)
+        return proxies.forEach((proxy) => proxy.resume())
+      case "stall-down-rst":
+        // Confirms and deliveries are on their way, and never arrive.
+        proxies.forEach((proxy) => proxy.stall("down"))
+        await delay(millis)
+        return proxies.forEach((proxy) => {
+          proxy.reset()
+          proxy.resume()
+        })
+      case "half-open":
+        proxies.forEach((proxy) => proxy.swallow())
+        await delay(millis)
+        return proxies.forEach((proxy) => proxy.resume())
+      case "slice":
+        proxies.forEach((proxy) => proxy.slice(3))
+        await delay(millis)
+        return proxies.forEach((proxy) => proxy.resume())
+      case "throttle":
+        proxies.forEach((proxy) => proxy.throttle(20_000))
+        await delay(millis)
+        return proxies.forEach((proxy) => proxy.resume())
+      case "close-all":
+        return void (await node.ctl("close_all_connections", "chaos"))
+      case "stop-app":
+        await node.flush()
+        await node.stopApp()
+        await delay(millis)
+        return node.startApp()
+      case "kill-node":
+        await node.flush()
+        await node.kill()
+        await delay(millis)
+        return node.restart()
+      case "freeze-node":
+        await node.suspend()
+        await delay(millis)
+        return node.resume()
+      case "memory-alarm":
+        await node.ctl("set_vm_memory_high_watermark", "0.0001")
+        await delay(millis)
+        return void (await node.ctl("set_vm_memory_high_watermark", "absolute", "1GB"))
+      case "disk-alarm":
+        await node.ctl("set_disk_free_limit", "5000GB")
+        await delay(millis)
+        return void (await node.ctl("set_disk_free_limit", "20MB"))
+      case "delete-queue":
+        return deleteQueue(stage)
+      case "kill-publisher":
+      case "kill-subscriber":
+        for (const worker of workers) {
+          if (failpoint === undefined) await worker.kill()
+          else await worker.killAt(failpoint, 4000)
+        }
+        await delay(millis)
+        return bringUp(stage, workers)
+      case "rolling-restart":
+        for (const worker of workers) await restart(stage, worker)
+        return
+      case "redis-kill":
+        await redis.kill()
+        await delay(millis)
+        return redis.restart()
+      case "redis-freeze":
+        await redis.suspend()
+        await delay(millis)
+        return redis.resume()
+      case "redis-readonly":
+        await redis.cli("replicaof", "127.0.0.1", "1")
+        await delay(millis)
+        return void (await redis.cli("replicaof", "no", "one"))
+      case "redis-oom":
+        await redis.cli("config", "set", "maxmemory", "1")
+        await delay(millis)
+        return void (await redis.cli("config", "set", "maxmemory", "0"))
+      case "redis-flush":
+        return void (await redis.cli("flushall"))
+    }
+  }
+  if (kind === "delete-queue") await node.flush()
+  await stage.during(kind, targets, act)
+  // A queue that was declared again is like a new one: see `flush`.
+  if (kind === "delete-queue") await node.flush()
+  function deleteQueue({ observe }: Stage): Promise<void> {
+    return observe(async (channel) => void (await channel.deleteQueue(`${namespace}.sub.${sacrifice}`)))
+  }
+}
+
+/** The subscriber whose queue is deleted: what was in it is not promised, but it must go on. */
+export const sacrifice = "chaos.sacrifice"
+
+const restart = async (stage: Stage, worker: Worker): Promise<void> => {
+  await worker.terminate()
+  await bringUp(stage, [worker])
+}

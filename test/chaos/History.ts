@@ -1,0 +1,117 @@
+/** What happened in a run, put together from the ledgers: each event, and what each group made of it. */
+import type { Kind } from "./Contract.ts"
+import type { Entry, Of } from "./Ledger.ts"
+
+/** Confirmed is a promise; Unknown may be either; Refused was told that nothing was sent. */
+export type Fate = "Confirmed" | "Unknown" | "Refused"
+
+export interface Published {
+  readonly id: string
+  readonly who: string
+  readonly key: string
+  readonly seq: number
+  readonly kind: Kind
+  readonly at: number
+  fate: Fate
+  /** Of the bytes that were sent, where they were looked at. */
+  readonly shas: Set<string>
+}
+
+/** One run of a handler. `end` is when it ended, or its process did. */
+export interface Run {
+  readonly id: string
+  readonly who: string
+  readonly life: number
+  readonly key: string
+  readonly seq: number
+  readonly attempt: number
+  readonly redelivered: boolean
+  readonly start: number
+  end: number
+  how: "done" | "fail" | "stop" | "cut off"
+}
+
+export interface History {
+  readonly entries: ReadonlyArray<Entry>
+  readonly published: ReadonlyMap<string, Published>
+  readonly outcomes: ReadonlyArray<Of<"outcome">>
+  readonly runs: ReadonlyMap<string, ReadonlyArray<Run>>
+  /** The events that a group has handled at least once. */
+  readonly done: (group: string) => ReadonlySet<string>
+}
+
+const beforeTheWire = new Set(["Invalid", "Denied", "Unavailable", "Overloaded", "Unroutable"])
+
+export const historyOf = (
+  unsorted: ReadonlyArray<Entry>,
+  ends: ReadonlyArray<{ readonly who: string; readonly life: number; readonly at: number }>
+): History => {
+  const entries = unsorted.toSorted((a, b) => a.at - b.at)
+  const published = new Map<string, Published>()
+  const answers = new Map<string, Array<string>>()
+  const outcomes: Array<Of<"outcome">> = []
+  const runs = new Map<string, Array<Run>>()
+  const running = new Map<string, Array<Run>>()
+  for (const entry of entries) {
+    switch (entry.t) {
+      case "intent": {
+        const { at, id, key, kind, seq, who } = entry
+        published.set(id, { id, who, key, seq, kind, at, fate: "Unknown", shas: new Set() })
+        break
+      }
+      case "wire":
+        published.get(entry.id)?.shas.add(entry.sha)
+        break
+      case "outcome": {
+        outcomes.push(entry)
+        answers.set(entry.id, [...(answers.get(entry.id) ?? []), entry.outcome])
+        break
+      }
+      case "start": {
+        const { at, attempt, g, id, key, life, redelivered, seq, who } = entry
+        const run: Run = { id, who, life, key, seq, attempt, redelivered, start: at, end: Infinity, how: "cut off" }
+        runs.set(g, runs.get(g) ?? [])
+        runs.get(g)?.push(run)
+        const open = `${g}/${who}/${life}/${id}`
+        running.set(open, [...(running.get(open) ?? []), run])
+        break
+      }
+      case "done":
+      case "fail":
+      case "stop": {
+        // Of two that run at once in one process nobody can tell which one ended: the older one.
+        const run = running.get(`${entry.g}/${entry.who}/${entry.life}/${entry.id}`)?.shift()
+        if (run === undefined) break
+        run.end = entry.at
+        run.how = entry.t
+        break
+      }
+    }
+  }
+  for (const event of published.values()) {
+    const told = answers.get(event.id) ?? []
+    if (told.includes("Confirmed") || told.includes("Known")) event.fate = "Confirmed"
+    else if (told.length > 0 && told.every((outcome) => beforeTheWire.has(outcome))) event.fate = "Refused"
+  }
+  for (const list of runs.values()) {
+    for (const run of list) {
+      if (run.end !== Infinity) continue
+      const death = ends.find(({ life, who }) => who === run.who && life === run.life)
+      run.end = death?.at ?? Infinity
+    }
+  }
+  const dones = new Map<string, ReadonlySet<string>>()
+  return {
+    entries,
+    published,
+    outcomes,
+    runs,
+    done: (group) => {
+      const known = dones.get(group)
+      if (known !== undefined) return known
+      const found = new Set((runs.get(group) ?? []).filter(({ how }) => how === "done").map(({ id }) => id))
+      dones.set(group, found)
+      return found
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Real processes, real brokers, real faults: `npm run chaos -- --seconds 120 --seed 7`, and
+ * `npm run chaos -- --controls` to see that the verdict can be red.
+ *
+ * --seconds, --seed, --rate (events a second of each of two publishers), --converge (seconds), --faults a,b,c
+ * (these in this order), --poison (share), --json <file>, --keep <folder>; with --controls also --only <bug>,<bug>
+ */
+import { writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { bugs } from "./Contract.ts"
+import { runControls } from "./Controls.ts"
+import { faultKinds, type FaultKind } from "./Faults.ts"
+import { report } from "./Report.ts"
+import { run } from "./Run.ts"
+import { openBrokers } from "./Stage.ts"
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "120" },
+    seed: { type: "string", default: "7" },
+    rate: { type: "string", default: "60" },
+    converge: { type: "string", default: "90" },
+    poison: { type: "string", default: "0.005" },
+    faults: { type: "string" },
+    json: { type: "string" },
+    keep: { type: "string" },
+    controls: { type: "boolean", default: false },
+    only: { type: "string" }
+  }
+})
+
+const isFault = (name: string): name is FaultKind => faultKinds.some((kind) => kind === name)
+const faults = values.faults?.split(",").map((name) => {
+  if (!isFault(name)) throw new Error(`"${name}" is no fault: ${faultKinds.join(", ")}`)
+  return name
+})
+const seed = Number(values.seed)
+const tell = (line: string): void => console.log(line)
+const save = (result: unknown): void => {
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`)
+}
+
+const chaos = async (): Promise<boolean> => {
+  await using brokers = await openBrokers()
+  const judgement = await run(brokers, {
+    seed,
+    seconds: Number(values.seconds),
+    rate: Number(values.rate),
+    convergeSeconds: Number(values.converge),
+    poison: Number(values.poison),
+    evidence: join(tmpdir(), `eventbus-chaos-${seed}`),
+    ...(values.keep !== undefined && { keep: values.keep }),
+    tell,
+    ...(faults !== undefined && { faults })
+  })
+  save(judgement)
+  for (const line of report(judgement)) tell(line)
+  return judgement.violations.length === 0
+}
+
+const controls = async (): Promise<boolean> => {
+  await using brokers = await openBrokers()
+  const which = bugs.filter((bug) => values.only === undefined || values.only.split(",").includes(bug))
+  const results = await runControls(brokers, seed, tell, which)
+  save(results)
+  return results.every(({ isCaught, isGreenWithout }) => isCaught && isGreenWithout)
+}
+
+const good = await (values.controls ? controls() : chaos())
+process.exit(good ? 0 : 1)
