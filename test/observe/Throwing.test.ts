@@ -65,8 +65,7 @@ describe("telemetry that throws", () => {
         const [subscription] = yield* bus.subscriptions
         assert.isTrue(yield* subscription?.drain ?? Effect.succeed(false))
       }).pipe(
-        Effect.provide(Feed.pipe(Layer.provideMerge(TestBus.layer))),
-        Effect.provide(layer),
+        Effect.provide(Feed.pipe(Layer.provideMerge(TestBus.layer), Layer.provideMerge(layer))),
         Effect.provideService(References.MinimumLogLevel, "All")
       )
     })

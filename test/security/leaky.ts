@@ -5,7 +5,7 @@
  */
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
 import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base"
-import { Cause, Data, Effect, Exit, Layer, Logger, References, Schedule, Schema, Stream } from "effect"
+import { Cause, Data, Effect, Exit, Layer, Logger, Metric, References, Schedule, Schema, Stream } from "effect"
 import { inspect } from "node:util"
 import {
   DeadLetters,
@@ -29,9 +29,13 @@ export interface Plan {
   readonly namespace: string
   /** What sensitive fields hold. */
   readonly secret: string
+  /** What this service tells on purpose, wherever something can be told. */
+  readonly planted: string
+  /** A header of its events: travels with them, and is told nowhere else. */
+  readonly session: string
 }
 
-const { namespace, redisUrl, secret, url }: Plan = JSON.parse(process.argv[2] ?? "{}")
+const { namespace, planted, redisUrl, secret, session, url }: Plan = JSON.parse(process.argv[2] ?? "{}")
 
 const Registered = Event.make("user.account.registered", {
   version: 1,
@@ -72,6 +76,7 @@ const Mailer = Subscriber.layer("mail.welcome", {
       case "later":
         return Effect.fail(Later.in("1 second", quoted))
       case "nested":
+        // @effect-diagnostics-next-line globalErrorInEffectFailure:off
         return Effect.fail(new Error("outer", { cause: new Error(quoted) }))
       default:
         return Effect.void
@@ -106,9 +111,13 @@ const scene = Effect.gen(function* () {
   const health = yield* Health
   yield* Effect.forkScoped(Stream.runForEach(bus.failures, (failure) => say("failure", failure)))
   yield* bus.subscribe("audit.dead", { events: [EventDeadLettered], handler: (event) => say("told", event) })
+  yield* health.add({ name: "own", critical: false, check: Effect.succeed({ status: "up", detail: planted }) })
+  yield* Metric.update(Metric.withAttributes(Metric.counter("own"), { own: planted }), 1)
+  yield* Effect.logDebug(planted)
   for (const userId of how) {
-    yield* bus.publish(Registered, { userId, email: secret, card: { number: secret } }).pipe(
-      Effect.withSpan("request"),
+    const account = { userId, email: secret, card: { number: secret } }
+    yield* bus.publish(Registered, account, { headers: { session, planted } }).pipe(
+      Effect.withSpan("request", { attributes: { planted } }),
       Effect.exit,
       Effect.flatMap((exit) => sayExit(`publish ${userId}`, exit))
     )
@@ -127,7 +136,10 @@ const scene = Effect.gen(function* () {
     until: () => Effect.map(letters.count("mail.welcome"), (count) => count >= dead + 3)
   })
   const listed = yield* letters.list("mail.welcome")
-  for (const { body: _body, ...letter } of listed) yield* say("dead letter", letter)
+  for (const { body: _body, headers, ...letter } of listed) {
+    const { session: _session, ...told } = headers
+    yield* say("dead letter", { ...letter, headers: told })
+  }
   yield* say("replayed", yield* letters.replay("mail.welcome", { errorTag: "Leak" }))
   yield* Effect.sleep("500 millis")
   yield* sayExit("no such", yield* Effect.exit(letters.list("no.such")))
@@ -137,12 +149,17 @@ const scene = Effect.gen(function* () {
     yield* say("tree", yield* bus.tree)
   })
   yield* tell
-  process.stdout.write("BREAK REDIS\n")
-  yield* Effect.repeat(Effect.sleep("50 millis"), {
-    until: () => Effect.map(health.report, ({ checks }) => checks.some(({ status }) => status === "degraded"))
-  })
-  yield* tell
-  yield* bus.publish(Registered, { userId: "works", email: secret, card: { number: secret } })
+  for (const why of ["NOPERM", "WRONGPASS", "ECONN"]) {
+    process.stdout.write(`BREAK REDIS ${why}\n`)
+    yield* Effect.repeat(
+      Effect.andThen(
+        bus.publish(Registered, { userId: "works", email: secret, card: { number: secret } }),
+        Effect.sleep("50 millis")
+      ),
+      { until: () => Effect.map(health.report, ({ checks }) => checks.some(({ detail }) => detail.includes(why))) }
+    )
+    yield* tell
+  }
   process.stdout.write("BREAK RABBIT\n")
   yield* Effect.repeat(Effect.sleep("50 millis"), { until: () => Effect.map(health.ready, (ready) => !ready) })
   yield* tell
@@ -154,7 +171,7 @@ const scene = Effect.gen(function* () {
   }
   process.stdout.write("MENDED?\n")
   yield* Effect.sleep("100 millis")
-  return yield* Effect.die(new Error("the end of this service is a crash"))
+  return yield* Effect.die(new Error(`the end of this service is a crash ${planted}`))
 })
 
 const Endpoints = httpEndpoints({
