@@ -3,7 +3,7 @@
  * decides without looking at tags.
  */
 import { Duration, Schema } from "effect"
-import { Fault } from "../event/EventError.ts"
+import { bounded, Fault, quoted } from "../event/EventError.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import { BrokerReason } from "./BrokerError.ts"
 
@@ -13,7 +13,8 @@ import { BrokerReason } from "./BrokerError.ts"
 export class Invalid extends Schema.TaggedClass<Invalid>()("Invalid", { faults: Schema.Array(Fault) }) {
   readonly isRetryable = false
   get message(): string {
-    return `${this.faults.map(({ expected, path }) => (path === "" ? expected : `${path}: ${expected}`)).join("; ")}; nothing was sent`
+    const told = this.faults.map(({ expected, path }) => (path === "" ? expected : `${quoted(path)}: ${expected}`))
+    return `${bounded(told.join("; "))}; nothing was sent`
   }
 }
 
@@ -21,7 +22,7 @@ export class Invalid extends Schema.TaggedClass<Invalid>()("Invalid", { faults: 
 export class Denied extends Schema.TaggedClass<Denied>()("Denied", { role: Schema.String, detail: Schema.String }) {
   readonly isRetryable = false
   get message(): string {
-    return `${this.detail}; provide another CurrentActor or change the event's \`publishers\``
+    return `${this.detail}; nothing was sent: provide another CurrentActor or change the event's \`publishers\``
   }
 }
 
@@ -47,7 +48,7 @@ export class Overloaded extends Schema.TaggedClass<Overloaded>()("Overloaded", {
 export class Rejected extends Schema.TaggedClass<Rejected>()("Rejected", {}) {
   readonly isRetryable = true
   get message(): string {
-    return "the broker refused to store it in one of its queues (a length limit set by a policy, or no majority); other queues may have it"
+    return "the broker refused to store it in one of its queues (a length limit set by a policy, or no majority); other queues may have it: publish it again later with the same `id`, or raise the limit"
   }
 }
 
@@ -81,7 +82,7 @@ export class PublishError extends Schema.TaggedError<PublishError>()("PublishErr
     return this.reason.isRetryable
   }
   override get message(): string {
-    return `publishing "${this.event}" (${this.id}) failed, ${this.reason._tag}: ${this.reason.message}`
+    return `publishing "${quoted(this.event)}" (${quoted(this.id)}) failed, ${this.reason._tag}: ${this.reason.message}`
   }
 }
 
@@ -122,7 +123,7 @@ export class SubscribeError extends Schema.TaggedError<SubscribeError>()("Subscr
     return this.reason.isRetryable
   }
   override get message(): string {
-    return `subscriber "${this.subscriber}" cannot start: ${this.reason.message}`
+    return `subscriber "${quoted(this.subscriber)}" cannot start: ${this.reason.message}`
   }
   static fromBroker(subscriber: string, error: BrokerError): SubscribeError {
     return new SubscribeError({ subscriber, reason: error.reason })
@@ -161,7 +162,7 @@ export class HandlerTimeout extends Schema.TaggedError<HandlerTimeout>()("Handle
   deadline: Schema.Duration
 }) {
   override get message(): string {
-    return `the handler did not end within ${Duration.format(this.deadline)}`
+    return `the handler did not end within ${Duration.format(this.deadline)}: make it faster, or raise the subscriber's \`deadline\``
   }
 }
 
@@ -185,6 +186,6 @@ export class DeadLettersError extends Schema.TaggedError<DeadLettersError>()("De
     return this.reason.isRetryable
   }
   override get message(): string {
-    return `dead letters of "${this.source}": ${this.reason.message}`
+    return `dead letters of "${quoted(this.source)}": ${this.reason.message}`
   }
 }

@@ -38,7 +38,7 @@ export class CacheCorrupt extends Schema.TaggedClass<CacheCorrupt>()("Corrupt", 
 }) {
   readonly isRetryable = false
   get message(): string {
-    return `what the cache remembers of "${this.event}" does not fit its contract: ${this.detail}`
+    return `what the cache remembers of "${this.event}" does not fit its contract: ${this.detail}; give the contract its older version as \`previous\`, or publish the event again`
   }
 }
 

@@ -7,6 +7,12 @@
  */
 import { Schema } from "effect"
 
+/** A text from outside as a message may quote it; the fields hold it whole. */
+export const quoted = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 199)}…`)
+/** A text of bounded length. */
+export const bounded = (text: string, most = 800): string =>
+  text.length <= most ? text : `${text.slice(0, most - 1)}…`
+
 /** Thrown by `Event.make`, `EventGroup.make` and patterns: the definition itself is wrong. */
 export class EventDefinitionError extends Schema.TaggedError<EventDefinitionError>()("EventDefinitionError", {
   event: Schema.String,
@@ -33,7 +39,7 @@ export class InvalidEvent extends Schema.TaggedError<InvalidEvent>()("InvalidEve
   faults: Schema.Array(Fault)
 }) {
   override get message(): string {
-    return `event "${this.event}" is invalid: ${this.faults.map(faultText).join("; ")}`
+    return `event "${quoted(this.event)}" is invalid: ${bounded(this.faults.map(faultText).join("; "))}`
   }
 
   static of(event: string, path: string, expected: string): InvalidEvent {
@@ -57,8 +63,9 @@ export class UnknownEvent extends Schema.TaggedError<UnknownEvent>()("UnknownEve
   event: Schema.String
 }) {
   override get message(): string {
-    return `event "${this.event}" is none of the contracts known here: add its contract to the group or fix the name`
+    return `event "${quoted(this.event)}" is none of the contracts known here: add its contract to the group or fix the name`
   }
 }
 
-const faultText = (fault: Fault): string => (fault.path === "" ? fault.expected : `${fault.path}: ${fault.expected}`)
+const faultText = (fault: Fault): string =>
+  fault.path === "" ? fault.expected : `${quoted(fault.path)}: ${fault.expected}`

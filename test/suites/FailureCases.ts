@@ -59,8 +59,8 @@ export const failureCases = ({ connect, it }: Bench): void => {
         told.toSorted(),
         [
           "2 Exhausted Busy: failed",
-          "2 Exhausted HandlerTimeout: the handler did not end within 100ms",
-          "2 Exhausted HandlerTimeout: the handler did not end within 100ms",
+          "2 Exhausted HandlerTimeout: the handler did not end within 100ms: make it faster, or raise the subscriber's `deadline`",
+          "2 Exhausted HandlerTimeout: the handler did not end within 100ms: make it faster, or raise the subscriber's `deadline`",
           "2 Exhausted Error: the handler interrupted itself",
           "2 Exhausted RangeError: died",
           "2 Exhausted TypeError: thrown",
