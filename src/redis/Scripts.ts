@@ -69,10 +69,15 @@ local fence, claimant
 if held then fence, claimant = string.match(held, '^(%d+):(.*)$') end
 `
 
-/** KEYS mark; ARGV claimant, lease in ms. Answers claimed and the fence, done, or held and for how many ms. */
+/**
+ * KEYS mark; ARGV claimant, lease in ms, then claimants who gave up: what they hold is taken over. Answers
+ * claimed and the fence, done, or held and for how many ms.
+ */
 export const claim = script(`${holder}
 if held == 'done' then return {'done', 0} end
-if held and claimant ~= ARGV[1] then return {'held', redis.call('PTTL', KEYS[1])} end
+local own = claimant == ARGV[1]
+for n = 3, #ARGV do own = own or claimant == ARGV[n] end
+if held and not own then return {'held', redis.call('PTTL', KEYS[1])} end
 if not held then
   local clock = redis.call('TIME')
   fence = string.format('%.0f', clock[1] * 1000000 + clock[2])
@@ -86,9 +91,9 @@ if held and held ~= 'done' and claimant ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], 'done', 'PX', ARGV[2])
 return 1`)
 
-/** KEYS mark; ARGV claimant. */
+/** KEYS mark; ARGV claimants who give up. */
 export const release = script(`${holder}
-if claimant == ARGV[1] then redis.call('DEL', KEYS[1]) end
+for n = 1, #ARGV do if claimant == ARGV[n] then redis.call('DEL', KEYS[1]) end end
 return 1`)
 
 /** Runs one, and answers what it returned. */

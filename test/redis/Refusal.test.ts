@@ -3,7 +3,7 @@
  * where they can, and writes wait until somebody did it. On nodes of its own.
  */
 import { assert, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Exit, Option } from "effect"
 import { describeLive } from "../support/live.ts"
 import { cli, entry, node, open, reasonOf, refusalOf, secret, text, until, written } from "./support.ts"
 
@@ -95,6 +95,41 @@ describeLive(
         }
         yield* Effect.promise(() => redis.cli("CONFIG", "SET", "requirepass", secret))
         yield* written(wrong)
+      })
+    )
+
+    it.live("D3: CLUSTERDOWN heals by itself, MOVED says that this is a cluster; neither holds other keys back", () =>
+      Effect.gen(function* () {
+        const args = ["--cluster-enabled", "yes"]
+        const [redis, neighbour] = [yield* node({ args }), yield* node({ args })]
+        const store = yield* open(redis.url)
+        assert.strictEqual(yield* reasonOf(store), "Unavailable")
+        assert.include((yield* Effect.flip(store.last("never.written", "k"))).message, "CLUSTERDOWN")
+        store.write(entry(1))
+        const keySlot = (key: string) => Effect.map(cli(redis, "CLUSTER", "KEYSLOT", key), Number)
+        const [here, elsewhere] = [yield* keySlot("eduflow:{a.b/k}:last"), yield* keySlot("eduflow:{a.b/m}:last")]
+        assert.isTrue(here < elsewhere, `${here} ${elsewhere}`)
+        yield* cli(redis, "CLUSTER", "ADDSLOTSRANGE", "0", String(elsewhere - 1))
+        yield* cli(neighbour, "CLUSTER", "ADDSLOTSRANGE", String(elsewhere), "16383")
+        yield* cli(redis, "CLUSTER", "MEET", "127.0.0.1", String(neighbour.port))
+        yield* until(
+          "the key of this node is written",
+          Effect.map(
+            Effect.exit(store.last("a.b", "k")),
+            (exit) => Exit.isSuccess(exit) && store.stats().buffered === 0
+          )
+        )
+        const { reason } = yield* Effect.flip(store.last("a.b", "m"))
+        assert.deepInclude(reason, { _tag: "Refused", code: "MOVED" })
+        assert.include(reason.message, "use a single Redis")
+        store.write(entry(2, { key: "m", settings: { history: 0 } }))
+        store.write(entry(3))
+        const other = yield* open(redis.url)
+        yield* until(
+          "what this node takes is written",
+          Effect.map(Effect.option(other.last("a.b", "k")), (last) => text(Option.flatten(last)) === "body 3")
+        )
+        assert.deepInclude(store.stats(), { written: 2, buffered: 1, dropped: 0 })
       })
     )
 

@@ -3,10 +3,14 @@
  * tells the reader to do. A reason that is not in the table fails the test.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Effect, Result, Schema } from "effect"
+import { eventBusMemory } from "../../src/app/Live.ts"
 import * as BrokerError from "../../src/bus/BrokerError.ts"
 import * as BusError from "../../src/bus/BusError.ts"
+import { EventBus } from "../../src/bus/EventBus.ts"
 import * as EventCache from "../../src/bus/EventCache.ts"
+import * as Event from "../../src/event/Event.ts"
+import * as EventGroup from "../../src/event/EventGroup.ts"
 import { EventDefinitionError, InvalidEvent, UnknownEvent, UnknownVersion } from "../../src/event/EventError.ts"
 
 const address = "rabbit.internal:5672"
@@ -181,18 +185,40 @@ describe("errors", () => {
       Object.values(option)
     )
   })
+})
 
-  it("O4: an error holds nothing foreign: every own value of it is text, a number or one of ours", () => {
-    const ours = [BrokerError.BrokerError, BusError.PublishError, BusError.SubscribeError, EventCache.CacheError]
-    const all: ReadonlyArray<Error> = [
-      ...Object.values(broker).map(([reason]) => new BrokerError.BrokerError({ reason })),
-      ...Object.values(publish).map(([reason]) => new BusError.PublishError({ event: "a.b", id: "i", reason })),
-      ...Object.values(cache).map(([reason]) => new EventCache.CacheError({ reason }))
-    ]
-    for (const error of all) {
-      assert.isTrue(ours.some((kind) => error instanceof kind))
-      assert.isUndefined(error.cause)
-      assert.doesNotThrow(() => JSON.stringify(error))
-    }
-  })
+describe("messages", () => {
+  const many = Object.fromEntries(
+    Array.from({ length: 100 }, (_, n) => [`field-${"x".repeat(100)}-${n}`, Schema.Finite])
+  )
+  const Wide = Event.make("errors.wide", { version: 1, data: Schema.Struct(many) })
+  const Free = Event.make("errors.free", { version: 1, data: Schema.Record(Schema.String, Schema.Finite) })
+  const long = "y".repeat(100_000)
+
+  it.effect("P13: are bounded, whatever a caller gives them to quote, and still end with what to do", () =>
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      const broken = Object.fromEntries(Object.keys(many).map((name) => [name, Number.NaN]))
+      const errors: ReadonlyArray<Error> = yield* Effect.all([
+        Effect.flip(bus.publish(Wide, broken)),
+        Effect.flip(bus.publish(Free, { [long]: Number.NaN })),
+        Effect.flip(bus.publish(Free, {}, { id: long })),
+        Effect.flip(bus.publish(Free, {}, { key: long })),
+        Effect.flip(bus.publish(Free, {}, { headers: { [long]: "x" } })),
+        Effect.flip(bus.publish(Free, {}, { correlationId: long }))
+      ])
+      for (const { message } of errors) {
+        assert.isAtMost(message.length, 1024, message.slice(0, 200))
+        assert.include(message, "nothing was sent")
+      }
+      const subscribing = bus.subscribe(long, { events: [Free], handler: () => Effect.void })
+      assert.isAtMost((yield* Effect.flip(Effect.scoped(subscribing))).message.length, 1024)
+      const foreign = EventGroup.make(Free).decode(
+        Buffer.from(
+          JSON.stringify({ specversion: "1.0", id: "i", source: "s", type: `a.${"b".repeat(190)}`, data: {} })
+        )
+      )
+      assert.isTrue(Result.isFailure(foreign) && foreign.failure.message.length <= 1024)
+    }).pipe(Effect.provide(eventBusMemory()))
+  )
 })

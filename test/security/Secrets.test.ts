@@ -14,10 +14,14 @@ import type { Plan } from "./leaky.ts"
 const canary = "c4n4ry"
 const passwords = { rabbit: `${canary}-rabbit-pw`, redis: `${canary}-redis-pw` }
 const data = `${canary}-data@example.org`
+const session = `${canary}-session`
+/** Told on purpose, everywhere: who does not find it there looks at nothing. */
+const planted = `${canary}-planted`
 
 /** The lines that tell a secret, shortened. */
 const leaks = (text: string): ReadonlyArray<string> =>
   text
+    .replaceAll(planted, "")
     .split("\n")
     .filter((line) => line.includes(canary) || line.includes(encodeURIComponent(data)))
     .map((line) => line.trim().slice(0, 300))
@@ -58,15 +62,17 @@ describeLive(
     let redis: RedisNode
     let url = ""
     beforeAll(async () => {
-      ;[rabbit, redis] = await Promise.all([startRabbit(), startRedis({ password: passwords.redis })])
+      ;[rabbit, redis] = await Promise.all([startRabbit(), startRedis()])
       url = await rabbit.addUser("svc", passwords.rabbit)
+      await redis.cli("ACL", "SETUSER", "svc", "on", `>${passwords.redis}`, "~*", "+@all")
     })
     afterAll(async () => {
       await Promise.all([rabbit.stop(), redis.stop()])
     })
 
     it("P14, O4: a service whose life is full of accidents tells no secret, in no way", async () => {
-      const plan: Plan = { url, redisUrl: redis.url, namespace: "secrets", secret: data }
+      const redisUrl = `redis://svc:${passwords.redis}@127.0.0.1:${redis.port}`
+      const plan: Plan = { url, redisUrl, namespace: "secrets", secret: data, planted, session }
       const service = run("leaky.ts", [JSON.stringify(plan)])
       await service.says("PUBLISHED")
 
@@ -96,18 +102,25 @@ describeLive(
           pages.push(await (await fetch(`${address}${path}`)).text())
       }
 
-      await service.says("BREAK REDIS")
+      await service.says("BREAK REDIS NOPERM")
       await look()
       // As they lie on the broker, with every header.
       const headers: Array<string> = []
       for (;;) {
         const letter = await channel.get("secrets.dead.mail.welcome")
         if (letter === false) break
-        headers.push(JSON.stringify(letter.properties))
+        const { session: own, ...told } = letter.properties.headers ?? {}
+        assert.include([session, undefined], own)
+        headers.push(JSON.stringify({ ...letter.properties, headers: told }))
       }
       await connection.close()
       assert.isAtLeast(headers.length, 10)
-      await redis.cli("CONFIG", "SET", "requirepass", "another")
+      await redis.cli("ACL", "SETUSER", "svc", "-@all", "+ping")
+      await service.says("BREAK REDIS WRONGPASS")
+      await redis.cli("ACL", "SETUSER", "svc", "resetpass", ">another")
+      await redis.cli("CLIENT", "KILL", "USER", "svc")
+      await service.says("BREAK REDIS ECONN")
+      await look()
       await redis.kill()
       await service.says("BREAK RABBIT")
       await look()
@@ -115,9 +128,24 @@ describeLive(
       await rabbit.ctl("close_all_connections", "for a test")
       assert.strictEqual(await service.ended, 1)
 
-      assert.isAbove(pages.join("").length, 5_000)
-      assert.deepStrictEqual(leaks(headers.join("\n")), [], "dead-letter headers")
-      assert.deepStrictEqual(leaks(pages.join("\n")), [], "health and metrics")
+      const lines = service.output().split("\n")
+      const spans = lines
+        .join("\n")
+        .split("## ")
+        .filter((part) => part.startsWith("span"))
+      const channels = {
+        "dead-letter headers": headers.join("\n"),
+        health: pages.filter((page) => page.includes('"checks"')).join("\n"),
+        metrics: pages.filter((page) => page.includes("# TYPE")).join("\n"),
+        spans: spans.join("\n"),
+        "logs as JSON": lines.filter((line) => line.startsWith('{"')).join("\n"),
+        "logs as text": lines.filter((line) => line.startsWith("[")).join("\n"),
+        "the crash": lines.filter((line) => line.includes("a crash")).join("\n")
+      }
+      for (const [channel, text] of Object.entries(channels)) {
+        assert.deepStrictEqual(leaks(text), [], channel)
+        assert.include(text, planted, `${channel} is not looked at`)
+      }
       assert.deepStrictEqual(leaks(service.output()), [], "output")
       // It did tell: logs of both forms, spans, letters, errors.
       for (const word of [
@@ -127,10 +155,11 @@ describeLive(
         "## failure",
         "dead-lettered",
         "Exhausted",
-        "Rejected"
+        "Rejected",
+        "(NOPERM)",
+        "(WRONGPASS)"
       ])
         assert.include(service.output(), word)
-      assert.include(service.output(), "a crash")
     }, 90_000)
 
     it("P14, O4: a start that fails tells no password", async () => {
@@ -156,7 +185,9 @@ describeLive(
             url,
             redisUrl: `redis://:${canary}@127.0.0.1:${nobody}`,
             namespace: "secrets",
-            secret: data
+            secret: data,
+            planted,
+            session
           }
           const service = run("leaky.ts", [JSON.stringify(plan)])
           assert.strictEqual(await service.ended, 1, what)
