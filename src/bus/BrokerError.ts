@@ -3,6 +3,7 @@
  * into these reasons and keep the original out (foreign errors carry secrets).
  */
 import { Schema } from "effect"
+import { bounded } from "../event/EventError.ts"
 
 /** The broker cannot be reached, or the connection was lost. Retried by the runtime. */
 export class ConnectionFailed extends Schema.TaggedClass<ConnectionFailed>()("Connection", {
@@ -137,6 +138,6 @@ export class BrokerError extends Schema.TaggedError<BrokerError>()("BrokerError"
     return this.reason.isRetryable
   }
   override get message(): string {
-    return this.reason.message
+    return bounded(this.reason.message)
   }
 }

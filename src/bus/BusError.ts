@@ -123,7 +123,7 @@ export class SubscribeError extends Schema.TaggedError<SubscribeError>()("Subscr
     return this.reason.isRetryable
   }
   override get message(): string {
-    return `subscriber "${quoted(this.subscriber)}" cannot start: ${this.reason.message}`
+    return `subscriber "${quoted(this.subscriber)}" cannot start: ${bounded(this.reason.message)}`
   }
   static fromBroker(subscriber: string, error: BrokerError): SubscribeError {
     return new SubscribeError({ subscriber, reason: error.reason })
@@ -186,6 +186,6 @@ export class DeadLettersError extends Schema.TaggedError<DeadLettersError>()("De
     return this.reason.isRetryable
   }
   override get message(): string {
-    return `dead letters of "${quoted(this.source)}": ${this.reason.message}`
+    return `dead letters of "${quoted(this.source)}": ${bounded(this.reason.message)}`
   }
 }

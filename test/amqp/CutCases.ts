@@ -57,7 +57,7 @@ export const cutCases = (node: () => RabbitNode): void => {
           const { broker, close } = yield* open(node().url, { namespace })
           yield* broker.declare(subscriber("a", ["x"]))
           yield* close
-          const before = yield* linksOf(node())
+          const before = yield* linksOf(node(), (links) => links === 0)
           let consuming = 0
           const life = Effect.gen(function* () {
             const broker = yield* AmqpBroker.make({ servers, namespace, source: "cut", canaryInterval: "1 hour" })
