@@ -136,9 +136,13 @@ export const make = (world: World) => {
       const count = chance.int(0, 8)
       ledger.disturbances += killed ? 1 : 0
       ledger.note(`${process.life.name} replays the dead letters of ${name}${killed ? ", and is interrupted" : ""}`)
+      process.life.replaying++
       const replay = process.letters.replay(name).pipe(
         Effect.matchCause({
-          onSuccess: ({ replayed }) => ledger.note(`${process.life.name} has replayed ${replayed} of ${name}`),
+          onSuccess: ({ replayed }) => {
+            process.life.replaying--
+            ledger.note(`${process.life.name} has replayed ${replayed} of ${name}`)
+          },
           onFailure: () => ledger.note(`${process.life.name} has replayed ${name} in part`)
         }),
         Effect.asVoid

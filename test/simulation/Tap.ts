@@ -22,6 +22,8 @@ export interface Life {
   scope: Scope.Closeable | undefined
   sending: number
   copying: number
+  /** Replays that run, or were broken off: their copies are no part of a drain, since a letter is kept until its copy is stored. */
+  replaying: number
 }
 
 export const numberOf = (body: Buffer): number | undefined => {

@@ -339,7 +339,8 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
       running: new Map(),
       scope: undefined,
       sending: 0,
-      copying: 0
+      copying: 0,
+      replaying: 0
     }
     lives.set(life.name, life)
     run(
@@ -449,8 +450,9 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
         if (took > setup.drain) ledger.violate("P12", `${life.name} drains for ${took} ms of ${setup.drain}`)
         const running = [...life.running.values()].reduce((sum, count) => sum + count, 0)
         if (whole && running > 0) ledger.violate("P12", `${life.name} has drained, and ${running} handlers run`)
-        if (whole && life.sending + life.copying > 0)
-          ledger.violate("P12", `${life.name} has drained, and ${life.sending + life.copying} sends have no answer`)
+        const unanswered = life.sending + (life.replaying > 0 ? 0 : life.copying)
+        if (whole && unanswered > 0)
+          ledger.violate("P12", `${life.name} has drained, and ${unanswered} sends have no answer`)
         yield* close(life)
         if (!life.alive) return
         life.alive = false
