@@ -9,7 +9,7 @@ import * as Trace from "../observe/Trace.ts"
 import type { Admission } from "./Admission.ts"
 import { CurrentHandling } from "./Publisher.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
-import type * as Subscription from "./Subscription.ts"
+import type * as SubscriberSettings from "./SubscriberSettings.ts"
 import type { Work } from "./Work.ts"
 
 export interface Attempt<R> {
@@ -20,7 +20,7 @@ export interface Attempt<R> {
 
 export const maker =
   <E extends Event.Any, Err, R>(
-    subscriber: Subscription.Settled<E, Err, R>,
+    subscriber: SubscriberSettings.Settled<E, Err, R>,
     trace: Trace.Trace,
     admission: Admission | undefined
   ) =>

@@ -38,7 +38,9 @@ import { sourceFault } from "./PublishOptions.ts"
 import * as Roster from "./Roster.ts"
 import * as Settlement from "./Settlement.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
-import * as Subscription from "./Subscription.ts"
+import type * as SubscriberOptions from "./SubscriberOptions.ts"
+import * as SubscriberSettings from "./SubscriberSettings.ts"
+import type * as Subscription from "./Subscription.ts"
 import * as Supervisor from "./Supervisor.ts"
 import type * as Tree from "./Tree.ts"
 import type { Surroundings } from "./Surroundings.ts"
@@ -80,19 +82,19 @@ export class EventBus extends Context.Service<
     /** `Subscriber.layer` as a scoped Effect: ready when its queue is declared, bound and consumed. */
     readonly subscribe: <E extends Event.Any, Err, R>(
       name: string,
-      options: Subscription.SubscriberOptions<E, Err, R>
-    ) => Effect.Effect<Subscription.Subscription, SubscribeError, Subscription.Required<R> | Scope.Scope>
+      options: SubscriberOptions.SubscriberOptions<E, Err, R>
+    ) => Effect.Effect<Subscription.Subscription, SubscribeError, SubscriberOptions.Required<R> | Scope.Scope>
     /**
      * A subscriber of this process alone, with a queue that is gone with it: for tails, websockets and
      * caches. It retries in the process only, drops what it cannot handle and misses what is published
      * while it is away: it is outside of P3.
      */
     readonly subscribeEphemeral: <E extends Event.Any, Err, R>(
-      options: Subscription.SubscriberOptions<E, Err, R> & { readonly onGap?: () => void }
-    ) => Effect.Effect<Subscription.Subscription, SubscribeError, Subscription.Required<R> | Scope.Scope>
+      options: SubscriberOptions.SubscriberOptions<E, Err, R> & { readonly onGap?: () => void }
+    ) => Effect.Effect<Subscription.Subscription, SubscribeError, SubscriberOptions.Required<R> | Scope.Scope>
     /** Live events from now on, outside of P3 like `subscribeEphemeral`. */
     readonly stream: <E extends Event.Any>(
-      events: Subscription.Events<E>,
+      events: SubscriberOptions.Events<E>,
       options?: StreamOptions
     ) => Stream.Stream<Tail<E>, SubscribeError>
     /** Retries and dead-letterings of this process, live; a slow reader misses some. */
@@ -171,13 +173,13 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
 
   const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     name: string,
-    options: Subscription.SubscriberOptions<E, Err, R>,
+    options: SubscriberOptions.SubscriberOptions<E, Err, R>,
     ephemeral: boolean,
     onGap: () => void
   ) {
-    const settled = Subscription.settle(name, options, ephemeral)
+    const settled = SubscriberSettings.settle(name, options, ephemeral)
     if (settled instanceof SubscribeError) return yield* settled
-    yield* Subscription.checkSchedule(settled)
+    yield* SubscriberSettings.checkSchedule(settled)
     if (settled.idempotent && marks === undefined) {
       return yield* new SubscribeError({
         subscriber: name,
@@ -188,13 +190,13 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
         })
       })
     }
-    const handlers = yield* Effect.context<Subscription.Required<R>>()
+    const handlers = yield* Effect.context<SubscriberOptions.Required<R>>()
     return yield* roster.enter(
       settled.prefetch,
       Supervisor.start(
         surroundings,
         // Each delivery brings the Scope that the handler may need, the caller brings the rest.
-        settled as Subscription.Settled<E, Err, Subscription.Required<R>>,
+        settled as SubscriberSettings.Settled<E, Err, SubscriberOptions.Required<R>>,
         handlers,
         onGap
       )
@@ -238,7 +240,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     publishAll: publisher.publishAll,
     subscribe: (name, options) => begin(name, options, false, () => {}),
     subscribeEphemeral: (options) => begin(ephemeralName(), options, true, options.onGap ?? (() => {})),
-    stream: <E extends Event.Any>(events: Subscription.Events<E>, options: StreamOptions = {}) =>
+    stream: <E extends Event.Any>(events: SubscriberOptions.Events<E>, options: StreamOptions = {}) =>
       Stream.callback<Tail<E>, SubscribeError>(
         (queue) =>
           Effect.asVoid(

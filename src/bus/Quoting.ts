@@ -6,7 +6,7 @@ import { Cause, Exit } from "effect"
 import type * as Event from "../event/Event.ts"
 import { HandlerDefect } from "./BusError.ts"
 import * as Diagnosis from "./Diagnosis.ts"
-import type * as Subscription from "./Subscription.ts"
+import type * as SubscriberSettings from "./SubscriberSettings.ts"
 import { verdictOf, type Work } from "./Work.ts"
 
 /** A defect is described by what was thrown. */
@@ -15,7 +15,7 @@ export const unwrap = (error: unknown): unknown =>
 
 /** A failure as it may be told. */
 export const redacted = <E extends Event.Any, Err, R>(
-  subscriber: Subscription.Settled<E, Err, R>,
+  subscriber: SubscriberSettings.Settled<E, Err, R>,
   work: Work,
   failure: Diagnosis.Failure
 ): Diagnosis.Failure => {
@@ -31,7 +31,7 @@ export const redacted = <E extends Event.Any, Err, R>(
 
 /** The end of an attempt as a span may tell it: tracers write the message and the stack of an error down. */
 export const exit = <E extends Event.Any, Err, R>(
-  subscriber: Subscription.Settled<E, Err, R>,
+  subscriber: SubscriberSettings.Settled<E, Err, R>,
   work: Work,
   ended: Exit.Exit<unknown, unknown>
 ): Exit.Exit<unknown, unknown> => {

@@ -18,7 +18,7 @@ import * as BusError from "./BusError.ts"
 import * as Deadlines from "./Deadlines.ts"
 import * as Mailbox from "./Mailbox.ts"
 import * as Quoting from "./Quoting.ts"
-import type * as Subscription from "./Subscription.ts"
+import type * as SubscriberSettings from "./SubscriberSettings.ts"
 import * as Tree from "./Tree.ts"
 import * as Unasked from "./Unasked.ts"
 import {
@@ -35,7 +35,7 @@ import {
 } from "./Work.ts"
 
 export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(parts: {
-  readonly subscriber: Subscription.Settled<E, Err, R>
+  readonly subscriber: SubscriberSettings.Settled<E, Err, R>
   readonly context: Context.Context<R>
   readonly policy: Policy
   readonly counters: Counters

@@ -6,18 +6,10 @@ import { Effect, Layer } from "effect"
 import type * as Event from "../event/Event.ts"
 import type { SubscribeError } from "./BusError.ts"
 import { EventBus } from "./EventBus.ts"
-import type { Required, SubscriberOptions } from "./Subscription.ts"
+import type { Required, SubscriberOptions } from "./SubscriberOptions.ts"
 
-export type {
-  DeliveryInfo,
-  Events,
-  Handler,
-  Status,
-  SubscriberOptions,
-  SubscriberStats,
-  SubscriberStatus,
-  Subscription
-} from "./Subscription.ts"
+export type { DeliveryInfo, Events, Handler, SubscriberOptions } from "./SubscriberOptions.ts"
+export type { Status, SubscriberStats, SubscriberStatus, Subscription } from "./Subscription.ts"
 
 /**
  * Built when its queue is declared, bound and consumed; drained when it is released. Fails with

@@ -18,7 +18,8 @@ import * as Measure from "./Measure.ts"
 import * as Restarts from "./Restarts.ts"
 import * as Runner from "./Runner.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
-import * as Subscription from "./Subscription.ts"
+import * as SubscriberSettings from "./SubscriberSettings.ts"
+import type * as Subscription from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import * as Steering from "./Steering.ts"
 import * as Tending from "./Tending.ts"
@@ -44,7 +45,7 @@ const overrun = new BrokerError({
  */
 export const start = <E extends Event.Any, Err, R>(
   surroundings: Surroundings,
-  subscriber: Subscription.Settled<E, Err, R>,
+  subscriber: SubscriberSettings.Settled<E, Err, R>,
   context: Context.Context<R>,
   onGap: () => void
 ) =>
@@ -58,7 +59,7 @@ export const start = <E extends Event.Any, Err, R>(
 
 const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   surroundings: Surroundings,
-  subscriber: Subscription.Settled<E, Err, R>,
+  subscriber: SubscriberSettings.Settled<E, Err, R>,
   context: Context.Context<R>,
   onGap: () => void
 ) {
@@ -285,7 +286,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     resume: steering.ask(false),
     setConcurrency: (count) =>
       Effect.suspend(() => {
-        const fault = Subscription.concurrencyFault(count)
+        const fault = SubscriberSettings.concurrencyFault(count)
         if (fault !== undefined) return Effect.fail(new SubscribeError({ subscriber: subscriber.name, reason: fault }))
         runner.setConcurrency(count)
         return Effect.void

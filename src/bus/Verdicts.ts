@@ -15,7 +15,7 @@ import * as Retry from "./Retry.ts"
 import type { Counters, Decision, Disturbance, Policy, Work } from "./Work.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type { Settlement, Subject } from "./Settlement.ts"
-import * as Subscription from "./Subscription.ts"
+import * as SubscriberSettings from "./SubscriberSettings.ts"
 
 /** From here up a retry waits on the broker, where it survives any restart. */
 const onBrokerMillis = 1000
@@ -23,7 +23,7 @@ const newerVersion = { everyMillis: 30_000, atMostMillis: 60 * 60 * 1000 }
 const postponedAtMostMillis = 24 * 60 * 60 * 1000
 
 export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(parts: {
-  readonly subscriber: Subscription.Settled<E, Err, R>
+  readonly subscriber: SubscriberSettings.Settled<E, Err, R>
   readonly settlement: Settlement
   readonly counters: Counters
   readonly metrics: Metrics.SubscriberMetrics
@@ -135,7 +135,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     const now = clock.currentTimeMillisUnsafe()
     if (keyed || subscriber.ephemeral) {
       if (keyed && behind > window) return yield* giveUp(work, "LaneFull", failure, attempts)
-      if (now + millis - work.receivedAt > Subscription.maxInPlaceMillis) {
+      if (now + millis - work.receivedAt > SubscriberSettings.maxInPlaceMillis) {
         return yield* giveUp(work, "LaneTooSlow", failure, attempts)
       }
     } else if (millis >= onBrokerMillis || waiting >= window) {

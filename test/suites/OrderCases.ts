@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Deferred, Effect, Schedule } from "effect"
 import { Later, Reject } from "../../src/bus/BusError.ts"
-import type { DeliveryInfo } from "../../src/bus/Subscription.ts"
+import type { DeliveryInfo } from "../../src/bus/SubscriberOptions.ts"
 import {
   type Bench,
   type Entry,

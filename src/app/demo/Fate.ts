@@ -5,7 +5,7 @@
  */
 import { Effect, Schedule, Schema } from "effect"
 import { Later, Reject } from "../../bus/BusError.ts"
-import type { DeliveryInfo } from "../../bus/Subscription.ts"
+import type { DeliveryInfo } from "../../bus/SubscriberOptions.ts"
 import { chance, type Random } from "./University.ts"
 
 export type Fate = "flaky" | "slow" | "later" | "rejected" | "broken" | "malformed"

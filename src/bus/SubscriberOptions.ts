@@ -1,0 +1,86 @@
+/**
+ * What a user writes of a subscriber. SubscriberSettings.ts fills in the defaults and checks it.
+ */
+import type { Duration, Effect, Scope } from "effect"
+import type * as Envelope from "../event/Envelope.ts"
+import type * as Event from "../event/Event.ts"
+import type * as EventGroup from "../event/EventGroup.ts"
+import type { BreakerOptions } from "./Breaker.ts"
+import type { Headers } from "./Broker.ts"
+import type { AttemptFailure, Later, Reject } from "./BusError.ts"
+import type { RateLimitOptions } from "./RateLimit.ts"
+import type { RestartOptions } from "./Restarts.ts"
+import type * as Retry from "./Retry.ts"
+
+/** What the runtime knows about the delivery of an event. */
+export interface DeliveryInfo {
+  readonly subscriber: string
+  /** 1 for the first attempt; after a crash a lower bound. */
+  readonly attempt: number
+  readonly firstFailure: Date | undefined
+  /** Whether it may have been handled before. */
+  readonly redelivered: boolean
+  /** How often it was replayed from the dead-letter queue. */
+  readonly replays: number
+  /** The publisher's own headers. */
+  readonly headers: Headers
+  /** With `idempotent`: grows with each claim of an event, so that a store can refuse who is late. */
+  readonly fence: number | undefined
+}
+
+export type Handler<E extends Event.Any, Err, R> = (
+  event: Envelope.Of<E>,
+  delivery: DeliveryInfo
+) => Effect.Effect<unknown, Err, R>
+
+/** Contracts, or the part of a group that matches a pattern. */
+export type Events<E extends Event.Any> = ReadonlyArray<E> | EventGroup.Match<E>
+
+export interface SubscriberOptions<E extends Event.Any, Err, R> {
+  readonly events: Events<E>
+  /**
+   * May fail with anything: that is a failed attempt. `Reject` dead-letters at once, `Later` puts the
+   * event off without counting. Each delivery has a Scope of its own.
+   */
+  readonly handler: Handler<E, Err, R>
+  /** When a failed attempt is made again. Default: after 1, 2, 4, 8 and 16 seconds. */
+  readonly retry?: Retry.RetryPolicy<Exclude<Err, Reject | Later> | AttemptFailure>
+  /** Handlers at work at once. Default 16. */
+  readonly concurrency?: number
+  /**
+   * `"key"`: events of one key one at a time and in order, other keys beside it. Part of the queue's
+   * identity: changing it needs a new name. Default `"none"`.
+   */
+  readonly ordering?: "none" | "key"
+  /** Longest time for one attempt. Default 60 seconds, well below the broker's 30 minutes. */
+  readonly deadline?: Duration.Input
+  /** Deliveries held at once. Default: twice the concurrency, 32 to 250; 250 with `ordering: "key"`. */
+  readonly prefetch?: number
+  /** What becomes of events that were not asked for (a binding of an older version). Default `"skip"`. */
+  readonly unknown?: "skip" | "dead-letter"
+  /** Whether other processes are told of its dead letters by `bus.event.dead-lettered`. Default true. */
+  readonly announce?: boolean
+  /**
+   * Stops after failed attempts in a row instead of burning the attempts of the whole backlog, and probes
+   * with one event now and then. Default: none.
+   */
+  readonly breaker?: BreakerOptions
+  /** How often it may start again without progress. Default: 10 times in 10 minutes, then it stays Failed. */
+  readonly restarts?: RestartOptions
+  /** Attempts at most so many events in a time; more wait. Default: none. */
+  readonly rateLimit?: RateLimitOptions
+  /**
+   * Handles an event once although it may come more often: what was handled is remembered for a day by
+   * the store of the cache (Redis, or the process itself). Costs two commands an event. Default false.
+   */
+  readonly idempotent?: boolean
+  /** With `idempotent`, while the store does not answer: handle all the same (default), or wait for it. */
+  readonly onStoreDown?: "handle" | "wait"
+  /** How often one event may be put off by `Later`. Default 100, and 24 hours since the first time. */
+  readonly maxPostponed?: number
+}
+
+export const isMatch = <E extends Event.Any>(events: Events<E>): events is EventGroup.Match<E> => "pattern" in events
+
+/** What a handler may need beside its own services: each delivery brings a Scope. */
+export type Required<R> = Exclude<R, Scope.Scope>
