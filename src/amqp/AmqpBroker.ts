@@ -6,7 +6,7 @@
 import type { Channel } from "amqplib"
 import { Clock, Effect, Layer, Scope, Stream, SubscriptionRef } from "effect"
 import { randomUUID } from "node:crypto"
-import { Broker, type BrokerProbe, type BrokerStatus, type DeadLetterSource } from "../bus/Broker.ts"
+import { Broker, type BrokerProbe, type BrokerStatus, type DeadLetterSource, type QueueKind } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused, Closed } from "../bus/BrokerError.ts"
 import * as AmqpError from "./AmqpError.ts"
 import { type AmqpOptions, settle } from "./AmqpOptions.ts"
@@ -144,6 +144,8 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
       return Effect.scoped(Effect.flatMap(Receiver.openChannel(link, call), (channel) => use(channel, call)))
     })
 
+  const consumedQueue = (subscriber: string, queue: QueueKind | undefined): string =>
+    queue === "parked" ? Topology.parkedQueue(namespace, subscriber) : Topology.subscriberQueue(namespace, subscriber)
   const queueOf = (source: DeadLetterSource): string =>
     source._tag === "Undeliverable" ? Topology.undeliverable(namespace) : Topology.deadQueue(namespace, source.name)
 
@@ -162,12 +164,12 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
           )
         )
       ),
-    consume: ({ subscriber, ...rest }) =>
+    consume: ({ queue, subscriber, ...rest }) =>
       Effect.flatMap(consumingLink, (link) =>
         Receiver.consume(link, {
           ...rest,
           namespace,
-          queue: Topology.subscriberQueue(namespace, subscriber),
+          queue: consumedQueue(subscriber, queue),
           tag: Receiver.consumerTag(subscriber, link.epoch, ++consumers),
           counters: acks,
           call: callAs(link.username)
@@ -195,8 +197,8 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
         const tag = Receiver.consumerTag("ephemeral", link.epoch, ++consumers)
         return yield* Receiver.consume(link, { ...rest, namespace, queue, tag, counters: acks, call })
       }),
-    depth: (subscriber) => {
-      const queue = Topology.subscriberQueue(namespace, subscriber)
+    depth: (subscriber, kind) => {
+      const queue = consumedQueue(subscriber, kind)
       return onChannel((channel, call) =>
         Effect.map(
           call("looking at", `queue ${queue}`, () => channel.checkQueue(queue)),

@@ -10,7 +10,7 @@ import type { Consumer, ConsumeOptions, Delivery } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused, ConnectionFailed } from "../bus/BrokerError.ts"
 import * as AckTable from "./AckTable.ts"
 import { bounded, type Link } from "./Connection.ts"
-import * as Ladder from "./DelayLadder.ts"
+import * as Route from "./Route.ts"
 
 /** What happened to acknowledgements. */
 export interface AckCounters {
@@ -21,7 +21,7 @@ export interface AckCounters {
 
 const closeMillis = 2000
 
-export interface Reception extends Omit<ConsumeOptions, "subscriber"> {
+export interface Reception extends Omit<ConsumeOptions, "subscriber" | "queue"> {
   readonly namespace: string
   readonly queue: string
   readonly tag: string
@@ -156,7 +156,7 @@ export const deliveryOf = (message: Message, namespace: string, ack: () => void,
   const { content, fields, properties } = message
   const headers = ownHeaders(properties)
   const count = headers["x-delivery-count"]
-  const destination = Ladder.destination(namespace, fields.exchange, fields.routingKey)
+  const destination = Route.origin(namespace, fields.exchange, fields.routingKey)
   return {
     body: content,
     properties: {

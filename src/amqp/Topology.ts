@@ -10,6 +10,8 @@ import * as Ladder from "./DelayLadder.ts"
 export const events = (namespace: string): string => `${namespace}.events`
 export const deadExchange = (namespace: string): string => `${namespace}.dead`
 export const deadQueue = (namespace: string, subscriber: string): string => `${namespace}.dead.${subscriber}`
+export const parkedExchange = (namespace: string): string => `${namespace}.parked`
+export const parkedQueue = (namespace: string, subscriber: string): string => `${namespace}.parked.${subscriber}`
 export const subscriberQueue = (namespace: string, subscriber: string): string => `${namespace}.sub.${subscriber}`
 export const undeliverable = (namespace: string): string => `${namespace}.undeliverable`
 
@@ -89,7 +91,17 @@ export const subscriber = (namespace: string, spec: SubscriberSpec): ReadonlyArr
   const queue = subscriberQueue(namespace, spec.name)
   const dead = deadQueue(namespace, spec.name)
   const deliver = Ladder.deliverExchange(namespace)
+  const parked = parkedQueue(namespace, spec.name)
   return [
+    // No alternate exchange: what reaches no queue is returned, and its original stays unacknowledged.
+    ...(spec.parking === true
+      ? [
+          exchange(parkedExchange(namespace), "direct"),
+          // Read whole by whoever is active: each time is a return.
+          quorum(parked, { "x-delivery-limit": readLimit }),
+          bind(parked, parkedExchange(namespace), spec.name)
+        ]
+      : []),
     quorum(dead, { "x-delivery-limit": readLimit }),
     bind(dead, deadExchange(namespace), spec.name),
     quorum(queue, {

@@ -18,6 +18,8 @@ export type Address =
   | { readonly _tag: "Subscriber"; readonly name: string; readonly seconds: number }
   /** The dead-letter queue of a subscriber. */
   | { readonly _tag: "DeadLetter"; readonly subscriber: string }
+  /** The queue of a keyed subscriber's events whose key waits. */
+  | { readonly _tag: "Parked"; readonly subscriber: string }
 
 /** The longest delay that one pass through the broker can wait, in seconds (12 days). */
 export const maxDelaySeconds = 2 ** 20 - 1
@@ -70,8 +72,8 @@ export interface Delivery {
   /** Received headers in a record without a prototype; values as the broker gave them. */
   readonly headers: Readonly<Record<string, unknown>>
   /**
-   * Whether the runtime itself sent it to this subscriber (retry, postponement, replay): only then
-   * are its `bus-*` headers believed (P15).
+   * Whether the runtime itself sent it to this subscriber (retry, postponement, replay, parking): only
+   * then are its `bus-*` headers believed (P15).
    */
   readonly trusted: boolean
   /** The subscriber that the runtime sent it to; absent for events. */
@@ -93,10 +95,17 @@ export interface SubscriberSpec {
   readonly ordering: "none" | "key"
   /** Topic patterns or plain event names. */
   readonly patterns: ReadonlyArray<string>
+  /** Whether it has a queue for the events of keys that wait. Default false. */
+  readonly parking?: boolean
 }
+
+/** Of a subscriber: its own, or the one of its parked events. */
+export type QueueKind = "own" | "parked"
 
 export interface ConsumeOptions {
   readonly subscriber: string
+  /** Default `"own"`. */
+  readonly queue?: QueueKind
   readonly prefetch: number
   /** Called for each message, in order. Must not throw; it only enqueues. */
   readonly onDelivery: (delivery: Delivery) => void
@@ -170,7 +179,8 @@ export class Broker extends Context.Service<
     readonly consumeEphemeral: (
       options: Omit<ConsumeOptions, "subscriber"> & { readonly patterns: ReadonlyArray<string> }
     ) => Effect.Effect<Consumer, BrokerError, Scope.Scope>
-    readonly depth: (subscriber: string) => Effect.Effect<Depth, BrokerError>
+    /** Default `"own"`. A consumer that is gone is not counted, and what it held is ready again. */
+    readonly depth: (subscriber: string, queue?: QueueKind) => Effect.Effect<Depth, BrokerError>
     readonly deadLetterDepth: (source: DeadLetterSource) => Effect.Effect<number, BrokerError>
     readonly readDeadLetters: (source: DeadLetterSource) => Effect.Effect<DeadLetterReader, BrokerError, Scope.Scope>
     readonly probes: ReadonlyArray<BrokerProbe>

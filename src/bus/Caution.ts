@@ -35,10 +35,12 @@ export const make = (options: {
   /** Whether it runs, waits or is being settled. */
   readonly isBusy: (work: Work) => boolean
   readonly handlers: () => number
+  /** The next of all. */
+  readonly take: () => Work | undefined
   /** The first of this key, if its lane is free. */
   readonly takeOf: (key: string | undefined) => Work | undefined
 }): Caution => {
-  const { handlers, isBusy, open, takeOf } = options
+  const { handlers, isBusy, open, take, takeOf } = options
   let consumer: Origin | undefined
   let on = false
   let harmless = 0
@@ -54,7 +56,11 @@ export const make = (options: {
     on: () => on,
     next: () => {
       if (handlers() > 0) return undefined
+      let others = false
       for (const work of open) {
+        // It has a judge of its own.
+        if (work.origin.parked) continue
+        others = true
         if (isBusy(work)) {
           if (countOf(work.delivery) >= graveCount) return undefined
           continue
@@ -65,7 +71,7 @@ export const make = (options: {
         else if (++harmless >= harmlessInRow) on = false
         return taken
       }
-      return undefined
+      return others ? undefined : take()
     }
   }
 }

@@ -6,6 +6,7 @@
  * active and keeps its window; there Caution sees to it. A pause gives nothing back for a while.
  */
 import { Effect, Latch, type Queue, Scope } from "effect"
+import type { Activation } from "./Activation.ts"
 import type { Broker } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import type * as Inbox from "./Inbox.ts"
@@ -40,6 +41,8 @@ export const make = Effect.fnUntraced(function* (options: {
   }
   readonly runner: Runner
   readonly inbox: Queue.Queue<Inbox.Arrival>
+  /** Of a keyed subscriber: what it does when it becomes the active one. */
+  readonly activation: Activation | undefined
 }) {
   const { broker, inbox, runner, subscriber } = options
   const scope = yield* Effect.scope
@@ -106,11 +109,30 @@ export const make = Effect.fnUntraced(function* (options: {
     yield* resumed.await
     return false
   })
-  const life = Effect.fnUntraced(function* (running: Effect.Effect<void>) {
+  /** Through pauses that are not too long. */
+  const stays = Effect.fnUntraced(function* (session: Session.Session) {
+    for (;;) {
+      yield* Effect.raceFirst(paused.await, session.lost)
+      const back = yield* Effect.timeoutOption(Effect.raceFirst(resumed.await, session.lost), heldAtMost)
+      if (back._tag === "None") return
+    }
+  })
+  /** One consumer, and beside it the one of what is parked, which is closed before. */
+  const wholeLife = Effect.fnUntraced(function* (running: Effect.Effect<void>) {
+    for (let first = true; ; first = false) {
+      yield* resumed.await
+      const session = yield* open(subscriber.prefetch, false)
+      if (first) yield* running
+      yield* Effect.raceFirst(stays(session), options.activation?.run ?? Effect.never)
+      abandon(session)
+      yield* close(session)
+    }
+  })
+  const slowLife = Effect.fnUntraced(function* (running: Effect.Effect<void>) {
     yield* resumed.await
-    const first = yield* open(whole ? subscriber.prefetch : 1, !whole)
+    const first = yield* open(1, true)
     yield* running
-    let slow = !whole
+    let slow = true
     let current = first
     for (;;) {
       const pausing = Effect.as(paused.await, true)
@@ -129,7 +151,7 @@ export const make = Effect.fnUntraced(function* (options: {
 
   return {
     run: (running) =>
-      Effect.onExit(life(running), () =>
+      Effect.onExit((whole ? wholeLife : slowLife)(running), () =>
         Effect.suspend(() => {
           for (const session of sessions) abandon(session)
           return closeAll

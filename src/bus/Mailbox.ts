@@ -17,6 +17,12 @@ export interface Mailbox<W> {
   readonly done: (key: string | undefined) => void
   /** Puts a taken one back as the first of its key. */
   readonly again: (item: W, key: string | undefined) => void
+  /** Adds it to its lane in front of the first for which `before` holds. */
+  readonly insert: (item: W, key: string, before: (other: W) => boolean) => void
+  /** Takes one out that was not taken; whether it was there. */
+  readonly remove: (item: W, key: string) => boolean
+  /** Takes all out that were not taken of this key. */
+  readonly extract: (key: string) => ReadonlyArray<W>
   /** How many wait behind the one that was taken of this key. */
   readonly behind: (key: string | undefined) => number
   readonly lanes: () => number
@@ -43,6 +49,9 @@ export const unordered = <W>(): Mailbox<W> => {
     takeOf: take,
     done: () => {},
     again: (item) => MutableList.prepend(ready, item),
+    insert: (item) => MutableList.append(ready, item),
+    remove: () => false,
+    extract: () => [],
     behind: () => 0,
     lanes: () => 0,
     size: () => ready.length,
@@ -88,7 +97,10 @@ export const keyed = <W>(): Mailbox<W> => {
         const lane = MutableList.take(free)
         if (lane === MutableList.Empty) return undefined
         const item = lane.taken ? undefined : lane.queue.shift()
-        if (item === undefined) continue
+        if (item === undefined) {
+          if (!lane.taken && lanes.get(lane.key) === lane) lanes.delete(lane.key)
+          continue
+        }
         waiting--
         lane.taken = true
         return item
@@ -113,6 +125,26 @@ export const keyed = <W>(): Mailbox<W> => {
       lane.queue.unshift(item)
       waiting++
       release(lane)
+    },
+    insert: (item, key, before) => {
+      const lane = laneOf(key)
+      const at = lane.queue.findIndex(before)
+      lane.queue.splice(at < 0 ? lane.queue.length : at, 0, item)
+      waiting++
+      if (!lane.taken && lane.queue.length === 1) MutableList.append(free, lane)
+    },
+    remove: (item, key) => {
+      const queue = lanes.get(key)?.queue ?? []
+      const at = queue.indexOf(item)
+      if (at < 0) return false
+      queue.splice(at, 1)
+      waiting--
+      return true
+    },
+    extract: (key) => {
+      const all = lanes.get(key)?.queue.splice(0) ?? []
+      waiting -= all.length
+      return all
     },
     behind: (key) => (key === undefined ? 0 : (lanes.get(key)?.queue.length ?? 0)),
     lanes: () => lanes.size,

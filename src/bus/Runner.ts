@@ -5,7 +5,7 @@
  * The path of an event that is handled is callbacks and one fiber, the handler's own. What fails is
  * settled in a fiber of its own and holds neither a permit nor, without order, anybody else.
  */
-import { Cause, Clock, type Context, Duration, Effect, Exit, type Fiber, FiberSet, Latch, Result } from "effect"
+import { Clock, type Context, Duration, Effect, Exit, FiberSet, Latch } from "effect"
 import type * as Event from "../event/Event.ts"
 import type * as Log from "../observe/Log.ts"
 import type * as Metrics from "../observe/Metrics.ts"
@@ -16,23 +16,15 @@ import * as Capacity from "./Capacity.ts"
 import * as Caution from "./Caution.ts"
 import * as BusError from "./BusError.ts"
 import * as Deadlines from "./Deadlines.ts"
+import * as Deciding from "./Deciding.ts"
 import * as Mailbox from "./Mailbox.ts"
+import type * as Parking from "./Parking.ts"
 import * as Quoting from "./Quoting.ts"
+import * as Reception from "./Reception.ts"
 import type * as SubscriberSettings from "./SubscriberSettings.ts"
 import * as Tree from "./Tree.ts"
 import * as Unasked from "./Unasked.ts"
-import {
-  begin,
-  read,
-  type Counters,
-  type Decision,
-  type Origin,
-  type Policy,
-  type Runner,
-  type Verdict,
-  verdictOf,
-  type Work
-} from "./Work.ts"
+import { type Counters, type Policy, type Runner, type Verdict, verdictOf, type Work } from "./Work.ts"
 
 export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(parts: {
   readonly subscriber: SubscriberSettings.Settled<E, Err, R>
@@ -43,6 +35,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   readonly log: Log.Log
   readonly trace: Trace.Trace
   readonly admission: Admission | undefined
+  /** Of a keyed subscriber. */
+  readonly parking: ((runner: Parking.Surroundings) => Parking.Parking) | undefined
   /** Nothing can be attempted for a while; something was. */
   readonly onRefused: (refusal: Refusal & { readonly millis: number }) => void
   readonly onAdmitted: () => void
@@ -55,7 +49,6 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   // In the order of their starts, which is the order of their deadlines.
   const running = new Set<Work>()
   const open = new Set<Work>()
-  const deciding = new Map<Work, Fiber.Fiber<unknown, unknown>>()
   const quiet = yield* Latch.make(true)
   const hasRunning = yield* Latch.make(false)
   const overrun = yield* Latch.make(false)
@@ -70,41 +63,48 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     open,
     isBusy: (work) => running.has(work) || deciding.has(work),
     handlers: () => running.size - zombies,
+    take: box.take,
     takeOf: box.takeOf
   })
+  const deciding = Deciding.make({
+    run: settle,
+    box,
+    parking: () => parking,
+    release: (work, inLane) => release(work, inLane),
+    forget: (work) => {
+      open.delete(work)
+      work.origin.settled(work.delivery)
+    },
+    pump: () => pump(),
+    failed: (work, detail) => log.error("settling failed", { ...fields(work), detail })
+  })
+  const { decide } = deciding
+  const parking = parts.parking?.({
+    box,
+    now: () => clock.currentTimeMillisUnsafe(),
+    run: settle,
+    pump: () => pump(),
+    release: (work) => release(work, false),
+    duplicate: (work) => {
+      duplicate(work)
+      release(work, false)
+    },
+    offer: (work) => box.offer(work, work.event.key)
+  })
 
-  const accept: Runner["accept"] = (delivery, origin) => {
-    // Who hears of the arrival may close its consumer within the call.
-    if (!delivery.lost()) origin.arrived(delivery)
-    if (delivery.lost()) return origin.settled(delivery)
-    const { decoded, parsed } = read(delivery, subscriber.contracts)
-    if (Result.isFailure(decoded)) return refuse(origin, delivery, Result.getOrUndefined(parsed), decoded.failure)
-    const work = begin(delivery, origin, decoded.success, clock.currentTimeMillisUnsafe())
-    open.add(work)
-    const guilty = keyed ? caution.arrived(work) : origin.isolated && Caution.countOf(delivery) >= Caution.maxCrashes
-    if (guilty) return decide(work, policy.crashed(work), false)
-    if (work.progress.due !== undefined && work.progress.due > work.receivedAt)
-      return decide(work, policy.notYetDue(work), false)
-    box.offer(work, work.event.key)
-    if (keyed) crowd(work)
-    pump()
-  }
-
-  /** A head that waits is told when too many stand behind it. */
-  const crowd = (work: Work): void => {
-    if (box.behind(work.event.key) <= subscriber.prefetch / 2) return
-    for (const other of open) if (other.wake !== undefined && other.event.key === work.event.key) other.wake("LaneFull")
-  }
-
-  const refuse = (origin: Origin, ...[delivery, parsed, error]: Parameters<Policy["undecodable"]>): void => {
-    if (error._tag === "UnknownEvent" && subscriber.unknown === "skip") {
-      skip(delivery, error.event)
-      return origin.settled(delivery)
-    }
-    settle(
-      Effect.onExit(policy.undecodable(delivery, parsed, error), () => Effect.sync(() => origin.settled(delivery)))
-    )
-  }
+  const accept = Reception.make({
+    subscriber,
+    policy,
+    box,
+    open,
+    caution,
+    parking,
+    decide,
+    pump: () => pump(),
+    run: settle,
+    skip,
+    now: () => clock.currentTimeMillisUnsafe()
+  })
 
   const pump = (): void => {
     // A handler that ends at once would otherwise start the next one inside of its own end.
@@ -114,8 +114,13 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       const work = caution.on() ? caution.next() : box.take()
       if (work === undefined) break
       // Its consumer is gone: the broker brings it again, and it must not run twice.
-      if (work.delivery.lost()) release(work)
-      else start(work)
+      if (work.delivery.lost()) {
+        release(work)
+        continue
+      }
+      const before = parking?.before(work)
+      if (before === undefined) start(work)
+      else decide(work, before)
     }
     pumping = false
   }
@@ -175,13 +180,16 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     if (refusal !== undefined) return refused(work, refusal)
     decide(work, policy.failed(work, work.timedOut ? timedOut : verdictOf(exit), box.behind(work.event.key)))
   }
+  const duplicate = (work: Work): void => {
+    counters.duplicates++
+    metrics.outcome("duplicate").update(1)
+    work.delivery.ack()
+  }
   /** Nothing was attempted. */
   const refused = (work: Work, refusal: Refusal): void => {
     switch (refusal._tag) {
       case "Duplicate": {
-        counters.duplicates++
-        metrics.outcome("duplicate").update(1)
-        work.delivery.ack()
+        duplicate(work)
         return release(work)
       }
       case "NotNow":
@@ -199,34 +207,15 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     error: new BusError.HandlerTimeout({ deadline: Duration.millis(subscriber.deadlineMillis) })
   }
 
-  /** `inLane` is whether its key is taken by it. */
-  const decide = (work: Work, decision: Effect.Effect<Decision>, inLane = true): void => {
-    const fiber = settle(
-      Effect.onExit(decision, (exit) =>
-        Effect.sync(() => {
-          work.wake = undefined
-          if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
-            // It stays unacknowledged: the broker brings it again when the channel closes.
-            log.error("settling failed", { ...fields(work), detail: Cause.pretty(exit.cause) })
-          }
-          if (Exit.isSuccess(exit) && exit.value === "again" && !work.delivery.lost()) box.again(work, work.event.key)
-          else release(work, inLane)
-          deciding.delete(work)
-          pump()
-        })
-      )
-    )
-    if (fiber.pollUnsafe() === undefined) deciding.set(work, fiber)
-  }
-
   const release = (work: Work, inLane = true): void => {
     open.delete(work)
     if (inLane) box.done(work.event.key)
     work.origin.settled(work.delivery)
+    parking?.left(work)
   }
 
   const giveBack: Runner["giveBack"] = (which) => {
-    for (const work of box.drop(which)) {
+    for (const work of [...box.drop(which), ...(parking?.drop(which) ?? [])]) {
       if (
         subscriber.ordering === "none" &&
         !subscriber.ephemeral &&
@@ -237,10 +226,11 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
         decide(work, policy.handedOver(work))
         continue
       }
-      open.delete(work)
-      counters.returns++
-      metrics.returns.update(1)
-      work.origin.settled(work.delivery)
+      if (!work.origin.parked) {
+        counters.returns++
+        metrics.returns.update(1)
+      }
+      release(work, false)
     }
     for (const work of running) {
       if (!which(work)) continue
@@ -283,16 +273,17 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     disturb: (which, why) => {
       for (const work of open) if (work.wake !== undefined && which(work)) work.wake(why)
       // Its original comes again: a copy that was not sent yet must not come too.
-      if (why === "Lost") for (const [work, fiber] of deciding) if (which(work)) fiber.interruptUnsafe()
+      if (why === "Lost") deciding.interrupt(which)
     },
     settledAll: FiberSet.awaitEmpty(settlements),
     running: () => running.size,
     held: () => open.size,
     open: () => open,
-    keys: () => (keyed ? Tree.lanes(open, running, deciding) : []),
-    stuck: () => open.size > 0 && running.size === 0 && deciding.size === 0 && capacity.hasRoom(0),
+    keys: () => (keyed ? Tree.lanes(open, running, deciding.has) : []),
+    stuck: () => open.size > 0 && running.size === 0 && deciding.size() === 0 && capacity.hasRoom(0),
     zombies: () => zombies,
     lanes: box.lanes,
+    parking,
     overrun: overrun.await,
     overran: () => overrun.isOpen()
   } satisfies Runner

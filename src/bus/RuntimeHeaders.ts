@@ -13,7 +13,9 @@ export const names = {
   due: "bus-due",
   failures: "bus-failures",
   replays: "bus-replays",
-  replayId: "bus-replay-id"
+  replayId: "bus-replay-id",
+  position: "bus-position",
+  starts: "bus-starts"
 } as const
 
 /** One failed attempt, as the history of an event keeps it. */
@@ -85,6 +87,24 @@ export const write = (progress: Progress): Headers => {
   put(names.replayId, progress.replayId)
   return headers
 }
+
+/** Where a parked event stands. */
+export interface Place {
+  /** Order among the events of its key: a copy of the head goes to the end of the queue and stays the head. */
+  readonly position: number
+  /** How often an attempt of it began and did not end: 0 but for one that may kill the process. */
+  readonly starts: number
+}
+
+export const readPlace = (delivery: Delivery): Place => ({
+  position: whole(delivery.headers[names.position]) ?? 0,
+  starts: whole(delivery.headers[names.starts]) ?? 0
+})
+
+export const writePlace = ({ position, starts }: Place): Headers => ({
+  [names.position]: position,
+  ...(starts > 0 && { [names.starts]: starts })
+})
 
 export const addFailure = (progress: Progress, failure: PastFailure): ReadonlyArray<PastFailure> => {
   const kept = [

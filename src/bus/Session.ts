@@ -31,6 +31,8 @@ export const open = Effect.fnUntraced(function* (
     readonly prefetch: number
     /** One at a time, until the suspicion ends; then it stops its deliveries itself. */
     readonly isolated: boolean
+    /** Whether it reads the queue of parked events. */
+    readonly parked?: boolean
   }
 ) {
   const scope = yield* Scope.fork(yield* Effect.scope)
@@ -49,6 +51,7 @@ export const open = Effect.fnUntraced(function* (
 
   const origin: Origin = {
     isolated: options.isolated,
+    parked: options.parked === true,
     arrived: (delivery) => {
       if (decided) return
       if (Caution.countOf(delivery) >= Caution.suspiciousCount) {

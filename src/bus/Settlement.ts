@@ -12,6 +12,7 @@ import {
   type Delivery,
   type Headers,
   maxDelaySeconds,
+  type Outgoing,
   type SubscriberSpec
 } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
@@ -22,9 +23,31 @@ import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 /** Each answers whether it was done: what is lost meanwhile comes again and is settled then. */
 export interface Settlement {
   /** Sends it to its subscriber again after at least `millis`, then acknowledges the original. */
-  readonly parkForRetry: (delivery: Delivery, subject: Subject, millis: number) => Effect.Effect<boolean>
+  readonly delay: (delivery: Delivery, subject: Subject, millis: number) => Effect.Effect<boolean>
+  /** Moves it to the queue of parked events, then acknowledges the original. */
+  readonly park: (delivery: Delivery, subject: Subject, place: RuntimeHeaders.Place) => Effect.Effect<boolean>
   /** Moves it to the dead-letter queue, then acknowledges the original. */
   readonly deadLetter: (delivery: Delivery, subject: Subject, diagnosis: Diagnosis.Diagnosis) => Effect.Effect<boolean>
+  /** Sends the subscriber, whichever process is active, a message of the runtime itself. */
+  readonly tell: (message: ControlMessage) => Effect.Effect<void>
+}
+
+export interface ControlMessage {
+  readonly id: string
+  readonly type: string
+  readonly bytes: Buffer
+  readonly headers: Headers
+  /** It comes so much later. */
+  readonly seconds: number
+}
+
+/** A message on its way to be stored instead of another one. */
+interface Copy {
+  readonly subscriber: string
+  readonly bytes: number
+  readonly message: Omit<Outgoing, "headers">
+  /** Whether the one that it stands for cannot be settled any more. */
+  readonly lost: () => boolean
 }
 
 /** What a copy is made of besides the bytes. */
@@ -46,25 +69,11 @@ const longestWaitSeconds = 100 * 365 * 24 * 60 * 60
 export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outbox: Outbox, log: Log.Log) {
   const clock = yield* Clock.Clock
 
-  const ship = (to: Address, delivery: Delivery, subject: Subject, headers: Headers) =>
+  const ship = ({ bytes, message }: Copy, headers: Headers) =>
     Effect.callback<Result>((resume) => {
       const withdraw = outbox.submit({
-        message: {
-          to,
-          key: subject.key,
-          body: delivery.body,
-          properties: {
-            messageId: subject.id,
-            type: subject.type,
-            // A body may say a time before 1970; the property has no sign.
-            timestamp: Math.max(0, subject.time),
-            appId: subject.source,
-            correlationId: subject.correlationId,
-            contentType: delivery.properties.contentType ?? Codec.contentType
-          },
-          headers
-        },
-        bytes: delivery.body.length,
+        message: { ...message, headers },
+        bytes,
         mandatory: true,
         deadline: Number.POSITIVE_INFINITY,
         privileged: true,
@@ -77,9 +86,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
 
   /** Until it is stored. A copy that reached no queue was not stored: its topology is repaired and it goes again. */
   const store = Effect.fnUntraced(function* (
-    to: Address,
-    delivery: Delivery,
-    subject: Subject,
+    copy: Copy,
     headers: Headers,
     fallback: Headers,
     repair: Effect.Effect<void, BrokerError>
@@ -87,14 +94,14 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
     let current = headers
     for (let round = 0; ; round++) {
       // Nobody can acknowledge it any more: the broker brings it again.
-      if (delivery.lost()) return false
-      const result = yield* ship(to, delivery, subject, current)
+      if (copy.lost()) return false
+      const result = yield* ship(copy, current)
       if (result._tag === "Confirmed") return true
       log.warning("a copy was not stored", {
-        subscriber: subject.subscriber,
-        event: subject.type,
-        id: subject.id,
-        to: to._tag,
+        subscriber: copy.subscriber,
+        event: copy.message.properties.type,
+        id: copy.message.properties.messageId,
+        to: copy.message.to._tag,
         reason: result.reason._tag
       })
       // Headers that the wire does not take must not hold the event for ever.
@@ -102,12 +109,32 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
       yield* repair.pipe(
         Effect.catch((error) =>
           Effect.sync(() =>
-            log.error("topology cannot be repaired", { subscriber: subject.subscriber, detail: error.message })
+            log.error("topology cannot be repaired", { subscriber: copy.subscriber, detail: error.message })
           )
         )
       )
       const jitter = yield* Random.next
       yield* Effect.sleep(Math.min(50 * 2 ** round, 10_000) * (0.5 + jitter / 2))
+    }
+  })
+
+  const copyOf = (to: Address, delivery: Delivery, subject: Subject): Copy => ({
+    subscriber: subject.subscriber,
+    lost: delivery.lost,
+    bytes: delivery.body.length,
+    message: {
+      to,
+      key: subject.key,
+      body: delivery.body,
+      properties: {
+        messageId: subject.id,
+        type: subject.type,
+        // A body may say a time before 1970; the property has no sign.
+        timestamp: Math.max(0, subject.time),
+        appId: subject.source,
+        correlationId: subject.correlationId,
+        contentType: delivery.properties.contentType ?? Codec.contentType
+      }
     }
   })
 
@@ -118,8 +145,14 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
 
   return (spec: SubscriberSpec): Settlement => {
     const repair = broker.declare(spec)
+    /** Stores the copy, then acknowledges the original. */
+    const move = (to: Address, delivery: Delivery, subject: Subject, headers: Headers, least: Headers) =>
+      Effect.map(store(copyOf(to, delivery, subject), { ...base(delivery), ...headers }, least, repair), (stored) => {
+        if (stored) delivery.ack()
+        return stored
+      })
     return {
-      parkForRetry: Effect.fnUntraced(function* (delivery, subject, millis) {
+      delay: (delivery, subject, millis) => {
         // "For ever" is a number too: no header may be infinite, it would close the connection.
         const seconds = Number.isNaN(millis) ? 1 : Math.min(Math.max(1, Math.ceil(millis / 1000)), longestWaitSeconds)
         const first = Math.min(seconds, maxDelaySeconds)
@@ -127,19 +160,50 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
         const due = seconds > maxDelaySeconds ? clock.currentTimeMillisUnsafe() + seconds * 1000 : undefined
         const progress = RuntimeHeaders.write({ ...subject.progress, due })
         const least = RuntimeHeaders.write({ ...subject.progress, due, failures: [] })
-        const to: Address = { _tag: "Subscriber", name: subject.subscriber, seconds: first }
-        const stored = yield* store(to, delivery, subject, { ...base(delivery), ...progress }, least, repair)
-        if (stored) delivery.ack()
-        return stored
-      }),
-      deadLetter: Effect.fnUntraced(function* (delivery, subject, diagnosis) {
+        return move(
+          { _tag: "Subscriber", name: subject.subscriber, seconds: first },
+          delivery,
+          subject,
+          progress,
+          least
+        )
+      },
+      park: (delivery, subject, place) => {
+        const where = RuntimeHeaders.writePlace(place)
+        const progress = { ...RuntimeHeaders.write(subject.progress), ...where }
+        const least = { ...RuntimeHeaders.write({ ...subject.progress, failures: [] }), ...where }
+        return move({ _tag: "Parked", subscriber: subject.subscriber }, delivery, subject, progress, least)
+      },
+      deadLetter: (delivery, subject, diagnosis) => {
         const why = Diagnosis.write(diagnosis)
         const least = Diagnosis.write({ ...diagnosis, failures: [], error: { tag: diagnosis.error.tag, message: "" } })
-        const to: Address = { _tag: "DeadLetter", subscriber: subject.subscriber }
-        const stored = yield* store(to, delivery, subject, { ...base(delivery), ...why }, least, repair)
-        if (stored) delivery.ack()
-        return stored
-      })
+        return move({ _tag: "DeadLetter", subscriber: subject.subscriber }, delivery, subject, why, least)
+      },
+      tell: ({ bytes, headers, id, seconds, type }) =>
+        Effect.asVoid(
+          store(
+            {
+              subscriber: spec.name,
+              lost: () => false,
+              bytes: bytes.length,
+              message: {
+                to: { _tag: "Subscriber", name: spec.name, seconds },
+                key: undefined,
+                body: bytes,
+                properties: {
+                  messageId: id,
+                  type,
+                  timestamp: clock.currentTimeMillisUnsafe(),
+                  appId: spec.name,
+                  contentType: Codec.contentType
+                }
+              }
+            },
+            headers,
+            headers,
+            repair
+          )
+        )
     }
   }
 })

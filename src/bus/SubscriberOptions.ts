@@ -52,6 +52,13 @@ export interface SubscriberOptions<E extends Event.Any, Err, R> {
    * identity: changing it needs a new name. Default `"none"`.
    */
   readonly ordering?: "none" | "key"
+  /**
+   * With `ordering: "key"`, what becomes of an event that holds its key for more than 10 minutes, or half
+   * of the prefetch window behind it: it is dead-lettered and the key goes on (default), or the key is
+   * parked, in order, until the event is handled or given up. Only a parked key may wait for longer than
+   * 10 minutes. At most 10,000 events and 32 MiB are parked of one subscriber.
+   */
+  readonly onBlocked?: "dead-letter" | "park"
   /** Longest time for one attempt. Default 60 seconds, well below the broker's 30 minutes. */
   readonly deadline?: Duration.Input
   /** Deliveries held at once. Default: twice the concurrency, 32 to 250; 250 with `ordering: "key"`. */

@@ -21,6 +21,7 @@ export interface Settled<E extends Event.Any, Err, R> {
   readonly retry: Retry.RetryPolicy<Exclude<Err, Reject | Later> | AttemptFailure>
   readonly concurrency: number
   readonly ordering: "none" | "key"
+  readonly onBlocked: "dead-letter" | "park"
   readonly deadlineMillis: number
   readonly prefetch: number
   readonly unknown: "skip" | "dead-letter"
@@ -64,6 +65,14 @@ export const settle = <E extends Event.Any, Err, R>(
       )
     }
     byName.set(contract.name, contract)
+  }
+  const { onBlocked = "dead-letter" } = options
+  if (onBlocked === "park" && (ordering !== "key" || ephemeral)) {
+    return wrong(
+      "onBlocked",
+      "nothing is parked without order: a retry holds nobody up",
+      'Leave it out, or say ordering: "key"'
+    )
   }
   const tooFew = concurrencyFault(concurrency)
   if (tooFew !== undefined) return new SubscribeError({ subscriber: name, reason: tooFew })
@@ -124,6 +133,7 @@ export const settle = <E extends Event.Any, Err, R>(
     retry: options.retry ?? Retry.defaultPolicy,
     concurrency,
     ordering,
+    onBlocked,
     deadlineMillis,
     prefetch,
     unknown: options.unknown ?? "skip",
@@ -154,7 +164,7 @@ const isCount = (value: number): boolean => Number.isSafeInteger(value) && value
 
 /** A lane waits in place, so a keyed Schedule must not wait longer than a delivery may be held. */
 export const checkSchedule = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(settled: Settled<E, Err, R>) {
-  if (settled.ordering !== "key") return
+  if (settled.ordering !== "key" || settled.onBlocked === "park") return
   const longest = yield* Retry.longestStep(settled.retry)
   if (longest !== undefined && longest > maxInPlaceMillis) {
     return yield* new SubscribeError({
@@ -162,7 +172,7 @@ export const checkSchedule = Effect.fnUntraced(function* <E extends Event.Any, E
       reason: new SubscriberInvalid({
         option: "retry",
         problem: `a step of ${Math.round(longest / 1000)} seconds is longer than the ${maxInPlaceMillis / 1000} that a key may wait in its lane`,
-        remedy: 'Use shorter steps, or ordering "none", where a retry waits on the broker'
+        remedy: 'Use shorter steps, onBlocked "park", or ordering "none", where a retry waits on the broker'
       })
     })
   }

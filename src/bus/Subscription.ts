@@ -29,6 +29,8 @@ export interface SubscriberStats {
   /** Deliveries given back unsettled. */
   readonly returns: number
   readonly zombies: number
+  /** With `onBlocked: "park"`: events that are parked, as far as this process is the active one. */
+  readonly parked: number
   /** Keys that have something to do. */
   readonly lanes: number
 }
@@ -51,6 +53,11 @@ export interface Subscription {
   readonly pause: Effect.Effect<void>
   /** What was kept runs first. */
   readonly resume: Effect.Effect<void>
+  /**
+   * Lets a parked key go on before its time, or every one; asked of any process of the subscriber, done by
+   * the one that is active. Fails where nothing can be parked.
+   */
+  readonly release: (key?: string) => Effect.Effect<void, SubscribeError>
   /** Handlers at work at once, from now on. More than the prefetch is of no use. */
   readonly setConcurrency: (count: number) => Effect.Effect<void, SubscribeError>
 }

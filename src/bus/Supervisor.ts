@@ -4,21 +4,37 @@
  *
  * How its consumers come and go while it lives is Consumption's business.
  */
-import { Cause, Clock, type Context, Deferred, Effect, Exit, FiberHandle, Random, Scope, SubscriptionRef } from "effect"
+import {
+  Cause,
+  Clock,
+  type Context,
+  Deferred,
+  Effect,
+  Exit,
+  FiberHandle,
+  type Queue,
+  Random,
+  Scope,
+  SubscriptionRef
+} from "effect"
 import type * as Event from "../event/Event.ts"
 import * as Metrics from "../observe/Metrics.ts"
 import type { SubscriberSpec } from "./Broker.ts"
 import { BrokerError, BrokerRefused, Closed } from "./BrokerError.ts"
 import { SubscribeError } from "./BusError.ts"
+import * as Activation from "./Activation.ts"
 import * as Admission from "./Admission.ts"
+import * as Parking from "./Parking.ts"
 import * as Consumption from "./Consumption.ts"
-import { within } from "./Budget.ts"
+import * as Control from "./Control.ts"
+import * as Ending from "./Ending.ts"
 import * as Inbox from "./Inbox.ts"
 import * as Measure from "./Measure.ts"
 import * as Restarts from "./Restarts.ts"
 import * as Runner from "./Runner.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
 import * as SubscriberSettings from "./SubscriberSettings.ts"
+import * as Status from "./Status.ts"
 import type * as Subscription from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import * as Steering from "./Steering.ts"
@@ -70,7 +86,12 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   // Sessions belong to a scope that is older than the drain below, so that they outlive it.
   const sessionScope = yield* Scope.fork(scope)
   const metrics = Metrics.subscriber(subscriber.name, yield* Effect.context<never>())
-  const spec: SubscriberSpec = { name: subscriber.name, ordering: subscriber.ordering, patterns: subscriber.patterns }
+  const spec: SubscriberSpec = {
+    name: subscriber.name,
+    ordering: subscriber.ordering,
+    patterns: subscriber.patterns,
+    parking: subscriber.onBlocked === "park"
+  }
   const counters: Counters = {
     handled: 0,
     retried: 0,
@@ -81,27 +102,11 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     returns: 0
   }
   const settlement = surroundings.settlement(spec)
-  const now = (): Date => new Date(clock.currentTimeMillisUnsafe())
-  const status = yield* SubscriptionRef.make<Subscription.SubscriberStatus>({
-    _tag: "Starting",
-    since: now(),
-    restarts: 0,
-    cause: undefined
-  })
   let restarts = 0
+  const { become, pauses, status } = yield* Status.make(() => restarts)
+  let messages = 0
+  const nextId = (): string => `${surroundings.process}.${subscriber.name}.${++messages}`
   const restartBudget = Restarts.make(subscriber.restarts)
-  let ending = false
-  /** Why it pauses, if it does. */
-  let paused: string | undefined
-  /** Once it drains, nothing but the end of that is told any more; a pause is told whatever the consumer does. */
-  const become = (tag: Subscription.Status, cause?: string) =>
-    Effect.suspend(() => {
-      if (ending && tag !== "Stopped") return Effect.void
-      ending = tag === "Draining" || tag === "Failed" || ending
-      const shown = paused !== undefined && (tag === "Running" || tag === "Restarting") ? "Paused" : tag
-      return SubscriptionRef.set(status, { _tag: shown, since: now(), restarts, cause: cause ?? paused })
-    })
-
   const policy = yield* Verdicts.make({ subscriber, settlement, counters, metrics, log, failures })
   const admission = yield* Admission.make({
     subscriber,
@@ -119,18 +124,28 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     log,
     trace,
     admission,
+    parking:
+      subscriber.ordering === "key" && !subscriber.ephemeral
+        ? (around) => Parking.make({ subscriber, settlement, policy, nextId }, around)
+        : undefined,
     onRefused: (refusal) => steering.refused(refusal),
     onAdmitted: () => steering.admitted()
   })
-  const inbox = yield* Inbox.make(subscriber.name, runner.accept, log)
-  const consumption = yield* Consumption.make({ broker, subscriber, runner, inbox }).pipe(Scope.provide(sessionScope))
+  const activation =
+    runner.parking === undefined
+      ? undefined
+      : yield* Activation.make({ broker, subscriber, runner, parking: runner.parking, inbox: () => inbox, log })
+  const inbox: Queue.Queue<Inbox.Arrival> = yield* Inbox.make(subscriber.name, activation?.accept ?? runner.accept, log)
+  const consumption = yield* Consumption.make({ broker, subscriber, runner, inbox, activation }).pipe(
+    Scope.provide(sessionScope)
+  )
   const steering = yield* Steering.make({
     subscriber: subscriber.name,
     pause: consumption.pause,
     runner,
     log,
     become: (pause) => {
-      paused = pause
+      pauses(pause)
       return become(runningSince !== undefined ? "Running" : "Restarting")
     }
   })
@@ -214,42 +229,20 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     Effect.ensuring(supervise, Deferred.fail(started, new BrokerError({ reason: new Closed() })))
   )
 
-  const draining = yield* Deferred.make<boolean>()
-  let drainStarted = false
-  const drainNow = Effect.fnUntraced(function* (handlersMillis: number) {
-    surroundings.onDrain()
-    yield* become("Draining")
-    runner.hold("drain", true)
-    consumption.end()
-    const stopped = subscriber.ordering === "key" || (yield* within(budget.sources, consumption.cancel))
-    runner.disturb(() => true, "Drain")
-    const finished = yield* within(handlersMillis, runner.quiet)
-    const interrupted = runner.running()
-    // Those that failed since the first time.
-    runner.disturb(() => true, "Drain")
-    runner.giveBack(() => true)
-    const settled = yield* within(budget.settlement, runner.settledAll)
+  const end = yield* Ending.make({
+    subscriber,
+    runner,
+    consumption,
+    budget,
+    log,
+    begin: Effect.suspend(() => {
+      surroundings.onDrain()
+      return become("Draining")
+    }),
     // A lost consumer must not be replaced while the old one closes.
-    const closed = yield* within(budget.close, Effect.andThen(FiberHandle.clear(main), consumption.close))
-    yield* become("Stopped")
-    const phases = { sources: stopped, handlers: finished || handlersMillis === 0, settlement: settled, close: closed }
-    const cut = Object.entries(phases).flatMap(([phase, whole]) => (whole ? [] : [phase]))
-    if (cut.length > 0) {
-      log.warning("the drain of a subscriber was cut off", {
-        subscriber: subscriber.name,
-        phases: cut.join(", "),
-        interrupted
-      })
-    }
-    // What could not be told to a broker that is away comes again; nothing was broken off for it.
-    return finished && settled
+    stop: FiberHandle.clear(main),
+    ended: become("Stopped")
   })
-  const end = (handlersMillis: number) =>
-    Effect.suspend(() => {
-      if (drainStarted) return Deferred.await(draining)
-      drainStarted = true
-      return Effect.onExit(drainNow(handlersMillis), (exit) => Deferred.done(draining, exit))
-    }).pipe(Effect.uninterruptible)
   const drain = end(budget.handlers)
   yield* Effect.addFinalizer(() =>
     Effect.map(drain, (whole) => {
@@ -267,6 +260,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     held: runner.held(),
     inFlight: runner.running(),
     zombies: runner.zombies(),
+    parked: runner.parking?.count() ?? 0,
     lanes: runner.lanes()
   })
   return {
@@ -284,6 +278,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     stop: Effect.asVoid(end(0)),
     pause: steering.ask(true),
     resume: steering.ask(false),
+    release: (key) => Control.release(subscriber, settlement, nextId(), clock.currentTimeMillisUnsafe(), key),
     setConcurrency: (count) =>
       Effect.suspend(() => {
         const fault = SubscriberSettings.concurrencyFault(count)

@@ -9,8 +9,8 @@ import type { Work } from "./Work.ts"
 /** One key of a keyed subscriber. */
 export interface Lane {
   readonly key: string
-  /** What its first event does: its handler runs, it waits for its retry or is being settled, or for its turn. */
-  readonly head: "running" | "waiting" | "ready"
+  /** What its first event does: its handler runs, it waits for its retry or is being settled, the same parked, or for its turn. */
+  readonly head: "running" | "waiting" | "parked" | "ready"
   readonly id: string
   readonly attempt: number
   /** How many wait behind it. */
@@ -49,7 +49,7 @@ const shown = 1000
 export const lanes = (
   open: Iterable<Work>,
   running: ReadonlySet<Work>,
-  deciding: ReadonlyMap<Work, unknown>
+  isDeciding: (work: Work) => boolean
 ): ReadonlyArray<Lane> => {
   const found = new Map<string, Lane>()
   for (const work of open) {
@@ -58,7 +58,13 @@ export const lanes = (
     const lane = found.get(key)
     if (lane !== undefined) found.set(key, { ...lane, behind: lane.behind + 1 })
     else if (found.size < shown) {
-      const head = running.has(work) ? "running" : deciding.has(work) ? "waiting" : "ready"
+      const head = running.has(work)
+        ? "running"
+        : !isDeciding(work)
+          ? "ready"
+          : work.origin.parked
+            ? "parked"
+            : "waiting"
       found.set(key, { key, head, id: work.event.id, attempt: work.progress.attempt, behind: 0 })
     }
   }

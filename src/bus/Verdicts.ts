@@ -8,11 +8,12 @@ import type * as Log from "../observe/Log.ts"
 import type * as Metrics from "../observe/Metrics.ts"
 import type { Delivery } from "./Broker.ts"
 import type { AttemptFailure } from "./BusError.ts"
+import * as InPlace from "./InPlace.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import type { Failures } from "./Failures.ts"
 import * as Quoting from "./Quoting.ts"
 import * as Retry from "./Retry.ts"
-import type { Counters, Decision, Disturbance, Policy, Work } from "./Work.ts"
+import { type Counters, type Decision, type Policy, subjectOf, type Work } from "./Work.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type { Settlement, Subject } from "./Settlement.ts"
 import * as SubscriberSettings from "./SubscriberSettings.ts"
@@ -33,19 +34,9 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const { counters, failures, log, metrics, settlement, subscriber } = parts
   const clock = yield* Clock.Clock
   const keyed = subscriber.ordering === "key"
+  const parks = subscriber.onBlocked === "park"
   const window = subscriber.prefetch / 2
   let waiting = 0
-
-  const subjectOf = (work: Work, progress: RuntimeHeaders.Progress): Subject => ({
-    subscriber: subscriber.name,
-    id: work.event.id,
-    type: work.event.type,
-    source: work.event.source,
-    key: work.event.key,
-    time: work.event.time.getTime(),
-    correlationId: work.event.correlationId,
-    progress
-  })
 
   const deadLetter = Effect.fnUntraced(function* (
     delivery: Delivery,
@@ -94,7 +85,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     Effect.as(
       deadLetter(
         work.delivery,
-        subjectOf(work, work.progress),
+        subjectOf(subscriber.name, work, work.progress),
         reason,
         Quoting.redacted(subscriber, work, failure),
         attempts
@@ -102,27 +93,19 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       "settled" as const
     )
 
-  /** Waits here; the lane waits with it. */
-  const waitInPlace = (work: Work, millis: number): Effect.Effect<"elapsed" | Disturbance> =>
+  const waitInPlace = (work: Work, millis: number) =>
     Effect.suspend(() => {
-      // Nobody would wake it: its consumer went between the failure and now.
-      if (work.delivery.lost()) return Effect.succeed("Lost" as const)
       waiting++
-      return Effect.callback<Disturbance>((resume) => {
-        work.wake = (why) => resume(Effect.succeed(why))
-      }).pipe(
-        Effect.timeoutOrElse({ duration: millis, orElse: () => Effect.succeed("elapsed" as const) }),
-        Effect.ensuring(
-          Effect.sync(() => {
-            waiting--
-            work.wake = undefined
-          })
-        )
+      return Effect.ensuring(
+        InPlace.wait(work, millis),
+        Effect.sync(() => {
+          waiting--
+        })
       )
     })
 
-  const park = (work: Work, progress: RuntimeHeaders.Progress, millis: number): Effect.Effect<Decision> =>
-    Effect.as(settlement.parkForRetry(work.delivery, subjectOf(work, progress), millis), "settled" as const)
+  const delayOnBroker = (work: Work, progress: RuntimeHeaders.Progress, millis: number): Effect.Effect<Decision> =>
+    Effect.as(settlement.delay(work.delivery, subjectOf(subscriber.name, work, progress), millis), "settled" as const)
 
   /** Runs it again after `millis`: in place, or by way of the broker. */
   const delayed = Effect.fnUntraced(function* (
@@ -133,29 +116,47 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     attempts: number
   ) {
     const now = clock.currentTimeMillisUnsafe()
-    if (keyed || subscriber.ephemeral) {
-      if (keyed && behind > window) return yield* giveUp(work, "LaneFull", failure, attempts)
-      if (now + millis - work.receivedAt > SubscriberSettings.maxInPlaceMillis) {
-        return yield* giveUp(work, "LaneTooSlow", failure, attempts)
+    if (parks && work.event.key !== undefined && work.origin.parked) {
+      if (millis >= onBrokerMillis) return { _tag: "Park" as const, due: now + millis }
+    } else if (keyed || subscriber.ephemeral) {
+      const full = keyed && behind > window
+      if (full || now + millis - work.receivedAt > SubscriberSettings.maxInPlaceMillis) {
+        return yield* tooLong(work, now + millis, full ? "LaneFull" : "LaneTooSlow", failure, attempts)
       }
     } else if (millis >= onBrokerMillis || waiting >= window) {
-      return yield* park(work, work.progress, Math.max(millis, onBrokerMillis))
+      return yield* delayOnBroker(work, work.progress, Math.max(millis, onBrokerMillis))
     }
     const ended = yield* waitInPlace(work, millis)
     switch (ended) {
       case "elapsed":
+      case "Released":
         return "again" as const
       case "LaneFull":
-        return yield* giveUp(work, "LaneFull", failure, attempts)
+        return yield* tooLong(work, now + millis, "LaneFull", failure, attempts)
       case "Drain":
         // What a keyed lane waits for goes back with its channel, in order.
         return keyed || subscriber.ephemeral
           ? ("settled" as const)
-          : yield* park(work, work.progress, now + millis - clock.currentTimeMillisUnsafe())
+          : yield* delayOnBroker(work, work.progress, now + millis - clock.currentTimeMillisUnsafe())
       case "Lost":
         return "settled" as const
     }
   })
+
+  /** A lane cannot wait like this: its head is parked with all that follow, or given up. */
+  const tooLong = (
+    work: Work,
+    due: number,
+    reason: "LaneFull" | "LaneTooSlow",
+    failure: Diagnosis.Failure,
+    attempts: number
+  ): Effect.Effect<Decision> => {
+    if (!parks) return giveUp(work, reason, failure, attempts)
+    // Without a key it holds nobody's order.
+    return work.event.key === undefined
+      ? delayOnBroker(work, work.progress, due - clock.currentTimeMillisUnsafe())
+      : Effect.succeed({ _tag: "Park", due })
+  }
 
   const postponed = (work: Work): RuntimeHeaders.Progress => ({
     ...work.progress,
@@ -257,7 +258,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
           detail: error.message
         })
         const next = { ...progress, postponed: progress.postponed + 1, postponedSince: since }
-        yield* settlement.parkForRetry(delivery, { ...subject, progress: next }, newerVersion.everyMillis)
+        yield* settlement.delay(delivery, { ...subject, progress: next }, newerVersion.everyMillis)
         return
       }
     }
@@ -268,12 +269,17 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   return {
     failed,
     undecodable,
-    handedOver: (work) => park(work, work.progress, 0),
+    handedOver: (work) => delayOnBroker(work, work.progress, 0),
     notNow: (work, millis, behind) => {
       counters.postponed++
       metrics.outcome("postponed").update(1)
       const failure = { tag: "HeldElsewhere", message: "another process had claimed it for too long" }
       return delayed(work, millis, behind, failure, work.progress.attempt - 1)
+    },
+    full: (work) => {
+      const { attempt, failures } = work.progress
+      const last = failures.at(-1) ?? { tag: "LaneFull", message: "too many events of its key wait behind it" }
+      return giveUp(work, "LaneFull", { tag: last.tag, message: last.message }, attempt - 1)
     },
     crashed: (work) =>
       giveUp(
@@ -285,6 +291,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
         },
         work.progress.attempt
       ),
-    notYetDue: (work) => park(work, { ...work.progress, due: undefined }, (work.progress.due ?? 0) - work.receivedAt)
+    notYetDue: (work) =>
+      delayOnBroker(work, { ...work.progress, due: undefined }, (work.progress.due ?? 0) - work.receivedAt)
   } satisfies Policy
 })

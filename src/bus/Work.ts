@@ -13,12 +13,16 @@ import type { Capacity } from "./Capacity.ts"
 import * as BusError from "./BusError.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import type { Lane } from "./Tree.ts"
+import type { Parking } from "./Parking.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
+import type { Subject } from "./Settlement.ts"
 
 /** The consumer that brought a delivery. */
 export interface Origin {
   /** Whether it takes one delivery at a time, to find out which one kills the process. */
   readonly isolated: boolean
+  /** Whether it reads the queue of parked events. */
+  readonly parked: boolean
   /** Called for each delivery when it is looked at. */
   readonly arrived: (delivery: Delivery) => void
   /** Called when a delivery of it is settled or given up. */
@@ -33,6 +37,8 @@ export interface Work {
   readonly receivedAt: number
   /** What it had been through when it came. */
   readonly received: RuntimeHeaders.Progress
+  /** Where it stands among the parked events of its key; undefined for others. */
+  readonly place: RuntimeHeaders.Place | undefined
   /** Changes with each failed attempt in this process. */
   progress: RuntimeHeaders.Progress
   startedAt: number
@@ -54,6 +60,7 @@ export const begin = (delivery: Delivery, origin: Origin, event: Envelope.Envelo
     event,
     receivedAt,
     received,
+    place: origin.parked ? RuntimeHeaders.readPlace(delivery) : undefined,
     progress: received,
     startedAt: 0,
     fiber: undefined,
@@ -79,11 +86,33 @@ export const read = <E extends Event.Any>(delivery: Delivery, contracts: Readonl
   return { parsed, decoded }
 }
 
-/** What ends a wait early: too many wait behind it, the bus drains, or its consumer is gone. */
-export type Disturbance = "LaneFull" | "Drain" | "Lost"
+/** What a copy of it is made of. */
+export const subjectOf = (subscriber: string, { event }: Work, progress: RuntimeHeaders.Progress): Subject => ({
+  subscriber,
+  id: event.id,
+  type: event.type,
+  source: event.source,
+  key: event.key,
+  time: event.time.getTime(),
+  correlationId: event.correlationId,
+  progress
+})
 
-/** Whether a decision has settled the delivery, or wants it to run again here and now. */
-export type Decision = "settled" | "again"
+/** What ends a wait early: too many wait behind it, the bus drains, its consumer is gone, or it need not wait. */
+export type Disturbance = "LaneFull" | "Drain" | "Lost" | "Released"
+
+/** Parks it, and its key with it. */
+export interface ParkRequest {
+  readonly _tag: "Park"
+  /** When it may run, in milliseconds since the epoch. */
+  readonly due: number
+}
+
+/**
+ * Whether a decision has settled the delivery, wants it to run again here and now, has moved it so that its
+ * copy comes for its lane, or wants it to be parked.
+ */
+export type Decision = "settled" | "again" | "moved" | ParkRequest
 
 /** What failed, as the policy has to decide on it. */
 export type Verdict =
@@ -99,6 +128,8 @@ export interface Policy {
     error: InvalidEvent | UnknownVersion | UnknownEvent
   ) => Effect.Effect<void>
   readonly notYetDue: (work: Work) => Effect.Effect<Decision>
+  /** What can be parked of its subscriber is parked, and too many wait behind it. */
+  readonly full: (work: Work) => Effect.Effect<Decision>
   /** It was on its way each time that a process died. */
   readonly crashed: (work: Work) => Effect.Effect<Decision>
   /** The bus drains before its next attempt in this process could start. */
@@ -145,6 +176,8 @@ export interface Runner extends Capacity {
   /** Completes when more handlers ignore their deadline than the subscriber can bear. */
   readonly overrun: Effect.Effect<void>
   readonly overran: () => boolean
+  /** Of a keyed subscriber. */
+  readonly parking: Parking | undefined
 }
 
 /** In one Cause `Reject` wins over `Later`, `Later` over the policy. */

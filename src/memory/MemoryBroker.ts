@@ -9,6 +9,7 @@ import {
   type BrokerStatus,
   type DeadLetterReader,
   type DeadLetterSource,
+  type QueueKind,
   type SendOutcome
 } from "../bus/Broker.ts"
 import { BrokerError, type BrokerReason, BrokerRefused, Closed, TopologyMissing } from "../bus/BrokerError.ts"
@@ -80,7 +81,8 @@ export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"]
         return there === undefined ? Effect.fail(missing(`queue ${namespace}.${name}`)) : Effect.succeed(there)
       })
     )
-  const subscriberQueue = (subscriber: string) => found(() => own.queueOf(subscriber), `sub.${subscriber}`)
+  const subscriberQueue = (subscriber: string, kind: QueueKind | undefined) =>
+    found(() => own.queueOf(subscriber, kind), `${kind === "parked" ? "parked" : "sub"}.${subscriber}`)
   const letters = (source: DeadLetterSource) =>
     found(() => own.deadLettersOf(source), source._tag === "Subscriber" ? `dead.${source.name}` : "undeliverable")
 
@@ -132,7 +134,9 @@ export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"]
         })
       ),
     consume: (options) =>
-      Effect.flatMap(subscriberQueue(options.subscriber), (queue) => MemoryConsumer.make(client, queue, options)),
+      Effect.flatMap(subscriberQueue(options.subscriber, options.queue), (queue) =>
+        MemoryConsumer.make(client, queue, options)
+      ),
     consumeEphemeral: ({ patterns, ...options }) =>
       Effect.andThen(
         reachable,
@@ -142,8 +146,11 @@ export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"]
           return MemoryConsumer.make(client, queue, options, drop)
         })
       ),
-    depth: (subscriber) =>
-      Effect.map(subscriberQueue(subscriber), (queue) => ({ ready: queue.ready(), consumers: queue.consumers() })),
+    depth: (subscriber, kind) =>
+      Effect.map(subscriberQueue(subscriber, kind), (queue) => ({
+        ready: queue.ready(),
+        consumers: queue.consumers()
+      })),
     deadLetterDepth: (source) => Effect.map(letters(source), (queue) => queue.ready()),
     readDeadLetters: (source): Effect.Effect<DeadLetterReader, BrokerError, Scope.Scope> => read(source),
     probes: [{ name: "memory broker", check: Effect.sync(() => probe(current, client.late)) }]

@@ -32,7 +32,7 @@ export const acknowledger = (client: Client, lost: () => boolean, settle: () => 
 export const make = (
   client: Client,
   queue: MemoryQueue,
-  { onDelivery, onLost, prefetch }: Omit<ConsumeOptions, "subscriber">,
+  { onDelivery, onLost, prefetch }: Omit<ConsumeOptions, "subscriber" | "queue">,
   /** Called when it takes no more deliveries, for whatever reason. */
   onEnd: () => void = () => {}
 ): Effect.Effect<Consumer, never, Scope.Scope> =>

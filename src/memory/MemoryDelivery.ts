@@ -10,7 +10,7 @@ import { nameIn } from "./Namespace.ts"
 export const make = (stored: Stored, lost: () => boolean, ack: () => void): Delivery => {
   const { extra, message, returns } = stored
   const { body, properties, to } = message
-  const copy = to._tag === "Subscriber"
+  const copy = to._tag === "Subscriber" || to._tag === "Parked"
   return {
     body,
     properties: {
@@ -23,7 +23,7 @@ export const make = (stored: Stored, lost: () => boolean, ack: () => void): Deli
     },
     headers: headersOf(message.headers, extra, returns),
     trusted: copy,
-    recipient: copy ? to.name : undefined,
+    recipient: copy ? nameIn(to) : undefined,
     redelivered: returns > 0,
     deliveryCount: returns,
     routingKey: copy ? "" : nameIn(to),

@@ -3,7 +3,7 @@
  * queues, the queue of what was undeliverable. It says where a message belongs and puts it there;
  * namespaces of one server see nothing of each other. Delays and connections are the server's.
  */
-import type { Address, DeadLetterSource, Headers, Outgoing, SubscriberSpec } from "../bus/Broker.ts"
+import type { Address, DeadLetterSource, Headers, Outgoing, QueueKind, SubscriberSpec } from "../bus/Broker.ts"
 import { TopologyMismatch } from "../bus/BrokerError.ts"
 import { topicMatches } from "../event/Name.ts"
 import * as MemoryQueue from "./MemoryQueue.ts"
@@ -28,7 +28,7 @@ export interface Namespace {
   readonly name: string
   /** Why a subscriber cannot be declared so, or undefined when it is. */
   readonly declare: (spec: SubscriberSpec) => TopologyMismatch | undefined
-  readonly queueOf: (subscriber: string) => MemoryQueue.MemoryQueue | undefined
+  readonly queueOf: (subscriber: string, kind?: QueueKind) => MemoryQueue.MemoryQueue | undefined
   /** Undefined for a subscriber that never was. */
   readonly deadLettersOf: (source: DeadLetterSource) => MemoryQueue.MemoryQueue | undefined
   /** A queue of one consumer's own. */
@@ -49,6 +49,7 @@ export const make = (
   const bound = new Map<string, Bound>()
   const temporary = new Set<Bound>()
   const dead = new Map<string, MemoryQueue.MemoryQueue>()
+  const parked = new Map<string, MemoryQueue.MemoryQueue>()
   const routes = new Map<string, ReadonlyArray<MemoryQueue.MemoryQueue>>()
 
   /** A queue that is read, or one consumer's own: nothing leaves it by itself. */
@@ -85,6 +86,8 @@ export const make = (
         return put(bound.get(to.name)?.queue, message)
       case "DeadLetter":
         return put(dead.get(to.subscriber), message)
+      case "Parked":
+        return put(parked.get(to.subscriber), message)
     }
   }
 
@@ -105,8 +108,11 @@ export const make = (
 
   return {
     name,
-    declare: ({ name: subscriber, ordering, patterns }) => {
+    declare: ({ name: subscriber, ordering, parking, patterns }) => {
       const singleActive = ordering === "key"
+      if (parking === true && !parked.has(subscriber)) {
+        parked.set(subscriber, plainQueue(`${name}.parked.${subscriber}`))
+      }
       let entry = bound.get(subscriber)
       if (entry === undefined) {
         const letters = dead.get(subscriber) ?? plainQueue(`${name}.dead.${subscriber}`)
@@ -120,7 +126,7 @@ export const make = (
       routes.clear()
       return undefined
     },
-    queueOf: (subscriber) => bound.get(subscriber)?.queue,
+    queueOf: (subscriber, kind) => (kind === "parked" ? parked.get(subscriber) : bound.get(subscriber)?.queue),
     deadLettersOf: (source) => (source._tag === "Undeliverable" ? undeliverable : dead.get(source.name)),
     temporary: (patterns) => {
       const entry = {
@@ -150,6 +156,7 @@ export const make = (
     },
     queues: function* () {
       for (const { queue } of bound.values()) yield queue
+      yield* parked.values()
       for (const { queue } of temporary) yield queue
     }
   }
@@ -192,4 +199,5 @@ const deathOf = (queue: string, namespace: string, to: Address): Readonly<Record
 }
 
 /** The name that an address is routed by: of an event, or of the subscriber whose dead letter it is. */
-export const nameIn = (to: Address): string => (to._tag === "DeadLetter" ? to.subscriber : to.name)
+export const nameIn = (to: Address): string =>
+  to._tag === "DeadLetter" || to._tag === "Parked" ? to.subscriber : to.name

@@ -26,7 +26,7 @@ describe("inbox", () => {
             error: (message) => void told.push(message)
           }
         )
-        const origin = { isolated: false, arrived: silent, settled: silent }
+        const origin = { isolated: false, parked: false, arrived: silent, settled: silent }
         for (const deliveryCount of [0, 1, 2]) {
           const delivery = {
             body: Buffer.alloc(0),

@@ -33,7 +33,7 @@ export interface Intent {
 /** What one process sent for an event, and what the broker said. */
 export interface Sent {
   readonly process: string
-  readonly to: "Event" | "Subscriber" | "DeadLetter"
+  readonly to: "Event" | "Subscriber" | "DeadLetter" | "Parked"
   readonly subscriber: string
   answer: "Routed" | "Unrouted" | "Rejected" | "NotSent" | "Lost" | undefined
 }

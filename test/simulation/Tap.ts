@@ -46,7 +46,7 @@ export const tap = (
     const n = numberOf(message.body)
     if (n === undefined || message.properties.type.startsWith("bus.")) return port.send(message, done)
     const { to } = message
-    const target = to._tag === "DeadLetter" ? to.subscriber : to.name
+    const target = to._tag === "DeadLetter" || to._tag === "Parked" ? to.subscriber : to.name
     const sent: Sent = ledger.sent(n, {
       process: life.name,
       to: to._tag === "DelayedEvent" ? "Event" : to._tag,

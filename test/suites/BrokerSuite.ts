@@ -8,6 +8,7 @@
  */
 import { layer as withLayer } from "@effect/vitest"
 import { actorCases } from "./ActorCases.ts"
+import { parkingCases } from "./ParkingCases.ts"
 import { deadLetterCases } from "./DeadLetterCases.ts"
 import { delayCases } from "./DelayCases.ts"
 import { failureCases } from "./FailureCases.ts"
@@ -47,4 +48,5 @@ export const brokerSuite = (name: string, options: BrokerSuiteOptions): void =>
     formCases(bench)
     wireCases(bench)
     actorCases(bench)
+    parkingCases(bench)
   })
