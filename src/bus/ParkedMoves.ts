@@ -53,6 +53,8 @@ export const make = (options: {
   const moves = (state: ParkedKey): boolean =>
     state.blocked || state.away !== undefined || state.followers.length > window
 
+  const hasRoom = (work: Work): boolean => keys.hasRoom(1, work.delivery.body.length)
+
   const attend = (state: ParkedKey): void => {
     if (isStopped() || state.shipping || keys.get(state.key) !== state) return
     if (isIdle(state)) {
@@ -60,7 +62,13 @@ export const make = (options: {
       for (const work of state.followers.splice(0)) offer(work)
       return pump()
     }
-    if (state.followers.length === 0 || !moves(state)) return
+    const [next] = state.followers
+    if (next === undefined || !moves(state)) return
+    if (!hasRoom(next)) {
+      // Their number is bounded like that of a lane that waits in place.
+      if (state.followers.length > window) for (const { wake } of state.here.values()) wake?.("LaneFull")
+      return
+    }
     state.shipping = true
     run(
       Effect.ensuring(
@@ -77,12 +85,7 @@ export const make = (options: {
     while (!isStopped() && keys.get(state.key) === state && moves(state)) {
       const [work] = state.followers
       if (work === undefined) return
-      if (!keys.hasRoom(1, work.delivery.body.length)) {
-        // Their number is bounded like that of a lane that waits in place.
-        if (state.followers.length <= window) return
-        const head = [...state.here.values()].find(({ wake }) => wake !== undefined)
-        return head?.wake?.("LaneFull")
-      }
+      if (!hasRoom(work)) return
       state.followers.shift()
       yield* send(state, work, ++state.last, 0, undefined)
       release(work)

@@ -1,0 +1,315 @@
+/** What is parked through hours, deaths and takeovers: in order, not early, not lost (P3, P5, P6, P7). */
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Context, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { Broker } from "../../src/bus/Broker.ts"
+import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
+import * as MemoryCache from "../../src/memory/MemoryCache.ts"
+import type { MemoryServer } from "../../src/memory/MemoryServer.ts"
+import { type Entry, fresh, keyed, processOver, start, upTo } from "../suites/Workbench.ts"
+import * as Stage from "./Stage.ts"
+
+/** A process that can die: its line to the broker is cut before anything else of it ends. */
+const mortal = Effect.fnUntraced(function* (server: MemoryServer["Service"]) {
+  const line = yield* Scope.make()
+  const context = yield* Layer.buildWithScope(MemoryBroker.layerOf(server, { namespace: "test" }), line)
+  const ports = Layer.merge(Layer.succeed(Broker, Context.get(context, Broker)), MemoryCache.layer)
+  const process = yield* start(processOver(ports))
+  return { ...process, die: Scope.close(line, Exit.void) }
+})
+
+const isRising = (numbers: ReadonlyArray<number>): boolean =>
+  numbers.every((n, at) => at === 0 || n > (numbers[at - 1] ?? n))
+const pairs = (count: number, k = "a", from = 0) => upTo(count).map((n) => ({ n: from + n, k }))
+
+describe("parking", () => {
+  it.effect("P6, P7: waits for hours, through renewals of its consumer, and is not early", () =>
+    Effect.gen(function* () {
+      const { bus } = yield* Stage.make
+      const Changed = keyed()
+      const book = Stage.makeBook()
+      const subscription = yield* bus.subscribe(fresh(), {
+        events: [Changed],
+        ordering: "key",
+        onBlocked: "park",
+        retry: Schedule.spaced("3 hours"),
+        handler: (event, info) =>
+          Effect.andThen(
+            book.note(event, info),
+            event.data.n === 0 && info.attempt < 3 ? Effect.fail("no") : Effect.void
+          )
+      })
+      yield* bus.publishAll(Changed, pairs(5))
+      yield* Stage.pass(Stage.seconds(5), 1000)
+      assert.deepStrictEqual(
+        book.entries.map(({ attempt, n }) => [n, attempt]),
+        [[0, 1]]
+      )
+      const [first] = book.times()
+      yield* bus.publish(Changed, { n: 5, k: "a" })
+      yield* Stage.pass(Stage.hours(6) + Stage.seconds(60), Stage.seconds(10))
+      assert.deepStrictEqual(
+        book.entries.map(({ attempt, n }) => [n, attempt]),
+        [[0, 1], [0, 2], [0, 3], ...upTo(5).map((n) => [n + 1, 1])]
+      )
+      const at = book.times()
+      assert.isAtLeast((at[1] ?? 0) - (first ?? 0), Stage.hours(3))
+      assert.isAtLeast((at[2] ?? 0) - (at[1] ?? 0), Stage.hours(3))
+      assert.isAtMost((at[2] ?? 0) - (first ?? 0), Stage.hours(6) + Stage.seconds(60))
+      const { handled, held, parked, returns } = yield* subscription.stats
+      assert.deepStrictEqual({ handled, held, parked, returns }, { handled: 6, held: 0, parked: 0, returns: 0 })
+    })
+  )
+
+  it.effect("a keyed Schedule above ten minutes is refused without parking, and parking without order", () =>
+    Effect.gen(function* () {
+      const { bus } = yield* Stage.make
+      const Changed = keyed()
+      const base = { events: [Changed], handler: () => Effect.void } as const
+      const long = yield* Effect.flip(
+        bus.subscribe(fresh(), { ...base, ordering: "key", retry: Schedule.spaced("11 minutes") })
+      )
+      assert.match(long.message, /onBlocked "park"/)
+      const loose = yield* Effect.flip(bus.subscribe(fresh(), { ...base, onBlocked: "park" }))
+      assert.match(loose.message, /onBlocked/)
+    })
+  )
+
+  it.effect("P6: who takes over hears of what is parked within half a minute, although nothing is published", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const Changed = keyed()
+      const name = fresh()
+      const book = Stage.makeBook()
+      const options = {
+        events: [Changed],
+        ordering: "key",
+        onBlocked: "park",
+        retry: Schedule.spaced("20 minutes"),
+        handler: (event: Entry["event"], info: Entry["info"]) =>
+          Effect.andThen(
+            book.note(event, info),
+            info.attempt === 1 && event.data.n === 0 ? Effect.fail("no") : Effect.void
+          )
+      } as const
+      const one = yield* mortal(stage.server)
+      yield* one.subscribe(name, options)
+      const two = yield* mortal(stage.server)
+      const standby = yield* two.subscribe(name, options)
+      yield* stage.bus.publishAll(Changed, pairs(3))
+      yield* Stage.pass(Stage.seconds(5), 500)
+      assert.strictEqual(book.entries.length, 1)
+      yield* one.die
+      yield* Stage.pass(Stage.seconds(40), 500)
+      assert.strictEqual((yield* standby.stats).parked, 3)
+      yield* Stage.pass(Stage.minutes(20), Stage.seconds(5))
+      assert.deepStrictEqual(
+        book.entries.map(({ attempt, n }) => [n, attempt]),
+        [
+          [0, 1],
+          [0, 2],
+          [1, 1],
+          [2, 1]
+        ]
+      )
+      const at = book.times()
+      assert.isAtLeast((at[1] ?? 0) - (at[0] ?? 0), Stage.minutes(20))
+    })
+  )
+
+  it.effect("P3, P6: in order and not lost, whenever a process dies, by failures of any length", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const Changed = keyed()
+      const name = fresh()
+      const keys = 5
+      const count = 300
+      const tries = new Map<number, number>()
+      const handled: Array<number> = []
+      const running = new Map<string, symbol>()
+      const overlaps: Array<string> = []
+      const living = new Set<symbol>()
+      const begin = Effect.gen(function* () {
+        const self = Symbol("process")
+        const one = yield* mortal(stage.server)
+        living.add(self)
+        yield* one.subscribe(name, {
+          events: [Changed],
+          ordering: "key",
+          onBlocked: "park",
+          prefetch: 20,
+          retry: (error: string | object) =>
+            error === "short"
+              ? Schedule.spaced("300 millis")
+              : error === "long"
+                ? Schedule.spaced("12 minutes")
+                : Schedule.spaced("4 seconds"),
+          handler: ({ data: { k, n } }) =>
+            Effect.gen(function* () {
+              const other = running.get(k)
+              if (other !== undefined && living.has(other)) overlaps.push(`${k} at ${n}`)
+              running.set(k, self)
+              yield* Effect.sleep(10)
+              if (!living.has(self)) return
+              const times = (tries.get(n) ?? 0) + 1
+              tries.set(n, times)
+              if (n % 7 === 3 && times <= 2) return yield* Effect.fail("short")
+              if (n % 23 === 5 && times <= 2) return yield* Effect.fail("medium")
+              if (n % 41 === 11 && times <= 2) return yield* Effect.fail("long")
+              handled.push(n)
+            }).pipe(Effect.ensuring(Effect.sync(() => void (running.get(k) === self && running.delete(k)))))
+        })
+        return Effect.suspend(() => {
+          living.delete(self)
+          return one.die
+        })
+      })
+      const deaths: Array<Effect.Effect<void>> = [yield* begin, yield* begin]
+      for (const round of upTo(30)) {
+        yield* stage.bus
+          .publishAll(
+            Changed,
+            upTo(count / 30).map((n) => ({ n: (round * count) / 30 + n, k: `k${n % keys}` }))
+          )
+          .pipe(Effect.forkChild({ startImmediately: true }))
+        yield* Stage.pass(100 + round * 37, 10)
+        const death = deaths.shift()
+        if (round % 3 === 0 && death !== undefined) {
+          yield* death
+          deaths.push(yield* begin)
+        } else if (death !== undefined) deaths.push(death)
+        yield* Stage.pass(round % 5 === 0 ? 5_000 : 500, 50)
+      }
+      for (let round = 0; round < 400 && new Set(handled).size < count; round++)
+        yield* Stage.pass(Stage.minutes(1), 2_000)
+      assert.deepStrictEqual(
+        [...new Set(handled)].toSorted((a, b) => a - b),
+        upTo(count)
+      )
+      for (const k of upTo(keys)) {
+        const lane = [...new Set(handled.filter((n) => (n % 10) % keys === k))]
+        assert.isTrue(isRising(lane), `out of order: ${lane}`)
+      }
+      assert.deepStrictEqual(overlaps, [])
+      assert.strictEqual(yield* stage.letters.count(name), 0)
+    })
+  )
+
+  it.effect("C11, P3: a parked event that kills its process ends as a CrashLoop, and takes nobody along", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const Changed = keyed()
+      const name = fresh()
+      const living = new Set<symbol>()
+      const handled: Array<number> = []
+      let deaths = 0
+      let deadly = false
+      const begin = Effect.gen(function* () {
+        const self = Symbol("process")
+        const one = yield* mortal(stage.server)
+        living.add(self)
+        const die = Effect.suspend(() => {
+          living.delete(self)
+          deaths++
+          return one.die
+        })
+        yield* one.subscribe(name, {
+          events: [Changed],
+          ordering: "key",
+          onBlocked: "park",
+          retry: Schedule.spaced("15 minutes"),
+          handler: ({ data: { n } }) =>
+            Effect.gen(function* () {
+              if (n === 0 && deadly) {
+                yield* Effect.forkDetach(die)
+                return yield* Effect.never
+              }
+              if (n === 0) return yield* Effect.fail("not now")
+              yield* Effect.sleep(5)
+              if (living.has(self)) handled.push(n)
+            })
+        })
+      })
+      yield* begin
+      yield* stage.bus.publishAll(Changed, pairs(10))
+      yield* Stage.pass(Stage.seconds(5), 100)
+      deadly = true
+      yield* stage.bus.publishAll(Changed, pairs(10, "b", 100))
+      for (let round = 0; round < 60 && (yield* stage.letters.count(name)) === 0; round++) {
+        if (living.size === 0) yield* begin
+        yield* Stage.pass(Stage.minutes(1), 5_000)
+      }
+      yield* Stage.pass(Stage.minutes(1), 1_000)
+      const letters = yield* stage.letters.list(name)
+      assert.deepStrictEqual(
+        letters.map(({ body, reason }) => [reason, JSON.parse(body.toString()).data.n]),
+        [["CrashLoop", 0]]
+      )
+      assert.isAtMost(deaths, 9)
+      assert.deepStrictEqual(
+        [...new Set(handled)].toSorted((a, b) => a - b),
+        [...upTo(9).map((n) => n + 1), ...upTo(10).map((n) => 100 + n)]
+      )
+    })
+  )
+
+  it.effect("P5, P13: no more than 10,000 are parked: then the head is given up, and the key goes on", () =>
+    Effect.gen(function* () {
+      const { bus, letters } = yield* Stage.make
+      const Changed = keyed()
+      const name = fresh()
+      const handled: Array<number> = []
+      const subscription = yield* bus.subscribe(name, {
+        events: [Changed],
+        ordering: "key",
+        onBlocked: "park",
+        prefetch: 20,
+        retry: Schedule.spaced("1 day"),
+        handler: ({ data: { n } }) => (n === 0 ? Effect.fail("not now") : Effect.sync(() => void handled.push(n)))
+      })
+      yield* bus.publish(Changed, { n: 0, k: "a" })
+      yield* Stage.pass(1000, 100)
+      const most = 10_000
+      yield* Effect.forkChild(bus.publishAll(Changed, pairs(most + 50, "a", 1)), { startImmediately: true })
+      for (let round = 0; round < 400 && handled.length < most + 50; round++) yield* Stage.pass(100, 50)
+      assert.deepStrictEqual(
+        handled,
+        upTo(most + 50).map((n) => n + 1)
+      )
+      assert.deepStrictEqual(
+        (yield* letters.list(name)).map(({ attempts, error, reason }) => [reason, attempts, error.message]),
+        [["LaneFull", 1, "not now"]]
+      )
+      yield* Stage.pass(1000, 100)
+      assert.strictEqual((yield* subscription.stats).parked, 0)
+    })
+  )
+
+  it.effect("P3: what was parked before is handled although nothing is parked any more", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const Changed = keyed()
+      const name = fresh()
+      const book = Stage.makeBook()
+      const one = yield* mortal(stage.server)
+      const base = { events: [Changed], ordering: "key" } as const
+      yield* one.subscribe(name, {
+        ...base,
+        onBlocked: "park",
+        retry: Schedule.spaced("20 minutes"),
+        handler: () => Effect.fail("not now")
+      })
+      yield* stage.bus.publishAll(Changed, pairs(3))
+      yield* Stage.pass(Stage.seconds(2), 100)
+      yield* one.die
+      const two = yield* mortal(stage.server)
+      yield* two.subscribe(name, { ...base, handler: book.note })
+      yield* Stage.pass(Stage.minutes(21), Stage.seconds(2))
+      assert.deepStrictEqual(
+        book.entries.map(({ n }) => n),
+        [0, 1, 2]
+      )
+      assert.isAtLeast(book.times()[0] ?? 0, Stage.minutes(20))
+      assert.isAbove(yield* Clock.currentTimeMillis, 0)
+    })
+  )
+})
