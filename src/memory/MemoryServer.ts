@@ -6,7 +6,7 @@
  * that interleavings exist as they do over a network; delays follow Effect's Clock.
  */
 import { Clock, Context, Effect, Latch, Layer, type Scope } from "effect"
-import type { Outgoing, SendOutcome } from "../bus/Broker.ts"
+import type { Outgoing, QueueKind, SendOutcome } from "../bus/Broker.ts"
 import type { CutOff, LinkFaults, Peer } from "./Connections.ts"
 import * as Connections from "./Connections.ts"
 import * as Delays from "./Delays.ts"
@@ -71,7 +71,7 @@ export class MemoryServer extends Context.Service<
      */
     readonly sever: (name: string, open: CutOff) => void
     /** Cancels the consumers of a subscriber, as a node does that leaves its cluster; what they hold goes back. */
-    readonly cancelConsumers: (subscriber: string) => void
+    readonly cancelConsumers: (subscriber: string, queue?: QueueKind) => void
     /** Deletes a subscriber's queue, in every namespace that has one; its dead letters stay. */
     readonly deleteQueue: (subscriber: string) => void
     /** What was published as events, newest last; the oldest are forgotten. */
@@ -226,8 +226,8 @@ const make = Effect.fnUntraced(function* ({ faults, remember = 0, returns = "in 
     cut: connections.cut,
     restore: connections.restore,
     sever: connections.sever,
-    cancelConsumers: (subscriber) => {
-      for (const namespace of namespaces.values()) namespace.queueOf(subscriber)?.cancelAll()
+    cancelConsumers: (subscriber, queue) => {
+      for (const namespace of namespaces.values()) namespace.queueOf(subscriber, queue)?.cancelAll()
     },
     deleteQueue: (subscriber) => {
       for (const namespace of namespaces.values()) namespace.deleteQueue(subscriber)

@@ -1,21 +1,46 @@
 /** What is parked through hours, deaths and takeovers: in order, not early, not lost (P3, P5, P6, P7). */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Effect, Exit, Layer, Schedule, Scope } from "effect"
-import { Broker } from "../../src/bus/Broker.ts"
+import { Broker, type SendOutcome } from "../../src/bus/Broker.ts"
 import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
 import type { MemoryServer } from "../../src/memory/MemoryServer.ts"
 import { type Entry, fresh, keyed, processOver, start, upTo } from "../suites/Workbench.ts"
 import * as Stage from "./Stage.ts"
 
+type Tamper = (broker: Broker["Service"]) => Partial<Broker["Service"]>
+
 /** A process that can die: its line to the broker is cut before anything else of it ends. */
-const mortal = Effect.fnUntraced(function* (server: MemoryServer["Service"]) {
+const mortal = Effect.fnUntraced(function* (server: MemoryServer["Service"], tamper: Tamper = () => ({})) {
   const line = yield* Scope.make()
   const context = yield* Layer.buildWithScope(MemoryBroker.layerOf(server, { namespace: "test" }), line)
-  const ports = Layer.merge(Layer.succeed(Broker, Context.get(context, Broker)), MemoryCache.layer)
-  const process = yield* start(processOver(ports))
+  const broker = Context.get(context, Broker)
+  const ports = Layer.merge(Layer.succeed(Broker, { ...broker, ...tamper(broker) }), MemoryCache.layer)
+  const process = yield* Stage.runningOut(start(processOver(ports)))
   return { ...process, die: Scope.close(line, Exit.void) }
 })
+
+/** From its copy `nth` on a process hears nothing of what it parks, until its line is cut. */
+const deafFrom = (nth: number) => {
+  let copies = 0
+  let isCut = false
+  const unheard: Array<(outcome: SendOutcome) => void> = []
+  const tamper: Tamper = (broker) => ({
+    send: (message, done) => {
+      if (message.to._tag !== "Parked" || ++copies < nth || isCut) return broker.send(message, done)
+      unheard.push(done)
+      broker.send(message, () => {})
+    }
+  })
+  return {
+    tamper,
+    copies: () => copies,
+    cut: Effect.sync(() => {
+      isCut = true
+      for (const done of unheard.splice(0)) done({ _tag: "Lost" })
+    })
+  }
+}
 
 const isRising = (numbers: ReadonlyArray<number>): boolean =>
   numbers.every((n, at) => at === 0 || n > (numbers[at - 1] ?? n))
@@ -310,6 +335,211 @@ describe("parking", () => {
       )
       assert.isAtLeast(book.times()[0] ?? 0, Stage.minutes(20))
       assert.isAbove(yield* Clock.currentTimeMillis, 0)
+    })
+  )
+
+  /** Fails whatever `fails` says, until it is told not to. */
+  const moody = (fails: (n: number, attempt: number) => boolean, after: "20 minutes" | "5 minutes" = "20 minutes") => {
+    const book = Stage.makeBook()
+    const Changed = keyed()
+    const options = {
+      events: [Changed],
+      ordering: "key",
+      onBlocked: "park",
+      prefetch: 8,
+      retry: Schedule.spaced(after),
+      handler: (event: Entry["event"], info: Entry["info"]) =>
+        Effect.andThen(book.note(event, info), fails(event.data.n, info.attempt) ? Effect.fail("not now") : Effect.void)
+    } as const
+    return { book, Changed, options, tried: () => book.entries.map(({ attempt, n }) => [n, attempt]) }
+  }
+
+  it.effect("P6, P7: a head that failed again is still the head, for whoever takes over", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const name = fresh()
+      const { Changed, options, tried } = moody((n, attempt) => n === 0 && attempt < 3)
+      const one = yield* mortal(stage.server)
+      yield* one.subscribe(name, options)
+      yield* stage.bus.publishAll(Changed, pairs(4))
+      yield* Stage.pass(Stage.minutes(21), Stage.seconds(5))
+      assert.deepStrictEqual(tried(), [
+        [0, 1],
+        [0, 2]
+      ])
+      // Its copy stands behind all others of the queue now.
+      yield* one.die
+      const two = yield* mortal(stage.server)
+      yield* two.subscribe(name, options)
+      yield* Stage.pass(Stage.minutes(21), Stage.seconds(5))
+      assert.deepStrictEqual(tried().slice(2), [
+        [0, 3],
+        [1, 1],
+        [2, 1],
+        [3, 1]
+      ])
+    })
+  )
+
+  it.effect(
+    "P3, P6: a process that dies between a copy and its acknowledgement leaves no second one, and no disorder",
+    () =>
+      Effect.gen(function* () {
+        const stage = yield* Stage.make
+        const name = fresh()
+        const { Changed, options, tried } = moody((n, attempt) => n === 0 && attempt < 3)
+        // Two are moved; it never hears that the third copy is stored.
+        const deaf = deafFrom(3)
+        const one = yield* mortal(stage.server, deaf.tamper)
+        yield* one.subscribe(name, options)
+        yield* stage.bus.publishAll(Changed, pairs(6))
+        yield* Stage.pass(Stage.seconds(10), 500)
+        assert.strictEqual(deaf.copies(), 3)
+        yield* one.die
+        yield* deaf.cut
+        const two = yield* mortal(stage.server)
+        const subscription = yield* two.subscribe(name, options)
+        yield* Stage.pass(Stage.minutes(42), Stage.seconds(5))
+        assert.deepStrictEqual(tried(), [[0, 1], [0, 2], [0, 3], ...upTo(5).map((n) => [n + 1, 1])])
+        const { duplicates, handled, held } = yield* subscription.stats
+        assert.deepStrictEqual({ duplicates, handled, held }, { duplicates: 1, handled: 6, held: 0 })
+      })
+  )
+
+  it.effect("P6, P7: of two copies of a head the one that knows more counts", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const name = fresh()
+      const { Changed, options, tried } = moody((n, attempt) => n === 0 && attempt < 3)
+      // The third is the head, which failed once more.
+      const deaf = deafFrom(3)
+      const one = yield* mortal(stage.server, deaf.tamper)
+      yield* one.subscribe(name, options)
+      yield* stage.bus.publishAll(Changed, pairs(2))
+      yield* Stage.pass(Stage.minutes(21), Stage.seconds(5))
+      assert.strictEqual(deaf.copies(), 3)
+      yield* one.die
+      yield* deaf.cut
+      const two = yield* mortal(stage.server)
+      const subscription = yield* two.subscribe(name, options)
+      yield* Stage.pass(Stage.minutes(21), Stage.seconds(5))
+      assert.deepStrictEqual(tried(), [
+        [0, 1],
+        [0, 2],
+        [0, 3],
+        [1, 1]
+      ])
+      assert.strictEqual((yield* subscription.stats).parked, 0)
+    })
+  )
+
+  it.effect("P6: nothing runs while another one still has what is parked", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const name = fresh()
+      const { Changed, options, tried } = moody((n, attempt) => n === 0 && attempt < 2, "5 minutes")
+      const one = yield* mortal(stage.server)
+      yield* one.subscribe(name, { ...options, retry: Schedule.spaced("11 minutes") })
+      yield* stage.bus.publishAll(Changed, pairs(3))
+      yield* Stage.pass(Stage.seconds(5), 500)
+      const line = yield* Scope.make()
+      yield* one.die
+      // As if the broker had not noticed its end yet.
+      yield* stage.broker
+        .consume({ subscriber: name, queue: "parked", prefetch: 10, onDelivery: () => {}, onLost: () => {} })
+        .pipe(Scope.provide(line))
+      const two = yield* mortal(stage.server)
+      yield* two.subscribe(name, options)
+      yield* stage.bus.publishAll(Changed, pairs(3, "a", 3))
+      yield* Stage.pass(Stage.minutes(12), Stage.seconds(5))
+      assert.deepStrictEqual(tried(), [[0, 1]])
+      yield* Scope.close(line, Exit.void)
+      yield* Stage.pass(Stage.minutes(1), Stage.seconds(1))
+      assert.deepStrictEqual(tried(), [[0, 1], [0, 2], ...upTo(5).map((n) => [n + 1, 1])])
+    })
+  )
+
+  it.effect("P6, P11: a lost consumer of the parked queue lets nothing of its keys pass", () =>
+    Effect.gen(function* () {
+      const { bus, server } = yield* Stage.make
+      const name = fresh()
+      const { Changed, options, tried } = moody((n, attempt) => n === 0 && attempt < 2)
+      const slow = {
+        ...options,
+        handler: (event: Entry["event"], info: Entry["info"]) =>
+          Effect.andThen(options.handler(event, info), Effect.sleep(100))
+      }
+      const subscription = yield* bus.subscribe(name, slow)
+      yield* bus.publishAll(Changed, pairs(6))
+      yield* Stage.pass(Stage.minutes(20) + 200, Stage.seconds(5))
+      // Its lane is at work, and events of its key stand behind what is parked.
+      yield* Effect.forkChild(bus.publishAll(Changed, pairs(6, "a", 6)), { startImmediately: true })
+      yield* Stage.pass(50, 10)
+      server.cancelConsumers(name, "parked")
+      yield* Stage.pass(Stage.minutes(5), 100)
+      const order = tried().map(([n]) => n)
+      assert.isTrue(isRising([...new Set(order)].map(Number)), `${order}`)
+      assert.strictEqual(new Set(order).size, 12)
+      assert.isAbove((yield* subscription.stats).handled, 0)
+    })
+  )
+
+  it.effect("P6: what is published while the consumer is renewed stays behind what is parked", () =>
+    Effect.gen(function* () {
+      const { bus } = yield* Stage.make
+      const name = fresh()
+      const { Changed, options, tried } = moody((n, attempt) => n === 0 && attempt < 2)
+      yield* bus.subscribe(name, options)
+      yield* bus.publishAll(Changed, pairs(2))
+      yield* Stage.pass(Stage.minutes(9) + Stage.seconds(58), Stage.seconds(1))
+      // One at each turn of the loop, over the moment of the renewal.
+      const many = 400
+      yield* Effect.forkChild(
+        Effect.forEach(upTo(many), (n) => bus.publish(Changed, { n: n + 2, k: "a" }), { discard: true }),
+        { startImmediately: true }
+      )
+      yield* Stage.pass(Stage.seconds(4), 20)
+      yield* Stage.pass(Stage.minutes(12), Stage.seconds(1))
+      assert.deepStrictEqual(tried(), [[0, 1], [0, 2], ...upTo(many + 1).map((n) => [n + 1, 1])])
+    })
+  )
+
+  it.effect("C11, P3: a killer beside what is parked is found, and what is parked is not taken for it", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const name = fresh()
+      const { Changed, options, tried } = moody((n, attempt) => n === 0 && attempt < 2)
+      let alive = false
+      const begin = Effect.gen(function* () {
+        const one = yield* mortal(stage.server)
+        alive = true
+        const die = Effect.suspend(() => {
+          alive = false
+          return one.die
+        })
+        yield* one.subscribe(name, {
+          ...options,
+          handler: (event: Entry["event"], info: Entry["info"]) =>
+            event.data.n === 50
+              ? Effect.andThen(Effect.forkDetach(die), Effect.never)
+              : Effect.suspend(() => options.handler(event, info))
+        })
+      })
+      yield* begin
+      yield* stage.bus.publishAll(Changed, pairs(5))
+      yield* Stage.pass(Stage.minutes(19) + Stage.seconds(50), Stage.seconds(5))
+      yield* stage.bus.publish(Changed, { n: 50, k: "b" })
+      for (let round = 0; round < 100 && (yield* stage.letters.count(name)) === 0; round++) {
+        if (!alive) yield* begin
+        yield* Stage.pass(Stage.seconds(5), 500)
+      }
+      yield* Stage.pass(Stage.minutes(2), Stage.seconds(1))
+      assert.deepStrictEqual(
+        (yield* stage.letters.list(name)).map(({ body, reason }) => [reason, JSON.parse(body.toString()).data.n]),
+        [["CrashLoop", 50]]
+      )
+      const lane = [...new Set(tried().map(([n]) => n))]
+      assert.deepStrictEqual(lane.map(Number), upTo(5))
     })
   )
 })

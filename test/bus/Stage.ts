@@ -34,19 +34,24 @@ export const soon = Effect.fnUntraced(function* (what: () => string, condition: 
   assert.fail(what())
 })
 
-export const make = Effect.gen(function* () {
+/** The drain of what `begin` gives may take time of the clock, which nobody moves any more at its end. */
+export const runningOut = Effect.fnUntraced(function* <A, E, R>(begin: Effect.Effect<A, E, R>) {
   let ended = false
   yield* Effect.addFinalizer(() => Effect.sync(() => void (ended = true)))
+  const begun = yield* begin
+  const runOut = Effect.whileLoop({ while: () => !ended, body: () => pass(1_000), step: () => {} })
+  yield* Effect.addFinalizer(() => Effect.forkDetach(runOut))
+  return begun
+})
+
+export const make = Effect.gen(function* () {
   const server = yield* MemoryServer.make
   const connect = (options?: BusOptions) =>
     processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "test" }), MemoryCache.layer), {
       drain: "25 seconds",
       ...options
     })
-  const process = yield* start(connect())
-  // The drain at the end may take time of the clock, which nobody moves any more.
-  const runOut = Effect.whileLoop({ while: () => !ended, body: () => pass(1_000), step: () => {} })
-  yield* Effect.addFinalizer(() => Effect.forkDetach(runOut))
+  const process = yield* runningOut(start(connect()))
   // Subscribers belong to the process, so that they are drained after that began.
   return { server, connect, ...process, bus: { ...process.bus, subscribe: process.subscribe } }
 })
