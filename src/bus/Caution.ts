@@ -6,6 +6,7 @@
  * alone is judged by its count.
  */
 import type { Delivery } from "./Broker.ts"
+import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type { Origin, Work } from "./Work.ts"
 
 /** From this many unsettled returns up an event is suspected to kill the process. */
@@ -19,7 +20,9 @@ export const thriftyCount = maxCrashes / 2
 /** From here up nothing runs beside one that waits for its retry: the first of the next consumer must be the one that ran. */
 const graveCount = maxCrashes - 3
 
-export const countOf = (delivery: Delivery): number => (delivery.redelivered ? delivery.deliveryCount : 0)
+/** How often it came back unsettled without an attempt that ended. */
+export const countOf = (delivery: Delivery): number =>
+  (delivery.redelivered ? delivery.deliveryCount : 0) + RuntimeHeaders.returnsBefore(delivery)
 
 export interface Caution {
   /** Told of each delivery in its order; whether it is to be given up without running again. */

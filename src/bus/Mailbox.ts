@@ -17,7 +17,7 @@ export interface Mailbox<W> {
   readonly done: (key: string | undefined) => void
   /** Puts a taken one back as the first of its key. */
   readonly again: (item: W, key: string | undefined) => void
-  /** Adds it to its lane in front of the first for which `before` holds. */
+  /** Adds it to its lane, behind the last for which `before` does not hold. */
   readonly insert: (item: W, key: string, before: (other: W) => boolean) => void
   /** Takes one out that was not taken; whether it was there. */
   readonly remove: (item: W, key: string) => boolean
@@ -128,8 +128,9 @@ export const keyed = <W>(): Mailbox<W> => {
     },
     insert: (item, key, before) => {
       const lane = laneOf(key)
-      const at = lane.queue.findIndex(before)
-      lane.queue.splice(at < 0 ? lane.queue.length : at, 0, item)
+      // From the end, where most come: a lane that is loaded costs no more than its length.
+      const at = lane.queue.findLastIndex((other) => !before(other)) + 1
+      lane.queue.splice(at, 0, item)
       waiting++
       if (!lane.taken && lane.queue.length === 1) MutableList.append(free, lane)
     },

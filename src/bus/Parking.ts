@@ -249,7 +249,7 @@ export const make = ({ nextId, policy, settlement, subscriber }: Options, option
       loading = false
       resting = false
       for (const state of keys.all()) {
-        for (const work of [...state.here.values()].sort(byPosition)) place(state, work)
+        for (const work of state.here.values()) place(state, work)
         // What was stored and is not there was taken away by somebody else.
         for (const id of state.expected.keys()) {
           if (!awaited.has(id)) continue
@@ -294,5 +294,3 @@ export const make = ({ nextId, policy, settlement, subscriber }: Options, option
     count: keys.count
   }
 }
-
-const byPosition = (one: Work, other: Work): number => (one.place?.position ?? 0) - (other.place?.position ?? 0)

@@ -12,6 +12,7 @@ export const names = {
   postponedSince: "bus-postponed-since",
   due: "bus-due",
   failures: "bus-failures",
+  returns: "bus-returns",
   replays: "bus-replays",
   replayId: "bus-replay-id",
   position: "bus-position",
@@ -36,6 +37,8 @@ export interface Progress {
   readonly failures: ReadonlyArray<PastFailure>
   readonly postponed: number
   readonly postponedSince: number | undefined
+  /** How often it came back unsettled before this copy of it was made without an attempt. */
+  readonly returns: number
   /** When it may run; only for delays longer than one pass through the broker. */
   readonly due: number | undefined
   readonly replays: number
@@ -54,6 +57,7 @@ export const fresh: Progress = {
   failures: [],
   postponed: 0,
   postponedSince: undefined,
+  returns: 0,
   due: undefined,
   replays: 0,
   replayId: undefined
@@ -67,6 +71,7 @@ export const parse = (headers: Readonly<Record<string, unknown>>): Progress => (
   failures: parseFailures(headers[names.failures]),
   postponed: whole(headers[names.postponed]) ?? 0,
   postponedSince: whole(headers[names.postponedSince]),
+  returns: returnsIn(headers),
   due: whole(headers[names.due]),
   replays: whole(headers[names.replays]) ?? 0,
   replayId: text(headers[names.replayId])
@@ -82,6 +87,7 @@ export const write = (progress: Progress): Headers => {
   put(names.failures, progress.failures.length > 0 ? JSON.stringify(progress.failures) : undefined)
   put(names.postponed, progress.postponed > 0 ? progress.postponed : undefined)
   put(names.postponedSince, progress.postponedSince)
+  put(names.returns, progress.returns > 0 ? progress.returns : undefined)
   put(names.due, progress.due)
   put(names.replays, progress.replays > 0 ? progress.replays : undefined)
   put(names.replayId, progress.replayId)
@@ -147,6 +153,10 @@ export const traceHeaders = (delivery: Delivery): Headers => {
 export const isHeaderValue = (value: unknown): value is HeaderValue =>
   typeof value === "string" || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))
 
+/** What a copy brings along of the returns that are counted against an event. */
+export const returnsBefore = (delivery: Delivery): number => (delivery.trusted ? returnsIn(delivery.headers) : 0)
+
+const returnsIn = (headers: Readonly<Record<string, unknown>>): number => whole(headers[names.returns]) ?? 0
 const whole = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)

@@ -7,13 +7,14 @@ import type * as Event from "../event/Event.ts"
 import type * as Log from "../observe/Log.ts"
 import type * as Metrics from "../observe/Metrics.ts"
 import type { Delivery } from "./Broker.ts"
+import { countOf } from "./Caution.ts"
 import type { AttemptFailure } from "./BusError.ts"
 import * as InPlace from "./InPlace.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import type { Failures } from "./Failures.ts"
 import * as Quoting from "./Quoting.ts"
 import * as Retry from "./Retry.ts"
-import { type Counters, type Decision, type Policy, subjectOf, type Work } from "./Work.ts"
+import { type Counters, type Decision, type Policy, subjectOf, subjectOfUnread, type Work } from "./Work.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type { Settlement, Subject } from "./Settlement.ts"
 import * as SubscriberSettings from "./SubscriberSettings.ts"
@@ -160,6 +161,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
 
   const postponed = (work: Work): RuntimeHeaders.Progress => ({
     ...work.progress,
+    returns: 0,
     postponed: work.progress.postponed + 1,
     postponedSince: work.progress.postponedSince ?? clock.currentTimeMillisUnsafe()
   })
@@ -187,7 +189,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     work.progress = {
       ...work.progress,
       firstFailure: work.progress.firstFailure ?? now,
-      failures: RuntimeHeaders.addFailure(work.progress, past)
+      failures: RuntimeHeaders.addFailure(work.progress, past),
+      returns: 0
     }
     if (verdict._tag === "Rejected") return yield* giveUp(work, "Rejected", failure, attempts)
     // A handler fails with Err, or with what the runner makes of defects and timeouts.
@@ -234,17 +237,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
 
   const undecodable: Policy["undecodable"] = Effect.fnUntraced(function* (delivery, parsed, error) {
     const now = clock.currentTimeMillisUnsafe()
-    const progress = RuntimeHeaders.read(delivery)
-    const subject: Subject = {
-      subscriber: subscriber.name,
-      id: parsed?.id ?? delivery.properties.messageId ?? "",
-      type: parsed?.type ?? delivery.properties.type ?? "?",
-      source: parsed?.source ?? delivery.properties.appId ?? "",
-      key: parsed?.key,
-      time: parsed?.time.getTime() ?? delivery.properties.timestamp ?? now,
-      correlationId: parsed?.correlationId,
-      progress
-    }
+    const subject = subjectOfUnread(subscriber.name, delivery, parsed, now)
+    const { progress } = subject
     const failure = { tag: error._tag, message: error.message }
     if (error._tag === "UnknownVersion" && !subscriber.ephemeral) {
       const since = progress.postponedSince ?? now
@@ -269,10 +263,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   return {
     failed,
     undecodable,
-    handedOver: (work) => delayOnBroker(work, work.progress, 0),
+    handedOver: (work) => delayOnBroker(work, { ...work.progress, returns: 0 }, 0),
     notNow: (work, millis, behind) => {
       counters.postponed++
       metrics.outcome("postponed").update(1)
+      // Whose process dies with each attempt has claimed it each time: a copy that forgets that would go on for ever.
+      work.progress = { ...work.progress, returns: countOf(work.delivery) }
       const failure = { tag: "HeldElsewhere", message: "another process had claimed it for too long" }
       return delayed(work, millis, behind, failure, work.progress.attempt - 1)
     },
@@ -287,7 +283,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
         "CrashLoop",
         {
           tag: "CrashLoop",
-          message: `it came back unsettled ${work.delivery.deliveryCount} times: processes died or stopped while they held it`
+          message: `it came back unsettled ${countOf(work.delivery)} times: processes died or stopped while they held it`
         },
         work.progress.attempt
       ),

@@ -98,6 +98,26 @@ export const subjectOf = (subscriber: string, { event }: Work, progress: Runtime
   progress
 })
 
+/** The same of one whose event could not be read. */
+export const subjectOfUnread = (
+  subscriber: string,
+  delivery: Delivery,
+  parsed: Codec.Parsed | undefined,
+  now: number
+): Subject => {
+  const { appId, messageId, timestamp, type } = delivery.properties
+  return {
+    subscriber,
+    id: parsed?.id ?? messageId ?? "",
+    type: parsed?.type ?? type ?? "?",
+    source: parsed?.source ?? appId ?? "",
+    key: parsed?.key,
+    time: parsed?.time.getTime() ?? timestamp ?? now,
+    correlationId: parsed?.correlationId,
+    progress: RuntimeHeaders.read(delivery)
+  }
+}
+
 /** What ends a wait early: too many wait behind it, the bus drains, its consumer is gone, or it need not wait. */
 export type Disturbance = "LaneFull" | "Drain" | "Lost" | "Released"
 

@@ -38,6 +38,7 @@ const Progress = Schema.Struct({
   failures: Schema.Array(PastFailure).check(Schema.isMaxLength(RuntimeHeaders.keptFailures)),
   postponed: Count,
   postponedSince: Maybe,
+  returns: Count,
   due: Maybe,
   replays: Count,
   replayId: Schema.UndefinedOr(Schema.String)

@@ -504,6 +504,34 @@ describe("parking", () => {
     })
   )
 
+  it.effect("P6, P11: who is not active any more gives up what is parked; who is active now has it", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const name = fresh()
+      const { Changed, options, tried } = moody((n, attempt) => n === 0 && attempt < 2)
+      const one = yield* mortal(stage.server)
+      const first = yield* one.subscribe(name, options)
+      const two = yield* mortal(stage.server)
+      const second = yield* two.subscribe(name, options)
+      yield* stage.bus.publishAll(Changed, pairs(3))
+      yield* Stage.pass(Stage.seconds(5), 500)
+      assert.strictEqual((yield* first.stats).parked, 3)
+      // Both come back as consumers; the other may be the first of them.
+      for (let round = 0; round < 20 && (yield* second.stats).parked === 0; round++) {
+        stage.server.cancelConsumers(name, "own")
+        yield* Stage.pass(Stage.seconds(40), 500)
+      }
+      assert.deepStrictEqual([(yield* first.stats).parked, (yield* second.stats).parked], [0, 3])
+      yield* Stage.pass(Stage.minutes(20), Stage.seconds(5))
+      assert.deepStrictEqual(tried(), [
+        [0, 1],
+        [0, 2],
+        [1, 1],
+        [2, 1]
+      ])
+    })
+  )
+
   it.effect("C11, P3: a killer beside what is parked is found, and what is parked is not taken for it", () =>
     Effect.gen(function* () {
       const stage = yield* Stage.make
