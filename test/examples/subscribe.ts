@@ -41,3 +41,11 @@ export const Billing = Subscriber.layer("billing.accounts", {
   breaker: { failures: 10, openFor: "30 seconds" },
   rateLimit: { limit: 100, window: "1 second" }
 })
+
+export const Ledger = Subscriber.layer("ledger.accounts", {
+  events: [AccountClosed],
+  handler: (event) => Effect.log(`book ${event.data.userId}`),
+  ordering: "key",
+  onBlocked: "park",
+  retry: Schedule.exponential("1 minute").pipe(Schedule.upTo({ duration: "3 days" }))
+})
