@@ -77,8 +77,9 @@ export class TestBus extends Context.Service<
 }
 
 const maxSteps = 100_000
-/** Waits in the process are below a second: they are passed in steps of this size. */
+/** Waits in the process are passed in steps: small ones, or a part of what has passed without any change. */
 const stepMillis = 100
+const stepShare = 16
 /** Turns of the event loop without change after which nothing more comes by itself. */
 const calmTurns = 4
 /** Real milliseconds that a handler gets for real work before the clock moves on. */
@@ -119,8 +120,13 @@ const make = Effect.gen(function* () {
     const clock = yield* Clock.Clock
     // The live clock cannot be moved.
     if (!("adjust" in clock)) return yield* server.idle
+    let last: View | undefined
+    let stillSince = 0
     for (let step = 0; step < maxSteps; step++) {
       let view = yield* calm
+      const now = yield* Clock.currentTimeMillis
+      if (last === undefined || !same(last, view)) stillSince = now
+      last = view
       if (view.running > 0) {
         // It may do real work, which no clock hurries.
         yield* pause(patienceMillis)
@@ -129,12 +135,12 @@ const make = Effect.gen(function* () {
         view = later
       }
       if (view.sending + view.unacked + view.ready + view.held > 0) {
-        yield* TestClock.adjust(stepMillis)
+        yield* TestClock.adjust(Math.max(stepMillis, (now - stillSince) / stepShare))
         continue
       }
       const due = server.nextDue()
       if (due === undefined) return
-      yield* TestClock.adjust(Math.max(0, due - (yield* Clock.currentTimeMillis)))
+      yield* TestClock.adjust(Math.max(0, due - now))
     }
     const { delayed, held, running } = yield* look
     return yield* new NotSettled({ steps: maxSteps, running, held, delayed })

@@ -84,6 +84,32 @@ describe("TestBus", () => {
     )
   })
 
+  it.effect("N35: runs what is parked for days to its end, in order", () => {
+    const handled: Array<readonly [string, number]> = []
+    const Ledger = Subscriber.layer("finance.ledger", {
+      events: [Posted],
+      ordering: "key",
+      onBlocked: "park",
+      handler: (event, { attempt }) =>
+        Effect.suspend(() => {
+          handled.push([event.id, attempt])
+          return event.id === "first" && attempt < 4 ? Effect.fail("closed") : Effect.void
+        }),
+      retry: Schedule.spaced("1 day")
+    })
+    return Effect.gen(function* () {
+      const bus = yield* EventBus
+      for (const id of ["first", "second", "third"]) yield* bus.publish(Posted, { text: "one key" }, { id })
+      yield* settle
+      assert.deepStrictEqual(handled, [
+        ...[1, 2, 3, 4].map((attempt) => ["first", attempt] as const),
+        ["second", 1],
+        ["third", 1]
+      ])
+      assert.isAtLeast(yield* Clock.currentTimeMillis, 3 * 24 * 60 * 60 * 1000)
+    }).pipe(Effect.provide(Ledger.pipe(Layer.provideMerge(TestBus.layer))))
+  })
+
   it.effect("N35: waits for real work, which no clock hurries", () => {
     let done = false
     return scene(
