@@ -13,10 +13,10 @@ export interface RestartOptions {
   /** In so much time. Default 10 minutes. */
   readonly within?: Duration.Input
   /**
-   * What then: it stays Failed and health tells (default), or the whole service ends with exit code 1, for
-   * whoever runs it to start it again; that needs `runMain`.
+   * What then: it stays Failed and health tells (default), or the layer fails, and with it the whole service:
+   * `runMain` ends with exit code 1, for whoever runs it to start it again.
    */
-  readonly then?: "stay failed" | "end the service"
+  readonly then?: "stay failed" | "fail the layer"
 }
 
 /** After the broker is back: the subscribers of a fleet must not come together. */

@@ -206,7 +206,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
         const problem = new SubscribeError({ subscriber: subscriber.name, reason: why.reason })
         log.error("subscriber failed: too many restarts without progress", { subscriber: subscriber.name, detail })
         yield* become("Failed", detail)
-        if (subscriber.restarts.then === "end the service") shutdown.fail?.(problem)
+        if (subscriber.restarts.then === "fail the layer") shutdown.fail?.(problem)
         return
       }
       restarts++

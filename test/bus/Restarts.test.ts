@@ -90,7 +90,7 @@ describe("restart budget", () => {
 
   it.effect("it ends the service where that was asked for", () =>
     Effect.gen(function* () {
-      const { ended, status } = yield* live(denied, 60, { max: 3, then: "end the service" })
+      const { ended, status } = yield* live(denied, 60, { max: 3, then: "fail the layer" })
       assert.strictEqual(status._tag, "Failed")
       assert.lengthOf(ended, 1)
       assert.include(ended[0], "permission")
