@@ -1,5 +1,5 @@
 /**
- * One connection to Redis that never holds anybody up. Its layer starts whether Redis is there or not;
+ * One connection to Redis (to a cluster: one to each node) that never holds anybody up. Its layer starts whether Redis is there or not;
  * a command is tried only while the connection is proven, fails with a `CacheError` within its
  * deadline, and is never queued, repeated or re-sent behind the caller's back (P4).
  *
@@ -7,11 +7,20 @@
  * take it out of service, and one PING, after a jittered wait, puts it back. So no caller is ever the
  * probe. Effect's CircuitBreaker asks a store in an Effect for each call and knows no slow success.
  */
-import { Clock, Context, Deferred, Effect, Layer, Random, Redacted } from "effect"
-import { Redis } from "ioredis"
+import { Clock, Context, Deferred, Effect, Layer, Random } from "effect"
 import type { BrokerError } from "../bus/BrokerError.ts"
 import type { CacheError } from "../bus/EventCache.ts"
-import { failure, isReply, reasonOf, type RedisReason, unavailable } from "./RedisError.ts"
+import * as Connection from "./Connection.ts"
+import * as Listening from "./Listening.ts"
+import {
+  failure,
+  isEndOfSearch,
+  isReply,
+  reasonOf,
+  type RedisReason,
+  sentinelReason,
+  unavailable
+} from "./RedisError.ts"
 import * as RedisSettings from "./RedisSettings.ts"
 
 export type RedisStatus =
@@ -23,13 +32,14 @@ export type RedisStatus =
 export class RedisClient extends Context.Service<
   RedisClient,
   {
+    readonly settings: RedisSettings.RedisSettings
     /** First part of every key. */
     readonly prefix: string
-    /** Host and port, for messages. */
+    /** Hosts and ports, for messages. */
     readonly address: string
     readonly status: () => RedisStatus
     /** Runs commands as one call: one deadline, one verdict. */
-    readonly use: <A>(commands: (redis: Redis) => Promise<A>) => Effect.Effect<A, CacheError>
+    readonly use: <A>(commands: (redis: Connection.Commands) => Promise<A>) => Effect.Effect<A, CacheError>
   }
 >()("@eduflow/events/redis/RedisClient") {
   static readonly layer = (options: RedisSettings.RedisOptions): Layer.Layer<RedisClient, BrokerError> =>
@@ -55,15 +65,32 @@ export const make = Effect.fnUntraced(function* (options: RedisSettings.RedisOpt
   let leaveService: (() => void) | undefined
 
   const redis = yield* Effect.acquireRelease(
-    Effect.sync(() => connection(settings)),
-    (redis) => Effect.sync(() => disconnect(redis))
+    Effect.sync(() => Connection.open(settings, "cache")),
+    (redis) => Effect.sync(() => Connection.close(redis))
   )
   redis.on("error", (error: unknown) => {
+    // That no sentinel leads anywhere: why was told before.
+    if (lastError !== undefined && isEndOfSearch(error)) return
     lastError = reasonOf(error, address)
     // ioredis goes on in database 0 when SELECT failed: it must not write there.
     if (lastError._tag === "Refused" && lastError.code === "DB") redis.disconnect()
   })
+  redis.on("node error", (error: unknown) => void (lastError = reasonOf(error, address)))
+  redis.on("sentinelError", (error: unknown) => void (lastError = sentinelReason(error, address)))
   redis.on("end", () => leaveService?.())
+
+  const { place } = settings
+  if (place._tag === "Sentinel") {
+    // A master that was asked to step down goes on answering until it is told to, and loses what it is given.
+    yield* Listening.listen({
+      open: (attempt) => Connection.openSentinel(settings, place, attempt),
+      address,
+      channel: "+switch-master",
+      onMessage: (message) => {
+        if (message.startsWith(`${place.master} `)) Connection.close(redis)
+      }
+    })
+  }
 
   const down = (reason: RedisReason): void => {
     status = { _tag: "Down", since: status._tag === "Up" ? now() : status.since, reason }
@@ -88,10 +115,10 @@ export const make = Effect.fnUntraced(function* (options: RedisSettings.RedisOpt
   )
 
   const explain = (error: unknown): RedisReason => (isReply(error) ? undefined : lastError) ?? reasonOf(error, address)
-  const attempt = <A>(commands: (redis: Redis) => Promise<A>): Effect.Effect<A, RedisReason> =>
+  const attempt = <A>(commands: (redis: Connection.Commands) => Promise<A>): Effect.Effect<A, RedisReason> =>
     Effect.tryPromise({ try: () => commands(redis), catch: explain }).pipe(Effect.raceFirst(deadline))
 
-  const run = Effect.fnUntraced(function* <A>(commands: (redis: Redis) => Promise<A>) {
+  const run = Effect.fnUntraced(function* <A>(commands: (redis: Connection.Commands) => Promise<A>) {
     const start = now()
     return yield* attempt(commands).pipe(
       Effect.tap(() => Effect.sync(() => judge(start, now() - start < commandTimeout * 0.67, slow))),
@@ -101,7 +128,7 @@ export const make = Effect.fnUntraced(function* (options: RedisSettings.RedisOpt
   })
   const slow = unavailable(`${address} is slow`)
 
-  const use = <A>(commands: (redis: Redis) => Promise<A>): Effect.Effect<A, CacheError> =>
+  const use = <A>(commands: (redis: Connection.Commands) => Promise<A>): Effect.Effect<A, CacheError> =>
     Effect.suspend(() => {
       if (status._tag === "Up") return run(commands)
       if (status._tag === "Down") return Effect.fail(failure(status.reason))
@@ -151,40 +178,10 @@ export const make = Effect.fnUntraced(function* (options: RedisSettings.RedisOpt
   yield* Effect.forkScoped(Effect.forever(supervise))
 
   return RedisClient.of({
+    settings,
     prefix: settings.prefix,
     address,
     status: () => status,
     use
   })
 })
-
-const connection = (settings: RedisSettings.RedisSettings): Redis =>
-  new Redis({
-    host: settings.host,
-    port: settings.port,
-    db: settings.db,
-    ...(settings.username !== undefined && { username: settings.username }),
-    ...(settings.password !== undefined && { password: Redacted.value(settings.password) }),
-    ...(settings.tls && { tls: {} }),
-    connectionName: `${settings.prefix}-cache`,
-    // Nothing of RESP3 is needed, and proxies and old servers do not know its HELLO.
-    protocol: 2,
-    disableClientInfo: true,
-    // The ready check wants INFO, which a restricted user may not have, and waits while data is loaded.
-    enableReadyCheck: false,
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    // The supervisor above reconnects.
-    retryStrategy: () => null,
-    connectTimeout: 1_000,
-    socketTimeout: 2_000,
-    disconnectTimeout: 200,
-    keepAlive: 10_000
-  })
-
-/** At once, not `quit`, which waits for a server that may be gone. Disconnecting twice would hold the process. */
-const disconnect = (redis: Redis): void => {
-  if (redis.status !== "end") redis.disconnect()
-}

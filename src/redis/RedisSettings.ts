@@ -1,13 +1,16 @@
 /**
  * Where Redis is and how long it may take, checked before anything is connected: what cannot work
  * fails at start with the setting and the remedy, never with the url, which holds the password.
+ *
+ * One url says it all: `redis://host`, `redis+sentinel://host,host,host/master`, `redis+cluster://host,host`;
+ * with `rediss` instead of `redis` over TLS.
  */
 import { Duration, Effect, Redacted, Result } from "effect"
 import { BrokerError, SettingsInvalid } from "../bus/BrokerError.ts"
 import { namespaceFault } from "../event/Name.ts"
 
 export interface RedisOptions {
-  /** `redis://` or `rediss://` (TLS), with user, password and database number where needed. */
+  /** `redis://`, `redis+sentinel://` or `redis+cluster://`, with `rediss` over TLS; user, password and database number where needed. */
   readonly url: Redacted.Redacted<string>
   /** How long one command may take. Default 150 ms. */
   readonly commandTimeout?: Duration.Input
@@ -15,14 +18,31 @@ export interface RedisOptions {
   readonly prefix?: string
 }
 
-export interface RedisSettings {
+export interface RedisHost {
   readonly host: string
   readonly port: number
+}
+
+/** What the hosts of the url are. */
+export type Place =
+  | { readonly _tag: "Single"; readonly host: RedisHost }
+  | {
+      readonly _tag: "Sentinel"
+      readonly hosts: ReadonlyArray<RedisHost>
+      /** What the sentinels call the master. */
+      readonly master: string
+      readonly username: string | undefined
+      readonly password: Redacted.Redacted<string> | undefined
+    }
+  | { readonly _tag: "Cluster"; readonly hosts: ReadonlyArray<RedisHost> }
+
+export interface RedisSettings {
+  readonly place: Place
   readonly username: string | undefined
   readonly password: Redacted.Redacted<string> | undefined
   readonly db: number
   readonly tls: boolean
-  /** Host and port, for messages. */
+  /** Hosts and ports, for messages. */
   readonly address: string
   readonly commandTimeout: number
   readonly prefix: string
@@ -31,39 +51,59 @@ export interface RedisSettings {
 export const make = (options: RedisOptions): Effect.Effect<RedisSettings, BrokerError> =>
   Effect.fromResult(parse(options))
 
+const form = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^/?#]*)@)?([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?$/i
+
 const parse = (options: RedisOptions): Result.Result<RedisSettings, BrokerError> => {
-  const text = Redacted.value(options.url)
-  if (!URL.canParse(text)) return bad("Redis url", "it is not a url", shape)
-  const url = new URL(text)
-  if (url.protocol !== "redis:" && url.protocol !== "rediss:")
-    return bad("Redis url", "it does not begin with redis:// or rediss://", shape)
-  if (url.hostname === "") return bad("Redis url", "it names no host", shape)
-  if (url.search !== "" || url.hash !== "") {
-    return bad("Redis url", 'it has a "?" or "#"', `${shape}. Write "?", "#" and "/" of a password as %3F, %23 and %2F`)
-  }
-  const username = decode(url.username)
-  const password = decode(url.password)
-  if (username === undefined || password === undefined)
-    return bad("Redis url", 'user or password have a "%" that stands for nothing', 'Write "%" as %25')
-  if (username !== "" && password === "") return bad("Redis url", "it has a user without a password", shape)
-  if (!/^\/?\d{0,5}\/?$/.test(url.pathname)) return bad("Redis url", "its path is not a database number", shape)
+  const [whole, scheme = "", kind = "", login, authority = "", path = "", query = "", hash] =
+    form.exec(Redacted.value(options.url)) ?? []
+  if (whole === undefined) return bad("it does not begin with redis://, redis+sentinel:// or redis+cluster://")
+  const place = kind.toLowerCase()
+  if (hash !== undefined || (query !== "" && place !== "sentinel"))
+    return bad('it has a "?" or "#"', `${shape}. Write "?", "#" and "/" of a password as %3F, %23 and %2F`)
+  const hosts = authority.split(",").map((text) => hostOf(text, place === "sentinel" ? 26_379 : 6_379))
+  const known = hosts.filter((host) => host !== undefined)
+  const [first] = known
+  if (first === undefined || known.length < hosts.length) return bad("it names no host, or one with an impossible port")
+  if (place === "" && known.length > 1)
+    return bad(
+      "it has several hosts",
+      "Write redis+cluster:// before nodes of a cluster, redis+sentinel:// before sentinels"
+    )
+  const user = credentials(login?.replace(/:[^]*/, ""), login?.includes(":") ? login.replace(/^[^:]*:/, "") : undefined)
+  const watch = credentials(...["sentinelUsername", "sentinelPassword"].map((name) => parameter(query, name)))
+  if (user === undefined || watch === undefined)
+    return bad('user or password have a "%" that stands for nothing', 'Write "%" as %25')
+  if ([user, watch].some(({ password, username }) => username !== undefined && password === undefined))
+    return bad("it has a user without a password")
+  const parts = path.split("/").filter((part) => part !== "")
+  const master = place === "sentinel" ? decode(parts.shift() ?? "") : undefined
+  if (place === "sentinel" && (master === undefined || master === ""))
+    return bad(
+      "it does not name the master",
+      "Write it as redis+sentinel://user:password@host:26379,host:26379/mymaster/0"
+    )
+  const [number = "0", ...more] = parts
+  if (!/^\d{1,5}$/.test(number) || more.length > 0) return bad("its path is not a database number")
+  if (place === "cluster" && Number(number) !== 0)
+    return bad("a cluster has no database but 0", "Leave the number away")
   const commandTimeout = Duration.fromInput(options.commandTimeout ?? 150)
   const millis = commandTimeout._tag === "Some" ? Duration.toMillis(commandTimeout.value) : Number.NaN
   if (!(millis >= 1 && millis <= 60_000))
-    return bad("commandTimeout", "it is not a time between 1 ms and 1 minute", "The default is 150 ms")
+    return bad("it is not a time between 1 ms and 1 minute", "The default is 150 ms", "commandTimeout")
   const prefix = options.prefix ?? "eduflow"
   const fault = namespaceFault(prefix)
-  if (fault !== undefined) return bad("prefix", fault, 'The default is "eduflow"')
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1")
-  const port = url.port === "" ? 6379 : Number(url.port)
+  if (fault !== undefined) return bad(fault, 'The default is "eduflow"', "prefix")
   return Result.succeed({
-    host,
-    port,
-    username: username === "" ? undefined : username,
-    password: password === "" ? undefined : Redacted.make(password),
-    db: Number(url.pathname.replaceAll("/", "")),
-    tls: url.protocol === "rediss:",
-    address: `${url.hostname}:${port}`,
+    place:
+      place === "cluster"
+        ? { _tag: "Cluster", hosts: known }
+        : master === undefined
+          ? { _tag: "Single", host: first }
+          : { _tag: "Sentinel", hosts: known, master, ...watch },
+    ...user,
+    db: Number(number),
+    tls: scheme.toLowerCase() === "rediss",
+    address: known.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(","),
     commandTimeout: Math.round(millis),
     prefix
   })
@@ -71,8 +111,32 @@ const parse = (options: RedisOptions): Result.Result<RedisSettings, BrokerError>
 
 const shape = "Write it as redis://user:password@host:6379/0; user, password, port and number may be absent"
 
-const bad = (setting: string, problem: string, remedy: string): Result.Result<never, BrokerError> =>
+const bad = (problem: string, remedy = shape, setting = "Redis url"): Result.Result<never, BrokerError> =>
   Result.fail(new BrokerError({ reason: new SettingsInvalid({ setting, problem, remedy }) }))
+
+const hostOf = (text: string, port: number): RedisHost | undefined => {
+  if (text === "" || !URL.canParse(`redis://${text}`)) return undefined
+  const url = new URL(`redis://${text}`)
+  if (url.hostname === "") return undefined
+  return { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: url.port === "" ? port : Number(url.port) }
+}
+
+/** Undefined when one of them cannot be decoded. An empty one is none. */
+const credentials = (user = "", secret = ""): Pick<RedisSettings, "username" | "password"> | undefined => {
+  const [username, password] = [decode(user), decode(secret)]
+  if (username === undefined || password === undefined) return undefined
+  return {
+    username: username === "" ? undefined : username,
+    password: password === "" ? undefined : Redacted.make(password)
+  }
+}
+
+/** Not URLSearchParams, which makes a blank of the "+" of a password. */
+const parameter = (query: string, name: string): string | undefined =>
+  query
+    .split("&")
+    .find((part) => part.startsWith(`${name}=`))
+    ?.slice(name.length + 1)
 
 const decode = (part: string): string | undefined => {
   try {

@@ -6,7 +6,7 @@
  * entries have the fields `w` (`<writer>.<number>`) and `b` (body).
  */
 import { createHash } from "node:crypto"
-import type { Redis } from "ioredis"
+import type { Commands } from "./Connection.ts"
 import { isMissingScript } from "./RedisError.ts"
 
 export interface Script {
@@ -97,7 +97,7 @@ for n = 1, #ARGV do if claimant == ARGV[n] then redis.call('DEL', KEYS[1]) end e
 return 1`)
 
 /** Runs one, and answers what it returned. */
-export const ask = async (redis: Redis, { args, keys, script }: Call): Promise<unknown> => {
+export const ask = async (redis: Commands, { args, keys, script }: Call): Promise<unknown> => {
   try {
     return await redis.evalsha(script.sha, keys.length, ...keys, ...args)
   } catch (error) {
@@ -106,8 +106,10 @@ export const ask = async (redis: Redis, { args, keys, script }: Call): Promise<u
   }
 }
 
-/** Runs all in one pipeline; for each call undefined, or the error it got. */
-export const run = async (redis: Redis, calls: ReadonlyArray<Call>): Promise<ReadonlyArray<Error | undefined>> => {
+/** Runs all in one round trip; for each call undefined, or the error it got. */
+export const run = async (redis: Commands, calls: ReadonlyArray<Call>): Promise<ReadonlyArray<Error | undefined>> => {
+  // A pipeline stays on one node of a cluster and is not sent where its keys have moved to.
+  if (redis.isCluster) return Promise.all(calls.map((call) => ask(redis, call).then(() => undefined, errorOf)))
   const errors = await pipeline(redis, calls, (call) => ["evalsha", call.script.sha])
   const unknown = calls.filter((_, i) => isNoScript(errors[i]))
   if (unknown.length === 0) return errors
@@ -117,10 +119,12 @@ export const run = async (redis: Redis, calls: ReadonlyArray<Call>): Promise<Rea
   return errors.map((error) => (isNoScript(error) ? again[next++] : error))
 }
 
+const errorOf = (error: unknown): Error => (error instanceof Error ? error : new Error("unknown"))
+
 const isNoScript = (error: Error | undefined): boolean => error !== undefined && isMissingScript(error)
 
 const pipeline = async (
-  redis: Redis,
+  redis: Commands,
   calls: ReadonlyArray<Call>,
   head: (call: Call) => readonly ["eval" | "evalsha", string]
 ): Promise<ReadonlyArray<Error | undefined>> => {

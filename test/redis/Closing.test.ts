@@ -1,8 +1,8 @@
 /** What is left of a Redis client when it is closed, and how long that may take: nothing, and not long. */
 import { assert, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Redacted, Scope } from "effect"
-import type { Redis } from "ioredis"
 import { afterAll, beforeAll } from "vitest"
+import type { Commands } from "../../src/redis/Connection.ts"
 import * as RedisClient from "../../src/redis/RedisClient.ts"
 import { describeLive } from "../support/live.ts"
 import { type RedisNode, startRedis } from "../support/RedisNode.ts"
@@ -142,7 +142,7 @@ describeLive(
         )
         const look = Effect.gen(function* () {
           yield* up
-          let redis: Redis | undefined
+          let redis: Commands | undefined
           yield* client.use(async (own) => {
             redis = own
             await own.ping()

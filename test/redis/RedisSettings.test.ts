@@ -11,8 +11,7 @@ describe("RedisSettings", () => {
   it.effect("takes the parts of a url apart", () =>
     Effect.gen(function* () {
       assert.deepInclude(yield* of("redis://localhost"), {
-        host: "localhost",
-        port: 6379,
+        place: { _tag: "Single", host: { host: "localhost", port: 6379 } },
         username: undefined,
         password: undefined,
         db: 0,
@@ -23,8 +22,8 @@ describe("RedisSettings", () => {
       })
       const full = yield* of("rediss://us%40er:p%2Fw%3A@[::1]:7000/3", { commandTimeout: "1 second", prefix: "other" })
       assert.deepInclude(full, {
-        host: "::1",
-        port: 7000,
+        place: { _tag: "Single", host: { host: "::1", port: 7000 } },
+        address: "[::1]:7000",
         username: "us@er",
         db: 3,
         tls: true,
@@ -35,8 +34,60 @@ describe("RedisSettings", () => {
     })
   )
 
+  it.effect("takes the hosts of a cluster and of sentinels apart", () =>
+    Effect.gen(function* () {
+      assert.deepInclude(yield* of("redis+cluster://us,er:p,w@a:7000,b,[::1]:7002/0"), {
+        place: {
+          _tag: "Cluster",
+          hosts: [
+            { host: "a", port: 7000 },
+            { host: "b", port: 6379 },
+            { host: "::1", port: 7002 }
+          ]
+        },
+        username: "us,er",
+        password: Redacted.make("p,w"),
+        address: "a:7000,b:6379,[::1]:7002",
+        tls: false
+      })
+      const watched = yield* of(
+        "rediss+sentinel://us:pw@a,b:5/my%20master/3?sentinelUsername=watch&sentinelPassword=p%26w+%2B"
+      )
+      assert.deepInclude(watched, {
+        place: {
+          _tag: "Sentinel",
+          hosts: [
+            { host: "a", port: 26379 },
+            { host: "b", port: 5 }
+          ],
+          master: "my master",
+          username: "watch",
+          password: Redacted.make("p&w++")
+        },
+        username: "us",
+        password: Redacted.make("pw"),
+        db: 3,
+        tls: true
+      })
+      assert.notInclude(JSON.stringify(watched), "p&w")
+    })
+  )
+
   it.effect.each([
     "",
+    "redis://:hunter2@a,b",
+    "redis+cluster://:hunter2@a,,b",
+    "redis+cluster://:hunter2@a,b:99999",
+    "redis+cluster://:hunter2@a/1",
+    "redis+cluster://:hunter2@a?x=1",
+    "redis+sentinel://:hunter2@a,b",
+    "redis+sentinel://:hunter2@a,b/",
+    "redis+sentinel://:hunter2@a,b/m/x",
+    "redis+sentinel://:hunter2@a,b/m/1/2",
+    "redis+sentinel://:hunter2@a,b/m#x",
+    "redis+sentinel://a,b/m?sentinelUsername=hunter2",
+    "redis+sentinel://a,b/m?sentinelPassword=hunter2%",
+    "redis+other://:hunter2@a",
     "nonsense",
     "http://h",
     "redis://",

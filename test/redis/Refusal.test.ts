@@ -121,7 +121,7 @@ describeLive(
         )
         const { reason } = yield* Effect.flip(store.last("a.b", "m"))
         assert.deepInclude(reason, { _tag: "Refused", code: "MOVED" })
-        assert.include(reason.message, "use a single Redis")
+        assert.include(reason.message, "begin the Redis url with redis+cluster://")
         store.write(entry(2, { key: "m", settings: { history: 0 } }))
         store.write(entry(3))
         const other = yield* open(redis.url)
