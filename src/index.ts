@@ -28,6 +28,7 @@ export { ReplayError, type ReplayOptions, type ReplayReport } from "./bus/DeadLe
 export { type BusFailure, EventDeadLettered } from "./bus/Failures.ts"
 export { CacheError, EventCache, type HistoryOptions } from "./bus/EventCache.ts"
 export { type Claim, Marks, type MarkStore } from "./bus/Marks.ts"
+export * as TemporaryState from "./bus/TemporaryState.ts"
 export { BrokerError } from "./bus/BrokerError.ts"
 
 // What one sees of it
@@ -35,6 +36,7 @@ export { type Check, Health, type Probe, type ProbeResult, type Report } from ".
 
 // Where it becomes live
 export { EventBusLive, eventBusLive, EventBusMemory, eventBusMemory, type LiveOptions } from "./app/Live.ts"
+export { RedisLive, redisLive, type RedisLiveOptions } from "./app/RedisLive.ts"
 export { type EndpointOptions, httpEndpoints } from "./app/endpoints.ts"
 export { runMain, type RunMainOptions } from "./app/runMain.ts"
 export { createEventBus, type PromiseEventBus } from "./app/createEventBus.ts"

@@ -4,6 +4,7 @@
  */
 import { Config, Duration, Option } from "effect"
 import type { LiveOptions } from "./Live.ts"
+import type { RedisLiveOptions } from "./RedisLive.ts"
 
 interface Setting<A> {
   readonly name: string
@@ -38,7 +39,7 @@ export const settings = {
   ),
   redisUrl: setting(
     "EVENTBUS_REDIS_URL",
-    "`redis://` or `rediss://`; without it the process remembers events by itself",
+    "`redis://`, `redis+sentinel://` or `redis+cluster://`, with `rediss` over TLS; without it the process remembers by itself",
     "none",
     optional(Config.Redacted)
   ),
@@ -114,3 +115,9 @@ export const config: Config.Config<LiveOptions> = Config.map(
   }),
   ({ redisUrl, ...rest }) => ({ ...rest, ...(redisUrl !== undefined && { redisUrl }) })
 )
+
+/** Redis alone, which is required then. */
+export const redisConfig: Config.Config<RedisLiveOptions> = Config.unwrap({
+  url: Config.Redacted(settings.redisUrl.name),
+  namespace: settings.namespace.config
+})

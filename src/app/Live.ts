@@ -15,13 +15,14 @@ import type { Marks } from "../bus/Marks.ts"
 import { Health } from "../observe/Health.ts"
 import type { AmqpOptions } from "../amqp/AmqpOptions.ts"
 import { config } from "./Config.ts"
+import { redisClient, type Stores } from "./RedisLive.ts"
 
 export interface LiveOptions extends BusOptions, Omit<AmqpOptions, "servers" | "source" | "namespace"> {
   /** `memory://`, or addresses of RabbitMQ separated by commas. */
   readonly url: string | Redacted.Redacted<string>
   /** Instead of `url`, where a password does not fit into one. */
   readonly servers?: AmqpOptions["servers"]
-  /** Redis; without it the process remembers events by itself. */
+  /** `redis://`, `redis+sentinel://` or `redis+cluster://`, with `rediss` over TLS; without it the process remembers by itself. */
   readonly redisUrl?: string | Redacted.Redacted<string>
   readonly namespace?: string
   /** Longest time of one Redis command. Default 150 ms. */
@@ -29,9 +30,9 @@ export interface LiveOptions extends BusOptions, Omit<AmqpOptions, "servers" | "
 }
 
 /** What every wiring provides. */
-export type Services = EventBus | EventCache | DeadLetters | Health
+export type Services = EventBus | EventCache | DeadLetters | Health | Stores
 
-const services = (options: BusOptions): Layer.Layer<Exclude<Services, EventCache>, never, Broker | EventCache> =>
+const services = (options: BusOptions): Layer.Layer<EventBus | DeadLetters | Health, never, Broker | EventCache> =>
   Layer.effect(
     Health,
     Effect.map(EventBus, (bus) => Health.over(bus.probes))
@@ -40,24 +41,31 @@ const services = (options: BusOptions): Layer.Layer<Exclude<Services, EventCache
 const wire = (
   options: BusOptions,
   broker: Layer.Layer<Broker, Failure>,
-  stores: Stores
+  memory: Memory
 ): Layer.Layer<Services, Failure> =>
-  services(options).pipe(Layer.provide(broker), Layer.provide(stores.marks), Layer.provideMerge(stores.cache))
+  services(options).pipe(
+    Layer.provide(broker),
+    Layer.provide(memory.marks),
+    // Beneath the bus: its handlers may use them until it has drained.
+    Layer.provideMerge(Layer.merge(memory.cache, memory.stores))
+  )
 
-interface Stores {
+/** What is remembered besides RabbitMQ: in Redis, or in this process. */
+interface Memory {
   readonly cache: Layer.Layer<EventCache, Failure>
   readonly marks: Layer.Layer<Marks, Failure>
+  readonly stores: Layer.Layer<Stores, Failure>
 }
 
 /** Nothing to install: broker and cache live in this process, and end with it. */
 export const eventBusMemory = (options: BusOptions & { readonly namespace?: string } = {}): Layer.Layer<Services> =>
   Layer.unwrap(
     Effect.promise(async () => {
-      const { MemoryBroker, MemoryCache, MemoryMarks } = await import("../memory/index.ts")
+      const { MemoryBroker, MemoryCache, MemoryMarks, MemoryStores } = await import("../memory/index.ts")
       const { namespace = "eduflow" } = options
       return services(options).pipe(
         Layer.provide(Layer.merge(MemoryBroker.layer({ namespace }), MemoryMarks.layer)),
-        Layer.provideMerge(MemoryCache.layer)
+        Layer.provideMerge(Layer.merge(MemoryCache.layer, MemoryStores.layer))
       )
     })
   )
@@ -70,7 +78,7 @@ export const eventBusLive = (options: LiveOptions): Layer.Layer<Services, Broker
     Effect.gen(function* () {
       const { namespace = "eduflow", redisTimeout, redisUrl, servers, source = "service", url, ...rest } = options
       const address = Redacted.isRedacted(url) ? Redacted.value(url) : url
-      const stores = yield* storesOf(redisUrl, redisTimeout, namespace)
+      const memory = yield* memoryOf(redisUrl, redisTimeout, namespace)
       if (servers === undefined && address.startsWith("memory:")) {
         if (address !== "memory://") {
           return yield* new Failure({
@@ -82,37 +90,33 @@ export const eventBusLive = (options: LiveOptions): Layer.Layer<Services, Broker
           })
         }
         const { MemoryBroker } = yield* Effect.promise(() => import("../memory/index.ts"))
-        return wire({ ...rest, source }, MemoryBroker.layer({ namespace }), stores)
+        return wire({ ...rest, source }, MemoryBroker.layer({ namespace }), memory)
       }
       const { AmqpBroker } = yield* Effect.promise(() => import("../amqp/index.ts"))
       return wire(
         { ...rest, source },
         AmqpBroker.layer({ ...rest, namespace, source, servers: servers ?? url }),
-        stores
+        memory
       )
     })
   )
 
-const storesOf = Effect.fnUntraced(function* (
-  url: string | Redacted.Redacted<string> | undefined,
-  commandTimeout: Duration.Input | undefined,
-  prefix: string
+const memoryOf = Effect.fnUntraced(function* (
+  url: LiveOptions["redisUrl"],
+  timeout: LiveOptions["redisTimeout"],
+  namespace: string
 ) {
   if (url === undefined) {
-    const { MemoryCache, MemoryMarks } = yield* Effect.promise(() => import("../memory/index.ts"))
-    return { cache: MemoryCache.layer, marks: MemoryMarks.layer } satisfies Stores
+    const { MemoryCache, MemoryMarks, MemoryStores } = yield* Effect.promise(() => import("../memory/index.ts"))
+    return { cache: MemoryCache.layer, marks: MemoryMarks.layer, stores: MemoryStores.layer } satisfies Memory
   }
-  const { RedisCache, RedisClient, RedisMarks } = yield* Effect.promise(() => import("../redis/index.ts"))
-  // One value: layers are built once, so both stores share its connection.
-  const client = RedisClient.layer({
-    url: Redacted.isRedacted(url) ? url : Redacted.make(url),
-    prefix,
-    ...(commandTimeout !== undefined && { commandTimeout })
-  })
+  const options = { url, namespace, ...(timeout !== undefined && { timeout }) }
+  const { RedisCache, RedisMarks, Stores, client } = yield* redisClient(options)
   return {
     cache: Layer.provide(RedisCache.layerOnClient, client),
-    marks: Layer.provide(RedisMarks.layer, client)
-  } satisfies Stores
+    marks: Layer.provide(RedisMarks.layer, client),
+    stores: Layer.provide(Stores.layer, client)
+  } satisfies Memory
 })
 
 /** RabbitMQ and Redis by the environment: see the table of settings in the README. */

@@ -3,10 +3,10 @@
  * burn the attempts of the whole backlog. Effect's CircuitBreaker decides; an event that it refuses was
  * not attempted and stays where it is, first of those that wait.
  *
- * With a `CircuitBreakerStore` in the context (Redis) a whole fleet stops at once; without, each process
- * decides for itself.
+ * With a `CircuitBreakerStore` in the context (Redis) a whole fleet stops at once; without, and while it
+ * does not answer, each process decides for itself (P4).
  */
-import { Cause, Duration, Effect, Exit, Option, type Schedule } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Layer, Option, type Schedule } from "effect"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import { verdictOf } from "./Work.ts"
 
@@ -33,10 +33,10 @@ export const make = Effect.fnUntraced(function* (key: string, options: BreakerOp
     tripPolicy: CircuitBreaker.consecutive(options.failures ?? 10),
     openDuration: options.openFor ?? "30 seconds"
   })
+  const own = Context.get(yield* Layer.build(CircuitBreaker.layerStoreMemory()), CircuitBreaker.CircuitBreakerStore)
   const shared = yield* Effect.serviceOption(CircuitBreaker.CircuitBreakerStore)
-  const breaker = yield* Option.isSome(shared)
-    ? Effect.provideService(policy, CircuitBreaker.CircuitBreakerStore, shared.value)
-    : Effect.provide(policy, CircuitBreaker.layerStoreMemory())
+  const store = Option.match(shared, { onNone: () => own, onSome: (store) => withStandIn(store, own) })
+  const breaker = yield* Effect.provideService(policy, CircuitBreaker.CircuitBreakerStore, store)
   // What the event itself is to blame for says nothing about what the handler needs.
   const classify = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome =>
     Exit.isSuccess(exit)
@@ -56,3 +56,23 @@ export const make = Effect.fnUntraced(function* (key: string, options: BreakerOp
   }
   return made
 })
+
+type Store = CircuitBreaker.CircuitBreakerStore["Service"]
+
+/** Who was admitted by the stand-in is recorded there: its generations are told by being negative. */
+const withStandIn = (shared: Store, own: Store): Store => ({
+  admit: (key) =>
+    Effect.catchIf(shared.admit(key), isStoreError, () =>
+      Effect.map(own.admit(key), (admission) => ({ ...admission, generation: mirror(admission.generation) }))
+    ),
+  record: (outcome) =>
+    outcome.generation < 0
+      ? own.record({ ...outcome, generation: mirror(outcome.generation) })
+      : Effect.catchIf(shared.record(outcome), isStoreError, () => Effect.undefined),
+  state: (key) => Effect.catchIf(shared.state(key), isStoreError, () => own.state(key))
+})
+
+const mirror = (generation: number): number => -1 - generation
+
+const isStoreError = ({ reason }: CircuitBreaker.CircuitBreakerError): boolean =>
+  reason._tag === "CircuitBreakerStoreError"

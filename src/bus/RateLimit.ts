@@ -1,9 +1,10 @@
 /**
  * Handles at most so many events in a time: for what a handler calls and must not be called more often.
  * Effect's RateLimiter counts; an event that it refuses was not attempted and stays first of those that
- * wait. With a `RateLimiterStore` in the context (Redis) the limit is for all processes together.
+ * wait. With a `RateLimiterStore` in the context (Redis) the limit is for all processes together; without,
+ * and while it does not answer, it is for each (P4).
  */
-import { Cause, Duration, Effect, Exit, Option } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Layer, Option } from "effect"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 
 export interface RateLimitOptions {
@@ -20,23 +21,15 @@ export interface RateLimit {
 }
 
 export const make = Effect.fnUntraced(function* (key: string, options: RateLimitOptions) {
+  const own = Context.get(yield* Layer.build(Layer.fresh(RateLimiter.layerStoreMemory)), RateLimiter.RateLimiterStore)
   const shared = yield* Effect.serviceOption(RateLimiter.RateLimiterStore)
-  const limiter = yield* Option.isSome(shared)
-    ? Effect.provideService(RateLimiter.make, RateLimiter.RateLimiterStore, shared.value)
-    : Effect.provide(RateLimiter.make, RateLimiter.layerStoreMemory)
+  const store = Option.match(shared, { onNone: () => own, onSome: (store) => withStandIn(store, own) })
+  const limiter = yield* Effect.provideService(RateLimiter.make, RateLimiter.RateLimiterStore, store)
   const exceeded = (error: unknown): RateLimiter.RateLimitExceeded | undefined =>
     error instanceof RateLimiter.RateLimiterError && error.reason._tag === "RateLimitExceeded"
       ? error.reason
       : undefined
-  const enter = limiter
-    .consume({ ...options, key, algorithm: "token-bucket", onExceeded: "fail" })
-    // A store that does not answer stops nobody (P4).
-    .pipe(
-      Effect.catchIf(
-        (error) => exceeded(error) === undefined,
-        () => Effect.void
-      )
-    )
+  const enter = limiter.consume({ ...options, key, algorithm: "token-bucket", onExceeded: "fail" })
   const made: RateLimit = {
     guard: (handler) => Effect.andThen(enter, handler),
     refusal: (exit) => {
@@ -47,3 +40,25 @@ export const make = Effect.fnUntraced(function* (key: string, options: RateLimit
   }
   return made
 })
+
+type Store = RateLimiter.RateLimiterStore["Service"]
+
+const withStandIn = (shared: Store, own: Store): Store => {
+  const either =
+    <Options, A>(
+      theirs: (options: Options) => Effect.Effect<A, RateLimiter.RateLimiterError>,
+      ours: (options: Options) => Effect.Effect<A, RateLimiter.RateLimiterError>
+    ) =>
+    (options: Options) =>
+      Effect.catchIf(
+        theirs(options),
+        ({ reason }) => reason._tag === "RateLimitStoreError",
+        () => ours(options)
+      )
+  return {
+    fixedWindow: either(shared.fixedWindow, own.fixedWindow),
+    tokenBucket: either(shared.tokenBucket, own.tokenBucket),
+    adaptiveConsume: either(shared.adaptiveConsume, own.adaptiveConsume),
+    adaptiveFeedback: either(shared.adaptiveFeedback, own.adaptiveFeedback)
+  }
+}

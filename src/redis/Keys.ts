@@ -17,6 +17,18 @@ export interface Keys {
   readonly progress: (history: string, writer: string) => string
   /** Who handles an event for a subscriber, or that it was handled. */
   readonly mark: (subscriber: string, id: string) => string
+  /** One value of a store: `eduflow:{login-codes/u-1}:state`. */
+  readonly state: (store: string, key: string) => string
+  /** The pattern of all values of a store. */
+  readonly states: (store: string) => string
+  /** A value of the one store that has no name: `eduflow:{u-1}:value`. */
+  readonly value: (key: string) => string
+  /** The pattern of all of those. */
+  readonly values: string
+  /** The key that `value` made this name of. */
+  readonly keyOfValue: (name: string) => string
+  /** What the keys of one of Effect's stores begin with: all of it is in one slot. No part is encoded like that. */
+  readonly store: (name: "breaker" | "limit" | "queue") => string
 }
 
 export const make = (namespace: string): Keys => {
@@ -27,7 +39,13 @@ export const make = (namespace: string): Keys => {
     history: (event) => `${start}${encode(event)}}:history`,
     keyHistory: (event, key) => `${tagged(event, key)}:history`,
     progress: (history, writer) => `${history}:${encode(writer)}`,
-    mark: (subscriber, id) => `${tagged(subscriber, id)}:mark`
+    mark: (subscriber, id) => `${tagged(subscriber, id)}:mark`,
+    state: (store, key) => `${tagged(store, key)}:state`,
+    states: (store) => `${start}${encode(store).replaceAll("*", "\\*")}/*}:state`,
+    value: (key) => `${start}${encode(key)}}:value`,
+    values: `${start}*}:value`,
+    keyOfValue: (name) => decode(name.slice(start.length, -"}:value".length)),
+    store: (name) => `${start}@${name}}:`
   }
 }
 
@@ -47,3 +65,12 @@ const encodeBroken = (part: string): string => {
   }
   return encoded
 }
+
+/** The text of an encoded part. */
+const decode = (part: string): string =>
+  part
+    .split(/(%u[0-9A-F]{4})/)
+    .map((piece) =>
+      piece.startsWith("%u") ? String.fromCharCode(Number.parseInt(piece.slice(2), 16)) : decodeURIComponent(piece)
+    )
+    .join("")

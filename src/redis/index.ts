@@ -2,3 +2,4 @@
 export * as RedisCache from "./RedisCache.ts"
 export { RedisClient } from "./RedisClient.ts"
 export * as RedisMarks from "./RedisMarks.ts"
+export * as Stores from "./Stores.ts"

@@ -5,6 +5,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { afterAll, beforeAll } from "vitest"
+import { redisLive } from "../../src/app/RedisLive.ts"
 import { EventCache } from "../../src/bus/EventCache.ts"
 import * as Keys from "../../src/redis/Keys.ts"
 import type * as RedisCache from "../../src/redis/RedisCache.ts"
@@ -12,6 +13,7 @@ import * as RedisClient from "../../src/redis/RedisClient.ts"
 import * as RedisMarks from "../../src/redis/RedisMarks.ts"
 import { cacheSuite } from "../suites/CacheSuite.ts"
 import { markSuite } from "../suites/MarkSuite.ts"
+import { storeSuite } from "../suites/StoreSuite.ts"
 import { describeLive } from "../support/live.ts"
 import { type RedisCluster, startCluster } from "../support/RedisCluster.ts"
 import type { RedisNode } from "../support/RedisNode.ts"
@@ -57,6 +59,9 @@ describeLive(
         Effect.flatMap(RedisMarks.make)
       )
     )
+    storeSuite("Stores", Layer.unwrap(Effect.sync(() => redisLive({ url: url(), timeout: "10 seconds" }))), {
+      scans: false
+    })
 
     const keys = Keys.make("eduflow")
     const slotOf = (key: string) => Effect.map(cli(cluster.replica, "CLUSTER", "KEYSLOT", key), Number)

@@ -5,12 +5,14 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { afterAll, beforeAll } from "vitest"
+import { redisLive } from "../../src/app/RedisLive.ts"
 import { EventCache } from "../../src/bus/EventCache.ts"
 import type * as RedisCache from "../../src/redis/RedisCache.ts"
 import * as RedisClient from "../../src/redis/RedisClient.ts"
 import * as RedisMarks from "../../src/redis/RedisMarks.ts"
 import { cacheSuite } from "../suites/CacheSuite.ts"
 import { markSuite } from "../suites/MarkSuite.ts"
+import { storeSuite } from "../suites/StoreSuite.ts"
 import { describeLive } from "../support/live.ts"
 import { type RedisSentinels, startSentinels } from "../support/RedisSentinels.ts"
 import { readmeUser } from "./readmeUser.ts"
@@ -49,6 +51,9 @@ describeLive(
         Effect.flatMap(RedisMarks.make)
       )
     )
+    storeSuite("Stores", Layer.unwrap(Effect.sync(() => redisLive({ url: url(), timeout: "10 seconds" }))), {
+      scans: false
+    })
 
     it.live("D3: what is wrong with the way through the sentinels is told", () =>
       Effect.gen(function* () {
