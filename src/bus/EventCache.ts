@@ -3,95 +3,43 @@
  * cache is advisory. Writing never fails, waits or delays a publish (P4); reading answers within its
  * deadline or fails with a `CacheError` that says why.
  *
- * `EventCache` is what users ask; `CacheStore` is the PORT that an adapter (Redis, memory)
- * implements, proven by `test/suites/CacheSuite.ts`.
+ * Bodies are kept as they were published and decoded by the contract that asks, so that what an older
+ * version wrote reads as the newest one.
  */
-import { Context, Effect, Option, Result, Schema } from "effect"
+import { Context, Effect, Metric, Option, Result, Stream } from "effect"
 import * as Codec from "../event/Codec.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import * as Limits from "../event/Limits.ts"
+import * as Metrics from "../observe/Metrics.ts"
+import { CacheCorrupt, CacheError } from "./CacheError.ts"
+import { type CacheStore, defaultHistory, type HistoryRange, type Position, type Remembered } from "./CacheStore.ts"
 
-/** The store cannot be reached or did not answer in time. Heals by itself. */
-export class CacheUnavailable extends Schema.TaggedClass<CacheUnavailable>()("Unavailable", { detail: Schema.String }) {
-  readonly isRetryable = true
-  get message(): string {
-    return `the cache does not answer (${this.detail}); publishing and handling go on without it`
-  }
-}
-
-/** The store refuses: credentials, permissions, memory, a replica that is read only. */
-export class CacheRefused extends Schema.TaggedClass<CacheRefused>()("Refused", {
-  code: Schema.String,
-  remedy: Schema.String
-}) {
-  readonly isRetryable = false
-  get message(): string {
-    return `the cache refuses (${this.code}): ${this.remedy}`
-  }
-}
-
-/** What was remembered cannot be decoded by the contract that asks. */
-export class CacheCorrupt extends Schema.TaggedClass<CacheCorrupt>()("Corrupt", {
-  event: Schema.String,
-  detail: Schema.String
-}) {
-  readonly isRetryable = false
-  get message(): string {
-    return `what the cache remembers of "${this.event}" does not fit its contract: ${this.detail}; give the contract its older version as \`previous\`, or publish the event again`
-  }
-}
-
-export class CacheError extends Schema.TaggedError<CacheError>()("CacheError", {
-  reason: Schema.Union([CacheUnavailable, CacheRefused, CacheCorrupt])
-}) {
-  get isRetryable(): boolean {
-    return this.reason.isRetryable
-  }
-  override get message(): string {
-    return this.reason.message
-  }
-}
-
-/** One event to remember. */
-export interface CacheEntry {
-  readonly event: string
-  /** Empty for events without a key. */
-  readonly key: string
-  readonly id: string
-  /** Milliseconds since the epoch; order is by time, then id: an older event never overwrites. */
-  readonly time: number
-  readonly body: Buffer
-  readonly settings: Event.CacheSettings
-}
+export { CacheCorrupt, CacheError, CacheRefused, CacheUnavailable } from "./CacheError.ts"
+export type { CacheEntry, CacheStore } from "./CacheStore.ts"
 
 export interface HistoryOptions {
+  /** The history of this key alone; the contract asks for it with `perKey`. Default: of all keys. */
   readonly key?: string
   /** At most so many, newest first. Default 100. */
   readonly limit?: number
+  /** Only events that happened before this time. */
+  readonly before?: Date
+  /** Only events that happened after this time. */
+  readonly after?: Date
 }
 
-/** PORT. Bodies go in and come out as they were published. */
-export interface CacheStore {
-  /** Takes it and returns at once; never throws. */
-  readonly write: (entry: CacheEntry) => void
-  readonly last: (event: string, key: string) => Effect.Effect<Option.Option<Buffer>, CacheError>
-  /** Newest first. Without a key the history of the event over all keys. */
-  readonly history: (
-    event: string,
-    options: { readonly key: string | undefined; readonly limit: number }
-  ) => Effect.Effect<ReadonlyArray<Buffer>, CacheError>
-  readonly probe: Effect.Effect<{ readonly status: "up" | "degraded" | "down"; readonly detail: string }>
+export interface HistoryStreamOptions extends Omit<HistoryOptions, "limit"> {
+  /** Events read at once. Default 100. */
+  readonly pageSize?: number
 }
-
-/** How many events a history holds where the contract does not say. */
-export const defaultHistory = 100
 
 export class EventCache extends Context.Service<
   EventCache,
   {
     /**
-     * The last known event, of `key` if the event has keys.
+     * The last known event, of `key` if the event has keys. Fails with a `CacheError` within the
+     * command deadline (150 ms); without Redis it answers what this process knows itself, if it does.
      *
      * @example
      * ```ts
@@ -109,34 +57,98 @@ export class EventCache extends Context.Service<
       event: Event.Event<Name, A>,
       key?: string
     ) => Effect.Effect<Option.Option<Envelope.Envelope<Name, A>>, CacheError>
+    /** The last known events of these keys, by key, in one round trip; what is not known is not in it. */
+    readonly lastMany: <Name extends string, A>(
+      event: Event.Event<Name, A>,
+      keys: Iterable<string>
+    ) => Effect.Effect<ReadonlyMap<string, Envelope.Envelope<Name, A>>, CacheError>
     /** Past events, newest first. */
     readonly history: <Name extends string, A>(
       event: Event.Event<Name, A>,
       options?: HistoryOptions
     ) => Effect.Effect<ReadonlyArray<Envelope.Envelope<Name, A>>, CacheError>
+    /** The whole history, newest first, page by page as it is consumed; what is published meanwhile is not in it. */
+    readonly historyStream: <Name extends string, A>(
+      event: Event.Event<Name, A>,
+      options?: HistoryStreamOptions
+    ) => Stream.Stream<Envelope.Envelope<Name, A>, CacheError>
     readonly store: CacheStore
   }
 >()("@eduflow/events/bus/EventCache") {
   /** The service over a store. */
   static fromStore(store: CacheStore): EventCache["Service"] {
+    const page = (event: Event.Any, range: HistoryRange) =>
+      counted(store.history(event.name, range), (found) => found.length > 0)
     return EventCache.of({
       store,
       last: (event, key = "") =>
-        Effect.flatMap(store.last(event.name, key), (body) =>
-          Option.isNone(body) ? Effect.succeedNone : Effect.asSome(decode(event, body.value))
+        Effect.flatMap(counted(store.last(event.name, key), Option.isSome), (found) =>
+          Option.isNone(found) ? Effect.succeedNone : Effect.asSome(decode(event, found.value))
         ),
-      history: (event, options = {}) =>
-        Effect.flatMap(
-          store.history(event.name, { key: options.key, limit: options.limit ?? defaultHistory }),
-          (bodies) => Effect.forEach(bodies, (body) => decode(event, body))
-        )
+      lastMany: (event, keys) =>
+        Effect.suspend(() => {
+          const asked = [...new Set(keys)]
+          return Effect.flatMap(
+            counted(store.lastMany(event.name, asked), (found) => found.some((one) => one !== undefined)),
+            (found) => decodeMany(event, asked, found)
+          )
+        }),
+      history: (event, { limit = defaultHistory, ...options } = {}) =>
+        Effect.flatMap(page(event, { ...rangeOf(options), limit }), (found) =>
+          Effect.forEach(found, (one) => decode(event, one))
+        ),
+      historyStream: (event, { pageSize = defaultHistory, ...options } = {}) => {
+        const range = rangeOf(options)
+        const limit = Number.isFinite(pageSize) ? Math.max(1, Math.floor(pageSize)) : defaultHistory
+        return Stream.paginate<Position | undefined, Remembered, CacheError>(range.before, (before) =>
+          Effect.map(page(event, { ...range, before, limit }), (found) => {
+            const oldest = found[found.length - 1]
+            return [found, oldest === undefined || found.length < limit ? Option.none() : Option.some(oldest)]
+          })
+        ).pipe(Stream.mapEffect((one) => decode(event, one)))
+      }
     })
   }
 }
 
-const decode = <Name extends string, A>(
+const rangeOf = ({ after, before, key }: Omit<HistoryOptions, "limit">): Omit<HistoryRange, "limit"> => ({
+  key,
+  before: before === undefined ? undefined : { time: before.getTime() },
+  after: after?.getTime()
+})
+
+const outcomes = {
+  hit: Metric.withAttributes(Metrics.cacheReads, { "eventbus.outcome": "hit" }),
+  miss: Metric.withAttributes(Metrics.cacheReads, { "eventbus.outcome": "miss" }),
+  failed: Metric.withAttributes(Metrics.cacheReads, { "eventbus.outcome": "failed" })
+}
+
+const counted = <A>(
+  read: Effect.Effect<A, CacheError>,
+  isHit: (found: NoInfer<A>) => boolean
+): Effect.Effect<A, CacheError> =>
+  read.pipe(
+    Effect.tap((found) => Metric.update(isHit(found) ? outcomes.hit : outcomes.miss, 1)),
+    Effect.tapError(() => Metric.update(outcomes.failed, 1))
+  )
+
+const decodeMany = Effect.fnUntraced(function* <Name extends string, A>(
   event: Event.Event<Name, A>,
-  body: Buffer
+  keys: ReadonlyArray<string>,
+  found: ReadonlyArray<Remembered | undefined>
+) {
+  const known = new Map<string, Envelope.Envelope<Name, A>>()
+  for (const [i, key] of keys.entries()) {
+    const one = found[i]
+    if (one !== undefined) known.set(key, yield* decode(event, one))
+  }
+  return known
+})
+
+/** The event in a body, by the contract that asks. */
+export const decode = <Name extends string, A>(
+  event: Event.Event<Name, A>,
+  { body }: Pick<Remembered, "body">
 ): Effect.Effect<Envelope.Envelope<Name, A>, CacheError> => {
   const parsed = Codec.parse(body, Limits.defaults)
   const decoded = Result.isFailure(parsed) ? Result.fail(parsed.failure) : Codec.decode(parsed.success, event)

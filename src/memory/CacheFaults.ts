@@ -27,6 +27,7 @@ export const seeded = (store: CacheStore, { maxLateMillis = 1000, rate, seed }: 
       if (random() >= rate) store.write(entry)
     },
     last: (event, key) => troubled(store.last(event, key)),
+    lastMany: (event, keys) => troubled(store.lastMany(event, keys)),
     history: (event, options) => troubled(store.history(event, options)),
     probe: Effect.succeed({ status: "degraded", detail: "in trouble" })
   }

@@ -5,7 +5,17 @@
  * Bounded: beyond 10,000 keys or 64 MiB what was not written for the longest time is forgotten.
  */
 import { Clock, Effect, Layer, Option } from "effect"
-import { type CacheEntry, type CacheStore, defaultHistory, EventCache } from "../bus/EventCache.ts"
+import {
+  type CacheEntry,
+  type CacheStore,
+  compare,
+  historyCap,
+  isWithin,
+  maxHistory,
+  orderOf,
+  type Remembered
+} from "../bus/CacheStore.ts"
+import { EventCache } from "../bus/EventCache.ts"
 
 export interface MemoryCacheOptions {
   /** Last known events and histories, each counted once. Default 10,000. */
@@ -15,18 +25,11 @@ export interface MemoryCacheOptions {
 }
 
 interface Slot {
-  /** Last known event: its time and id. */
-  readonly time: number
-  readonly id: string
+  /** The last known event, or a history, oldest first. */
+  readonly events: Array<Remembered>
   readonly expires: number
-  /** One body, or the history, oldest first. */
-  readonly bodies: Array<Buffer>
   readonly bytes: number
 }
-
-/** How far a time may be ahead of the clock before it counts as now. */
-const tolerance = 5_000
-const maxHistory = 100_000
 
 export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore> =>
   Effect.map(Clock.Clock, (clock) => {
@@ -38,44 +41,43 @@ export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore
       shelf.remove(name)
       return undefined
     }
-    const append = (name: string, entry: CacheEntry, cap: number): void => {
-      const held = shelf.get(name)
-      const bodies = held?.bodies ?? []
-      bodies.push(entry.body)
-      const gone = bodies.splice(0, Math.max(0, bodies.length - cap))
-      const bytes = (held?.bytes ?? 0) + entry.body.length - gone.reduce((sum, body) => sum + body.length, 0)
-      shelf.put(name, { time: 0, id: "", expires: Number.POSITIVE_INFINITY, bodies, bytes })
+    const replace = (name: string, one: Remembered, ttl: number): void => {
+      const held = alive(name)?.events[0]
+      if (held !== undefined && compare(one, held) <= 0) return
+      const expires = now() + ttl
+      if (expires > now()) shelf.put(name, { events: [one], expires, bytes: one.body.length })
     }
+    const insert = (name: string, one: Remembered, cap: number): void => {
+      const held = shelf.get(name)
+      const events = held?.events ?? []
+      if (!place(events, one)) return
+      const gone = events.splice(0, Math.max(0, events.length - cap))
+      const bytes = (held?.bytes ?? 0) + one.body.length - gone.reduce((sum, { body }) => sum + body.length, 0)
+      shelf.put(name, { events, expires: Number.POSITIVE_INFINITY, bytes })
+    }
+    const write = ({ body, event, id, key, settings, time }: CacheEntry): void => {
+      const one = { time: orderOf(time, now()), id, body }
+      if (settings.last !== false) replace(nameOf("last", event, key), one, settings.ttl ?? Number.POSITIVE_INFINITY)
+      const cap = historyCap(settings)
+      if (cap === 0) return
+      insert(nameOf("history", event, undefined), one, cap)
+      if (settings.perKey === true) insert(nameOf("history", event, key), one, cap)
+    }
+    const last = (event: string, key: string): Remembered | undefined => alive(nameOf("last", event, key))?.events[0]
     return {
-      write: (entry) => {
-        const { event, key, settings } = entry
-        if (settings.last !== false) {
-          const at = Number.isFinite(entry.time) ? Math.trunc(entry.time) : 0
-          const time = at > now() + tolerance ? now() : at
-          const name = nameOf("last", event, key)
-          const held = alive(name)
-          if (held === undefined || isNewer(time, entry.id, held)) {
-            const expires = settings.ttl === undefined ? Number.POSITIVE_INFINITY : now() + settings.ttl
-            if (expires > now())
-              shelf.put(name, { time, id: entry.id, expires, bodies: [entry.body], bytes: entry.body.length })
-          }
-        }
-        const cap = Math.min(Math.floor(settings.history ?? defaultHistory), maxHistory)
-        if (!(cap >= 1)) return
-        append(nameOf("history", event, undefined), entry, cap)
-        if (settings.perKey === true) append(nameOf("history", event, key), entry, cap)
-      },
-      last: (event, key) => Effect.sync(() => Option.fromUndefinedOr(alive(nameOf("last", event, key))?.bodies[0])),
-      history: (event, { key, limit }) =>
+      write,
+      last: (event, key) => Effect.sync(() => Option.fromUndefinedOr(last(event, key))),
+      lastMany: (event, keys) => Effect.sync(() => keys.map((key) => last(event, key))),
+      history: (event, range) =>
         Effect.sync(() => {
-          const count = Math.floor(limit)
-          if (!(count >= 1)) return []
-          return (
-            shelf
-              .get(nameOf("history", event, key))
-              ?.bodies.slice(-count)
-              .reverse() ?? []
-          )
+          const count = Math.min(Math.floor(range.limit), maxHistory)
+          const events = shelf.get(nameOf("history", event, range.key))?.events ?? []
+          const found: Array<Remembered> = []
+          for (let i = events.length - 1; i >= 0 && found.length < count; i--) {
+            const one = events[i]
+            if (one !== undefined && isWithin(one, range)) found.push(one)
+          }
+          return found
         }),
       probe: Effect.sync(() => ({ status: "up", detail: `in memory: ${shelf.size()} keys` }))
     }
@@ -90,9 +92,19 @@ export const layer: Layer.Layer<EventCache> = layerWith({})
 const nameOf = (kind: "last" | "history", event: string, key: string | undefined): string =>
   key === undefined ? `${kind}:${event}` : `${kind}:${event.length}:${event}${key}`
 
-/** Order of events: by time, then by the bytes of the id. */
-const isNewer = (time: number, id: string, held: Slot): boolean =>
-  time !== held.time ? time > held.time : Buffer.compare(Buffer.from(id), Buffer.from(held.id)) > 0
+/** Where it belongs in the order, which is nearly always the end; false when it is there already. */
+const place = (events: Array<Remembered>, one: Remembered): boolean => {
+  let at = events.length
+  for (; at > 0; at--) {
+    const held = events[at - 1]
+    if (held === undefined) continue
+    const order = compare(one, held)
+    if (order > 0) break
+    if (order === 0 && held.body.equals(one.body)) return false
+  }
+  events.splice(at, 0, one)
+  return true
+}
 
 /** A map bounded by keys and bytes; writing moves a key to the end, and the beginning is forgotten first. */
 const makeShelf = (maxKeys: number, maxBytes: number) => {

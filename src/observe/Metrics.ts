@@ -63,6 +63,14 @@ export const failuresDropped = Metric.counter("eventbus.failures.dropped", {
   description: "Entries of the failure stream that a slow reader missed",
   incremental: true
 })
+export const cacheReads = Metric.counter("eventbus.cache.reads", {
+  description: "Questions to the cache, by outcome: hit, miss, failed",
+  incremental: true
+})
+export const cacheDropped = Metric.counter("eventbus.cache.dropped", {
+  description: "Events that the cache never got: its buffer was full, it refused them, or the process ended",
+  incremental: true
+})
 export const eventLoopLag = Metric.gauge("eventbus.event-loop.lag", {
   description: "Seconds that the event loop was late at most in 15 seconds: a handler that computes holds up everybody"
 })

@@ -3,18 +3,15 @@
  * entries and bytes: when it is full the oldest waiting one goes, and is counted. It can be read, so
  * that a process sees its own writes. Plain synchronous state; WriteBehind.ts moves it.
  */
-import type { CacheEntry } from "../bus/EventCache.ts"
+import { type CacheEntry, compare, orderOf, type Remembered } from "../bus/CacheStore.ts"
 
-export interface Buffered {
+/** Ordered by its time, which is not ahead of the clock. */
+export interface Buffered extends Remembered {
   readonly entry: CacheEntry
-  /** Upwards from 1, in the order of the writes. */
-  readonly number: number
   /** Identifies event and key. */
   readonly lastKey: string
   /** When it was written, in milliseconds since the epoch. */
   readonly at: number
-  /** The time that orders it: its own, but not ahead of the clock. */
-  readonly time: number
 }
 
 /** What became of an entry: `refused` is dropped, `retry` stays and is tried again. */
@@ -51,19 +48,22 @@ const batchBytes = 1024 * 1024
 /** What an entry costs besides its body. */
 const overhead = 256
 
-export const make = (maxEntries: number, maxBytes: number): Backlog => {
+export const make = (maxEntries: number, maxBytes: number, onDropped: (count: number) => void): Backlog => {
   const byKey = new Map<string, { newest: Buffered | undefined; count: number }>()
   let waiting: Array<Buffered> = []
   // Entries before it are gone: shifting an array of thousands for each batch costs more than the batch.
   let head = 0
   let flight: ReadonlyArray<Buffered> = []
   let bytes = 0
-  let number = 0
   let fitting = batchBytes
   let written = 0
   let dropped = 0
   let failures = 0
 
+  const drop = (count: number): void => {
+    dropped += count
+    onDropped(count)
+  }
   const size = (): number => flight.length + waiting.length - head
   const all = (): ReadonlyArray<Buffered> => [...flight, ...waiting.slice(head)]
   const compact = (): void => {
@@ -83,14 +83,16 @@ export const make = (maxEntries: number, maxBytes: number): Backlog => {
     while ((size() > maxEntries || bytes > maxBytes) && head < waiting.length) {
       const oldest = waiting[head++]
       if (oldest !== undefined) forget(oldest)
-      dropped++
+      drop(1)
     }
     compact()
   }
   const find = (lastKey: string): Buffered | undefined =>
     all().reduce<Buffered | undefined>(
       (found, next) =>
-        next.lastKey === lastKey && next.entry.settings.last !== false && (found === undefined || isNewer(next, found))
+        next.lastKey === lastKey &&
+        next.entry.settings.last !== false &&
+        (found === undefined || compare(next, found) > 0)
           ? next
           : found,
       undefined
@@ -98,7 +100,9 @@ export const make = (maxEntries: number, maxBytes: number): Backlog => {
 
   return {
     add: (entry, lastKey, now) => {
-      const buffered = { entry, number: ++number, lastKey, at: now, time: orderOf(entry.time, now) }
+      const { body, id } = entry
+      // Redis clamps by its own clock too; here it keeps a clock that runs ahead from winning among its own.
+      const buffered = { entry, id, body, lastKey, at: now, time: orderOf(entry.time, now) }
       waiting.push(buffered)
       bytes += sizeOf(buffered)
       if (entry.settings.last !== false) {
@@ -106,7 +110,7 @@ export const make = (maxEntries: number, maxBytes: number): Backlog => {
         if (slot === undefined) byKey.set(lastKey, { newest: buffered, count: 1 })
         else {
           slot.count++
-          if (slot.newest !== undefined && isNewer(buffered, slot.newest)) slot.newest = buffered
+          if (slot.newest !== undefined && compare(buffered, slot.newest) > 0) slot.newest = buffered
         }
       }
       if (size() > maxEntries || bytes > maxBytes) makeRoom()
@@ -134,7 +138,7 @@ export const make = (maxEntries: number, maxBytes: number): Backlog => {
         if (fate === "retry") return void again.push(buffered)
         forget(buffered)
         if (fate === "written") written++
-        else dropped++
+        else drop(1)
       })
       if (!whole) failures++
       fitting = again.length > 0 ? Math.ceil(fitting / 2) : Math.min(fitting * 2, batchBytes)
@@ -153,25 +157,13 @@ export const make = (maxEntries: number, maxBytes: number): Backlog => {
     },
     abandon: () => {
       const left = size()
-      dropped += left
+      drop(left)
       return left
     },
-    refuse: () => void dropped++,
+    refuse: () => drop(1),
     size,
     counts: () => ({ written, dropped, failures, buffered: size() })
   }
 }
 
-const sizeOf = (buffered: Buffered): number => buffered.entry.body.length + overhead
-
-/** Redis does the same by its own clock; here it keeps one that runs ahead from winning among its own. */
-const orderOf = (time: number, now: number): number =>
-  !Number.isFinite(time) ? 0 : time > now + tolerance ? now : Math.trunc(time)
-const tolerance = 5_000
-
-/** Order of events: by time, then by the bytes of the id. */
-export const isNewer = (
-  a: Buffered,
-  b: Pick<Buffered, "time"> & { readonly entry: { readonly id: string } }
-): boolean =>
-  a.time !== b.time ? a.time > b.time : Buffer.compare(Buffer.from(a.entry.id), Buffer.from(b.entry.id)) > 0
+const sizeOf = (buffered: Buffered): number => buffered.body.length + overhead

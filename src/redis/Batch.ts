@@ -2,10 +2,11 @@
  * What a batch of entries asks of Redis: for each event and key one last-known write, that of the
  * newest, and for each history one append with everything that it can hold. Pure.
  */
-import type { CacheEntry } from "../bus/EventCache.ts"
+import { compare, historyCap, newestFirst } from "../bus/CacheStore.ts"
+import type { Buffered } from "./Backlog.ts"
 import type { Keys } from "./Keys.ts"
+import * as Layout from "./Layout.ts"
 import * as Scripts from "./Scripts.ts"
-import { type Buffered, isNewer } from "./Backlog.ts"
 
 export interface PlannedCall extends Scripts.Call {
   /** The entries that need it. */
@@ -18,56 +19,43 @@ export interface Batch {
   readonly coalesced: number
 }
 
-const defaultCap = 100
-const maxCap = 100_000
 /** Redis refuses a time to live that ends after the year 292 million. */
 const forever = 1e15
 
-/** How many past events the entry's history keeps; 0 is none. */
-export const historyCap = ({ settings: { history = defaultCap } }: CacheEntry): number =>
-  history >= 1 ? Math.min(Math.floor(history), maxCap) : 0
-
-export const plan = (
-  batch: ReadonlyArray<Buffered>,
-  at: { readonly keys: Keys; readonly writer: string; readonly now: number }
-): Batch => {
+export const plan = (batch: ReadonlyArray<Buffered>, at: { readonly keys: Keys; readonly now: number }): Batch => {
   const lasts = new Map<string, Array<Buffered>>()
   const histories = new Map<string, Array<Buffered>>()
   for (const buffered of batch) {
     const { entry } = buffered
     if (entry.settings.last !== false) group(lasts, buffered.lastKey, buffered)
-    if (historyCap(entry) === 0) continue
+    if (historyCap(entry.settings) === 0) continue
     group(histories, at.keys.history(entry.event), buffered)
     if (entry.settings.perKey === true) group(histories, at.keys.keyHistory(entry.event, entry.key), buffered)
   }
   const calls: Array<PlannedCall> = []
   let coalesced = 0
   for (const [key, entries] of lasts) {
-    const { at: since, entry, time } = newestOf(entries)
+    const newest = entries.reduce((newest, next) => (compare(next, newest) > 0 ? next : newest))
     coalesced += entries.length - 1
     // The time to live runs since the write, also while Redis was away.
-    const ttl = entry.settings.ttl ?? Number.POSITIVE_INFINITY
-    const left = Math.ceil(since + ttl - at.now)
+    const ttl = newest.entry.settings.ttl ?? Number.POSITIVE_INFINITY
+    const left = Math.ceil(newest.at + ttl - at.now)
     if (left < 1) continue
     calls.push({
       script: Scripts.last,
       keys: [key],
-      args: [time, entry.id, entry.body, left < forever ? left : 0],
+      args: [newest.time, newest.id, newest.body, left < forever ? left : 0],
       entries
     })
   }
   for (const [key, entries] of histories) {
-    const newest = entries[entries.length - 1]
-    if (newest === undefined) continue
-    const cap = historyCap(newest.entry)
+    const latest = entries[entries.length - 1]
+    if (latest === undefined) continue
+    const cap = historyCap(latest.entry.settings)
     // What the cap would push out again in the same step need not travel.
-    const args = entries.slice(-cap).flatMap(({ entry, number }) => [number, entry.body])
-    calls.push({
-      script: Scripts.append,
-      keys: [key, at.keys.progress(key, at.writer)],
-      args: [cap, at.writer, ...args],
-      entries
-    })
+    const kept = entries.length > cap ? newestFirst(entries).slice(0, cap) : entries
+    const args = kept.flatMap((buffered) => [buffered.time, Layout.member(buffered)])
+    calls.push({ script: Scripts.append, keys: [key], args: [cap, ...args], entries })
   }
   return { calls, coalesced }
 }
@@ -77,6 +65,3 @@ const group = (groups: Map<string, Array<Buffered>>, key: string, buffered: Buff
   if (found === undefined) groups.set(key, [buffered])
   else found.push(buffered)
 }
-
-const newestOf = (entries: ReadonlyArray<Buffered>): Buffered =>
-  entries.reduce((newest, next) => (isNewer(next, newest) ? next : newest))

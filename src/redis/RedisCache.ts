@@ -5,12 +5,23 @@
  * advisory.
  */
 import { Clock, Effect, Layer, Option } from "effect"
-import { randomBytes } from "node:crypto"
 import type { BrokerError } from "../bus/BrokerError.ts"
-import { CacheCorrupt, type CacheEntry, CacheError, type CacheStore, EventCache } from "../bus/EventCache.ts"
-import { type Batch, historyCap, plan } from "./Batch.ts"
-import * as Backlog from "./Backlog.ts"
+import { CacheCorrupt, CacheError } from "../bus/CacheError.ts"
+import {
+  type CacheStore,
+  compare,
+  historyCap,
+  type HistoryRange,
+  isWithin,
+  maxHistory,
+  newestFirst,
+  type Remembered
+} from "../bus/CacheStore.ts"
+import { EventCache } from "../bus/EventCache.ts"
+import { type Batch, plan } from "./Batch.ts"
+import type * as Backlog from "./Backlog.ts"
 import * as Keys from "./Keys.ts"
+import * as Layout from "./Layout.ts"
 import * as RedisClient from "./RedisClient.ts"
 import { isPassing, reasonOf, type RedisReason } from "./RedisError.ts"
 import type { RedisOptions } from "./RedisSettings.ts"
@@ -43,9 +54,6 @@ export interface RedisCacheOptions extends RedisOptions {
   readonly maxBytes?: number
 }
 
-/** Longest history that is kept or read at once. */
-const maxHistory = 100_000
-
 /** The store on a client of its own, until the scope ends. */
 export const make = Effect.fnUntraced(function* (options: RedisCacheOptions) {
   return yield* fromClient(yield* RedisClient.make(options), options)
@@ -66,7 +74,6 @@ export const fromClient = Effect.fnUntraced(function* (
 ) {
   const clock = yield* Clock.Clock
   const keys = Keys.make(client.prefix)
-  const writer = randomBytes(9).toString("base64url")
   let coalesced = 0
   let commands = 0
   // Why the last batch was not taken; undefined when it was.
@@ -74,7 +81,7 @@ export const fromClient = Effect.fnUntraced(function* (
 
   const send = (entries: ReadonlyArray<Backlog.Buffered>): Effect.Effect<ReadonlyArray<Backlog.Fate>> =>
     Effect.suspend(() => {
-      const batch = plan(entries, { keys, writer, now: clock.currentTimeMillisUnsafe() })
+      const batch = plan(entries, { keys, now: clock.currentTimeMillisUnsafe() })
       return client
         .use((redis) => {
           commands += batch.calls.length
@@ -106,56 +113,69 @@ export const fromClient = Effect.fnUntraced(function* (
   const isAlive = ({ at, entry }: Backlog.Buffered): boolean =>
     entry.settings.ttl === undefined || clock.currentTimeMillisUnsafe() < at + entry.settings.ttl
 
+  /** What this process has to write for an event and key. */
+  const ownLast = (name: string): Remembered | undefined => {
+    const found = buffer.newest(name)
+    return found !== undefined && isAlive(found) ? found : undefined
+  }
+  const newer = (event: string, value: Buffer | null, own: Remembered | undefined) => {
+    if (value === null) return Effect.succeed(own)
+    const held = Layout.parseLast(value)
+    if (held === undefined) return Effect.fail(foreign(event))
+    return Effect.succeed(own !== undefined && compare(own, held) > 0 ? own : held)
+  }
+
   const last: CacheStore["last"] = (event, key) =>
     Effect.suspend(() => {
       const name = keys.last(event, key)
-      const found = buffer.newest(name)
-      const own = found !== undefined && isAlive(found) ? found : undefined
+      const own = ownLast(name)
       return client
         .use((redis) => redis.getBuffer(name))
         .pipe(
-          Effect.flatMap((value) => {
-            if (value === null) return Effect.succeed(Option.fromUndefinedOr(own?.entry.body))
-            const held = Scripts.parseLast(value)
-            if (held === undefined) return Effect.fail(foreign(event, "it was not written by this library"))
-            return Effect.succeedSome(
-              own !== undefined && Backlog.isNewer(own, held) ? own.entry.body : held.entry.body
-            )
-          }),
+          Effect.flatMap((value) => newer(event, value, own)),
           // Without Redis the own write is the last event that this process knows.
-          Effect.catch((error) => (own !== undefined ? Effect.succeedSome(own.entry.body) : Effect.fail(error)))
+          Effect.catch((error) => (own !== undefined ? Effect.succeed(own) : Effect.fail(error))),
+          Effect.map(Option.fromUndefinedOr)
         )
     })
 
-  const history: CacheStore["history"] = (event, { key, limit }) =>
+  const lastMany: CacheStore["lastMany"] = (event, wanted) =>
     Effect.suspend(() => {
-      const count = Math.min(Math.floor(limit), maxHistory)
-      if (!(count >= 1)) return Effect.succeed([])
-      const isAsked = (entry: CacheEntry): boolean =>
-        entry.event === event &&
-        historyCap(entry) > 0 &&
-        (key === undefined || (entry.settings.perKey === true && entry.key === key))
-      const own = buffer
-        .all()
-        .filter(({ entry }) => isAsked(entry))
-        .reverse()
-      const name = key === undefined ? keys.history(event) : keys.keyHistory(event, key)
+      if (wanted.length === 0) return Effect.succeed([])
+      const names = wanted.map((key) => keys.last(event, key))
+      const own = names.map(ownLast)
       return client
-        .use((redis) => redis.xrevrangeBuffer(name, "+", "-", "COUNT", count))
+        .use((redis) => Scripts.getMany(redis, names))
         .pipe(
-          Effect.flatMap((rows) => {
-            const held: Array<Buffer> = []
-            // A batch on its way is in here and may be there already.
-            const mine = new Set(own.map(({ number }) => `${writer}.${number}`))
-            for (const [, [, tag, , body]] of rows) {
-              if (tag === undefined || body === undefined)
-                return Effect.fail(foreign(event, "its history was not written by this library"))
-              if (!mine.has(tag.toString("utf8"))) held.push(body)
-            }
-            const cap = own[0] === undefined ? count : Math.min(count, historyCap(own[0].entry))
-            return Effect.succeed([...own.map(({ entry }) => entry.body), ...held].slice(0, cap))
-          })
+          Effect.flatMap((values) => Effect.forEach(values, (value, i) => newer(event, value, own[i]))),
+          Effect.catch((error) => (own.some((one) => one === undefined) ? Effect.fail(error) : Effect.succeed(own)))
         )
+    })
+
+  const history: CacheStore["history"] = (event, range) =>
+    Effect.suspend(() => {
+      const limit = Math.min(Math.floor(range.limit), maxHistory)
+      const { after, before, key } = range
+      if (!(limit >= 1) || Number.isNaN(before?.time) || Number.isNaN(after)) return Effect.succeed([])
+      const name = key === undefined ? keys.history(event) : keys.keyHistory(event, key)
+      const mine = buffer
+        .all()
+        .filter(
+          ({ entry: { event: of, key: its, settings } }) =>
+            of === event && historyCap(settings) > 0 && (key === undefined || (settings.perKey === true && its === key))
+        )
+      const latest = mine[mine.length - 1]
+      // What the cap pushes out is at the end, which is seen from the beginning only.
+      const cap = latest === undefined || before !== undefined ? limit : historyCap(latest.entry.settings)
+      return rowsOf(client, event, name, range, limit).pipe(
+        Effect.map((held) => {
+          // A batch on its way is in here, and may be there already.
+          const known = new Map(held.map((one) => [one.id, one]))
+          const own = mine.filter((one) => isWithin(one, range) && known.get(one.id)?.body.equals(one.body) !== true)
+          const all = own.length === 0 ? held : newestFirst([...own, ...held])
+          return all.slice(0, Math.min(limit, cap))
+        })
+      )
     })
 
   const probe: CacheStore["probe"] = Effect.suspend(() => {
@@ -176,6 +196,7 @@ export const fromClient = Effect.fnUntraced(function* (
   const store: RedisCacheStore = {
     write: buffer.write,
     last,
+    lastMany,
     history,
     probe,
     stats: () => ({ ...buffer.counts(), coalesced, commands })
@@ -198,5 +219,32 @@ const fatesOf = (
   return entries.map((entry) => fates.get(entry) ?? "written")
 }
 
-const foreign = (event: string, detail: string): CacheError =>
-  new CacheError({ reason: new CacheCorrupt({ event, detail }) })
+/** What Redis has of a history. A place within one millisecond is found by reading that millisecond. */
+const rowsOf = Effect.fnUntraced(function* (
+  client: RedisClient.RedisClient["Service"],
+  event: string,
+  name: string,
+  range: HistoryRange,
+  limit: number
+) {
+  const { after, before } = range
+  const newest = before === undefined ? "+inf" : before.id === undefined ? `(${before.time}` : String(before.time)
+  const oldest = after === undefined ? "-inf" : `(${after}`
+  const count = before?.id === undefined ? limit : limit + 1
+  const found: Array<Remembered> = []
+  for (let offset = 0; ; offset += count) {
+    const replies = yield* client.use((redis) =>
+      redis.zrevrangebyscoreBuffer(name, newest, oldest, "WITHSCORES", "LIMIT", offset, count)
+    )
+    for (let i = 0; i + 1 < replies.length; i += 2) {
+      const [value, score] = [replies[i], replies[i + 1]]
+      const one = value === undefined || score === undefined ? undefined : Layout.parseMember(value, score)
+      if (one === undefined) return yield* foreign(event)
+      if (isWithin(one, range)) found.push(one)
+    }
+    if (found.length >= limit || replies.length < 2 * count) return found.slice(0, limit)
+  }
+})
+
+const foreign = (event: string): CacheError =>
+  new CacheError({ reason: new CacheCorrupt({ event, detail: "it was not written by this library" }) })

@@ -2,8 +2,7 @@
  * What Redis does for us in one step. Both scripts can be repeated with no further effect, so a batch
  * whose answer was lost is simply sent again.
  *
- * A last known event is the text `1:<time>:<bytes of id>:<id><body>`; a history is a stream whose
- * entries have the fields `w` (`<writer>.<number>`) and `b` (body).
+ * What they read and write is laid out in Layout.ts. Each touches keys of one slot.
  */
 import { createHash } from "node:crypto"
 import type { Commands } from "./Connection.ts"
@@ -48,18 +47,18 @@ if ARGV[4] == '0' then redis.call('SET', KEYS[1], value) else redis.call('SET', 
 return 1`)
 
 /**
- * KEYS history, mark; ARGV cap, writer, then number and body of each entry. A writer numbers its entries
- * upwards, and the mark is the last one that is in: what comes again, also late, changes nothing.
+ * KEYS history; ARGV cap, then time and member of each event. What comes again is the same member. The
+ * oldest go, so an event that comes late never pushes out a newer one.
  */
 export const append = script(`
-local done = tonumber(redis.call('GET', KEYS[2]) or '0')
-for n = 3, #ARGV, 2 do
-  if tonumber(ARGV[n]) > done then
-    redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[1], '*', 'w', ARGV[2] .. '.' .. ARGV[n], 'b', ARGV[n + 1])
-  end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+for n = 2, #ARGV, 2 do
+  local time = ARGV[n]
+  if tonumber(time) > now + 5000 then time = string.format('%.0f', now) end
+  redis.call('ZADD', KEYS[1], time, ARGV[n + 1])
 end
-local newest = tonumber(ARGV[#ARGV - 1])
-if newest > done then redis.call('SET', KEYS[2], string.format('%.0f', newest), 'EX', 600) end
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - ARGV[1])
 return 1`)
 
 /** What all scripts of marks begin with: the holder of the claim, if there is one. */
@@ -137,19 +136,6 @@ const pipeline = async (
   return calls.map((_, i) => replies?.[i]?.[0] ?? undefined)
 }
 
-/** A last known event as it is kept. */
-export interface Held {
-  readonly time: number
-  readonly entry: { readonly id: string; readonly body: Buffer }
-}
-
-/** Undefined when the text is not one of ours. */
-export const parseLast = (value: Buffer): Held | undefined => {
-  const head = /^1:(-?\d+):(\d+):/.exec(value.toString("latin1", 0, 64))
-  if (head === null) return undefined
-  const from = head[0].length
-  const to = from + Number(head[2])
-  return to > value.length
-    ? undefined
-    : { time: Number(head[1]), entry: { id: value.toString("utf8", from, to), body: value.subarray(to) } }
-}
+/** The values of these keys in one round trip, on a cluster one to each node; null where there is none. */
+export const getMany = (redis: Redis | Cluster, keys: ReadonlyArray<string>): Promise<Array<Buffer | null>> =>
+  redis.isCluster ? Promise.all(keys.map((key) => redis.getBuffer(key))) : redis.mgetBuffer(...keys)

@@ -6,7 +6,8 @@
  */
 import { Clock, Effect, Latch, Random } from "effect"
 import { within } from "../bus/Budget.ts"
-import type { CacheEntry } from "../bus/EventCache.ts"
+import type { CacheEntry } from "../bus/CacheStore.ts"
+import * as Metrics from "../observe/Metrics.ts"
 import * as Backlog from "./Backlog.ts"
 
 export interface Options {
@@ -29,7 +30,8 @@ const closeWithin = 2000
 
 export const make = Effect.fnUntraced(function* (options: Options) {
   const clock = yield* Clock.Clock
-  const backlog = Backlog.make(options.maxEntries ?? 10_000, options.maxBytes ?? 16 * 1024 * 1024)
+  const dropped = Metrics.bind(Metrics.cacheDropped, yield* Effect.context<never>(), {})
+  const backlog = Backlog.make(options.maxEntries ?? 10_000, options.maxBytes ?? 16 * 1024 * 1024, dropped.update)
   const work = Latch.makeUnsafe(false)
   let closed = false
 

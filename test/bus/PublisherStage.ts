@@ -18,6 +18,7 @@ export const make = Effect.fnUntraced(function* (
   const cache = EventCache.fromStore({
     write: (entry) => void cached.push(entry),
     last: () => Effect.succeedNone,
+    lastMany: (_event, keys) => Effect.succeed(keys.map(() => undefined)),
     history: () => Effect.succeed([]),
     probe: Effect.succeed({ status: "up", detail: "" })
   })

@@ -137,7 +137,7 @@ export const codeOf = ({ reason }: CacheError): string => (reason._tag === "Refu
 /** The ids of a key that Redis has, oldest first. */
 export const idsOf = Effect.fnUntraced(function* (other: RedisCache.RedisCacheStore, k: string) {
   const bodies = yield* other.history(Moved.name, { key: k, limit: 1_000 })
-  return bodies.map((body) => String(JSON.parse(body.toString("utf8")).id)).reverse()
+  return bodies.map(({ id }) => id).reverse()
 })
 
 export const ids = (k: string, from: number, to: number): ReadonlyArray<string> =>

@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Redacted } from "effect"
 import { inspect } from "node:util"
-import type { CacheEntry, CacheStore } from "../../src/bus/EventCache.ts"
+import type { CacheEntry, CacheStore, Remembered } from "../../src/bus/CacheStore.ts"
 import * as RedisCache from "../../src/redis/RedisCache.ts"
 import { type RedisNode, type RedisOptions, startRedis } from "../support/RedisNode.ts"
 
@@ -26,8 +26,8 @@ export const entry = (number: number, more: Partial<CacheEntry> = {}): CacheEntr
   settings: {},
   ...more
 })
-export const text = (body: Option.Option<Buffer>) =>
-  Option.getOrUndefined(body)?.toString("utf8").split(" ").slice(0, 2).join(" ")
+export const text = (one: Option.Option<Remembered>) => Option.getOrUndefined(Option.map(one, textOf))
+export const textOf = ({ body }: Remembered) => body.toString("utf8").split(" ").slice(0, 2).join(" ")
 export const until = <E>(what: string, condition: Effect.Effect<boolean, E>) =>
   Effect.repeat(Effect.andThen(Effect.sleep(5), condition), { until: (met) => met }).pipe(
     Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.die(new Error(`never: ${what}`)) })

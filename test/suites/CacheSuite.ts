@@ -3,11 +3,13 @@
  * cannot reach each other, bodies that come out as they went in. Run by each adapter on its own layer.
  */
 import { assert, layer as withLayer } from "@effect/vitest"
-import { Effect, type Layer, Option, Schema } from "effect"
+import { Effect, type Layer, Option, Schema, Stream } from "effect"
 import type { BrokerError } from "../../src/bus/BrokerError.ts"
-import { type CacheEntry, type CacheStore, EventCache } from "../../src/bus/EventCache.ts"
+import type { CacheEntry, CacheStore } from "../../src/bus/CacheStore.ts"
+import { EventCache } from "../../src/bus/EventCache.ts"
 import * as Codec from "../../src/event/Codec.ts"
 import * as Event from "../../src/event/Event.ts"
+import { agrees, base, contract, entryOf, Question, Write } from "./CacheModel.ts"
 
 export interface CacheSuiteOptions {
   /** Awaited between writing and reading: what a store has still to do. Absent: reads see writes at once. */
@@ -17,7 +19,6 @@ export interface CacheSuiteOptions {
 let named = 0
 /** A name of an event that no other test uses. */
 const fresh = (): string => `suite.event-${++named}`
-const base = Date.UTC(2026, 0, 1)
 
 const entry = (event: string, number: number, more: Partial<CacheEntry> = {}): CacheEntry => ({
   event,
@@ -58,12 +59,12 @@ export const cacheSuite = (
     const store = Effect.map(EventCache, (cache) => cache.store)
     const lastOf = (event: string, key = "") =>
       Effect.flatMap(store, (store) => store.last(event, key)).pipe(
-        Effect.map(Option.map((body) => body.toString("utf8"))),
+        Effect.map(Option.map(({ body }) => body.toString("utf8"))),
         Effect.map(Option.getOrUndefined)
       )
     const historyOf = (event: string, key?: string, limit = 1000) =>
       Effect.flatMap(store, (store) => store.history(event, { key, limit })).pipe(
-        Effect.map((bodies) => bodies.map((body) => body.toString("utf8")))
+        Effect.map((found) => found.map(({ body }) => body.toString("utf8")))
       )
     const write = Effect.fnUntraced(function* (...entries: ReadonlyArray<CacheEntry>) {
       const target = yield* store
@@ -89,10 +90,13 @@ export const cacheSuite = (
         const body = Buffer.from(Array.from({ length: 1024 }, (_, i) => i % 256))
         yield* write(entry(event, 1, { body }))
         const cache = yield* store
-        assert.deepStrictEqual(Option.getOrThrow(yield* cache.last(event, "")), body)
-        assert.deepStrictEqual(yield* cache.history(event, { key: undefined, limit: 1 }), [body])
+        assert.deepStrictEqual(Option.getOrThrow(yield* cache.last(event, "")).body, body)
+        assert.deepStrictEqual(
+          (yield* cache.history(event, { key: undefined, limit: 1 })).map(({ body }) => body),
+          [body]
+        )
         yield* write(entry(event, 2, { body: Buffer.alloc(0) }))
-        assert.strictEqual(Option.getOrThrow(yield* cache.last(event, "")).length, 0)
+        assert.strictEqual(Option.getOrThrow(yield* cache.last(event, "")).body.length, 0)
       })
     )
 
@@ -136,39 +140,108 @@ export const cacheSuite = (
     )
 
     it.effect.prop(
-      "last is the newest of all writes, in any order and however they are batched",
-      [
-        Schema.Array(
-          Schema.Struct({
-            key: Schema.Literals(["a", "b", ""]),
-            time: Schema.Literals([0, 1, 2, 3]),
-            id: Schema.Literals(["", "a", "aa", "b"]),
-            pause: Schema.Boolean
-          })
-        ).check(Schema.isMaxLength(25))
-      ],
-      ([writes]) =>
+      "N28: it agrees with the model: last, lastMany, history, in any order and however it is batched",
+      {
+        writes: Schema.Array(Schema.Struct({ ...Write.fields, pause: Schema.Boolean })).check(Schema.isMaxLength(25)),
+        cap: Schema.Literals([1, 3, 8, 100]),
+        questions: Schema.Array(Question).check(Schema.isMaxLength(4))
+      },
+      ({ cap, questions, writes }) =>
         Effect.gen(function* () {
           const event = fresh()
-          const model = new Map<string, { readonly order: string; readonly body: string }>()
-          for (const [i, { id, key, pause, time }] of writes.entries()) {
-            const order = `${time}:${id}`
-            const held = model.get(key)
-            if (held === undefined || order > held.order) model.set(key, { order, body: `body ${i}` })
-            yield* Effect.map(store, (store) => store.write(entry(event, i, { id, key, time: base + time })))
+          const cache = yield* EventCache
+          for (const { pause, ...write } of writes) {
+            cache.store.write(entryOf(event, write, { history: cap, perKey: true }))
             if (pause) yield* Effect.yieldNow
           }
-          yield* Effect.flatMap(store, settle)
-          for (const key of ["a", "b", ""]) assert.strictEqual(yield* lastOf(event, key), model.get(key)?.body)
-          assert.deepStrictEqual(
-            yield* historyOf(event),
-            writes
-              .map((_, i) => `body ${i}`)
-              .reverse()
-              .slice(0, 100)
-          )
+          yield* settle(cache.store)
+          yield* agrees(cache, event, writes, cap, questions)
         }),
-      { arbitrary: { runs: 60 } }
+      { arbitrary: { runs: 80 } }
+    )
+
+    it.effect("lastMany: by key, what is not known is not in it, each asked once", () =>
+      Effect.gen(function* () {
+        const cache = yield* EventCache
+        const event = fresh()
+        yield* write(
+          entryOf(event, { key: "a", time: 1, id: "a" }, {}),
+          entryOf(event, { key: "b", time: 2, id: "b" }, {})
+        )
+        const found = yield* cache.lastMany(contract(event), ["b", "never", "a", "b"])
+        assert.deepStrictEqual([...found.keys()], ["b", "a"])
+        assert.deepStrictEqual(found.get("a")?.data, { key: "a", time: 1 })
+        assert.strictEqual((yield* cache.lastMany(contract(event), [])).size, 0)
+        const keys = Array.from({ length: 1_000 }, (_, i) => `k${i}`)
+        yield* write(...keys.map((key, i) => entry(event, i, { key })))
+        const bodies = yield* cache.store.lastMany(event, keys)
+        assert.deepStrictEqual(
+          bodies.map((one) => String(one?.body)),
+          keys.map((_, i) => `body ${i}`)
+        )
+      })
+    )
+
+    it.effect("history: what comes late takes its place, and pushes out nothing newer", () =>
+      Effect.gen(function* () {
+        const event = fresh()
+        const settings = { history: 3 }
+        yield* write(...[5, 6, 7].map((number) => entry(event, number, { settings })))
+        yield* write(entry(event, 1, { settings }), entry(event, 6, { settings }), entry(event, 2, { settings }))
+        assert.deepStrictEqual(yield* historyOf(event), ["body 7", "body 6", "body 5"])
+      })
+    )
+
+    it.effect("history: between two times, which are not in it; a time that is none finds nothing", () =>
+      Effect.gen(function* () {
+        const event = fresh()
+        const cache = yield* EventCache
+        const times = [0, 1, 1, 2, 3, 4] as const
+        yield* write(...times.map((time, i) => entryOf(event, { key: "a", time, id: i === 2 ? "b" : "a" }, {})))
+        const between = (before: number, after: number) =>
+          Effect.map(
+            cache.history(contract(event), { before: new Date(base + before), after: new Date(base + after) }),
+            (found) => found.map(({ data, id }) => `${data.time}${id}`)
+          )
+        assert.deepStrictEqual(yield* between(3, 0), ["2a/a", "1a/b", "1a/a"])
+        assert.deepStrictEqual(yield* between(1, 1), [])
+        assert.deepStrictEqual(yield* between(Number.NaN, 0), [])
+        assert.deepStrictEqual(yield* between(9, Number.NaN), [])
+      })
+    )
+
+    it.effect("history as a stream: page by page, whatever is written meanwhile", () =>
+      Effect.gen(function* () {
+        const event = fresh()
+        const cache = yield* EventCache
+        const name = contract(event)
+        const settings = { history: 1_000 }
+        // Ten of each time: pages end within them.
+        const number = (n: number): CacheEntry => ({
+          ...entryOf(event, { key: "a", time: 0, id: "a" }, settings),
+          id: `id-${String(n).padStart(6, "0")}`,
+          time: base + Math.floor(n / 10)
+        })
+        yield* write(...Array.from({ length: 250 }, (_, n) => number(n)))
+        let pages = 0
+        const seen = yield* cache.store.history(event, { key: undefined, limit: 1_000 })
+        const collected = yield* cache.historyStream(name, { pageSize: 7 }).pipe(
+          Stream.chunks,
+          Stream.tap(() =>
+            Effect.andThen(
+              Effect.sync(() => pages++),
+              write(number(1_000 + pages))
+            )
+          ),
+          Stream.runFold(
+            () => 0,
+            (sum, chunk) => sum + chunk.length
+          )
+        )
+        assert.strictEqual(seen.length, 250)
+        assert.strictEqual(collected, 250)
+        assert.isAtLeast(pages, 250 / 7)
+      })
     )
 
     it.effect("O2, N28: a time far ahead counts as now: it does not freeze the key", () =>

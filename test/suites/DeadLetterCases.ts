@@ -1,6 +1,6 @@
 /** What could not be handled: what it tells, and what can be done with it (P8, P14). */
 import { assert } from "@effect/vitest"
-import { Effect, Schedule, Schema, Tracer } from "effect"
+import { Effect, Option, Schedule, Schema, Tracer } from "effect"
 import { hostname } from "node:os"
 import { type DeadLettersError, Reject } from "../../src/bus/BusError.ts"
 import type { ReplayError } from "../../src/bus/Replay.ts"
@@ -55,7 +55,7 @@ export const deadLetterCases = (bench: Bench): void => {
         eventType: Happened.name,
         replays: 0
       })
-      const raw = yield* process.cache.store.last(Happened.name, "k")
+      const raw = yield* process.cache.store.last(Happened.name, "k").pipe(Effect.map(Option.map(({ body }) => body)))
       assert(raw._tag === "Some")
       assert.deepStrictEqual(letter.body, raw.value, "not the original bytes")
       assert.deepInclude(letter.error, { tag: "Broken", message: "attempt 3" })
