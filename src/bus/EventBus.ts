@@ -44,6 +44,7 @@ import type * as Subscription from "./Subscription.ts"
 import * as Supervisor from "./Supervisor.ts"
 import type * as Tree from "./Tree.ts"
 import type { Surroundings } from "./Surroundings.ts"
+import * as Watch from "./Watch.ts"
 
 export interface BusOptions {
   /** The service that publishes: `source` of its events. Default `"service"`. */
@@ -97,6 +98,8 @@ export class EventBus extends Context.Service<
       events: SubscriberOptions.Events<E>,
       options?: StreamOptions
     ) => Stream.Stream<Tail<E>, SubscribeError>
+    /** The last known event of a key and then its live changes: each newer than the one before it, none twice. */
+    readonly watch: Watch.Watch
     /** Retries and dead-letterings of this process, live; a slow reader misses some. */
     readonly failures: Stream.Stream<Failures.BusFailure>
     /** Everything that runs here at this moment, as data. */
@@ -165,6 +168,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
       if (now - drainBegan > total) drainBegan = now
     },
     marks,
+    cache: cache.store,
     process
   }
   const eventLoop = yield* EventLoop.watch(context)
@@ -204,6 +208,12 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   })
 
   const ephemeralName = () => `ephemeral-${++tails}`
+
+  const watch = yield* Watch.make({
+    store: cache.store,
+    subscribe: (options) => begin(ephemeralName(), options, true, options.onGap),
+    log
+  })
 
   const drainNow = Effect.gen(function* () {
     surroundings.onDrain()
@@ -262,6 +272,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
           ).pipe(Effect.andThen(Effect.never)),
         { bufferSize: options.buffer ?? 256, strategy: "sliding" }
       ),
+    watch,
     failures: failures.stream,
     tree: Effect.gen(function* () {
       const subscribers = yield* Effect.forEach(roster.all(), (subscription) => subscription.tree)

@@ -13,6 +13,7 @@ import * as Metrics from "../observe/Metrics.ts"
 import * as Trace from "../observe/Trace.ts"
 import type { Address, Headers } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
+import * as Delayed from "./Delayed.ts"
 import type { EventCache } from "./EventCache.ts"
 import { CurrentIds } from "./Ids.ts"
 import type { Outbox, Result as Shipped } from "./Outbox.ts"
@@ -160,8 +161,8 @@ export const make = Effect.fnUntraced(function* (
       "messaging.message.id": id
     })
     const traced = span ?? parent
-    const headers: Headers =
-      traced === undefined ? (options.headers ?? noHeaders) : { ...options.headers, ...Trace.inject(traced) }
+    const own = seconds > 0 ? { ...options.headers, ...Delayed.mark } : options.headers
+    const headers: Headers = traced === undefined ? (own ?? noHeaders) : { ...own, ...Trace.inject(traced) }
     const to: Address =
       seconds > 0 ? { _tag: "DelayedEvent", name: event.name, seconds } : { _tag: "Event", name: event.name }
 

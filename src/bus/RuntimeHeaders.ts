@@ -16,7 +16,8 @@ export const names = {
   replays: "bus-replays",
   replayId: "bus-replay-id",
   position: "bus-position",
-  starts: "bus-starts"
+  starts: "bus-starts",
+  delayed: "bus-delayed"
 } as const
 
 /** One failed attempt, as the history of an event keeps it. */

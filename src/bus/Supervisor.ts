@@ -27,6 +27,7 @@ import * as Admission from "./Admission.ts"
 import * as Parking from "./Parking.ts"
 import * as Consumption from "./Consumption.ts"
 import * as Control from "./Control.ts"
+import * as Delayed from "./Delayed.ts"
 import * as Ending from "./Ending.ts"
 import * as Inbox from "./Inbox.ts"
 import * as Measure from "./Measure.ts"
@@ -135,7 +136,8 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     runner.parking === undefined
       ? undefined
       : yield* Activation.make({ broker, subscriber, runner, parking: runner.parking, inbox: () => inbox, log })
-  const inbox: Queue.Queue<Inbox.Arrival> = yield* Inbox.make(subscriber.name, activation?.accept ?? runner.accept, log)
+  const accept = Delayed.remembering(surroundings.cache, subscriber.contracts, activation?.accept ?? runner.accept)
+  const inbox: Queue.Queue<Inbox.Arrival> = yield* Inbox.make(subscriber.name, accept, log)
   const consumption = yield* Consumption.make({ broker, subscriber, runner, inbox, activation }).pipe(
     Scope.provide(sessionScope)
   )

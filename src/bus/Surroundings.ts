@@ -5,6 +5,7 @@ import type * as Log from "../observe/Log.ts"
 import type * as Trace from "../observe/Trace.ts"
 import type { Broker, SubscriberSpec } from "./Broker.ts"
 import type { DrainBudget } from "./Budget.ts"
+import type { CacheStore } from "./CacheStore.ts"
 import type { Failures } from "./Failures.ts"
 import type { MarkStore } from "./Marks.ts"
 import type { Settlement } from "./Settlement.ts"
@@ -20,6 +21,8 @@ export interface Surroundings {
   readonly onDrain: () => void
   /** For idempotent subscribers. */
   readonly marks: MarkStore | undefined
+  /** Remembers delayed events. */
+  readonly cache: CacheStore
   /** A name of this bus that no other one has. */
   readonly process: string
 }

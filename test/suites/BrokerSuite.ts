@@ -20,6 +20,7 @@ import { publishCases } from "./PublishCases.ts"
 import { retryCases } from "./RetryCases.ts"
 import { sharingCases } from "./SharingCases.ts"
 import { tellingCases } from "./TellingCases.ts"
+import { watchCases } from "./WatchCases.ts"
 import { wireCases } from "./WireCases.ts"
 import type { BrokerSuiteOptions } from "./Workbench.ts"
 
@@ -49,4 +50,5 @@ export const brokerSuite = (name: string, options: BrokerSuiteOptions): void =>
     wireCases(bench)
     actorCases(bench)
     parkingCases(bench)
+    watchCases(bench)
   })
