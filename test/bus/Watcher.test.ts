@@ -61,11 +61,11 @@ const scene = Effect.gen(function* () {
 const begin = (watcher: Watcher.Watcher<"a.b", string>) => Effect.forkChild(watcher.follow, { startImmediately: true })
 
 const Step = Schema.Union([
-  Schema.Struct({ _tag: Schema.Literal("Deliver"), event: Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7]) }),
-  Schema.Struct({ _tag: Schema.Literal("Cache"), event: Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7]) }),
-  Schema.Struct({ _tag: Schema.Literal("Gap") }),
-  Schema.Struct({ _tag: Schema.Literal("Redis"), fails: Schema.Boolean, millis: Schema.Literals([0, 10, 100]) }),
-  Schema.Struct({ _tag: Schema.Literal("Wait"), millis: Schema.Literals([1, 50, 900, 2_000]) })
+  Schema.TaggedStruct("Deliver", { event: Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7]) }),
+  Schema.TaggedStruct("Cache", { event: Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7]) }),
+  Schema.TaggedStruct("Gap", {}),
+  Schema.TaggedStruct("Redis", { fails: Schema.Boolean, millis: Schema.Literals([0, 10, 100]) }),
+  Schema.TaggedStruct("Wait", { millis: Schema.Literals([1, 50, 900, 2_000]) })
 ])
 
 it.effect.prop(
