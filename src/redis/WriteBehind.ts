@@ -1,12 +1,13 @@
 /**
  * Takes entries at once and gets them written later: the publish that brought them goes on. One fiber
  * sends what came together in a turn of the event loop, one batch at a time, and what was not taken
- * waits, in its order, for another try. On close it has two seconds; what is left then is dropped,
- * counted and logged.
+ * waits, in its order, for another try. On close it has the part of a drain that is left for closing (2
+ * of 25 seconds); what is left then is dropped, counted and logged.
  */
 import { Clock, Effect, Latch, Random } from "effect"
-import { within } from "../bus/Budget.ts"
+import { split, within } from "../bus/Budget.ts"
 import type { CacheEntry } from "../bus/CacheStore.ts"
+import { CurrentShutdown } from "../bus/Shutdown.ts"
 import * as Metrics from "../observe/Metrics.ts"
 import * as Backlog from "./Backlog.ts"
 
@@ -26,10 +27,11 @@ export interface WriteBehind extends Pick<Backlog.Backlog, "all" | "newest" | "c
   readonly write: (entry: CacheEntry) => void
 }
 
-const closeWithin = 2000
+const defaultDrain = 25_000
 
 export const make = Effect.fnUntraced(function* (options: Options) {
   const clock = yield* Clock.Clock
+  const shutdown = yield* CurrentShutdown
   const dropped = Metrics.bind(Metrics.cacheDropped, yield* Effect.context<never>(), {})
   const backlog = Backlog.make(options.maxEntries ?? 10_000, options.maxBytes ?? 16 * 1024 * 1024, dropped.update)
   const work = Latch.makeUnsafe(false)
@@ -74,7 +76,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       closed = true
-      yield* within(closeWithin, drain)
+      yield* within(split(Math.min(shutdown.budget ?? defaultDrain, defaultDrain)).close, drain)
       const lost = backlog.abandon()
       if (lost > 0)
         yield* Effect.logWarning(`the cache missed ${lost} events: Redis did not take them before the process ended`)

@@ -1,0 +1,225 @@
+/**
+ * The buffer of the Redis store without Redis: against a model, whatever is written, sent, taken, refused
+ * or lost; what a batch makes of it; and when it gives up. In virtual time.
+ */
+import { assert, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Metric, Schema, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { CurrentShutdown } from "../../src/bus/Shutdown.ts"
+import { type CacheEntry, compare } from "../../src/bus/CacheStore.ts"
+import * as Backlog from "../../src/redis/Backlog.ts"
+import { plan } from "../../src/redis/Batch.ts"
+import * as Keys from "../../src/redis/Keys.ts"
+import * as Scripts from "../../src/redis/Scripts.ts"
+import * as WriteBehind from "../../src/redis/WriteBehind.ts"
+
+const keys = Keys.make("test")
+const lastKey = ({ event, key }: Pick<CacheEntry, "event" | "key">): string => keys.last(event, key)
+const now = 1_000_000
+const entry = (number: number, more: Partial<CacheEntry> = {}): CacheEntry => ({
+  event: "a.b",
+  key: "k",
+  id: `id-${number}`,
+  time: now,
+  body: Buffer.alloc(10),
+  settings: {},
+  ...more
+})
+
+const Step = Schema.Union([
+  Schema.TaggedStruct("Add", {
+    key: Schema.Literals(["a", "b"]),
+    time: Schema.Literals([0, 1, 2, 9_999_999]),
+    bytes: Schema.Literals([0, 100, 700]),
+    last: Schema.Boolean
+  }),
+  Schema.TaggedStruct("Cut", {}),
+  Schema.TaggedStruct("Settle", { fates: Schema.Array(Schema.Literals(["written", "retry", "refused"])) })
+])
+
+it.prop(
+  "P13, N28: the buffer agrees with a list: what is in it, the newest of each key, its bounds, and its counts",
+  { steps: Schema.Array(Step).check(Schema.isMaxLength(60)) },
+  ({ steps }) => {
+    const [maxEntries, maxBytes] = [6, 4_000]
+    let told = 0
+    const backlog = Backlog.make(maxEntries, maxBytes, (count) => (told += count))
+    let flight: ReadonlyArray<CacheEntry> = []
+    let waiting: Array<CacheEntry> = []
+    const counts = { written: 0, dropped: 0, failures: 0 }
+    const shrink = (): void => {
+      const cost = () => [...flight, ...waiting].reduce((sum, { body }) => sum + body.length + 256, 0)
+      while (flight.length + waiting.length > maxEntries || cost() > maxBytes) {
+        if (waiting.shift() === undefined) return
+        counts.dropped++
+      }
+    }
+    for (const [number, step] of steps.entries()) {
+      if (step._tag === "Add") {
+        const { bytes, key, last, time } = step
+        const next = entry(number, { key, time, body: Buffer.alloc(bytes), settings: { last } })
+        backlog.add(next, lastKey(next), now)
+        waiting.push(next)
+        shrink()
+      } else if (step._tag === "Cut" && flight.length === 0) {
+        flight = waiting
+        waiting = []
+        assert.deepStrictEqual(
+          backlog.cut().map(({ entry }) => entry),
+          flight
+        )
+      } else if (step._tag === "Settle" && flight.length > 0) {
+        const fateOf = (i: number) => step.fates[i] ?? "retry"
+        const again = flight.filter((_, i) => fateOf(i) === "retry")
+        const refused = flight.filter((_, i) => fateOf(i) === "refused").length
+        counts.written += flight.length - again.length - refused
+        counts.dropped += refused
+        if (again.length + refused > 0) counts.failures++
+        waiting = [...again, ...waiting]
+        flight = []
+        assert.strictEqual(backlog.settle(step.fates), again.length === 0)
+        if (again.length > 0) shrink()
+      }
+      const all = [...flight, ...waiting]
+      assert.deepStrictEqual(
+        backlog.all().map(({ entry }) => entry),
+        all
+      )
+      for (const key of ["a", "b"]) {
+        // A time far ahead counts as now.
+        const newest = all
+          .filter((one) => one.key === key && one.settings.last === true)
+          .map(({ id, time }) => ({ id, time: Math.min(time, now) }))
+          .toSorted(compare)
+          .at(-1)
+        assert.strictEqual(backlog.newest(lastKey({ event: "a.b", key }))?.id, newest?.id)
+      }
+      assert.deepStrictEqual(backlog.counts(), { ...counts, buffered: all.length })
+      assert.strictEqual(told, counts.dropped)
+    }
+  },
+  { arbitrary: { runs: 300 } }
+)
+
+it.prop(
+  "a batch is one write for each key, of the newest, and one append for each history, of what it can hold",
+  {
+    writes: Schema.Array(
+      Schema.Struct({
+        key: Schema.Literals(["a", "b", "c"]),
+        time: Schema.Literals([0, 1, 2, 3]),
+        id: Schema.Literals([1, 2])
+      })
+    ).check(Schema.isMaxLength(30)),
+    history: Schema.Literals([0, 1, 3, 100]),
+    perKey: Schema.Boolean
+  },
+  ({ history, perKey, writes }) => {
+    const backlog = Backlog.make(1_000, 1_000_000, () => {})
+    for (const { id, key, time } of writes) {
+      const next = entry(id, { key, time, settings: { history, perKey } })
+      backlog.add(next, lastKey(next), now)
+    }
+    const { calls, coalesced } = plan(backlog.cut(), { keys, now })
+    const lasts = calls.filter(({ script }) => script === Scripts.last)
+    const used = [...new Set(writes.map(({ key }) => key))]
+    assert.deepStrictEqual(
+      lasts.map(({ args, keys: [name] }) => [name, args[0], args[1]]),
+      used.map((key) => {
+        const newest = writes
+          .filter((write) => write.key === key)
+          .map(({ id, time }) => ({ time, id: `id-${id}` }))
+          .toSorted(compare)
+          .at(-1)
+        return [lastKey({ event: "a.b", key }), newest?.time, newest?.id]
+      })
+    )
+    assert.strictEqual(coalesced, writes.length - used.length)
+    const appends = calls.filter(({ script }) => script === Scripts.append)
+    assert.strictEqual(appends.length, writes.length === 0 || history === 0 ? 0 : perKey ? 1 + used.length : 1)
+    for (const { args, entries } of appends) {
+      assert.strictEqual(args[0], history)
+      assert.isAtMost((args.length - 1) / 2, Math.min(history, entries.length))
+    }
+    // Every write waits for all calls that it is in.
+    assert.strictEqual(new Set(calls.flatMap(({ entries }) => entries)).size, writes.length)
+  },
+  { arbitrary: { runs: 200 } }
+)
+
+/** A writer over a Redis that takes a batch when the test says so. */
+const scene = Effect.gen(function* () {
+  const batches: Array<ReadonlyArray<Backlog.Buffered>> = []
+  const state: { hopeless: boolean; answer: Effect.Effect<ReadonlyArray<Backlog.Fate>> } = {
+    hopeless: false,
+    answer: Effect.succeed([])
+  }
+  const scope = yield* Scope.make()
+  const writer = yield* WriteBehind.make({
+    lastKey,
+    send: (batch) =>
+      Effect.suspend(() => {
+        batches.push(batch)
+        return state.answer
+      }),
+    hopeless: () => state.hopeless
+  }).pipe(Scope.provide(scope))
+  return { writer, batches, state, close: Scope.close(scope, Exit.void) }
+})
+const taken = Effect.succeed(Array.from({ length: 5_000 }, (): Backlog.Fate => "written"))
+
+it.effect("one batch for a turn of the event loop, and one at a time", () =>
+  Effect.gen(function* () {
+    const { batches, state, writer } = yield* scene
+    state.answer = Effect.delay(taken, 50)
+    yield* TestClock.adjust(1)
+    for (let n = 0; n < 1_000; n++) writer.write(entry(n))
+    yield* TestClock.adjust(1)
+    assert.deepStrictEqual([batches.length, batches[0]?.length], [1, 1_000])
+    for (let n = 0; n < 10; n++) {
+      writer.write(entry(n))
+      yield* TestClock.adjust(1)
+    }
+    assert.strictEqual(batches.length, 1)
+    yield* TestClock.adjust(50)
+    assert.deepStrictEqual([batches.length, batches[1]?.length], [2, 10])
+    yield* TestClock.adjust(50)
+    assert.deepInclude(writer.counts(), { written: 1_010, buffered: 0 })
+  })
+)
+
+it.effect("S2, P12: closing has its part of the drain's time; what is lost is counted, by a metric too", () =>
+  Effect.gen(function* () {
+    const { close, state, writer } = yield* scene
+    state.answer = Effect.never
+    for (let n = 0; n < 7; n++) writer.write(entry(n))
+    yield* TestClock.adjust(1)
+    const closing = yield* Effect.forkChild(close, { startImmediately: true })
+    yield* TestClock.adjust(799)
+    assert.isUndefined(closing.pollUnsafe())
+    yield* TestClock.adjust(1)
+    yield* Fiber.join(closing)
+    writer.write(entry(8))
+    assert.strictEqual(writer.counts().dropped, 8)
+    const dropped = (yield* Metric.snapshot).find(({ id }) => id === "eventbus.cache.dropped")
+    assert.deepInclude(dropped?.state, { count: 8 })
+  }).pipe(
+    Effect.provideService(CurrentShutdown, { cutOff: false, budget: 10_000 }),
+    Effect.provideService(Metric.MetricRegistry, new Map())
+  )
+)
+
+it.effect("closing writes what waits, and does not wait for who is known to be gone", () =>
+  Effect.gen(function* () {
+    const fine = yield* scene
+    fine.state.answer = taken
+    for (let n = 0; n < 5_000; n++) fine.writer.write(entry(n))
+    yield* fine.close
+    assert.deepInclude(fine.writer.counts(), { written: 5_000, dropped: 0, buffered: 0 })
+    const gone = yield* scene
+    gone.state.hopeless = true
+    gone.writer.write(entry(1))
+    yield* gone.close
+    assert.strictEqual(gone.writer.counts().dropped, 1)
+  })
+)
