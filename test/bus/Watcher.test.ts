@@ -70,7 +70,7 @@ const Step = Schema.Union([
 
 it.effect.prop(
   "N23: each newer than the one before, none twice; what is delivered in time is told; at last it is the newest of all",
-  { steps: Schema.Array(Step).check(Schema.isMaxLength(40)) },
+  { steps: Schema.Array(Step).check(Schema.isMinLength(12), Schema.isMaxLength(40)) },
   ({ steps }) =>
     Effect.gen(function* () {
       const { cached, state, told, watcher } = yield* scene

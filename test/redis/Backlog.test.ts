@@ -39,7 +39,7 @@ const Step = Schema.Union([
 
 it.prop(
   "P13, N28: the buffer agrees with a list: what is in it, the newest of each key, its bounds, and its counts",
-  { steps: Schema.Array(Step).check(Schema.isMaxLength(60)) },
+  { steps: Schema.Array(Step).check(Schema.isMinLength(25), Schema.isMaxLength(60)) },
   ({ steps }) => {
     const [maxEntries, maxBytes] = [6, 4_000]
     let told = 0
@@ -110,7 +110,7 @@ it.prop(
         time: Schema.Literals([0, 1, 2, 3]),
         id: Schema.Literals([1, 2])
       })
-    ).check(Schema.isMaxLength(30)),
+    ).check(Schema.isMinLength(5), Schema.isMaxLength(30)),
     history: Schema.Literals([0, 1, 3, 100]),
     perKey: Schema.Boolean
   },
