@@ -1,10 +1,11 @@
 /** The Redis store against the suite of all stores: through its buffer, and when everything is written. */
 import { assert, it } from "@effect/vitest"
-import { Clock, Effect, Layer, Option, Redacted } from "effect"
+import { Clock, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { EventCache } from "../../src/bus/EventCache.ts"
 import * as RedisCache from "../../src/redis/RedisCache.ts"
 import { cacheSuite } from "../suites/CacheSuite.ts"
 import { describeLive, freshNamespace, redisUrl } from "../support/live.ts"
+import { agrees, entryOf, Question, Write } from "../suites/CacheModel.ts"
 import { text } from "./support.ts"
 
 describeLive(
@@ -73,6 +74,41 @@ describeLive(
         yield* written(right)
         assert.strictEqual(text(yield* fast.last("a.b", "k")), String(now + 2_000))
       })
+    )
+
+    it.live.prop(
+      "N28: three processes write the same events in any order at once: all agree with the model",
+      {
+        writes: Schema.Array(
+          Schema.Struct({ ...Write.fields, writers: Schema.Array(Schema.Literals([0, 1, 2])), pause: Schema.Boolean })
+        ).check(Schema.isMinLength(15), Schema.isMaxLength(60)),
+        cap: Schema.Literals([2, 5, 100]),
+        questions: Schema.Array(Question).check(Schema.isMaxLength(3))
+      },
+      ({ cap, questions, writes }) =>
+        Effect.gen(function* () {
+          const prefix = freshNamespace()
+          const make = RedisCache.make({ ...options, prefix })
+          const stores = yield* Effect.all([make, make, make, make], { concurrency: "unbounded" })
+          const told = writes.filter(({ writers }) => writers.length > 0)
+          yield* Effect.forEach(
+            stores.slice(0, 3),
+            Effect.fnUntraced(function* (store, writer) {
+              // Each its own order.
+              const own = told.filter(({ writers }) => writers.some((one) => one === writer))
+              const turned =
+                writer === 0 ? own : writer === 1 ? own.toReversed() : own.toSorted((a, b) => b.time - a.time)
+              for (const { pause, ...write } of turned) {
+                store.write(entryOf("a.b", write, { history: cap, perKey: true }))
+                if (pause) yield* Effect.yieldNow
+              }
+              yield* written(store)
+            }),
+            { concurrency: "unbounded" }
+          )
+          for (const store of stores) yield* agrees(EventCache.fromStore(store), "a.b", told, cap, questions)
+        }).pipe(Effect.scoped),
+      { arbitrary: { runs: 25 } }
     )
 
     it.live("two processes: each sees what the other wrote, and the newest wins", () =>

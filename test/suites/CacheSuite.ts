@@ -142,7 +142,10 @@ export const cacheSuite = (
     it.effect.prop(
       "N28: it agrees with the model: last, lastMany, history, in any order and however it is batched",
       {
-        writes: Schema.Array(Schema.Struct({ ...Write.fields, pause: Schema.Boolean })).check(Schema.isMinLength(6), Schema.isMaxLength(25)),
+        writes: Schema.Array(Schema.Struct({ ...Write.fields, pause: Schema.Boolean })).check(
+          Schema.isMinLength(6),
+          Schema.isMaxLength(25)
+        ),
         cap: Schema.Literals([1, 3, 8, 100]),
         questions: Schema.Array(Question).check(Schema.isMaxLength(4))
       },
