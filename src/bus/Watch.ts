@@ -11,7 +11,8 @@ import { BrokerRefused } from "./BrokerError.ts"
 import { SubscribeError } from "./BusError.ts"
 import type { CacheStore } from "./CacheStore.ts"
 import { decode } from "./EventCache.ts"
-import type { Subscription, SubscriberOptions } from "./Subscription.ts"
+import type { SubscriberOptions } from "./SubscriberOptions.ts"
+import type { Subscription } from "./Subscription.ts"
 import * as Watcher from "./Watcher.ts"
 
 /**
