@@ -13,8 +13,6 @@ const remembering = [
   "del",
   "getrange",
   "mget",
-  "xadd",
-  "xrevrange",
   "zadd",
   "zremrangebyrank",
   "zrevrangebyscore",

@@ -13,8 +13,6 @@ export interface Keys {
   readonly history: (event: string) => string
   /** Past events of one key: `eduflow:{academic.grade.posted/s-1}:history`. */
   readonly keyHistory: (event: string, key: string) => string
-  /** How far one writer got with one history. */
-  readonly progress: (history: string, writer: string) => string
   /** Who handles an event for a subscriber, or that it was handled. */
   readonly mark: (subscriber: string, id: string) => string
   /** One value of a store: `eduflow:{login-codes/u-1}:state`. */
@@ -38,7 +36,6 @@ export const make = (namespace: string): Keys => {
     last: (event, key) => `${tagged(event, key)}:last`,
     history: (event) => `${start}${encode(event)}}:history`,
     keyHistory: (event, key) => `${tagged(event, key)}:history`,
-    progress: (history, writer) => `${history}:${encode(writer)}`,
     mark: (subscriber, id) => `${tagged(subscriber, id)}:mark`,
     state: (store, key) => `${tagged(store, key)}:state`,
     states: (store) => `${start}${encode(store).replaceAll("*", "\\*")}/*}:state`,

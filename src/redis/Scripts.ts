@@ -137,5 +137,5 @@ const pipeline = async (
 }
 
 /** The values of these keys in one round trip, on a cluster one to each node; null where there is none. */
-export const getMany = (redis: Redis | Cluster, keys: ReadonlyArray<string>): Promise<Array<Buffer | null>> =>
+export const getMany = (redis: Commands, keys: ReadonlyArray<string>): Promise<Array<Buffer | null>> =>
   redis.isCluster ? Promise.all(keys.map((key) => redis.getBuffer(key))) : redis.mgetBuffer(...keys)

@@ -134,7 +134,7 @@ describeLive(
         assert.strictEqual(text(yield* other.last("a.b", "k")), "body 99")
         const bodies = yield* other.history("a.b", { key: undefined, limit: 97 })
         assert.deepStrictEqual(
-          bodies.map((body) => String(body).split(" ")[1]),
+          bodies.map(({ body }) => String(body).split(" ")[1]),
           Array.from({ length: 97 }, (_, n) => String(99 - n))
         )
         assert.strictEqual(store.stats().dropped, 0)
