@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (options: {
     admit: <A, E, R>(work: Work, handler: (fence: number | undefined) => Effect.Effect<A, E, R>) => {
       const guarded = (fence: number | undefined): Effect.Effect<A, unknown, R> => {
         const tried: Effect.Effect<A, unknown, R> =
-          breaker === undefined ? handler(fence) : breaker.guard(handler(fence))
+          breaker === undefined ? handler(fence) : breaker.guard(handler(fence), () => work.timedOut)
         return rate === undefined ? tried : rate.guard(tried)
       }
       return idempotency === undefined ? guarded(undefined) : idempotency.once(work, guarded)

@@ -18,8 +18,8 @@ export interface BreakerOptions {
 }
 
 export interface Breaker {
-  /** Runs the handler, unless it is open. */
-  readonly guard: <A, E, R>(handler: Effect.Effect<A, E, R>) => Effect.Effect<A, unknown, R>
+  /** Runs the handler, unless it is open. Interrupted while `isOverdue` it has failed; otherwise it was given back. */
+  readonly guard: <A, E, R>(handler: Effect.Effect<A, E, R>, isOverdue: () => boolean) => Effect.Effect<A, unknown, R>
   /** Milliseconds until it makes sense to try again, when this exit says that nothing was attempted. */
   readonly refusal: (exit: Exit.Exit<unknown, unknown>) => number | undefined
 }
@@ -44,8 +44,13 @@ export const make = Effect.fnUntraced(function* (key: string, options: BreakerOp
       : verdictOf(exit)._tag === "Failed"
         ? CircuitBreaker.failure()
         : CircuitBreaker.ignored
+  // What is interrupted it passes over without asking; a dependency that hangs is down, too.
+  const overdue = Effect.ignore(breaker.execute(Effect.fail("overdue"), { key }))
   const made: Breaker = {
-    guard: (handler) => breaker.execute(handler, { key, classify }),
+    guard: (handler, isOverdue) =>
+      Effect.onExit(breaker.execute(handler, { key, classify }), (exit) =>
+        isOverdue() && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? overdue : Effect.void
+      ),
     refusal: (exit) => {
       const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
       if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return undefined
