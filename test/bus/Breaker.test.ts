@@ -167,7 +167,7 @@ describe("breaker", () => {
         upTo(10).map((n) => ({ n, k: "k" }))
       )
       yield* Stage.turns
-      server.disconnect()
+      server.disconnect("stored")
       server.reconnect()
       yield* Stage.pass(5_000, 100)
       assert.strictEqual(attempts, 20)
