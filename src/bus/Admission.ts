@@ -30,6 +30,18 @@ export interface Admission {
   readonly refusal: (exit: Exit.Exit<unknown, unknown>) => Refusal | undefined
 }
 
+/** What the processes of a subscriber decide by together, where the bus has it. */
+export interface SharedStores {
+  readonly breakers: Breaker.Store | undefined
+  readonly limits: RateLimit.Store | undefined
+}
+
+/** Those of the context. */
+export const sharedStores: Effect.Effect<SharedStores> = Effect.all({
+  breakers: Breaker.shared,
+  limits: RateLimit.shared
+})
+
 /** Undefined for a subscriber that attempts everything. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly subscriber: {
@@ -42,13 +54,16 @@ export const make = Effect.fnUntraced(function* (options: {
   }
   readonly namespace: string
   readonly marks: MarkStore | undefined
+  readonly stores: SharedStores
   readonly process: string
   readonly log: Log.Log
 }) {
-  const { log, marks, namespace, process, subscriber } = options
+  const { log, marks, namespace, process, stores, subscriber } = options
   const key = `${namespace}.${subscriber.name}`
-  const breaker = subscriber.breaker === undefined ? undefined : yield* Breaker.make(key, subscriber.breaker)
-  const rate = subscriber.rateLimit === undefined ? undefined : yield* RateLimit.make(key, subscriber.rateLimit)
+  const breaker =
+    subscriber.breaker === undefined ? undefined : yield* Breaker.make(key, subscriber.breaker, stores.breakers)
+  const rate =
+    subscriber.rateLimit === undefined ? undefined : yield* RateLimit.make(key, subscriber.rateLimit, stores.limits)
   const idempotency =
     subscriber.idempotent && marks !== undefined
       ? Idempotency.make(marks, { ...subscriber, subscriber: subscriber.name, process, log })

@@ -27,15 +27,23 @@ export interface Breaker {
 /** While somebody else probes. */
 const probedMillis = 1000
 
-/** Lives as long as the current scope. */
-export const make = Effect.fnUntraced(function* (key: string, options: BreakerOptions) {
+export type Store = CircuitBreaker.CircuitBreakerStore["Service"]
+
+/** The store of the context. */
+export const shared: Effect.Effect<Store | undefined> = Effect.map(
+  Effect.serviceOption(CircuitBreaker.CircuitBreakerStore),
+  Option.getOrUndefined
+)
+
+/** Lives as long as the current scope. The store of the context comes before the one of the bus. */
+export const make = Effect.fnUntraced(function* (key: string, options: BreakerOptions, fallback: Store | undefined) {
   const policy = CircuitBreaker.make({
     tripPolicy: CircuitBreaker.consecutive(options.failures ?? 10),
     openDuration: options.openFor ?? "30 seconds"
   })
   const own = Context.get(yield* Layer.build(CircuitBreaker.layerStoreMemory()), CircuitBreaker.CircuitBreakerStore)
-  const shared = yield* Effect.serviceOption(CircuitBreaker.CircuitBreakerStore)
-  const store = Option.match(shared, { onNone: () => own, onSome: (store) => withStandIn(store, own) })
+  const theirs = (yield* shared) ?? fallback
+  const store = theirs === undefined ? own : withStandIn(theirs, own)
   const breaker = yield* Effect.provideService(policy, CircuitBreaker.CircuitBreakerStore, store)
   // What the event itself is to blame for says nothing about what the handler needs.
   const classify = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome =>
@@ -61,8 +69,6 @@ export const make = Effect.fnUntraced(function* (key: string, options: BreakerOp
   }
   return made
 })
-
-type Store = CircuitBreaker.CircuitBreakerStore["Service"]
 
 /** Who was admitted by the stand-in is recorded there: its generations are told by being negative. */
 const withStandIn = (shared: Store, own: Store): Store => ({

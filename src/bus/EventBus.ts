@@ -22,6 +22,7 @@ import type * as Health from "../observe/Health.ts"
 import * as Log from "../observe/Log.ts"
 import * as Metrics from "../observe/Metrics.ts"
 import * as Trace from "../observe/Trace.ts"
+import { sharedStores } from "./Admission.ts"
 import { Broker } from "./Broker.ts"
 import * as Budget from "./Budget.ts"
 import { SubscribeError, SubscriberInvalid } from "./BusError.ts"
@@ -152,6 +153,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   const budget = Budget.split(total)
   shutdown.budget = Math.max(shutdown.budget ?? 0, total)
   const marks = Option.getOrUndefined(yield* Effect.serviceOption(Marks))
+  const stores = yield* sharedStores
   const clock = yield* Clock.Clock
   const process = (yield* CurrentIds).next(clock.currentTimeMillisUnsafe())
   let drainBegan = Number.NEGATIVE_INFINITY
@@ -169,6 +171,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     },
     marks,
     cache: cache.store,
+    stores,
     process
   }
   const eventLoop = yield* EventLoop.watch(context)

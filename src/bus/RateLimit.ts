@@ -20,10 +20,18 @@ export interface RateLimit {
   readonly refusal: (exit: Exit.Exit<unknown, unknown>) => number | undefined
 }
 
-export const make = Effect.fnUntraced(function* (key: string, options: RateLimitOptions) {
+export type Store = RateLimiter.RateLimiterStore["Service"]
+
+/** The store of the context. */
+export const shared: Effect.Effect<Store | undefined> = Effect.map(
+  Effect.serviceOption(RateLimiter.RateLimiterStore),
+  Option.getOrUndefined
+)
+
+export const make = Effect.fnUntraced(function* (key: string, options: RateLimitOptions, fallback: Store | undefined) {
   const own = Context.get(yield* Layer.build(Layer.fresh(RateLimiter.layerStoreMemory)), RateLimiter.RateLimiterStore)
-  const shared = yield* Effect.serviceOption(RateLimiter.RateLimiterStore)
-  const store = Option.match(shared, { onNone: () => own, onSome: (store) => withStandIn(store, own) })
+  const theirs = (yield* shared) ?? fallback
+  const store = theirs === undefined ? own : withStandIn(theirs, own)
   const limiter = yield* Effect.provideService(RateLimiter.make, RateLimiter.RateLimiterStore, store)
   const exceeded = (error: unknown): RateLimiter.RateLimitExceeded | undefined =>
     error instanceof RateLimiter.RateLimiterError && error.reason._tag === "RateLimitExceeded"
@@ -40,8 +48,6 @@ export const make = Effect.fnUntraced(function* (key: string, options: RateLimit
   }
   return made
 })
-
-type Store = RateLimiter.RateLimiterStore["Service"]
 
 const withStandIn = (shared: Store, own: Store): Store => {
   const either =

@@ -113,6 +113,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     subscriber,
     namespace: broker.namespace,
     marks: surroundings.marks,
+    stores: surroundings.stores,
     process: surroundings.process,
     log
   })

@@ -3,6 +3,7 @@
  */
 import type * as Log from "../observe/Log.ts"
 import type * as Trace from "../observe/Trace.ts"
+import type { SharedStores } from "./Admission.ts"
 import type { Broker, SubscriberSpec } from "./Broker.ts"
 import type { DrainBudget } from "./Budget.ts"
 import type { CacheStore } from "./CacheStore.ts"
@@ -23,6 +24,8 @@ export interface Surroundings {
   readonly marks: MarkStore | undefined
   /** Remembers delayed events. */
   readonly cache: CacheStore
+  /** For breakers and rate limits. */
+  readonly stores: SharedStores
   /** A name of this bus that no other one has. */
   readonly process: string
 }

@@ -117,39 +117,41 @@ describe("breaker", () => {
     })
   )
 
-  it.effect("R3: a dependency that hangs is down, too: attempts beyond their deadline open it, a hanging probe keeps it open", () =>
-    Effect.gen(function* () {
-      const { bus } = yield* Stage.make
-      const Changed = keyed()
-      let attempts = 0
-      let hangs = true
-      const handled = new Set<number>()
-      const subscription = yield* bus.subscribe(fresh(), {
-        events: [Changed],
-        breaker,
-        concurrency: 4,
-        deadline: "1 second",
-        retry: Schedule.spaced("5 seconds"),
-        handler: ({ data: { n } }) =>
-          Effect.suspend(() => {
-            attempts++
-            if (hangs) return Effect.never
-            handled.add(n)
-            return Effect.void
-          })
+  it.effect(
+    "R3: a dependency that hangs is down, too: attempts beyond their deadline open it, a hanging probe keeps it open",
+    () =>
+      Effect.gen(function* () {
+        const { bus } = yield* Stage.make
+        const Changed = keyed()
+        let attempts = 0
+        let hangs = true
+        const handled = new Set<number>()
+        const subscription = yield* bus.subscribe(fresh(), {
+          events: [Changed],
+          breaker,
+          concurrency: 4,
+          deadline: "1 second",
+          retry: Schedule.spaced("5 seconds"),
+          handler: ({ data: { n } }) =>
+            Effect.suspend(() => {
+              attempts++
+              if (hangs) return Effect.never
+              handled.add(n)
+              return Effect.void
+            })
+        })
+        const data = upTo(100).map((n) => ({ n, k: "k" }))
+        yield* Effect.forkChild(bus.publishAll(Changed, data), { startImmediately: true })
+        yield* Stage.pass(5_000, 100)
+        assert.isAtMost(attempts, 5 + 4)
+        assert.strictEqual((yield* SubscriptionRef.get(subscription.status))._tag, "Paused")
+        const before = attempts
+        yield* Stage.pass(Stage.minutes(5), 500)
+        assert.isAtMost(attempts - before, 10, "one probe each half a minute")
+        hangs = false
+        yield* Stage.pass(Stage.minutes(2), 500)
+        assert.lengthOf(handled, 100)
       })
-      const data = upTo(100).map((n) => ({ n, k: "k" }))
-      yield* Effect.forkChild(bus.publishAll(Changed, data), { startImmediately: true })
-      yield* Stage.pass(5_000, 100)
-      assert.isAtMost(attempts, 5 + 4)
-      assert.strictEqual((yield* SubscriptionRef.get(subscription.status))._tag, "Paused")
-      const before = attempts
-      yield* Stage.pass(Stage.minutes(5), 500)
-      assert.isAtMost(attempts - before, 10, "one probe each half a minute")
-      hangs = false
-      yield* Stage.pass(Stage.minutes(2), 500)
-      assert.lengthOf(handled, 100)
-    })
   )
 
   it.effect("P12, R3: what is given back with a lost connection says nothing of a dependency", () =>

@@ -3,7 +3,7 @@
  * Redis, behind sentinels and on a cluster. And our temporary state, which is made of one of them.
  */
 import { assert, layer as withLayer } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, type Layer, Option, Schedule, Schema } from "effect"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Persistable from "effect/persistence/Persistable"
