@@ -14,7 +14,8 @@ export { sensitive } from "./event/Sensitive.ts"
 export { EventDefinitionError, InvalidEvent, UnknownEvent, UnknownVersion } from "./event/EventError.ts"
 
 // What happens to an event
-export { type BusOptions, EventBus, type StreamOptions, type Tail } from "./bus/EventBus.ts"
+export { type BusOptions, EventBus } from "./bus/EventBus.ts"
+export type { StreamOptions, Tail } from "./bus/Tail.ts"
 export type { Confirmed } from "./bus/PublishOptions.ts"
 export type { PublishOptions } from "./bus/PublishOptions.ts"
 export * as Subscriber from "./bus/Subscriber.ts"

@@ -10,12 +10,10 @@ import {
   Effect,
   Layer,
   Option,
-  Queue,
   type Scope,
-  Stream,
+  type Stream,
   SubscriptionRef
 } from "effect"
-import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import { EventDefinitionError } from "../event/EventError.ts"
 import type * as Health from "../observe/Health.ts"
@@ -43,6 +41,7 @@ import type * as SubscriberOptions from "./SubscriberOptions.ts"
 import * as SubscriberSettings from "./SubscriberSettings.ts"
 import type * as Subscription from "./Subscription.ts"
 import * as Supervisor from "./Supervisor.ts"
+import * as Tail from "./Tail.ts"
 import type * as Tree from "./Tree.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import * as Watch from "./Watch.ts"
@@ -59,17 +58,6 @@ export interface BusOptions {
   /** `"declared-only"` refuses to publish events that declare no `publishers`. Default `"contracts"`. */
   readonly authorise?: "contracts" | "declared-only"
 }
-
-export interface StreamOptions {
-  /** Events held for a slow reader; beyond that the oldest are dropped. Default 256. */
-  readonly buffer?: number
-}
-
-/** What a live stream of events brings. */
-export type Tail<E extends Event.Any> =
-  | { readonly _tag: "Event"; readonly event: Envelope.Of<E> }
-  /** The connection was lost or the reader too slow: events may be missing here. */
-  | { readonly _tag: "Gap" }
 
 export class EventBus extends Context.Service<
   EventBus,
@@ -97,8 +85,8 @@ export class EventBus extends Context.Service<
     /** Live events from now on, outside of P3 like `subscribeEphemeral`. */
     readonly stream: <E extends Event.Any>(
       events: SubscriberOptions.Events<E>,
-      options?: StreamOptions
-    ) => Stream.Stream<Tail<E>, SubscribeError>
+      options?: Tail.StreamOptions
+    ) => Stream.Stream<Tail.Tail<E>, SubscribeError>
     /** The last known event of a key and then its live changes: each newer than the one before it, none twice. */
     readonly watch: Watch.Watch
     /** Retries and dead-letterings of this process, live; a slow reader misses some. */
@@ -253,28 +241,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     publishAll: publisher.publishAll,
     subscribe: (name, options) => begin(name, options, false, () => {}),
     subscribeEphemeral: (options) => begin(ephemeralName(), options, true, options.onGap ?? (() => {})),
-    stream: <E extends Event.Any>(events: SubscriberOptions.Events<E>, options: StreamOptions = {}) =>
-      Stream.callback<Tail<E>, SubscribeError>(
-        (queue) =>
-          Effect.asVoid(
-            begin(
-              ephemeralName(),
-              {
-                events,
-                ordering: "none",
-                concurrency: 1,
-                handler: (event) =>
-                  Effect.sync(() => {
-                    if (Queue.isFullUnsafe(queue)) Queue.offerUnsafe(queue, { _tag: "Gap" })
-                    Queue.offerUnsafe(queue, { _tag: "Event", event })
-                  })
-              },
-              true,
-              () => Queue.offerUnsafe(queue, { _tag: "Gap" })
-            )
-          ).pipe(Effect.andThen(Effect.never)),
-        { bufferSize: options.buffer ?? 256, strategy: "sliding" }
-      ),
+    stream: Tail.make((options, onGap) => begin(ephemeralName(), options, true, onGap)),
     watch,
     failures: failures.stream,
     tree: Effect.gen(function* () {

@@ -3,15 +3,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
-import { DeadLetters, EventBus, EventBusMemory } from "../../src/index.ts"
+import { CurrentActor, DeadLetters, EventBus, EventBusMemory } from "../../src/index.ts"
 import { AccountClosed, ProfileUpdated, user } from "./define.ts"
 import { handlers } from "./handlers.ts"
-import { isReady, lastProfile, replayRejected } from "./operate.ts"
+import { isReady, replayRejected } from "./operate.ts"
 import { main } from "./promises.ts"
 import { program } from "./publish.ts"
+import { languages, lastProfile, login } from "./remember.ts"
 import { Billing, closedAccounts, Directory, Goodbye } from "./subscribe.ts"
 
-const until = (condition: Effect.Effect<boolean, unknown>) =>
+const until = <R>(condition: Effect.Effect<boolean, unknown, R>) =>
   Effect.gen(function* () {
     for (let n = 0; n < 500 && !(yield* condition); n++) yield* Effect.sleep("10 millis")
     assert.isTrue(yield* condition)
@@ -50,7 +51,7 @@ describe("examples", () => {
     )
   )
 
-  it.live("subscribe, dead letters, cache, health", () =>
+  it.live("subscribe, dead letters, health", () =>
     Effect.gen(function* () {
       const bus = yield* EventBus
       const tail = yield* Effect.forkScoped((yield* closedAccounts).pipe(Stream.take(1), Stream.runCollect))
@@ -62,7 +63,6 @@ describe("examples", () => {
       yield* until(Effect.map(letters.count("directory.accounts"), (count) => count === 1))
       assert.strictEqual((yield* replayRejected).replayed, 1)
       assert.strictEqual(yield* isReady, "up")
-      assert.isTrue(Option.isNone((yield* lastProfile).last))
       const [directory] = yield* bus.subscriptions
       assert.isDefined(directory)
       yield* until(Effect.map(letters.count("directory.accounts"), (count) => count === 1))
@@ -77,6 +77,25 @@ describe("examples", () => {
       assert.isDefined(billing)
       yield* until(Effect.map(billing.stats, ({ duplicates, handled }) => handled === 1 && duplicates === 1))
     }).pipe(Effect.provide(Billing.pipe(Layer.provideMerge(EventBusMemory))))
+  )
+
+  it.live("remember: the last one, the past, what changes, and what is forgotten", () =>
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      assert.isTrue(Option.isNone((yield* lastProfile).last))
+      const profile = { userId: "u-1", email: "u-1@example.com" }
+      const read = yield* Effect.forkScoped((yield* languages).pipe(Stream.take(2), Stream.runCollect))
+      yield* bus.publish(ProfileUpdated, { ...profile, language: "de" })
+      yield* until(Effect.map(lastProfile, ({ all, before, many }) => many.size + before.length + all.length === 3))
+      const live = bus.publish(ProfileUpdated, { ...profile, language: "fr" })
+      yield* until(Effect.map(live, ({ routed }) => routed === true))
+      assert.deepStrictEqual(yield* Fiber.join(read), ["de", "fr"])
+      assert.strictEqual(Option.getOrUndefined(yield* login)?.digits, "123456")
+    }).pipe(
+      Effect.scoped,
+      Effect.provideService(CurrentActor, { id: "u-1", role: "student" }),
+      Effect.provide(EventBusMemory)
+    )
   )
 
   handlers()

@@ -1,6 +1,5 @@
-import { DeadLetters, EventBus, EventCache, Health } from "../../src/index.ts"
+import { DeadLetters, EventBus, Health } from "../../src/index.ts"
 import { Effect, Stream } from "effect"
-import { ProfileUpdated } from "./define.ts"
 
 export const replayRejected = Effect.gen(function* () {
   const deadLetters = yield* DeadLetters
@@ -19,13 +18,6 @@ export const watchFailures = Effect.gen(function* () {
   yield* Stream.runForEach(bus.failures, (failure) =>
     Effect.logWarning(`${failure.subscriber}: ${failure.error.message}`)
   )
-})
-
-export const lastProfile = Effect.gen(function* () {
-  const cache = yield* EventCache
-  const last = yield* cache.last(ProfileUpdated, "u-1")
-  const before = yield* cache.history(ProfileUpdated, { limit: 10 })
-  return { last, before }
 })
 
 export const isReady = Effect.gen(function* () {
