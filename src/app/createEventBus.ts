@@ -12,19 +12,26 @@ import { EventBus } from "../bus/EventBus.ts"
 import { EventCache, type HistoryOptions } from "../bus/EventCache.ts"
 import type { PublishOptions } from "../bus/PublishOptions.ts"
 import type { Confirmed } from "../bus/PublishOptions.ts"
-import type { DeliveryInfo, SubscriberOptions } from "../bus/SubscriberOptions.ts"
+import type { BatchedOptions, DeliveryInfo, SingleOptions, SubscriberOptions } from "../bus/SubscriberOptions.ts"
 import type { SubscriberStats } from "../bus/Subscription.ts"
 import { Health, type Report } from "../observe/Health.ts"
 import { eventBusLive, type LiveOptions } from "./Live.ts"
 
-export interface PromiseSubscriberOptions<E extends Event.Any> extends Omit<
-  SubscriberOptions<E, unknown, never>,
-  "handler"
-> {
+export type PromiseSubscriberOptions<E extends Event.Any> = PromiseSingleOptions<E> | PromiseBatchedOptions<E>
+
+export interface PromiseSingleOptions<E extends Event.Any> extends Omit<SingleOptions<E, unknown, never>, "handler"> {
   /** Throwing is a failed attempt; throw `Reject` or `Later` to say more. `signal` aborts at the deadline and at the end. */
   readonly handler: (
     event: Envelope.Of<E>,
     delivery: DeliveryInfo & { readonly signal: AbortSignal }
+  ) => Promise<unknown> | unknown
+}
+
+export interface PromiseBatchedOptions<E extends Event.Any> extends Omit<BatchedOptions<E, unknown, never>, "handler"> {
+  /** Throwing is a failed attempt of each event, a `BatchFailure` of those that it names. */
+  readonly handler: (
+    events: ReadonlyArray<Envelope.Of<E>>,
+    batch: { readonly deliveries: ReadonlyArray<DeliveryInfo>; readonly signal: AbortSignal }
   ) => Promise<unknown> | unknown
 }
 
@@ -43,10 +50,10 @@ export interface PromiseEventBus extends AsyncDisposable {
     options?: PublishOptions & { readonly actor?: Actor }
   ) => Promise<Confirmed>
   readonly publishAll: <A>(event: Event.Event<string, A>, items: Iterable<NoInfer<A>>) => Promise<number>
-  readonly subscribe: <E extends Event.Any>(
-    name: string,
-    options: PromiseSubscriberOptions<E>
-  ) => Promise<PromiseSubscription>
+  readonly subscribe: {
+    <E extends Event.Any>(name: string, options: PromiseBatchedOptions<E>): Promise<PromiseSubscription>
+    <E extends Event.Any>(name: string, options: PromiseSubscriberOptions<E>): Promise<PromiseSubscription>
+  }
   readonly last: <Name extends string, A>(
     event: Event.Event<Name, A>,
     key?: string
@@ -104,20 +111,9 @@ export const createEventBus = async (options: LiveOptions): Promise<PromiseEvent
       return run(actor === undefined ? published : Effect.provideService(published, CurrentActor, actor))
     },
     publishAll: (event, items) => run(Effect.flatMap(EventBus, (bus) => bus.publishAll(event, items))),
-    subscribe: async (name, { handler, ...options }) => {
+    subscribe: async <E extends Event.Any>(name: string, options: PromiseSubscriberOptions<E>) => {
       const scope = Scope.makeUnsafe()
-      const subscribed = Effect.flatMap(EventBus, (bus) =>
-        bus.subscribe(name, {
-          ...options,
-          handler: (event, delivery) =>
-            // What a Promise rejects with is anything: that is the error of the attempt.
-            // @effect-diagnostics-next-line unknownInEffectCatch:off
-            Effect.tryPromise({
-              try: async (signal) => handler(event, { ...delivery, signal }),
-              catch: (error) => error
-            })
-        })
-      )
+      const subscribed = Effect.flatMap(EventBus, (bus) => bus.subscribe(name, withEffect(options)))
       open.add(scope)
       const subscription = await run(
         Scope.provide(subscribed, scope).pipe(Effect.onError(() => Scope.close(scope, Exit.void)))
@@ -145,3 +141,23 @@ export const createEventBus = async (options: LiveOptions): Promise<PromiseEvent
     [Symbol.asyncDispose]: close
   }
 }
+
+const withEffect = <E extends Event.Any>(
+  options: PromiseSubscriberOptions<E>
+): SubscriberOptions<E, unknown, never> => {
+  if (options.batch === undefined) {
+    const { handler } = options
+    return { ...options, handler: (event, delivery) => attempt((signal) => handler(event, { ...delivery, signal })) }
+  }
+  const { handler } = options
+  const batched: BatchedOptions<E, unknown, never> = {
+    ...options,
+    handler: (events, deliveries) => attempt((signal) => handler(events, { deliveries, signal }))
+  }
+  return batched
+}
+
+/** What a Promise rejects with is anything: that is the error of the attempt. */
+const attempt = (run: (signal: AbortSignal) => unknown): Effect.Effect<unknown, unknown> =>
+  // @effect-diagnostics-next-line unknownInEffectCatch:off
+  Effect.tryPromise({ try: async (signal) => run(signal), catch: (error) => error })

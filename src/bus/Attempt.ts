@@ -3,13 +3,11 @@
  * it publishes.
  */
 import { Context, Effect, Scope, Tracer } from "effect"
-import type * as Envelope from "../event/Envelope.ts"
-import type * as Event from "../event/Event.ts"
 import * as Trace from "../observe/Trace.ts"
 import type { Admission } from "./Admission.ts"
+import type { Behaviour } from "./Behaviour.ts"
 import { CurrentHandling } from "./Publisher.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
-import type * as SubscriberSettings from "./SubscriberSettings.ts"
 import type { Work } from "./Work.ts"
 
 export interface Attempt<R> {
@@ -19,8 +17,9 @@ export interface Attempt<R> {
 }
 
 export const maker =
-  <E extends Event.Any, Err, R>(
-    subscriber: SubscriberSettings.Settled<E, Err, R>,
+  <R>(
+    subscriber: { readonly name: string },
+    handler: Behaviour<R>["handle"],
     trace: Trace.Trace,
     admission: Admission | undefined
   ) =>
@@ -38,9 +37,9 @@ export const maker =
     })
     const surrounding = span ?? parent
     const handle = (fence: number | undefined) =>
-      Effect.suspend(() =>
-        // The contract found by this event's type made its data, so it is one of the union.
-        subscriber.handler(event as Envelope.Of<E>, {
+      handler(
+        work,
+        {
           subscriber: subscriber.name,
           attempt: progress.attempt,
           firstFailure: progress.firstFailure === undefined ? undefined : new Date(progress.firstFailure),
@@ -48,7 +47,8 @@ export const maker =
           replays: progress.replays,
           headers: RuntimeHeaders.userHeaders(delivery),
           fence
-        })
+        },
+        surrounding
       )
     const guarded: Effect.Effect<unknown, unknown, R> =
       admission === undefined ? handle(undefined) : admission.admit(work, handle)

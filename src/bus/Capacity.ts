@@ -11,7 +11,8 @@ export interface Capacity {
   readonly setLimit: (count: number) => void
 }
 
-export const make = (initial: number, onMore: () => void) => {
+/** `each` is how many events one handler takes: a batch of them is one. */
+export const make = (initial: number, each: number, onMore: () => void) => {
   const holders = new Set<string>()
   let concurrency = initial
   let limit = Number.POSITIVE_INFINITY
@@ -28,8 +29,8 @@ export const make = (initial: number, onMore: () => void) => {
       limit = count
       onMore()
     },
-    hasRoom: (busy: number): boolean => holders.size === 0 && busy < concurrency && busy < limit,
+    hasRoom: (busy: number): boolean => holders.size === 0 && busy < concurrency * each && busy < limit,
     /** Handlers that ignore their deadline: beyond half of them the process needs a restart. */
-    maxZombies: (): number => Math.max(1, Math.floor(concurrency / 2))
+    maxZombies: (): number => each * Math.max(1, Math.floor(concurrency / 2))
   } satisfies Capacity & Record<string, unknown>
 }

@@ -16,15 +16,18 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly budget: DrainBudget
   readonly log: Log.Log
   readonly begin: Effect.Effect<void>
+  /** Nothing more is collected for a batch. */
+  readonly flush: () => void
   readonly stop: Effect.Effect<void>
   readonly ended: Effect.Effect<void>
 }) {
-  const { begin, budget, consumption, ended, log, runner, stop, subscriber } = options
+  const { begin, budget, consumption, ended, flush, log, runner, stop, subscriber } = options
   const draining = yield* Deferred.make<boolean>()
   let drainStarted = false
   const drainNow = Effect.fnUntraced(function* (handlersMillis: number) {
     yield* begin
     runner.hold("drain", true)
+    if (handlersMillis > 0) flush()
     consumption.end()
     runner.parking?.stop()
     const stopped = subscriber.ordering === "key" || (yield* within(budget.sources, consumption.cancel))

@@ -59,6 +59,24 @@ export interface BusOptions {
   readonly authorise?: "contracts" | "declared-only"
 }
 
+type Started<R> = Effect.Effect<Subscription.Subscription, SubscribeError, SubscriberOptions.Required<R> | Scope.Scope>
+
+/** A handler of batches and one of single events are told apart by `batch`, which an overload infers best. */
+export interface Subscribe {
+  <E extends Event.Any, Err, R>(name: string, options: SubscriberOptions.BatchedOptions<E, Err, R>): Started<R>
+  <E extends Event.Any, Err, R>(name: string, options: SubscriberOptions.SubscriberOptions<E, Err, R>): Started<R>
+}
+
+export interface SubscribeEphemeral {
+  <E extends Event.Any, Err, R>(options: SubscriberOptions.BatchedOptions<E, Err, R> & Gaps): Started<R>
+  <E extends Event.Any, Err, R>(options: SubscriberOptions.SubscriberOptions<E, Err, R> & Gaps): Started<R>
+}
+
+interface Gaps {
+  /** Told when events may have been missed. */
+  readonly onGap?: () => void
+}
+
 export class EventBus extends Context.Service<
   EventBus,
   {
@@ -70,18 +88,13 @@ export class EventBus extends Context.Service<
     /** Publishes many, in order and pipelined; succeeds with their number, and stops at the first failure. */
     readonly publishAll: Publisher.Publisher["publishAll"]
     /** `Subscriber.layer` as a scoped Effect: ready when its queue is declared, bound and consumed. */
-    readonly subscribe: <E extends Event.Any, Err, R>(
-      name: string,
-      options: SubscriberOptions.SubscriberOptions<E, Err, R>
-    ) => Effect.Effect<Subscription.Subscription, SubscribeError, SubscriberOptions.Required<R> | Scope.Scope>
+    readonly subscribe: Subscribe
     /**
      * A subscriber of this process alone, with a queue that is gone with it: for tails, websockets and
      * caches. It retries in the process only, drops what it cannot handle and misses what is published
      * while it is away: it is outside of P3.
      */
-    readonly subscribeEphemeral: <E extends Event.Any, Err, R>(
-      options: SubscriberOptions.SubscriberOptions<E, Err, R> & { readonly onGap?: () => void }
-    ) => Effect.Effect<Subscription.Subscription, SubscribeError, SubscriberOptions.Required<R> | Scope.Scope>
+    readonly subscribeEphemeral: SubscribeEphemeral
     /** Live events from now on, outside of P3 like `subscribeEphemeral`. */
     readonly stream: <E extends Event.Any>(
       events: SubscriberOptions.Events<E>,
@@ -239,8 +252,13 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   return EventBus.of({
     publish: publisher.publish,
     publishAll: publisher.publishAll,
-    subscribe: (name, options) => begin(name, options, false, () => {}),
-    subscribeEphemeral: (options) => begin(ephemeralName(), options, true, options.onGap ?? (() => {})),
+    subscribe: <E extends Event.Any, Err, R>(
+      name: string,
+      options: SubscriberOptions.SubscriberOptions<E, Err, R>
+    ): Started<R> => begin(name, options, false, () => {}),
+    subscribeEphemeral: <E extends Event.Any, Err, R>(
+      options: SubscriberOptions.SubscriberOptions<E, Err, R> & Gaps
+    ): Started<R> => begin(ephemeralName(), options, true, options.onGap ?? (() => {})),
     stream: Tail.make((options, onGap) => begin(ephemeralName(), options, true, onGap)),
     watch,
     failures: failures.stream,

@@ -22,7 +22,8 @@ import { type Confirmed, optionFault, type PublishOptions, secondsOf } from "./P
 
 /** The event whose handler runs in this fiber: the default cause and correlation of what it publishes. */
 export interface Handling {
-  readonly id: string
+  /** Undefined for a batch of several: none of them is the cause. */
+  readonly id: string | undefined
   readonly correlationId: string | undefined
 }
 export const CurrentHandling: Context.Reference<Handling | undefined> = Context.Reference<Handling | undefined>(

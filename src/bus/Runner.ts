@@ -14,6 +14,7 @@ import type { Admission, Refusal } from "./Admission.ts"
 import * as Attempt from "./Attempt.ts"
 import * as Capacity from "./Capacity.ts"
 import * as Caution from "./Caution.ts"
+import type { Behaviour } from "./Behaviour.ts"
 import * as BusError from "./BusError.ts"
 import * as Deadlines from "./Deadlines.ts"
 import * as Deciding from "./Deciding.ts"
@@ -29,6 +30,7 @@ import { type Counters, type Policy, type Runner, type Verdict, verdictOf, type 
 export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(parts: {
   readonly subscriber: SubscriberSettings.Settled<E, Err, R>
   readonly context: Context.Context<R>
+  readonly behaviour: Behaviour<R>
   readonly policy: Policy
   readonly counters: Counters
   readonly metrics: Metrics.SubscriberMetrics
@@ -41,7 +43,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   readonly onRefused: (refusal: Refusal & { readonly millis: number }) => void
   readonly onAdmitted: () => void
 }) {
-  const { admission, context, counters, log, metrics, onAdmitted, onRefused, policy, subscriber, trace } = parts
+  const { admission, behaviour, context, counters, log, metrics, onAdmitted, onRefused, policy, subscriber, trace } =
+    parts
   const clock = yield* Clock.Clock
   const settlements = yield* FiberSet.make<void>()
   const settle = yield* FiberSet.runtime(settlements)<never>()
@@ -53,12 +56,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const hasRunning = yield* Latch.make(false)
   const overrun = yield* Latch.make(false)
   const run = Effect.runForkWith(context)
-  const attempt = Attempt.maker(subscriber, trace, admission)
+  const attempt = Attempt.maker(subscriber, behaviour.handle, trace, admission)
   const skip = Unasked.skipper(subscriber.name, { counters, metrics, log })
   const keyed = subscriber.ordering === "key"
   let zombies = 0
   let pumping = false
-  const capacity = Capacity.make(subscriber.concurrency, () => pump())
+  const capacity = Capacity.make(subscriber.concurrency, behaviour.size, () => pump())
   const caution = Caution.make({
     open,
     isBusy: (work) => running.has(work) || deciding.has(work),

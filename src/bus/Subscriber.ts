@@ -6,10 +6,13 @@ import { Effect, Layer } from "effect"
 import type * as Event from "../event/Event.ts"
 import type { SubscribeError } from "./BusError.ts"
 import { EventBus } from "./EventBus.ts"
-import type { Required, SubscriberOptions } from "./SubscriberOptions.ts"
+import type { BatchedOptions, Required, SubscriberOptions } from "./SubscriberOptions.ts"
 
+export type { BatchedOptions, BatchHandler, BatchOptions, SingleOptions } from "./SubscriberOptions.ts"
 export type { DeliveryInfo, Events, Handler, SubscriberOptions } from "./SubscriberOptions.ts"
 export type { Status, SubscriberStats, SubscriberStatus, Subscription } from "./Subscription.ts"
+
+type Actor<R> = Layer.Layer<never, SubscribeError, EventBus | Required<R>>
 
 /**
  * Built when its queue is declared, bound and consumed; drained when it is released. Fails with
@@ -34,14 +37,15 @@ export type { Status, SubscriberStats, SubscriberStatus, Subscription } from "./
  * })
  * ```
  */
-export const layer = <E extends Event.Any, Err, R>(
-  name: string,
-  options: SubscriberOptions<E, Err, R>
-): Layer.Layer<never, SubscribeError, EventBus | Required<R>> =>
+export const layer: {
+  <E extends Event.Any, Err, R>(name: string, options: BatchedOptions<E, Err, R>): Actor<R>
+  <E extends Event.Any, Err, R>(name: string, options: SubscriberOptions<E, Err, R>): Actor<R>
+} = <E extends Event.Any, Err, R>(name: string, options: SubscriberOptions<E, Err, R>): Actor<R> =>
   Layer.effectDiscard(Effect.flatMap(EventBus, (bus) => bus.subscribe(name, options)))
 
 /** `EventBus.subscribeEphemeral` as a layer; outside of P3. */
-export const layerEphemeral = <E extends Event.Any, Err, R>(
-  options: SubscriberOptions<E, Err, R> & { readonly onGap?: () => void }
-): Layer.Layer<never, SubscribeError, EventBus | Required<R>> =>
+export const layerEphemeral: {
+  <E extends Event.Any, Err, R>(options: BatchedOptions<E, Err, R> & { readonly onGap?: () => void }): Actor<R>
+  <E extends Event.Any, Err, R>(options: SubscriberOptions<E, Err, R> & { readonly onGap?: () => void }): Actor<R>
+} = <E extends Event.Any, Err, R>(options: SubscriberOptions<E, Err, R> & { readonly onGap?: () => void }): Actor<R> =>
   Layer.effectDiscard(Effect.flatMap(EventBus, (bus) => bus.subscribeEphemeral(options)))

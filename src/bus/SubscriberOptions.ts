@@ -7,6 +7,7 @@ import type * as Event from "../event/Event.ts"
 import type * as EventGroup from "../event/EventGroup.ts"
 import type { BreakerOptions } from "./Breaker.ts"
 import type { Headers } from "./Broker.ts"
+import type { BatchFailure } from "./Batch.ts"
 import type { AttemptFailure, Later, Reject } from "./BusError.ts"
 import type { RateLimitOptions } from "./RateLimit.ts"
 import type { RestartOptions } from "./Restarts.ts"
@@ -33,19 +34,53 @@ export type Handler<E extends Event.Any, Err, R> = (
   delivery: DeliveryInfo
 ) => Effect.Effect<unknown, Err, R>
 
+/** Gets events that came together, each of them with what is known of its delivery at the same index. */
+export type BatchHandler<E extends Event.Any, Err, R> = (
+  events: ReadonlyArray<Envelope.Of<E>>,
+  deliveries: ReadonlyArray<DeliveryInfo>
+) => Effect.Effect<unknown, Err, R>
+
+/** How events are collected for a handler of batches. */
+export interface BatchOptions {
+  /** Events in a batch at most, 1 to 10,000. */
+  readonly size: number
+  /** Longest time that the first one waits for more, at most 5 minutes. */
+  readonly within: Duration.Input
+}
+
+/** What the single events of a batch fail with. */
+export type Single<Err> = Err extends BatchFailure<infer One> ? One : Err
+
 /** Contracts, or the part of a group that matches a pattern. */
 export type Events<E extends Event.Any> = ReadonlyArray<E> | EventGroup.Match<E>
 
-export interface SubscriberOptions<E extends Event.Any, Err, R> {
-  readonly events: Events<E>
+/** One event at a time, or batches of them. */
+export type SubscriberOptions<E extends Event.Any, Err, R> = SingleOptions<E, Err, R> | BatchedOptions<E, Err, R>
+
+export interface SingleOptions<E extends Event.Any, Err, R> extends CommonOptions<E, Err> {
+  readonly batch?: undefined
   /**
    * May fail with anything: that is a failed attempt. `Reject` dead-letters at once, `Later` puts the
    * event off without counting. Each delivery has a Scope of its own.
    */
   readonly handler: Handler<E, Err, R>
+}
+
+export interface BatchedOptions<E extends Event.Any, Err, R> extends CommonOptions<E, Err> {
+  readonly batch: BatchOptions
+  /**
+   * A failure is one of each event of the batch; a `BatchFailure` of those alone that it names, the others
+   * are handled (see `Batch.each`). Each batch has a Scope of its own. With `ordering: "key"` no two events
+   * of a batch have the same key.
+   */
+  readonly handler: BatchHandler<E, Err, R>
+}
+
+export interface CommonOptions<E extends Event.Any, Err> {
+  readonly events: Events<E>
   /** When a failed attempt is made again. Default: after 1, 2, 4, 8 and 16 seconds. */
-  readonly retry?: Retry.RetryPolicy<Exclude<Err, Reject | Later> | AttemptFailure>
-  /** Handlers at work at once. Default 16. */
+  readonly retry?: Retry.RetryPolicy<Exclude<Single<Err>, Reject | Later> | AttemptFailure>
+  /** Handlers at work at once. Default 16; with `batch` 1. */
   readonly concurrency?: number
   /**
    * `"key"`: events of one key one at a time and in order, other keys beside it. Part of the queue's
@@ -59,9 +94,12 @@ export interface SubscriberOptions<E extends Event.Any, Err, R> {
    * 10 minutes. At most 10,000 events and 32 MiB are parked of one subscriber.
    */
   readonly onBlocked?: "dead-letter" | "park"
-  /** Longest time for one attempt. Default 60 seconds, well below the broker's 30 minutes. */
+  /** Longest time for one attempt, of one event or one batch. Default 60 seconds, well below the broker's 30 minutes. */
   readonly deadline?: Duration.Input
-  /** Deliveries held at once. Default: twice the concurrency, 32 to 250; 250 with `ordering: "key"`. */
+  /**
+   * Deliveries held at once. Default: twice the concurrency, 32 to 250; 250 with `ordering: "key"`; at least what
+   * the batches at work can hold.
+   */
   readonly prefetch?: number
   /** What becomes of events that were not asked for (a binding of an older version). Default `"skip"`. */
   readonly unknown?: "skip" | "dead-letter"

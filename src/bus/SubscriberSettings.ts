@@ -10,18 +10,21 @@ import { type AttemptFailure, type Later, type Reject, SubscribeError, Subscribe
 import type { RateLimitOptions } from "./RateLimit.ts"
 import type { RestartOptions } from "./Restarts.ts"
 import * as Retry from "./Retry.ts"
-import { type Handler, isMatch, type SubscriberOptions } from "./SubscriberOptions.ts"
+import * as Batcher from "./Batcher.ts"
+import type { Plan } from "./Behaviour.ts"
+import { type BatchOptions, isMatch, type Single, type SubscriberOptions } from "./SubscriberOptions.ts"
 
 /** Options with every default filled in and checked. */
 export interface Settled<E extends Event.Any, Err, R> {
   readonly name: string
   readonly patterns: ReadonlyArray<string>
   readonly contracts: ReadonlyMap<string, E>
-  readonly handler: Handler<E, Err, R>
-  readonly retry: Retry.RetryPolicy<Exclude<Err, Reject | Later> | AttemptFailure>
+  readonly behaviour: Plan<E, Err, R>
+  readonly retry: Retry.RetryPolicy<Exclude<Single<Err>, Reject | Later> | AttemptFailure>
   readonly concurrency: number
   readonly ordering: "none" | "key"
   readonly onBlocked: "dead-letter" | "park"
+  /** From the start of an attempt; in a batch it waits for others first. */
   readonly deadlineMillis: number
   readonly prefetch: number
   readonly unknown: "skip" | "dead-letter"
@@ -51,7 +54,7 @@ export const settle = <E extends Event.Any, Err, R>(
     new SubscribeError({ subscriber: String(name), reason: new SubscriberInvalid({ option, problem, remedy }) })
   const fault = nameFault(name)
   if (fault !== undefined) return wrong("name", fault, "Use words of a-z, 0-9 and - between dots, at most 200 bytes")
-  const { concurrency = 16, events, handler, ordering = "none" } = options
+  const { batch, concurrency = batch === undefined ? 16 : 1, events, ordering = "none" } = options
   const contracts = isMatch(events) ? events.events : events
   if (contracts.length === 0) return wrong("events", "no event is named", "Name at least one contract")
   const byName = new Map<string, E>()
@@ -76,13 +79,22 @@ export const settle = <E extends Event.Any, Err, R>(
   }
   const tooFew = concurrencyFault(concurrency)
   if (tooFew !== undefined) return new SubscribeError({ subscriber: name, reason: tooFew })
-  const prefetch =
-    options.prefetch ?? (ordering === "key" ? maxPrefetch : Math.min(Math.max(2 * concurrency, 32), maxPrefetch))
+  const unfit = batch === undefined ? undefined : batchFault(batch)
+  if (unfit !== undefined) return new SubscribeError({ subscriber: name, reason: unfit })
+  const { size = 1, within = 0 } = batch ?? {}
+  const usual = ordering === "key" ? maxPrefetch : Math.min(Math.max(2 * concurrency * size, 32), maxPrefetch)
+  const prefetch = options.prefetch ?? Math.min(Math.max(usual, batch === undefined ? 1 : concurrency * size), 65_535)
   if (!isCount(prefetch) || prefetch > 65_535)
     return wrong(
       "prefetch",
       `${prefetch} is not a whole number from 1 to 65535`,
       "Give the number of deliveries to hold at once"
+    )
+  if (prefetch < size)
+    return wrong(
+      "batch",
+      `a batch of ${size} is never full with a prefetch of ${prefetch}`,
+      "Lower `size`, or raise `prefetch` above it"
     )
   const deadlineMillis = Option.match(Duration.fromInput(options.deadline ?? "60 seconds"), {
     onNone: () => Number.NaN,
@@ -93,6 +105,16 @@ export const settle = <E extends Event.Any, Err, R>(
       "deadline",
       `${deadlineMillis} ms is not above 0 and at most 25 minutes`,
       "The broker takes a delivery back after 30 minutes"
+    )
+  }
+  const withinMillis = Option.match(Duration.fromInput(within), { onNone: () => 0, onSome: Duration.toMillis })
+  // Collected, behind a batch that uses up its time, and at work itself.
+  const batchMillis = withinMillis + 2 * (deadlineMillis + Batcher.graceMillis)
+  if (batch !== undefined && batchMillis > 25 * 60 * 1000) {
+    return wrong(
+      "deadline",
+      `${deadlineMillis} ms is too long for a batch, which may wait for another one first`,
+      "Give 12 minutes at most: the broker takes a delivery back after 30 minutes"
     )
   }
   const { breaker } = options
@@ -129,12 +151,15 @@ export const settle = <E extends Event.Any, Err, R>(
     name,
     patterns: isMatch(events) ? [events.pattern] : [...byName.keys()],
     contracts: byName,
-    handler,
+    behaviour:
+      options.batch === undefined
+        ? { _tag: "Single", handler: options.handler }
+        : { _tag: "Batch", handler: options.handler, size, withinMillis, deadlineMillis },
     retry: options.retry ?? Retry.defaultPolicy,
     concurrency,
     ordering,
     onBlocked,
-    deadlineMillis,
+    deadlineMillis: batch === undefined ? deadlineMillis : batchMillis,
     prefetch,
     unknown: options.unknown ?? "skip",
     announce: options.announce ?? true,
@@ -146,6 +171,23 @@ export const settle = <E extends Event.Any, Err, R>(
     onStoreDown: options.onStoreDown ?? "handle",
     ephemeral
   }
+}
+
+const batchFault = ({ size, within }: BatchOptions): SubscriberInvalid | undefined => {
+  if (!isCount(size) || size > 10_000)
+    return new SubscriberInvalid({
+      option: "batch",
+      problem: `a size of ${size} is not a whole number from 1 to 10000`,
+      remedy: "Give the number of events that a handler gets at most"
+    })
+  const millis = Option.map(Duration.fromInput(within), Duration.toMillis)
+  return Option.exists(millis, (value) => value > 0 && value <= 5 * 60 * 1000)
+    ? undefined
+    : new SubscriberInvalid({
+        option: "batch",
+        problem: `within ${String(within)} is not above 0 and at most 5 minutes`,
+        remedy: "Give the longest time that an event waits for others, as short as the load allows"
+      })
 }
 
 export const concurrencyFault = (concurrency: number): SubscriberInvalid | undefined =>

@@ -24,6 +24,7 @@ import { BrokerError, BrokerRefused, Closed } from "./BrokerError.ts"
 import { SubscribeError } from "./BusError.ts"
 import * as Activation from "./Activation.ts"
 import * as Admission from "./Admission.ts"
+import * as Behaviour from "./Behaviour.ts"
 import * as Parking from "./Parking.ts"
 import * as Consumption from "./Consumption.ts"
 import * as Control from "./Control.ts"
@@ -117,9 +118,11 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     process: surroundings.process,
     log
   })
+  const behaviour = Behaviour.make({ subscriber, context, trace })
   const runner = yield* Runner.make({
     subscriber,
     context,
+    behaviour,
     policy,
     counters,
     metrics,
@@ -242,6 +245,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
       surroundings.onDrain()
       return become("Draining")
     }),
+    flush: behaviour.flush,
     // A lost consumer must not be replaced while the old one closes.
     stop: FiberHandle.clear(main),
     ended: become("Stopped")
@@ -286,6 +290,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
       Effect.suspend(() => {
         const fault = SubscriberSettings.concurrencyFault(count)
         if (fault !== undefined) return Effect.fail(new SubscribeError({ subscriber: subscriber.name, reason: fault }))
+        behaviour.setConcurrency(count)
         runner.setConcurrency(count)
         return Effect.void
       }),

@@ -47,6 +47,8 @@ export interface Work {
   zombie: boolean
   /** Interrupted on purpose, to be given back: not a failed attempt. */
   givenBack: boolean
+  /** Takes out of an error what is sensitive in any event of its batch, when they failed together. */
+  clean: ((text: string) => string) | undefined
   /** Set while it waits in place: ends the wait early, and says why. */
   wake: ((why: Disturbance) => void) | undefined
 }
@@ -67,6 +69,7 @@ export const begin = (delivery: Delivery, origin: Origin, event: Envelope.Envelo
     timedOut: false,
     zombie: false,
     givenBack: false,
+    clean: undefined,
     wake: undefined
   }
 }

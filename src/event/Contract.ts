@@ -24,6 +24,8 @@ export interface Contract {
   readonly encode: (data: unknown) => Result.Result<unknown, InvalidEvent>
   /** Data of the newest version from the JSON of any known version. Values are not shown. */
   readonly decode: (version: number, json: unknown) => Result.Result<unknown, InvalidEvent | UnknownVersion>
+  /** The values that this data has in sensitive fields, as they may stand in a text. */
+  readonly secrets: (data: unknown) => ReadonlyArray<string>
   /** `text` without the values that this data has in sensitive fields. */
   readonly redact: (text: string, data: unknown) => string
 }
@@ -36,6 +38,8 @@ export const make = (
 ): Contract => {
   const codec = compile(data)
   const hidden = sensitivePaths(data.ast)
+  const secrets = (input: unknown): ReadonlyArray<string> =>
+    hidden.flatMap((path) => valuesAt(input, path)).flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
   const isNewest = lazily(() => SchemaParser.is(data))
   const encodeData = guarded(SchemaParser.encodeUnknownResult(codec))
   const explain = SchemaParser.encodeUnknownResult(codec, { errors: "all" })
@@ -85,15 +89,14 @@ export const make = (
             )
           )
     },
-    redact: (text, input) =>
-      hidden
-        .flatMap((path) => valuesAt(input, path))
-        .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
-        // The longest first: a short one may be a part of it.
-        .sort((a, b) => b.length - a.length)
-        .reduce((clean, secret) => clean.replaceAll(secret, hiddenText), text)
+    secrets,
+    redact: (text, input) => hide(text, secrets(input))
   }
 }
+
+/** The longest first: a short one may be a part of it. */
+export const hide = (text: string, secrets: ReadonlyArray<string>): string =>
+  secrets.toSorted((a, b) => b.length - a.length).reduce((clean, secret) => clean.replaceAll(secret, hiddenText), text)
 
 /** Upcasting is rare, so what checks it is made when it happens. */
 const lazily = (make: () => (value: unknown) => boolean): ((value: unknown) => boolean) => {

@@ -8,6 +8,7 @@
  */
 import { layer as withLayer } from "@effect/vitest"
 import { actorCases } from "./ActorCases.ts"
+import { batchCases } from "./BatchCases.ts"
 import { parkingCases } from "./ParkingCases.ts"
 import { deadLetterCases } from "./DeadLetterCases.ts"
 import { delayCases } from "./DelayCases.ts"
@@ -50,5 +51,6 @@ export const brokerSuite = (name: string, options: BrokerSuiteOptions): void =>
     wireCases(bench)
     actorCases(bench)
     parkingCases(bench)
+    batchCases(bench)
     watchCases(bench)
   })

@@ -6,10 +6,11 @@ import { assert, type layer as withLayer } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, References, Schema, Scope } from "effect"
 import { Broker, type Headers, type Outgoing, type SendOutcome } from "../../src/bus/Broker.ts"
 import type { BrokerError } from "../../src/bus/BrokerError.ts"
+import type { SubscribeError } from "../../src/bus/BusError.ts"
 import { DeadLetters } from "../../src/bus/DeadLetters.ts"
 import { type BusOptions, EventBus } from "../../src/bus/EventBus.ts"
 import { EventCache } from "../../src/bus/EventCache.ts"
-import type { DeliveryInfo, SubscriberOptions } from "../../src/bus/SubscriberOptions.ts"
+import type { BatchedOptions, DeliveryInfo, SubscriberOptions } from "../../src/bus/SubscriberOptions.ts"
 import type { SubscriberStats, Subscription } from "../../src/bus/Subscription.ts"
 import type * as Envelope from "../../src/event/Envelope.ts"
 import * as Event from "../../src/event/Event.ts"
@@ -62,16 +63,18 @@ export const processOver = (
     Layer.provide(quiet)
   )
 
+type Started = Effect.Effect<Subscription, SubscribeError, Scope.Scope>
+
 export interface Process {
   readonly bus: EventBus["Service"]
   readonly letters: DeadLetters["Service"]
   readonly broker: Broker["Service"]
   readonly cache: EventCache["Service"]
   /** Subscribes for as long as the process lives. */
-  readonly subscribe: <E extends Event.Any, Err>(
-    name: string,
-    options: SubscriberOptions<E, Err, Scope.Scope>
-  ) => ReturnType<EventBus["Service"]["subscribe"]>
+  readonly subscribe: {
+    <E extends Event.Any, Err>(name: string, options: BatchedOptions<E, Err, Scope.Scope>): Started
+    <E extends Event.Any, Err>(name: string, options: SubscriberOptions<E, Err, Scope.Scope>): Started
+  }
   /** SIGTERM: drains, then closes. */
   readonly stop: Effect.Effect<void>
 }
@@ -81,12 +84,16 @@ export const start = Effect.fnUntraced(function* (layer: Layer.Layer<Services, B
   const scope = yield* Scope.fork(yield* Effect.scope)
   const context = yield* Layer.buildWithScope(layer, scope)
   const bus = Context.get(context, EventBus)
+  const subscribe: Process["subscribe"] = <E extends Event.Any, Err>(
+    name: string,
+    options: SubscriberOptions<E, Err, Scope.Scope>
+  ): Started => bus.subscribe(name, options).pipe(Scope.provide(scope))
   return {
     bus,
     letters: Context.get(context, DeadLetters),
     broker: Context.get(context, Broker),
     cache: Context.get(context, EventCache),
-    subscribe: (name, options) => bus.subscribe(name, options).pipe(Scope.provide(scope)),
+    subscribe,
     stop: Scope.close(scope, Exit.void)
   } satisfies Process
 })
