@@ -14,6 +14,8 @@ import * as Connection from "./Connection.ts"
 import * as DelayCanary from "./DelayCanary.ts"
 import * as DeadLetterQueue from "./DeadLetterQueue.ts"
 import * as Ladder from "./DelayLadder.ts"
+import * as LineMetrics from "./LineMetrics.ts"
+import * as LineProbe from "./LineProbe.ts"
 import * as Receiver from "./Receiver.ts"
 import * as Sender from "./Sender.ts"
 import * as Topology from "./Topology.ts"
@@ -27,6 +29,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const acks: Receiver.AckCounters = { acked: 0, late: 0 }
+  yield* LineMetrics.lateAcks(() => acks.late)
   let consumers = 0
   let closed = false
 
@@ -151,7 +154,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
 
   return Broker.of({
     namespace,
-    features: { transport: "amqp", persistent: true, remote: true },
+    features: { transport: "amqp", persistent: true, remote: true, server: LineProbe.onlyServer(settings) },
     status,
     send: sender.send,
     declare: (spec) =>
@@ -218,13 +221,13 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
     readDeadLetters: (source) =>
       onLink((link) => DeadLetterQueue.read(link, { namespace, queue: queueOf(source), call: callAs(link.username) })),
     probes: [
-      { name: "publish connection", check: SubscriptionRef.get(publishing.state).pipe(Effect.map(connectionProbe)) },
+      { name: "publish connection", check: SubscriptionRef.get(publishing.state).pipe(Effect.map(LineProbe.check)) },
       {
         name: "consume connection",
         check: Effect.suspend(() =>
           consumingState === undefined
             ? Effect.succeed({ status: "up" as const, detail: "not used" })
-            : Effect.map(SubscriptionRef.get(consumingState.state), connectionProbe)
+            : Effect.map(SubscriptionRef.get(consumingState.state), LineProbe.check)
         )
       },
       {
@@ -265,24 +268,5 @@ const statusOf = (state: Connection.State): BrokerStatus => {
     case "Connecting":
     case "Closed":
       return state
-  }
-}
-
-const connectionProbe = (
-  state: Connection.State
-): { readonly status: "up" | "degraded" | "down"; readonly detail: string } => {
-  switch (state._tag) {
-    case "Up":
-      return { status: "up", detail: `connected to ${state.link.address}, epoch ${state.link.epoch}` }
-    case "Blocked":
-      // Not down: it blocks every instance at once, consuming goes on and is what frees it, and publishes wait.
-      return {
-        status: "degraded",
-        detail: `${state.link.address} blocks publishers (${state.detail}): publishes wait until RabbitMQ has memory and disk again`
-      }
-    case "Connecting":
-      return { status: "down", detail: state.error?.message ?? "connecting" }
-    case "Closed":
-      return { status: "down", detail: "closed" }
   }
 }

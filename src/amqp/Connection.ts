@@ -23,6 +23,7 @@ import { BrokerError, Closed, ConnectionFailed } from "../bus/BrokerError.ts"
 import type { Settings } from "./AmqpOptions.ts"
 import * as Backoff from "./Backoff.ts"
 import * as Dial from "./Dial.ts"
+import * as LineMetrics from "./LineMetrics.ts"
 
 export type State =
   | { readonly _tag: "Connecting"; readonly since: number; readonly error: BrokerError | undefined }
@@ -59,6 +60,7 @@ export const make = Effect.fnUntraced(function* (
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const firstUp = yield* Deferred.make<void, BrokerError>()
   const woken = yield* Latch.make(false)
+  const figures = yield* LineMetrics.make(role, () => SubscriptionRef.getUnsafe(state)._tag)
   let epoch = 0
   let upSince = 0
 
@@ -111,6 +113,7 @@ export const make = Effect.fnUntraced(function* (
     )
     upSince = now()
     serving = true
+    figures.up()
     // It may have been blocked meanwhile: copies are sent as soon as there are channels.
     yield* tell
     yield* Deferred.succeed(firstUp, undefined)

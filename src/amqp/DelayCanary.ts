@@ -11,6 +11,7 @@ import { Clock, Effect, Exit, Random, Scope } from "effect"
 import { randomUUID } from "node:crypto"
 import type { BrokerProbe, SendOutcome } from "../bus/Broker.ts"
 import type { BrokerError } from "../bus/BrokerError.ts"
+import * as Meter from "../observe/Meter.ts"
 import * as Metrics from "../observe/Metrics.ts"
 import type { Link } from "./Connection.ts"
 import * as Ladder from "./DelayLadder.ts"
@@ -58,7 +59,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const lostMillis = everyMillis * 4
   const clock = yield* Clock.Clock
   const now = (): number => clock.currentTimeMillisUnsafe()
-  const metric = Metrics.bind(Metrics.delayLateness, yield* Effect.context<never>(), {})
+  const metric = Meter.bind(Metrics.delayLateness, yield* Effect.context<never>())
   let nest: Nest | undefined
   let flight: Flight | undefined
   let late: number | undefined

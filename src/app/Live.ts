@@ -35,7 +35,7 @@ export type Services = EventBus | EventCache | DeadLetters | Health | Stores
 const services = (options: BusOptions): Layer.Layer<EventBus | DeadLetters | Health, never, Broker | EventCache> =>
   Layer.effect(
     Health,
-    Effect.map(EventBus, (bus) => Health.over(bus.probes))
+    Effect.flatMap(EventBus, (bus) => Health.watched(bus.probes))
   ).pipe(Layer.provideMerge(EventBus.layerWith(options)), Layer.merge(DeadLetters.layer))
 
 const wire = (

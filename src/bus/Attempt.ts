@@ -3,8 +3,9 @@
  * it publishes.
  */
 import { Context, Effect, Scope, Tracer } from "effect"
-import * as Trace from "../observe/Trace.ts"
+import type * as Trace from "../observe/Trace.ts"
 import type { Admission } from "./Admission.ts"
+import * as AttemptSpan from "./AttemptSpan.ts"
 import type { Behaviour } from "./Behaviour.ts"
 import { CurrentHandling } from "./Publisher.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
@@ -16,26 +17,17 @@ export interface Attempt<R> {
   readonly span: Tracer.Span | undefined
 }
 
-export const maker =
-  <R>(
-    subscriber: { readonly name: string },
-    handler: Behaviour<R>["handle"],
-    trace: Trace.Trace,
-    admission: Admission | undefined
-  ) =>
-  (work: Work): Attempt<R> => {
+export const maker = <R>(
+  subscriber: AttemptSpan.Subject,
+  handler: Behaviour<R>["handle"],
+  trace: Trace.Trace,
+  admission: Admission | undefined
+) => {
+  const spans = AttemptSpan.maker(subscriber, trace)
+  return (work: Work): Attempt<R> => {
     const { delivery, event, progress } = work
     const scope = Scope.makeUnsafe()
-    const parent = Trace.extract(delivery.headers)
-    const span = trace.start(`process ${event.type}`, "consumer", parent, {
-      "messaging.system": "rabbitmq",
-      "messaging.operation.name": "process",
-      "messaging.destination.name": event.type,
-      "messaging.message.id": event.id,
-      "messaging.consumer.group.name": subscriber.name,
-      "eventbus.attempt": progress.attempt
-    })
-    const surrounding = span ?? parent
+    const { span, surrounding } = spans(work)
     const handle = (fence: number | undefined) =>
       handler(
         work,
@@ -63,3 +55,4 @@ export const maker =
     )
     return { effect, span }
   }
+}

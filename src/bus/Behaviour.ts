@@ -7,11 +7,11 @@ import { Context, Duration, Effect, Exit, Scope, Tracer } from "effect"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import type * as Trace from "../observe/Trace.ts"
+import * as Spans from "../observe/Spans.ts"
 import * as Batcher from "./Batcher.ts"
 import * as BatchOutcome from "./BatchOutcome.ts"
 import { HandlerTimeout } from "./BusError.ts"
 import * as Caution from "./Caution.ts"
-import * as Diagnosis from "./Diagnosis.ts"
 import { CurrentHandling, type Handling } from "./Publisher.ts"
 import * as Quoting from "./Quoting.ts"
 import type { BatchHandler, DeliveryInfo, Handler } from "./SubscriberOptions.ts"
@@ -75,18 +75,12 @@ export const make = <E extends Event.Any, Err, R>(options: {
   const { deadlineMillis, handler, size, withinMillis } = behaviour
   const timedOut = Exit.fail(new HandlerTimeout({ deadline: Duration.millis(deadlineMillis) }))
 
+  const spans = Spans.batch(trace, name)
+
   const attempt = (joined: ReadonlyArray<Joined>): Effect.Effect<unknown, unknown, R> => {
     const works = joined.map(({ work }) => work)
     const scope = Scope.makeUnsafe()
-    const span = trace.start("process batch", "consumer", undefined, {
-      "messaging.system": "rabbitmq",
-      "messaging.operation.name": "process",
-      "messaging.batch.message_count": works.length,
-      "messaging.consumer.group.name": name
-    })
-    const links = joined.flatMap((one) => (one.span === undefined ? [] : [{ span: one.span, attributes: {} }]))
-    // A tracer that throws changes nothing for events (P18).
-    Diagnosis.looked(() => span?.addLinks(links), undefined)
+    const span = spans(joined.flatMap((one) => one.span ?? []))
     const handling = causeOf(works)
     return Effect.suspend(() =>
       handler(
@@ -99,7 +93,10 @@ export const make = <E extends Event.Any, Err, R>(options: {
         span === undefined
           ? closed
           : Effect.onExit(closed, (exit) =>
-              Effect.sync(() => trace.end(span, Quoting.told(exit, Quoting.ofAll(contracts, works))))
+              Effect.sync(() => {
+                const clean = Quoting.told(exit, Quoting.ofAll(contracts, works))
+                trace.end(span, clean, Quoting.tagOf(exit))
+              })
             ),
       Effect.updateContext((current: Context.Context<R>) => {
         const own = Context.add(Context.add(current, Scope.Scope, scope), CurrentHandling, handling)

@@ -158,6 +158,8 @@ export interface BrokerFeatures {
   readonly persistent: boolean
   /** Whether the broker is another process, which can go away. */
   readonly remote: boolean
+  /** Its address, where there is one only. */
+  readonly server?: { readonly address: string; readonly port: number } | undefined
 }
 
 export class Broker extends Context.Service<

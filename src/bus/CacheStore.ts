@@ -57,6 +57,8 @@ export interface CacheStore {
   ) => Effect.Effect<ReadonlyArray<Remembered | undefined>, CacheError>
   /** Newest first. */
   readonly history: (event: string, range: HistoryRange) => Effect.Effect<ReadonlyArray<Remembered>, CacheError>
+  /** What waits to be written and what was dropped, of a store that writes behind. */
+  readonly stats?: () => { readonly buffered: number; readonly dropped: number }
   readonly probe: Effect.Effect<{ readonly status: "up" | "degraded" | "down"; readonly detail: string }>
 }
 

@@ -51,6 +51,8 @@ export interface Diagnosis {
   readonly replays: number
   /** The replay that sent it last. */
   readonly replayId?: string | undefined
+  /** The span of its first attempt, as a W3C traceparent. */
+  readonly firstSpan?: string | undefined
 }
 
 export const library = "@eduflow/events 0.1.0"
@@ -86,7 +88,8 @@ export const write = (diagnosis: Diagnosis): Headers => ({
     firstFailure: diagnosis.firstFailure,
     failures: diagnosis.failures,
     replays: diagnosis.replays,
-    replayId: diagnosis.replayId
+    replayId: diagnosis.replayId,
+    firstSpan: diagnosis.firstSpan
   }),
   [names.subscriber]: diagnosis.subscriber,
   [names.reason]: diagnosis.reason,
@@ -129,7 +132,8 @@ export const read = (delivery: Delivery, subscriber: string): Diagnosis => {
     host: text(headers[names.host]) ?? "",
     library: text(headers[names.library]) ?? "",
     replays: progress.replays,
-    replayId: progress.replayId
+    replayId: progress.replayId,
+    firstSpan: progress.firstSpan
   }
 }
 

@@ -2,33 +2,25 @@
  * The service: publish events, subscribe to them, and look at what fails. It stands on two ports, the
  * broker and the cache, and knows neither RabbitMQ nor Redis.
  */
-import {
-  Clock,
-  Context,
-  Deferred,
-  Duration,
-  Effect,
-  Layer,
-  Option,
-  type Scope,
-  type Stream,
-  SubscriptionRef
-} from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Layer, Option, type Stream, SubscriptionRef } from "effect"
 import type * as Event from "../event/Event.ts"
 import { EventDefinitionError } from "../event/EventError.ts"
 import type * as Health from "../observe/Health.ts"
 import * as Log from "../observe/Log.ts"
+import type { Place } from "../observe/Messaging.ts"
+import * as Meter from "../observe/Meter.ts"
 import * as Metrics from "../observe/Metrics.ts"
 import * as Trace from "../observe/Trace.ts"
 import { sharedStores } from "./Admission.ts"
 import { Broker } from "./Broker.ts"
 import * as Budget from "./Budget.ts"
-import { SubscribeError, SubscriberInvalid } from "./BusError.ts"
+import { SubscribeError } from "./BusError.ts"
 import * as Door from "./Door.ts"
 import { EventCache } from "./EventCache.ts"
 import * as EventLoop from "./EventLoop.ts"
 import * as Failures from "./Failures.ts"
 import { CurrentIds } from "./Ids.ts"
+import * as Levels from "./Levels.ts"
 import { Marks } from "./Marks.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Probes from "./Probes.ts"
@@ -39,6 +31,7 @@ import * as Settlement from "./Settlement.ts"
 import { CurrentShutdown } from "./Shutdown.ts"
 import type * as SubscriberOptions from "./SubscriberOptions.ts"
 import * as SubscriberSettings from "./SubscriberSettings.ts"
+import type * as Subscribing from "./Subscribing.ts"
 import type * as Subscription from "./Subscription.ts"
 import * as Supervisor from "./Supervisor.ts"
 import * as Tail from "./Tail.ts"
@@ -57,24 +50,11 @@ export interface BusOptions {
   readonly drain?: Duration.Input
   /** `"declared-only"` refuses to publish events that declare no `publishers`. Default `"contracts"`. */
   readonly authorise?: "contracts" | "declared-only"
-}
-
-type Started<R> = Effect.Effect<Subscription.Subscription, SubscribeError, SubscriberOptions.Required<R> | Scope.Scope>
-
-/** A handler of batches and one of single events are told apart by `batch`, which an overload infers best. */
-export interface Subscribe {
-  <E extends Event.Any, Err, R>(name: string, options: SubscriberOptions.BatchedOptions<E, Err, R>): Started<R>
-  <E extends Event.Any, Err, R>(name: string, options: SubscriberOptions.SubscriberOptions<E, Err, R>): Started<R>
-}
-
-export interface SubscribeEphemeral {
-  <E extends Event.Any, Err, R>(options: SubscriberOptions.BatchedOptions<E, Err, R> & Gaps): Started<R>
-  <E extends Event.Any, Err, R>(options: SubscriberOptions.SubscriberOptions<E, Err, R> & Gaps): Started<R>
-}
-
-interface Gaps {
-  /** Told when events may have been missed. */
-  readonly onGap?: () => void
+  /**
+   * Whether spans of handling belong to the trace of the publish (`"parent"`, default), or each is a trace of
+   * its own with a link to it (`"link"`): where one publish leads to thousands, or to work much later.
+   */
+  readonly traceRelation?: Trace.TraceRelation
 }
 
 export class EventBus extends Context.Service<
@@ -88,13 +68,13 @@ export class EventBus extends Context.Service<
     /** Publishes many, in order and pipelined; succeeds with their number, and stops at the first failure. */
     readonly publishAll: Publisher.Publisher["publishAll"]
     /** `Subscriber.layer` as a scoped Effect: ready when its queue is declared, bound and consumed. */
-    readonly subscribe: Subscribe
+    readonly subscribe: Subscribing.Subscribe
     /**
      * A subscriber of this process alone, with a queue that is gone with it: for tails, websockets and
      * caches. It retries in the process only, drops what it cannot handle and misses what is published
      * while it is away: it is outside of P3.
      */
-    readonly subscribeEphemeral: SubscribeEphemeral
+    readonly subscribeEphemeral: Subscribing.SubscribeEphemeral
     /** Live events from now on, outside of P3 like `subscribeEphemeral`. */
     readonly stream: <E extends Event.Any>(
       events: SubscriberOptions.Events<E>,
@@ -132,20 +112,29 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
       new EventDefinitionError({ event: source, problem: fault, remedy: "Name the service in words of a-z, 0-9 and -" })
     )
   }
-  const log = Log.make(context)
-  const trace = Trace.make(context)
-  const resent = Metrics.bind(Metrics.resent, context, {})
+  const log = yield* Log.make
+  const resent = Meter.bind(Metrics.resent, context)
   const callers = Door.make({ count: 1000, bytes: 32 * 1024 * 1024, ...options.inFlight })
   const settling = Door.make({ count: 64, bytes: 8 * 1024 * 1024 })
   const outbox = yield* Outbox.make(broker, callers, resent.update)
   const copies = yield* Outbox.make(broker, settling, resent.update)
+  const place: Place = {
+    system: broker.features.transport === "amqp" ? "rabbitmq" : "memory",
+    namespace: broker.namespace,
+    server: broker.features.server
+  }
+  const trace = Trace.make(context, place, options.traceRelation)
   const publisher = yield* Publisher.make(cache, outbox, {
     source,
+    trace,
+    log,
     timeout: Duration.fromInputUnsafe(options.publishTimeout ?? "15 seconds"),
     authorise: options.authorise ?? "contracts"
   })
   const settlement = yield* Settlement.make(broker, copies, log)
-  const dropped = Metrics.bind(Metrics.failuresDropped, context, {})
+  const dropped = Meter.bind(Metrics.failuresDropped, context)
+  const drains = Meter.bindBy(Metrics.drainDuration, context, {}, "eventbus.outcome")
+  drains("whole")
   const failures = yield* Failures.make(
     (data) => Effect.ignore(publisher.publish(Failures.EventDeadLettered, data, { timeout: "5 seconds" })),
     dropped.update
@@ -164,6 +153,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     failures,
     log,
     trace,
+    place,
     drain: budget,
     onDrain: () => {
       // Those that drain together share the time; one that drained long ago is another matter.
@@ -176,8 +166,10 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     process
   }
   const eventLoop = yield* EventLoop.watch(context)
+  const levels = yield* Levels.watch({ broker, cache, callers, settling })
   const roster = Roster.make(log)
-  let tails = 0
+  const tails = new WeakSet<Subscription.Subscription>()
+  let tailsBegun = 0
 
   const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     name: string,
@@ -188,18 +180,9 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     const settled = SubscriberSettings.settle(name, options, ephemeral)
     if (settled instanceof SubscribeError) return yield* settled
     yield* SubscriberSettings.checkSchedule(settled)
-    if (settled.idempotent && marks === undefined) {
-      return yield* new SubscribeError({
-        subscriber: name,
-        reason: new SubscriberInvalid({
-          option: "idempotent",
-          problem: "there is no store that remembers what was handled",
-          remedy: "Provide `Marks`; every live wiring does"
-        })
-      })
-    }
+    if (settled.idempotent && marks === undefined) return yield* SubscriberSettings.withoutStore(name)
     const handlers = yield* Effect.context<SubscriberOptions.Required<R>>()
-    return yield* roster.enter(
+    const subscription = yield* roster.enter(
       settled.prefetch,
       Supervisor.start(
         surroundings,
@@ -209,9 +192,12 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
         onGap
       )
     )
+    if (ephemeral) tails.add(subscription)
+    else yield* levels.subscriber(name)
+    return subscription
   })
 
-  const ephemeralName = () => `ephemeral-${++tails}`
+  const ephemeralName = () => `ephemeral-${++tailsBegun}`
 
   const watch = yield* Watch.make({
     store: cache.store,
@@ -220,6 +206,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
   })
 
   const drainNow = Effect.gen(function* () {
+    const began = clock.currentTimeMillisUnsafe()
     surroundings.onDrain()
     // Handlers may still publish until they are done; nobody else may.
     callers.setPhase("handlers only")
@@ -231,6 +218,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     const left = total - budget.close - (clock.currentTimeMillisUnsafe() - drainBegan)
     const flushed = yield* Budget.within(Math.max(0, left), Effect.andThen(outbox.flushed, copies.flushed))
     const whole = ended.every(Boolean) && flushed
+    drains(whole ? "whole" : "cut off").update((clock.currentTimeMillisUnsafe() - began) / 1000)
     if (!whole) {
       shutdown.cutOff = true
       log.warning("the drain was cut off", { publishesOpen: callers.inFlight(), copiesOpen: settling.inFlight() })
@@ -255,10 +243,10 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     subscribe: <E extends Event.Any, Err, R>(
       name: string,
       options: SubscriberOptions.SubscriberOptions<E, Err, R>
-    ): Started<R> => begin(name, options, false, () => {}),
+    ): Subscribing.Started<R> => begin(name, options, false, () => {}),
     subscribeEphemeral: <E extends Event.Any, Err, R>(
-      options: SubscriberOptions.SubscriberOptions<E, Err, R> & Gaps
-    ): Started<R> => begin(ephemeralName(), options, true, options.onGap ?? (() => {})),
+      options: SubscriberOptions.SubscriberOptions<E, Err, R> & Subscribing.Gaps
+    ): Subscribing.Started<R> => begin(ephemeralName(), options, true, options.onGap ?? (() => {})),
     stream: Tail.make((options, onGap) => begin(ephemeralName(), options, true, onGap)),
     watch,
     failures: failures.stream,
@@ -278,9 +266,15 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
     probes: Effect.sync(() => [
       ...broker.probes.map((probe): Health.Probe => ({ name: probe.name, critical: true, check: probe.check })),
       { name: "cache", critical: false, check: cache.store.probe },
+      Probes.writeBehind(cache.store),
       eventLoop,
+      levels.probe,
       { name: "doors", critical: false, check: Effect.sync(() => Probes.doors(callers, settling)) },
-      ...roster.all().map(Probes.subscriber)
+      // A tail is outside of P3, and so of health.
+      ...roster
+        .all()
+        .filter((one) => !tails.has(one))
+        .map(Probes.subscriber)
     ]),
     drain
   })

@@ -6,12 +6,12 @@
  * Bodies are kept as they were published and decoded by the contract that asks, so that what an older
  * version wrote reads as the newest one.
  */
-import { Context, Effect, Metric, Option, Result, Stream } from "effect"
+import { Context, Effect, Option, Result, Stream } from "effect"
 import * as Codec from "../event/Codec.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import * as Limits from "../event/Limits.ts"
-import * as Metrics from "../observe/Metrics.ts"
+import * as CacheReads from "../observe/CacheReads.ts"
 import { CacheCorrupt, CacheError } from "./CacheError.ts"
 import { type CacheStore, defaultHistory, type HistoryRange, type Position, type Remembered } from "./CacheStore.ts"
 
@@ -78,18 +78,18 @@ export class EventCache extends Context.Service<
   /** The service over a store. */
   static fromStore(store: CacheStore): EventCache["Service"] {
     const page = (event: Event.Any, range: HistoryRange) =>
-      counted(store.history(event.name, range), (found) => found.length > 0)
+      CacheReads.counted(store.history(event.name, range), (found) => found.length > 0)
     return EventCache.of({
       store,
       last: (event, key = "") =>
-        Effect.flatMap(counted(store.last(event.name, key), Option.isSome), (found) =>
+        Effect.flatMap(CacheReads.counted(store.last(event.name, key), Option.isSome), (found) =>
           Option.isNone(found) ? Effect.succeedNone : Effect.asSome(decode(event, found.value))
         ),
       lastMany: (event, keys) =>
         Effect.suspend(() => {
           const asked = [...new Set(keys)]
           return Effect.flatMap(
-            counted(store.lastMany(event.name, asked), (found) => found.some((one) => one !== undefined)),
+            CacheReads.counted(store.lastMany(event.name, asked), (found) => found.some((one) => one !== undefined)),
             (found) => decodeMany(event, asked, found)
           )
         }),
@@ -116,21 +116,6 @@ const rangeOf = ({ after, before, key }: Omit<HistoryOptions, "limit">): Omit<Hi
   before: before === undefined ? undefined : { time: before.getTime() },
   after: after?.getTime()
 })
-
-const outcomes = {
-  hit: Metric.withAttributes(Metrics.cacheReads, { "eventbus.outcome": "hit" }),
-  miss: Metric.withAttributes(Metrics.cacheReads, { "eventbus.outcome": "miss" }),
-  failed: Metric.withAttributes(Metrics.cacheReads, { "eventbus.outcome": "failed" })
-}
-
-const counted = <A>(
-  read: Effect.Effect<A, CacheError>,
-  isHit: (found: NoInfer<A>) => boolean
-): Effect.Effect<A, CacheError> =>
-  read.pipe(
-    Effect.tap((found) => Metric.update(isHit(found) ? outcomes.hit : outcomes.miss, 1)),
-    Effect.tapError(() => Metric.update(outcomes.failed, 1))
-  )
 
 const decodeMany = Effect.fnUntraced(function* <Name extends string, A>(
   event: Event.Event<Name, A>,

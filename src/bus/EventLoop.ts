@@ -6,6 +6,7 @@
 import { type Context, Effect, Schedule } from "effect"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import type * as Health from "../observe/Health.ts"
+import * as Meter from "../observe/Meter.ts"
 import * as Metrics from "../observe/Metrics.ts"
 
 const resolution = 50
@@ -15,7 +16,7 @@ const alarmingMillis = 5000
 
 /** Measures until the scope ends. */
 export const watch = Effect.fnUntraced(function* (context: Context.Context<never>) {
-  const gauge = Metrics.bind(Metrics.eventLoopLag, context, {})
+  const gauge = Meter.bind(Metrics.eventLoopLag, context)
   const delays = yield* Effect.acquireRelease(
     Effect.sync(() => monitorEventLoopDelay({ resolution })),
     (delays) => Effect.sync(() => delays.disable())

@@ -8,8 +8,10 @@ import { CurrentActor } from "../event/Actor.ts"
 import * as Codec from "../event/Codec.ts"
 import * as Event from "../event/Event.ts"
 import * as Limits from "../event/Limits.ts"
-import * as Log from "../observe/Log.ts"
-import * as Metrics from "../observe/Metrics.ts"
+import type * as Log from "../observe/Log.ts"
+import * as Meters from "../observe/Meters.ts"
+import * as Spans from "../observe/Spans.ts"
+import * as Stopwatch from "../observe/Stopwatch.ts"
 import * as Trace from "../observe/Trace.ts"
 import type { Address, Headers } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
@@ -35,13 +37,15 @@ export interface PublisherSettings {
   readonly source: string
   readonly timeout: Duration.Duration
   readonly authorise: "contracts" | "declared-only"
+  readonly trace: Trace.Trace
+  readonly log: Log.Log
 }
 
 /** What a contract needs at every publish, made at its first. */
 interface Prepared {
   readonly encode: ReturnType<typeof Codec.encoder>
-  readonly metrics: Metrics.PublisherMetrics
-  readonly spanName: string
+  readonly metrics: Meters.PublisherMetrics
+  readonly span: Spans.PublisherSpans
 }
 
 export interface Publisher {
@@ -64,16 +68,16 @@ export const make = Effect.fnUntraced(function* (
 ) {
   const context = yield* Effect.context<never>()
   const clock = yield* Clock.Clock
+  const stopwatch = Stopwatch.of(clock)
   const ids = yield* CurrentIds
-  const trace = Trace.make(context)
-  const log = Log.make(context)
+  const { log, trace } = settings
   const defaultTimeout = Duration.toMillis(settings.timeout)
   const prepared = new WeakMap<Event.Any, Prepared>()
   const prepare = (event: Event.Any): Prepared => {
     const made = {
       encode: Codec.encoder(event, settings.source),
-      metrics: Metrics.publisher(event.name, context),
-      spanName: `send ${event.name}`
+      metrics: Meters.publisher(event.name, settings.trace.place, context),
+      span: Spans.publisher(trace, event.name)
     }
     prepared.set(event, made)
     return made
@@ -92,11 +96,12 @@ export const make = Effect.fnUntraced(function* (
       resume(Exit.fail(new BusError.PublishError({ event: "?", id: "", reason: new BusError.Invalid({ faults }) })))
       return nothing
     }
-    const { encode, metrics, spanName } = prepared.get(event) ?? prepare(event)
+    const { encode, metrics, span: begin } = prepared.get(event) ?? prepare(event)
     const startedAt = clock.currentTimeMillisUnsafe()
+    const began = stopwatch()
     const id = options.id ?? ids.next(startedAt)
     const fail = (reason: BusError.PublishReason): Exit.Exit<never, BusError.PublishError> => {
-      metrics.outcome(reason._tag).update(1)
+      metrics.failed(reason._tag, stopwatch() - began)
       // Ids come from outside of TypeScript too.
       return Exit.fail(new BusError.PublishError({ event: String(event.name), id: String(id), reason }))
     }
@@ -155,12 +160,7 @@ export const make = Effect.fnUntraced(function* (
     }
     const seconds = options.delay === undefined ? 0 : Math.ceil(secondsOf(options.delay))
     const parent = Trace.current(fiberContext)
-    const span = trace.start(spanName, "producer", parent, {
-      "messaging.system": "rabbitmq",
-      "messaging.operation.name": "publish",
-      "messaging.destination.name": event.name,
-      "messaging.message.id": id
-    })
+    const span = trace.enabled ? begin(parent, { id, correlationId }) : undefined
     const traced = span ?? parent
     const own = seconds > 0 ? { ...options.headers, ...Delayed.mark } : options.headers
     const headers: Headers = traced === undefined ? (own ?? noHeaders) : { ...own, ...Trace.inject(traced) }
@@ -168,27 +168,32 @@ export const make = Effect.fnUntraced(function* (
       seconds > 0 ? { _tag: "DelayedEvent", name: event.name, seconds } : { _tag: "Event", name: event.name }
 
     const done = (shipped: Shipped): void => {
-      const now = clock.currentTimeMillisUnsafe()
-      metrics.duration.update((now - startedAt) / 1000)
       if (shipped._tag === "Failed") {
         const exit = fail(shipped.reason)
-        trace.end(span, exit)
+        trace.end(span, exit, shipped.reason._tag)
         log.warning("publish failed", {
           event: event.name,
           id,
           reason: shipped.reason._tag,
-          detail: shipped.reason.message
+          detail: shipped.reason.message,
+          span: traced
         })
         return resume(exit)
       }
-      metrics.outcome(shipped.routed ? "confirmed" : "unrouted").update(1)
+      metrics.confirmed(shipped.routed, stopwatch() - began)
       if (event.cache !== false && seconds === 0) {
         cache.store.write({ event: event.name, key: key ?? "", id, time: startedAt, body, settings: event.cache })
       }
       if (log.debugEnabled)
-        log.debug("published", { event: event.name, id, routed: shipped.routed, millis: now - startedAt })
+        log.debug("published", {
+          event: event.name,
+          id,
+          routed: shipped.routed,
+          millis: clock.currentTimeMillisUnsafe() - startedAt,
+          span: traced
+        })
       const exit = Exit.succeed<Confirmed>({ id, routed: seconds > 0 ? "later" : shipped.routed })
-      trace.end(span, exit)
+      trace.end(span, exit, undefined)
       resume(exit)
     }
     return outbox.submit({

@@ -30,6 +30,16 @@ export const ofAll = <E extends Event.Any>(
   }
 }
 
+/** What an attempt failed with, by its tag, for spans and metrics; undefined when it did not. */
+export const errorType = (work: Work, ended: Exit.Exit<unknown, unknown>): string | undefined => {
+  return work.timedOut ? "HandlerTimeout" : tagOf(ended)
+}
+
+export const tagOf = (ended: Exit.Exit<unknown, unknown>): string | undefined => {
+  if (Exit.isSuccess(ended)) return undefined
+  return Cause.hasInterruptsOnly(ended.cause) ? "Interrupted" : Diagnosis.describe(unwrap(verdictOf(ended).error)).tag
+}
+
 /** A failure as it may be told. */
 export const redacted = <E extends Event.Any, Err, R>(
   subscriber: SubscriberSettings.Settled<E, Err, R>,

@@ -25,16 +25,19 @@ export const make = <E extends Event.Any>(options: {
   readonly decide: (work: Work, decision: Effect.Effect<Decision>, inLane: boolean) => void
   readonly pump: () => void
   readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<unknown, unknown>
+  /** Counts a delivery of the subscriber's own queue. */
+  readonly delivered: (redelivered: boolean) => void
   readonly skip: (delivery: Delivery, event: string) => void
   readonly now: () => number
 }): Runner["accept"] => {
-  const { box, caution, decide, now, open, parking, policy, pump, run, skip, subscriber } = options
+  const { box, caution, decide, delivered, now, open, parking, policy, pump, run, skip, subscriber } = options
   const keyed = subscriber.ordering === "key"
 
   const accept: Runner["accept"] = (delivery, origin) => {
     // Who hears of the arrival may close its consumer within the call.
     if (!delivery.lost()) origin.arrived(delivery)
     if (delivery.lost()) return origin.settled(delivery)
+    if (!origin.parked) delivered(delivery.redelivered)
     const { decoded, parsed } = read(delivery, subscriber.contracts)
     if (Result.isFailure(decoded)) return refuse(origin, delivery, Result.getOrUndefined(parsed), decoded.failure)
     const work = begin(delivery, origin, decoded.success, now())

@@ -222,7 +222,7 @@ const copyOf = (
 ): Outgoing => {
   const { properties } = delivery
   const headers: Headers = { ...RuntimeHeaders.userHeaders(delivery), ...RuntimeHeaders.traceHeaders(delivery) }
-  const history = { failures: letter.failures, replays: letter.replays + 1, replayId }
+  const history = { failures: letter.failures, replays: letter.replays + 1, replayId, firstSpan: letter.firstSpan }
   // A retry whose queue was gone is nobody else's business.
   const recipient = source === DeadLetter.undeliverable ? delivery.recipient : source
   const isEvent = recipient === undefined

@@ -8,7 +8,7 @@
 import { Clock, type Context, Duration, Effect, Exit, FiberSet, Latch } from "effect"
 import type * as Event from "../event/Event.ts"
 import type * as Log from "../observe/Log.ts"
-import type * as Metrics from "../observe/Metrics.ts"
+import type * as Metrics from "../observe/Meters.ts"
 import type * as Trace from "../observe/Trace.ts"
 import type { Admission, Refusal } from "./Admission.ts"
 import * as Attempt from "./Attempt.ts"
@@ -25,7 +25,7 @@ import * as Reception from "./Reception.ts"
 import type * as SubscriberSettings from "./SubscriberSettings.ts"
 import * as Tree from "./Tree.ts"
 import * as Unasked from "./Unasked.ts"
-import { type Counters, type Policy, type Runner, type Verdict, verdictOf, type Work } from "./Work.ts"
+import { told, type Counters, type Policy, type Runner, type Verdict, verdictOf, type Work } from "./Work.ts"
 
 export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(parts: {
   readonly subscriber: SubscriberSettings.Settled<E, Err, R>
@@ -106,6 +106,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     pump: () => pump(),
     run: settle,
     skip,
+    delivered: metrics.delivered,
     now: () => clock.currentTimeMillisUnsafe()
   })
 
@@ -130,6 +131,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
 
   const start = (work: Work): void => {
     work.startedAt = clock.currentTimeMillisUnsafe()
+    work.began = metrics.stopwatch()
     work.timedOut = false
     if (running.size === 0) {
       quiet.closeUnsafe()
@@ -140,7 +142,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     const fiber = run(effect)
     work.fiber = fiber
     fiber.addObserver((exit) => {
-      if (span !== undefined) trace.end(span, Quoting.exit(subscriber, work, exit))
+      if (span !== undefined) trace.end(span, Quoting.exit(subscriber, work, exit), Quoting.errorType(work, exit))
       ended(work, exit)
     })
   }
@@ -149,11 +151,10 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     const wasZombie = work.zombie
     if (wasZombie) {
       zombies--
-      metrics.zombies.update(zombies)
       work.zombie = false
     }
     running.delete(work)
-    metrics.duration.update((clock.currentTimeMillisUnsafe() - work.startedAt) / 1000)
+    metrics.processed(work.began, Quoting.errorType(work, exit))
     // A zombie without order was settled when it became one.
     if (!wasZombie || subscriber.ordering === "key") conclude(work, exit)
     pump()
@@ -246,7 +247,6 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const bury = (work: Work): void => {
     work.zombie = true
     zombies++
-    metrics.zombies.update(zombies)
     log.error("a handler ignores its deadline and its interruption", fields(work))
     if (zombies > capacity.maxZombies()) overrun.openUnsafe()
     // In a lane it stays where it is: two events of one key never run at once.
@@ -259,12 +259,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     pump()
   }
 
-  const fields = (work: Work): Log.Fields => ({
-    subscriber: subscriber.name,
-    event: work.event.type,
-    id: work.event.id,
-    attempt: work.progress.attempt
-  })
+  const fields = (work: Work): Log.Fields => told(subscriber.name, work)
 
   yield* Deadlines.watch({ running, hasRunning, deadlineMillis: subscriber.deadlineMillis, bury })
 

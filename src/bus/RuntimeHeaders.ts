@@ -17,7 +17,8 @@ export const names = {
   replayId: "bus-replay-id",
   position: "bus-position",
   starts: "bus-starts",
-  delayed: "bus-delayed"
+  delayed: "bus-delayed",
+  firstSpan: "bus-first-span"
 } as const
 
 /** One failed attempt, as the history of an event keeps it. */
@@ -44,11 +45,14 @@ export interface Progress {
   readonly due: number | undefined
   readonly replays: number
   readonly replayId: string | undefined
+  /** The span of the first attempt, as a W3C traceparent. */
+  readonly firstSpan: string | undefined
 }
 
 export const keptFailures = 10
 const failureMessageLength = 200
 const failureTagLength = 64
+const traceparentLength = 55
 /** Of the 16 KiB that a diagnosis may have. */
 const failureBytes = 6 * 1024
 
@@ -61,7 +65,8 @@ export const fresh: Progress = {
   returns: 0,
   due: undefined,
   replays: 0,
-  replayId: undefined
+  replayId: undefined,
+  firstSpan: undefined
 }
 
 export const read = (delivery: Delivery): Progress => (delivery.trusted ? parse(delivery.headers) : fresh)
@@ -75,7 +80,8 @@ export const parse = (headers: Readonly<Record<string, unknown>>): Progress => (
   returns: returnsIn(headers),
   due: whole(headers[names.due]),
   replays: whole(headers[names.replays]) ?? 0,
-  replayId: text(headers[names.replayId])
+  replayId: text(headers[names.replayId]),
+  firstSpan: text(headers[names.firstSpan])?.slice(0, traceparentLength)
 })
 
 export const write = (progress: Progress): Headers => {
@@ -92,6 +98,7 @@ export const write = (progress: Progress): Headers => {
   put(names.due, progress.due)
   put(names.replays, progress.replays > 0 ? progress.replays : undefined)
   put(names.replayId, progress.replayId)
+  put(names.firstSpan, progress.firstSpan)
   return headers
 }
 

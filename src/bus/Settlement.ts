@@ -3,7 +3,7 @@
  * original is acknowledged; never the other way round (P3). Copies pass a door of their own and are
  * never refused: they wait, and meanwhile the original stays unacknowledged.
  */
-import { Clock, Effect, Random } from "effect"
+import { Clock, Effect, Random, type Tracer } from "effect"
 import * as Codec from "../event/Codec.ts"
 import type * as Log from "../observe/Log.ts"
 import {
@@ -48,6 +48,8 @@ interface Copy {
   readonly message: Omit<Outgoing, "headers">
   /** Whether the one that it stands for cannot be settled any more. */
   readonly lost: () => boolean
+  /** What its lines in the log belong to. */
+  readonly span?: Tracer.AnySpan | undefined
 }
 
 /** What a copy is made of besides the bytes. */
@@ -59,6 +61,8 @@ export interface Subject {
   readonly key: string | undefined
   readonly time: number
   readonly correlationId: string | undefined
+  /** What its lines in the log belong to. */
+  readonly span?: Tracer.AnySpan | undefined
   /** What the copy will say it has been through. */
   readonly progress: RuntimeHeaders.Progress
 }
@@ -102,6 +106,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
         event: copy.message.properties.type,
         id: copy.message.properties.messageId,
         to: copy.message.to._tag,
+        span: copy.span,
         reason: result.reason._tag
       })
       // Headers that the wire does not take must not hold the event for ever.
@@ -121,6 +126,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
   const copyOf = (to: Address, delivery: Delivery, subject: Subject): Copy => ({
     subscriber: subject.subscriber,
     lost: delivery.lost,
+    span: subject.span,
     bytes: delivery.body.length,
     message: {
       to,

@@ -123,6 +123,8 @@ export interface CommonOptions<E extends Event.Any, Err> {
   readonly onStoreDown?: "handle" | "wait"
   /** How often one event may be put off by `Later`. Default 100, and 24 hours since the first time. */
   readonly maxPostponed?: number
+  /** Whether its spans are part of the publish's trace, or linked to it. Default: as the bus says. */
+  readonly traceRelation?: "parent" | "link"
 }
 
 export const isMatch = <E extends Event.Any>(events: Events<E>): events is EventGroup.Match<E> => "pattern" in events

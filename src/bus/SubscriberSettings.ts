@@ -30,6 +30,7 @@ export interface Settled<E extends Event.Any, Err, R> {
   readonly unknown: "skip" | "dead-letter"
   readonly announce: boolean
   readonly maxPostponed: number
+  readonly traceRelation: "parent" | "link" | undefined
   readonly breaker: BreakerOptions | undefined
   readonly rateLimit: RateLimitOptions | undefined
   readonly restarts: RestartOptions
@@ -164,6 +165,7 @@ export const settle = <E extends Event.Any, Err, R>(
     unknown: options.unknown ?? "skip",
     announce: options.announce ?? true,
     maxPostponed,
+    traceRelation: options.traceRelation,
     breaker,
     rateLimit,
     restarts,
@@ -219,3 +221,13 @@ export const checkSchedule = Effect.fnUntraced(function* <E extends Event.Any, E
     })
   }
 })
+
+export const withoutStore = (subscriber: string): SubscribeError =>
+  new SubscribeError({
+    subscriber,
+    reason: new SubscriberInvalid({
+      option: "idempotent",
+      problem: "there is no store that remembers what was handled",
+      remedy: "Provide `Marks`; every live wiring does"
+    })
+  })

@@ -18,7 +18,7 @@ import {
   SubscriptionRef
 } from "effect"
 import type * as Event from "../event/Event.ts"
-import * as Metrics from "../observe/Metrics.ts"
+import * as Meters from "../observe/Meters.ts"
 import type { SubscriberSpec } from "./Broker.ts"
 import { BrokerError, BrokerRefused, Closed } from "./BrokerError.ts"
 import { SubscribeError } from "./BusError.ts"
@@ -87,7 +87,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   const clock = yield* Clock.Clock
   // Sessions belong to a scope that is older than the drain below, so that they outlive it.
   const sessionScope = yield* Scope.fork(scope)
-  const metrics = Metrics.subscriber(subscriber.name, yield* Effect.context<never>())
+  const metrics = Meters.subscriber(Measure.nameOf(subscriber), surroundings.place, yield* Effect.context<never>())
   const spec: SubscriberSpec = {
     name: subscriber.name,
     ordering: subscriber.ordering,
@@ -175,7 +175,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     if (subscriber.ephemeral && restarts > 0) yield* told
   })
   const isRunning = (): boolean => SubscriptionRef.getUnsafe(status)._tag === "Running"
-  const { depth } = yield* Measure.watch(broker, subscriber, runner, metrics)
+  const { depth } = yield* Measure.watch(broker, subscriber, runner, { counters, status })
   /** From declaration to loss. */
   const life = (subscriber.ephemeral ? Effect.void : broker.declare(spec)).pipe(
     Effect.andThen(consumption.run(running)),

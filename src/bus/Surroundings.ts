@@ -2,6 +2,7 @@
  * What a subscriber finds around it: the parts of the bus that all of its subscribers share.
  */
 import type * as Log from "../observe/Log.ts"
+import type { Place } from "../observe/Messaging.ts"
 import type * as Trace from "../observe/Trace.ts"
 import type { SharedStores } from "./Admission.ts"
 import type { Broker, SubscriberSpec } from "./Broker.ts"
@@ -17,6 +18,8 @@ export interface Surroundings {
   readonly failures: Failures
   readonly log: Log.Log
   readonly trace: Trace.Trace
+  /** The broker as telemetry names it. */
+  readonly place: Place
   readonly drain: DrainBudget
   /** Told when a subscriber begins to drain: its time is the bus's, too. */
   readonly onDrain: () => void

@@ -3,7 +3,7 @@
  * They are acknowledged and counted, with one warning for each type.
  */
 import type * as Log from "../observe/Log.ts"
-import type * as Metrics from "../observe/Metrics.ts"
+import type * as Metrics from "../observe/Meters.ts"
 import type { Delivery } from "./Broker.ts"
 import type { Counters } from "./Work.ts"
 

@@ -5,7 +5,8 @@
 import { Clock, Duration, Effect } from "effect"
 import type * as Event from "../event/Event.ts"
 import type * as Log from "../observe/Log.ts"
-import type * as Metrics from "../observe/Metrics.ts"
+import type * as Metrics from "../observe/Meters.ts"
+import * as Trace from "../observe/Trace.ts"
 import type { Delivery } from "./Broker.ts"
 import { countOf } from "./Caution.ts"
 import type { AttemptFailure } from "./BusError.ts"
@@ -61,7 +62,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       host: Diagnosis.host,
       library: Diagnosis.library,
       replays: progress.replays,
-      replayId: progress.replayId
+      replayId: progress.replayId,
+      firstSpan: progress.firstSpan
     }
     const told = {
       subscriber: subscriber.name,
@@ -69,7 +71,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       id: subject.id,
       reason,
       attempts,
-      error: failure.tag
+      error: failure.tag,
+      span: subject.span ?? Trace.extract(delivery.headers)
     }
     if (subscriber.ephemeral) {
       // A tail has no dead-letter queue: what it cannot handle is told and dropped.
@@ -213,7 +216,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     if (millis === undefined) return yield* giveUp(work, "Exhausted", failure, attempts)
     work.progress = { ...work.progress, attempt: attempts + 1 }
     counters.retried++
-    metrics.retries.update(1)
+    metrics.retries.update(attempts)
     metrics.outcome("retried").update(1)
     log.warning("attempt failed", {
       subscriber: subscriber.name,
@@ -222,6 +225,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       attempt: attempts,
       error: failure.tag,
       detail: failure.message,
+      span: work.span,
       retryInMillis: millis
     })
     failures.retried({

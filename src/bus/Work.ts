@@ -2,7 +2,7 @@
  * A delivery on its way through a subscriber, and what can be said of it: who brought it, what came of
  * its handler, and what is to be done then.
  */
-import { Cause, type Effect, Exit, type Fiber, Result } from "effect"
+import { Cause, type Effect, Exit, type Fiber, Result, type Tracer } from "effect"
 import * as Codec from "../event/Codec.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
@@ -42,7 +42,13 @@ export interface Work {
   /** Changes with each failed attempt in this process. */
   progress: RuntimeHeaders.Progress
   startedAt: number
+  /** When its handler began, by the stopwatch. */
+  began: number
   fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** What its lines in the log belong to: its attempt, or its publish. */
+  span: Tracer.AnySpan | undefined
+  /** The span of its first attempt, by name. */
+  firstSpan: string | undefined
   timedOut: boolean
   zombie: boolean
   /** Interrupted on purpose, to be given back: not a failed attempt. */
@@ -65,7 +71,10 @@ export const begin = (delivery: Delivery, origin: Origin, event: Envelope.Envelo
     place: origin.parked ? RuntimeHeaders.readPlace(delivery) : undefined,
     progress: received,
     startedAt: 0,
+    began: 0,
     fiber: undefined,
+    span: undefined,
+    firstSpan: received.firstSpan,
     timedOut: false,
     zombie: false,
     givenBack: false,
@@ -90,7 +99,11 @@ export const read = <E extends Event.Any>(delivery: Delivery, contracts: Readonl
 }
 
 /** What a copy of it is made of. */
-export const subjectOf = (subscriber: string, { event }: Work, progress: RuntimeHeaders.Progress): Subject => ({
+export const subjectOf = (
+  subscriber: string,
+  { event, firstSpan, span }: Work,
+  progress: RuntimeHeaders.Progress
+): Subject => ({
   subscriber,
   id: event.id,
   type: event.type,
@@ -98,7 +111,16 @@ export const subjectOf = (subscriber: string, { event }: Work, progress: Runtime
   key: event.key,
   time: event.time.getTime(),
   correlationId: event.correlationId,
-  progress
+  span,
+  progress: { ...progress, firstSpan }
+})
+/** What a line in the log says of it. */
+export const told = (subscriber: string, { event, progress, span }: Work) => ({
+  subscriber,
+  event: event.type,
+  id: event.id,
+  attempt: progress.attempt,
+  span
 })
 
 /** The same of one whose event could not be read. */

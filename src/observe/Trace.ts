@@ -4,36 +4,56 @@
  * the rest of a publish, so whether spans are made is decided once, when a layer is built: only when
  * a tracer other than Effect's own is there. The context of a span that the caller made travels on in
  * either case.
+ *
+ * Which traces are kept is the tracer's to decide, and what its sampler left out stays out on the way.
  */
 import type { Exit } from "effect"
 import { Clock, Context, Option, Tracer } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
+import type { Place } from "./Messaging.ts"
 
 export interface TraceHeaders {
   readonly traceparent?: string
   readonly tracestate?: string
 }
 
+/** Whether handling an event belongs to the trace of its publish, or is a trace of its own with a link to it. */
+export type TraceRelation = "parent" | "link"
+
+type Attributes = Readonly<Record<string, string | number | undefined>>
+
+export interface Start {
+  readonly name: string
+  readonly kind: Tracer.SpanKind
+  readonly parent: Tracer.AnySpan | undefined
+  /** Whether it begins a trace, whatever is around it. */
+  readonly root?: boolean
+  readonly links?: ReadonlyArray<Tracer.SpanLink>
+  /** Those that are always the same, and those of this one. */
+  readonly fixed: Attributes
+  readonly own: Attributes
+}
+
 export interface Trace {
   /** Whether a tracer is configured. */
   readonly enabled: boolean
+  readonly place: Place
+  readonly relation: TraceRelation
   /** A span that the caller ends; undefined when no tracer is configured. */
-  readonly start: (
-    name: string,
-    kind: Tracer.SpanKind,
-    parent: Tracer.AnySpan | undefined,
-    attributes: Readonly<Record<string, unknown>>
-  ) => Tracer.Span | undefined
-  readonly end: (span: Tracer.Span | undefined, exit: Exit.Exit<unknown, unknown>) => void
+  readonly start: (start: Start) => Tracer.Span | undefined
+  /** `error` is what it failed with, by its tag. */
+  readonly end: (span: Tracer.Span | undefined, exit: Exit.Exit<unknown, unknown>, error: string | undefined) => void
 }
 
-export const make = (context: Context.Context<never>): Trace => {
+export const make = (context: Context.Context<never>, place: Place, relation: TraceRelation = "parent"): Trace => {
   const tracer = Context.get(context, Tracer.Tracer)
   const clock = Context.get(context, Clock.Clock)
   const enabled = tracer !== Tracer.nativeTracer
   return {
     enabled,
-    start: (name, kind, parent, attributes) => {
+    place,
+    relation,
+    start: ({ fixed, kind, links, name, own, parent, root }) => {
       if (!enabled) return undefined
       return looked(() => {
         const span = tracer.span({
@@ -41,16 +61,33 @@ export const make = (context: Context.Context<never>): Trace => {
           kind,
           parent: Option.fromUndefinedOr(parent),
           annotations: Context.empty(),
-          links: [],
+          links: links === undefined ? [] : [...links],
           startTime: clock.currentTimeNanosUnsafe(),
-          root: parent === undefined,
+          // Without a parent that Effect knows there may be one that only the tracer knows.
+          root: root === true,
           sampled: parent?.sampled ?? true
         })
-        for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
+        if (span.sampled) {
+          describe(span, fixed)
+          describe(span, own)
+        }
         return span
       })
     },
-    end: (span, exit) => looked(() => span?.end(clock.currentTimeNanosUnsafe(), exit))
+    end: (span, exit, error) => {
+      if (span === undefined) return
+      looked(() => {
+        if (error !== undefined) span.attribute("error.type", error)
+        span.end(clock.currentTimeNanosUnsafe(), exit)
+      })
+    }
+  }
+}
+
+const describe = (span: Tracer.Span, attributes: Attributes): void => {
+  for (const key in attributes) {
+    const value = attributes[key]
+    if (value !== undefined) span.attribute(key, value)
   }
 }
 
@@ -67,14 +104,46 @@ const looked = <A>(look: () => A): A | undefined => {
 export const current = (context: Context.Context<never>): Tracer.AnySpan | undefined =>
   Context.getOrUndefined(context, Tracer.ParentSpan)
 
+/** What the systems before this one want to travel along; opaque. */
+const TraceState = Context.Reference<string | undefined>("@eduflow/events/observe/TraceState", {
+  defaultValue: () => undefined
+})
+/** Spans between the one that came from outside and the one that goes out. */
+const depth = 16
+
+const traceState = (span: Tracer.AnySpan): string | undefined => {
+  let at: Tracer.AnySpan | undefined = span
+  for (let up = 0; at !== undefined && up < depth; up++) {
+    const state = Context.get(at.annotations, TraceState)
+    if (state !== undefined) return state
+    at = at._tag === "Span" ? Option.getOrUndefined(at.parent) : undefined
+  }
+  return undefined
+}
+
 /** The headers that carry a span to the next service. */
-export const inject = (span: Tracer.AnySpan | undefined): TraceHeaders =>
-  span === undefined ? {} : { traceparent: `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}` }
+export const inject = (span: Tracer.AnySpan | undefined): TraceHeaders => {
+  if (span === undefined) return {}
+  const tracestate = traceState(span)
+  return { traceparent: name(span), ...(tracestate !== undefined && { tracestate }) }
+}
+
+/** A span by its ids, as W3C writes it. */
+export const name = (span: Tracer.AnySpan): string => `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}`
+
+/** The span of such a name. */
+export const named = (traceparent: string): Tracer.ExternalSpan | undefined =>
+  Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromRecordUnsafe({ traceparent })))
+
+/** Longer ones need not be passed on (https://www.w3.org/TR/trace-context/#tracestate-limits). */
+const maxTraceState = 512
 
 /** The span that a message's headers name, if they name one. */
 export const extract = (headers: Readonly<Record<string, unknown>>): Tracer.ExternalSpan | undefined => {
-  const traceparent = headers["traceparent"]
-  return typeof traceparent === "string"
-    ? Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromRecordUnsafe({ traceparent })))
-    : undefined
+  const { traceparent, tracestate } = headers
+  const span = typeof traceparent === "string" ? named(traceparent) : undefined
+  if (span === undefined || typeof tracestate !== "string" || tracestate === "") return span
+  if (tracestate.length > maxTraceState || !/^[\x20-\x7e]*$/.test(tracestate)) return span
+  const { sampled, spanId, traceId } = span
+  return Tracer.externalSpan({ traceId, spanId, sampled, annotations: Context.make(TraceState, tracestate) })
 }

@@ -41,7 +41,8 @@ const Progress = Schema.Struct({
   returns: Count,
   due: Maybe,
   replays: Count,
-  replayId: Schema.UndefinedOr(Schema.String)
+  replayId: Schema.UndefinedOr(Schema.String),
+  firstSpan: Schema.UndefinedOr(Schema.String.check(Schema.isMaxLength(55)))
 })
 
 describe("RuntimeHeaders", () => {

@@ -1,5 +1,7 @@
 /** A publisher over a scripted broker: what it sends, what it caches, and what it answers. */
 import { Duration, Effect } from "effect"
+import * as Log from "../../src/observe/Log.ts"
+import * as Trace from "../../src/observe/Trace.ts"
 import * as Door from "../../src/bus/Door.ts"
 import { type CacheEntry, EventCache } from "../../src/bus/EventCache.ts"
 import * as Outbox from "../../src/bus/Outbox.ts"
@@ -23,6 +25,8 @@ export const make = Effect.fnUntraced(function* (
     probe: Effect.succeed({ status: "up", detail: "" })
   })
   const publisher = yield* Publisher.make(cache, outbox, {
+    log: yield* Log.make,
+    trace: Trace.make(yield* Effect.context<never>(), { system: "memory", namespace: "eduflow" }),
     source: "test",
     timeout: Duration.seconds(15),
     authorise: options.authorise ?? "contracts"

@@ -2,9 +2,8 @@
  * The live view of a demo that runs until it is stopped: a table that is redrawn in place on a
  * terminal, never wider or higher than that is, and lines now and then where there is none.
  */
-import { Console, Effect, Metric, Schedule, SubscriptionRef } from "effect"
+import { Console, Effect, Schedule, SubscriptionRef } from "effect"
 import { EventBus } from "../../bus/EventBus.ts"
-import * as Metrics from "../../observe/Metrics.ts"
 import type { Ledger } from "./Ledger.ts"
 
 /** Together they fit into 80 columns; the first three are words. */
@@ -13,13 +12,6 @@ const row = (...cells: ReadonlyArray<string | number>): string =>
   widths
     .map((width, i) => (i < 3 ? String(cells[i] ?? "").padEnd(width) : String(cells[i] ?? "").padStart(width)))
     .join("")
-
-/** What the runtime last measured: it looks every few seconds. */
-const lagOf = (subscriber: string) =>
-  Effect.map(
-    Metric.value(Metric.withAttributes(Metrics.lag, { "eventbus.subscriber": subscriber })),
-    ({ value }) => value
-  )
 
 const published = (ledger: Ledger): string => {
   const { count, reason } = ledger.failed()
@@ -31,12 +23,13 @@ const view = (ledger: Ledger) =>
     const bus = yield* EventBus
     const services = new Map(ledger.accounts.map(({ service, subscriber }) => [subscriber, service]))
     const lines = [row("service", "subscriber", "status", "handled", "retried", "later", "dead", "flight", "lag")]
-    for (const { name, stats, status } of yield* bus.subscriptions) {
+    for (const { name, stats, status, tree } of yield* bus.subscriptions) {
       const { _tag } = yield* SubscriptionRef.get(status)
       const { deadLettered, handled, inFlight, postponed, retried } = yield* stats
+      const { ready = 0 } = (yield* tree).lag
       const service = services.get(name) ?? ""
       const topic = name.slice(service.length + 1)
-      lines.push(row(service, topic, _tag, handled, retried, postponed, deadLettered, inFlight, yield* lagOf(name)))
+      lines.push(row(service, topic, _tag, handled, retried, postponed, deadLettered, inFlight, ready))
     }
     lines.push("", "Ctrl-C drains and stops", published(ledger))
     return lines

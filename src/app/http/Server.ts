@@ -1,7 +1,8 @@
 /**
  * The service over HTTP, for orchestrators and scrapers: `/health` (everything), `/health/live` (the
  * process turns), `/health/ready` (it can publish and its subscribers run) and `/metrics` in
- * Prometheus' text format. Names of metrics keep their words; dots become underscores.
+ * Prometheus' text format. Names of metrics are OpenTelemetry's, as Prometheus
+ * has them: dots become underscores, units and `_total` are appended.
  *
  * It ends within two seconds: a client that is slow, or never finishes its request, does not take the
  * time of the drain.
@@ -12,7 +13,9 @@ import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { createServer } from "node:http"
 import { BrokerError, SettingsInvalid } from "../../bus/BrokerError.ts"
-import { Health, type Report } from "../../observe/Health.ts"
+import { prometheusName } from "../../observe/Definition.ts"
+import * as Metrics from "../../observe/Metrics.ts"
+import { type Check, Health, type Report } from "../../observe/Health.ts"
 
 export interface EndpointOptions {
   /** 0 takes a free one. */
@@ -23,10 +26,23 @@ export interface EndpointOptions {
   readonly onListen?: (address: string) => void
 }
 
+const names = new Map(Metrics.all.map((definition) => [definition.name, prometheusName(definition)]))
+/** Those of the service's own keep theirs. */
+const nameOf = (name: string): string => names.get(name) ?? name
+
 const contentType = "application/health+json"
 
-const answer = (report: Report, status: number) =>
-  HttpServerResponse.text(JSON.stringify(report), { status, contentType })
+/** https://datatracker.ietf.org/doc/html/draft-inadarei-api-health-check, with our words for the status. */
+const answer = (body: object, status: number) =>
+  HttpServerResponse.text(JSON.stringify(body), { status, contentType, headers: { "cache-control": "no-store" } })
+
+const inWords = (report: Report, checks: ReadonlyArray<Check>) => ({
+  time: report.time,
+  ready: report.ready,
+  checks: Object.fromEntries(
+    checks.map(({ detail, name, ...check }) => [name, [{ ...check, time: report.time, output: detail }]])
+  )
+})
 
 const routes = Layer.mergeAll(
   HttpRouter.use((router) =>
@@ -35,25 +51,23 @@ const routes = Layer.mergeAll(
       yield* router.add(
         "GET",
         "/health",
-        Effect.map(health.report, (report) => answer(report, report.status === "down" ? 503 : 200))
+        Effect.map(health.report, (report) =>
+          answer({ status: report.status, ...inWords(report, report.checks) }, report.status === "down" ? 503 : 200)
+        )
       )
-      yield* router.add(
-        "GET",
-        "/health/live",
-        Effect.succeed(HttpServerResponse.text('{"status":"up"}', { contentType }))
-      )
+      yield* router.add("GET", "/health/live", Effect.succeed(answer({ status: "up" }, 200)))
       yield* router.add(
         "GET",
         "/health/ready",
         Effect.map(health.report, (report) => {
-          const ready = report.status !== "down"
-          const checks = ready ? [] : report.checks.filter(({ status }) => status === "down")
-          return answer({ ...report, status: ready ? "up" : "down", checks }, ready ? 200 : 503)
+          const { is, detail } = report.ready
+          const down = report.checks.filter(({ status }) => status === "down")
+          return answer({ status: is ? "up" : "down", output: detail, ...inWords(report, down) }, is ? 200 : 503)
         })
       )
     })
   ),
-  PrometheusMetrics.layerHttp()
+  PrometheusMetrics.layerHttp({ metricNameMapper: nameOf })
 )
 
 /** Why it cannot listen there, and what helps. */
