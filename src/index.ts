@@ -40,5 +40,6 @@ export { type Check, Health, type Probe, type ProbeResult, type Report } from ".
 export { EventBusLive, eventBusLive, EventBusMemory, eventBusMemory, type LiveOptions } from "./app/Live.ts"
 export { RedisLive, redisLive, type RedisLiveOptions } from "./app/RedisLive.ts"
 export { type EndpointOptions, httpEndpoints } from "./app/endpoints.ts"
+export * as Telemetry from "./app/Telemetry.ts"
 export { runMain, type RunMainOptions } from "./app/runMain.ts"
 export { createEventBus, type PromiseEventBus } from "./app/createEventBus.ts"

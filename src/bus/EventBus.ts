@@ -5,7 +5,7 @@
 import { Clock, Context, Deferred, Duration, Effect, Layer, Option, type Stream, SubscriptionRef } from "effect"
 import type * as Event from "../event/Event.ts"
 import { EventDefinitionError } from "../event/EventError.ts"
-import type * as Health from "../observe/Health.ts"
+import * as Health from "../observe/Health.ts"
 import * as Log from "../observe/Log.ts"
 import type { Place } from "../observe/Messaging.ts"
 import * as Meter from "../observe/Meter.ts"
@@ -268,6 +268,7 @@ const make = Effect.fnUntraced(function* (options: BusOptions) {
       { name: "cache", critical: false, check: cache.store.probe },
       Probes.writeBehind(cache.store),
       eventLoop,
+      ...Context.get(context, Health.CurrentProbes),
       levels.probe,
       { name: "doors", critical: false, check: Effect.sync(() => Probes.doors(callers, settling)) },
       // A tail is outside of P3, and so of health.

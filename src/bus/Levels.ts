@@ -50,6 +50,8 @@ export const watch = Effect.fnUntraced(function* (parts: {
     (blockedMillis + (blockedSince === undefined ? 0 : clock.currentTimeMillisUnsafe() - blockedSince)) / 1000
 
   const stats = () => cache.store.stats?.()
+  // Who writes behind counts; until then there is nothing.
+  Meter.bind(Metrics.cacheDropped, context)
   for (const result of ["hit", "miss", "error"]) Meter.bind(Metrics.cacheReads, context, { "eventbus.result": result })
   const stop = [
     ...(["callers", "settling"] as const).flatMap((which) => {
@@ -62,7 +64,6 @@ export const watch = Effect.fnUntraced(function* (parts: {
       ]
     }),
     Meter.observe(Metrics.blockedTime, context, {}, blocked),
-    Meter.observe(Metrics.cacheDropped, context, {}, () => stats()?.dropped ?? 0),
     Meter.observe(Metrics.cachePending, context, {}, () => stats()?.buffered ?? 0),
     Meter.observe(Metrics.undeliverable, context, {}, () => undelivered.depth)
   ]

@@ -26,6 +26,13 @@ export const sensitive = <S extends Schema.Top>(schema: S): S["Rebuild"] => sche
 const isSensitive = (node: SchemaAST.AST): boolean =>
   node.annotations?.[key] === true || (node.checks?.some((check) => check.annotations?.[key] === true) ?? false)
 
+const keys = new Set<string>()
+/**
+ * What the sensitive fields of all contracts of this process are called: what is logged has lost its schema,
+ * and still its names.
+ */
+export const sensitiveKeys: ReadonlySet<string> = keys
+
 /**
  * The paths of the sensitive parts of a schema; `*` stands for any index or key. A part below a
  * sensitive one is sensitive too. Where paths cannot be known (a recursion, a class, an Option, a map)
@@ -71,6 +78,7 @@ export const sensitivePaths = (ast: SchemaAST.AST): ReadonlyArray<ReadonlyArray<
     seen.delete(node)
   }
   visit(ast, [])
+  for (const path of found) keys.add(path.findLast((part) => part !== "*") ?? "data")
   return found.length === 0 ? found : [...found, ...recursions]
 }
 

@@ -44,6 +44,12 @@ export interface Report {
   readonly ready: { readonly is: boolean; readonly since: Date; readonly detail: string }
 }
 
+/** Probes of what is around the bus: what exports its telemetry, for example. */
+export const CurrentProbes: Context.Reference<ReadonlyArray<Probe>> = Context.Reference<ReadonlyArray<Probe>>(
+  "@eduflow/events/observe/CurrentProbes",
+  { defaultValue: () => [] }
+)
+
 export interface HealthOptions {
   /** Longest time for one probe. Default 1 second. */
   readonly deadline?: Duration.Input

@@ -1,6 +1,7 @@
 /**
  * Whether work may be sent here, told in a way that does not flap: what is told changes when the opposite
- * was seen for a while without a break. The first look counts at once.
+ * was seen for a while without a break. Until it is ready for the first time each look counts at once: a start
+ * takes no longer than it does.
  */
 export interface Readiness {
   readonly ready: boolean
@@ -12,10 +13,11 @@ export interface Readiness {
 
 export const make = (patienceMillis: number) => {
   let state: Readiness | undefined
+  let started = false
   return {
     /** What is to be told after this look. */
     look: (fine: boolean, now: number): Readiness => {
-      if (state === undefined) state = { ready: fine, since: now, contradictedSince: undefined }
+      if (state === undefined || (!started && fine)) state = { ready: fine, since: now, contradictedSince: undefined }
       else if (fine === state.ready) state = { ...state, contradictedSince: undefined }
       else {
         const since = state.contradictedSince ?? now
@@ -24,6 +26,7 @@ export const make = (patienceMillis: number) => {
             ? { ready: fine, since: now, contradictedSince: undefined }
             : { ...state, contradictedSince: since }
       }
+      started ||= state.ready
       return state
     }
   }

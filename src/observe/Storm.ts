@@ -2,7 +2,7 @@
  * Sums up a storm: of lines that say the same, the first few of a while are written, and then how many
  * more there were. A broken dependency makes ten thousand of them in a minute, and they hide all others.
  */
-import type { Fiber } from "effect";
+import type { Fiber } from "effect"
 import { Clock, type Context, Context as Contexts, Effect } from "effect"
 
 export interface Storm {

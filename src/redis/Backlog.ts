@@ -48,7 +48,7 @@ const batchBytes = 1024 * 1024
 /** What an entry costs besides its body. */
 const overhead = 256
 
-export const make = (maxEntries: number, maxBytes: number): Backlog => {
+export const make = (maxEntries: number, maxBytes: number, onDropped: (count: number) => void): Backlog => {
   const byKey = new Map<string, { newest: Buffered | undefined; count: number }>()
   let waiting: Array<Buffered> = []
   // Entries before it are gone: shifting an array of thousands for each batch costs more than the batch.
@@ -62,6 +62,7 @@ export const make = (maxEntries: number, maxBytes: number): Backlog => {
 
   const drop = (count: number): void => {
     dropped += count
+    onDropped(count)
   }
   const size = (): number => flight.length + waiting.length - head
   const all = (): ReadonlyArray<Buffered> => [...flight, ...waiting.slice(head)]

@@ -8,6 +8,8 @@ import { Clock, Effect, Latch, Random } from "effect"
 import { split, within } from "../bus/Budget.ts"
 import type { CacheEntry } from "../bus/CacheStore.ts"
 import { CurrentShutdown } from "../bus/Shutdown.ts"
+import * as Meter from "../observe/Meter.ts"
+import * as Metrics from "../observe/Metrics.ts"
 import * as Backlog from "./Backlog.ts"
 
 export interface Options {
@@ -31,7 +33,8 @@ const defaultDrain = 25_000
 export const make = Effect.fnUntraced(function* (options: Options) {
   const clock = yield* Clock.Clock
   const shutdown = yield* CurrentShutdown
-  const backlog = Backlog.make(options.maxEntries ?? 10_000, options.maxBytes ?? 16 * 1024 * 1024)
+  const dropped = Meter.bind(Metrics.cacheDropped, yield* Effect.context<never>())
+  const backlog = Backlog.make(options.maxEntries ?? 10_000, options.maxBytes ?? 16 * 1024 * 1024, dropped.update)
   const work = Latch.makeUnsafe(false)
   let closed = false
 

@@ -31,7 +31,7 @@ const feed = (relation?: "parent" | "link") =>
     ),
     handler: (_, { attempt }) =>
       Effect.withSpan(
-        Effect.suspend(() => (attempt < 3 ? Effect.fail(new Error("once more")) : Effect.void)),
+        Effect.suspend(() => (attempt < 3 ? Effect.die(new Error("once more")) : Effect.void)),
         "render"
       )
   })

@@ -42,7 +42,8 @@ it.prop(
   { steps: Schema.Array(Step).check(Schema.isMinLength(25), Schema.isMaxLength(60)) },
   ({ steps }) => {
     const [maxEntries, maxBytes] = [6, 4_000]
-    const backlog = Backlog.make(maxEntries, maxBytes)
+    let told = 0
+    const backlog = Backlog.make(maxEntries, maxBytes, (count) => (told += count))
     let flight: ReadonlyArray<CacheEntry> = []
     let waiting: Array<CacheEntry> = []
     const counts = { written: 0, dropped: 0, failures: 0 }
@@ -114,7 +115,7 @@ it.prop(
     perKey: Schema.Boolean
   },
   ({ history, perKey, writes }) => {
-    const backlog = Backlog.make(1_000, 1_000_000)
+    const backlog = Backlog.make(1_000, 1_000_000, () => {})
     for (const { id, key, time } of writes) {
       const next = entry(id, { key, time, settings: { history, perKey } })
       backlog.add(next, lastKey(next), now)

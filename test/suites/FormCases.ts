@@ -112,7 +112,10 @@ export const formCases = ({ connect, it }: Bench): void => {
       assert.deepInclude(yield* subscription.stats, { held: 0, inFlight: 0, returns: 0, zombies: 0, lanes: 0 })
       assert.strictEqual((yield* SubscriptionRef.get(subscription.status))._tag, "Running")
       for (const probe of yield* process.bus.probes) {
-        assert.strictEqual((yield* probe.check).status, "up", probe.name)
+        const { status } = yield* probe.check
+        // Those of the namespace, from other tests, too.
+        if (probe.name === "dead letters") assert.notStrictEqual(status, "down")
+        else assert.strictEqual(status, "up", probe.name)
       }
     })
   )

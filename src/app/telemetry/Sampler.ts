@@ -1,0 +1,93 @@
+/**
+ * Which traces are kept: the samplers that OpenTelemetry names in `OTEL_TRACES_SAMPLER`. By default what the
+ * caller decided holds, and a trace that begins here is kept.
+ */
+import { Context, Option, Tracer } from "effect"
+
+/** Of a span with that parent, whose trace has that id. */
+export type Sampler = (parent: Tracer.AnySpan | undefined, traceId: () => string) => boolean
+
+const always: Sampler = () => true
+const never: Sampler = () => false
+/** By the id of the trace, so that all who see it decide alike. */
+const ratio =
+  (share: number): Sampler =>
+  (_, traceId) => {
+    const id = traceId()
+    let folded = 0
+    for (let at = 0; at < 32; at += 8) folded = (folded ^ Number.parseInt(id.slice(at, at + 8), 16)) >>> 0
+    return folded < Math.floor(share * 0xff_ff_ff_ff)
+  }
+const parentBased =
+  (root: Sampler): Sampler =>
+  (parent, traceId) =>
+    parent === undefined ? root(parent, traceId) : parent.sampled
+
+export const named = (
+  name: string | undefined,
+  argument: string | undefined
+): { readonly sampler: Sampler; readonly fault?: string } => {
+  const kind = name?.toLowerCase() ?? "parentbased_always_on"
+  switch (kind) {
+    case "always_on":
+      return { sampler: always }
+    case "always_off":
+      return { sampler: never }
+    case "parentbased_always_on":
+      return { sampler: parentBased(always) }
+    case "parentbased_always_off":
+      return { sampler: parentBased(never) }
+    case "traceidratio":
+    case "parentbased_traceidratio": {
+      const share = argument === undefined ? 1 : Number(argument)
+      const valid = share >= 0 && share <= 1
+      const sampler = share === 1 || !valid ? always : share === 0 ? never : ratio(share)
+      return {
+        sampler: kind === "traceidratio" ? sampler : parentBased(sampler),
+        ...(!valid && { fault: "OTEL_TRACES_SAMPLER_ARG is not understood: expected a number from 0 to 1" })
+      }
+    }
+    default:
+      return {
+        sampler: parentBased(always),
+        fault:
+          "OTEL_TRACES_SAMPLER is not understood: expected always_on, always_off, traceidratio, or one of them with parentbased_ before it"
+      }
+  }
+}
+
+/** A tracer that makes spans only of what the sampler keeps; the rest costs next to nothing. */
+export const over = (tracer: Tracer.Tracer, sampler: Sampler): Tracer.Tracer =>
+  Tracer.make({
+    ...(tracer.context !== undefined && { context: tracer.context.bind(tracer) }),
+    span: (options) => {
+      const parent = Option.getOrUndefined(options.parent)
+      // What begins here has no id before it is made.
+      let made: Tracer.Span | undefined
+      const make = (): Tracer.Span => (made ??= tracer.span({ ...options, sampled: true }))
+      const kept = sampler(parent, () => parent?.traceId ?? make().traceId)
+      return kept ? make() : leftOut(options, parent ?? make())
+    }
+  })
+
+const nothing = (): void => {}
+const noAttributes: ReadonlyMap<string, unknown> = new Map()
+
+/** Says downstream that its trace is left out, and keeps nothing. */
+const leftOut = (options: Parameters<Tracer.Tracer["span"]>[0], { spanId, traceId }: Tracer.AnySpan): Tracer.Span => ({
+  _tag: "Span",
+  name: options.name,
+  traceId,
+  spanId,
+  parent: options.parent,
+  annotations: Context.empty(),
+  status: { _tag: "Started", startTime: options.startTime },
+  attributes: noAttributes,
+  links: [],
+  sampled: false,
+  kind: options.kind,
+  end: nothing,
+  attribute: nothing,
+  event: nothing,
+  addLinks: nothing
+})
