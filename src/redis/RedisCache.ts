@@ -55,6 +55,9 @@ export interface RedisCacheOptions extends RedisOptions {
 }
 
 /** The store on a client of its own, until the scope ends. */
+/** Up to here a page of a history is cut out of all of it while something of it waits to be written. */
+const maxMerged = 1_000
+
 export const make = Effect.fnUntraced(function* (options: RedisCacheOptions) {
   return yield* fromClient(yield* RedisClient.make(options), options)
 })
@@ -165,15 +168,22 @@ export const fromClient = Effect.fnUntraced(function* (
             of === event && historyCap(settings) > 0 && (key === undefined || (settings.perKey === true && its === key))
         )
       const latest = mine[mine.length - 1]
-      // What the cap pushes out is at the end, which is seen from the beginning only.
-      const cap = latest === undefined || before !== undefined ? limit : historyCap(latest.entry.settings)
-      return rowsOf(client, event, name, range, limit).pipe(
+      const cap = latest === undefined ? limit : historyCap(latest.entry.settings)
+      // What will be pushed out by what waits here is at the end, which is found from the beginning.
+      const fromNewest = latest !== undefined && before !== undefined && cap <= maxMerged
+      const asked = fromNewest ? { key, limit: cap, after } : range
+      return rowsOf(client, event, name, asked, fromNewest ? cap : limit).pipe(
         Effect.map((held) => {
           // A batch on its way is in here, and may be there already.
           const known = new Map(held.map((one) => [one.id, one]))
-          const own = mine.filter((one) => isWithin(one, range) && known.get(one.id)?.body.equals(one.body) !== true)
+          const own = mine.filter((one) => isWithin(one, asked) && known.get(one.id)?.body.equals(one.body) !== true)
           const all = own.length === 0 ? held : newestFirst([...own, ...held])
-          return all.slice(0, Math.min(limit, cap))
+          if (fromNewest)
+            return all
+              .slice(0, cap)
+              .filter((one) => isWithin(one, range))
+              .slice(0, limit)
+          return all.slice(0, before === undefined ? Math.min(limit, cap) : limit)
         })
       )
     })

@@ -1,6 +1,6 @@
 /**
  * Takes entries at once and gets them written later: the publish that brought them goes on. One fiber
- * sends what came together in a turn of the event loop, one batch at a time, and what was not taken
+ * sends what came together within 20 ms, one batch at a time, and what was not taken
  * waits, in its order, for another try. On close it has the part of a drain that is left for closing (2
  * of 25 seconds); what is left then is dropped, counted and logged.
  */
@@ -30,6 +30,14 @@ export interface WriteBehind extends Pick<Backlog.Backlog, "all" | "newest" | "c
 
 const defaultDrain = 25_000
 
+/**
+ * Writes of so long go together: of a key the last one alone, of a history what it keeps. Under load that is a
+ * third of the commands that one pipeline for each turn of the event loop costs.
+ */
+const lingerMillis = 20
+/** From here up nothing is gained by waiting. */
+const plenty = 1_000
+
 export const make = Effect.fnUntraced(function* (options: Options) {
   const clock = yield* Clock.Clock
   const shutdown = yield* CurrentShutdown
@@ -58,8 +66,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     for (let faults = 0; ;) {
       if (backlog.size() === 0) work.closeUnsafe()
       yield* work.await
-      // The writes of this turn of the event loop go together.
       yield* Effect.yieldNow
+      if (backlog.size() < plenty) yield* Effect.sleep(lingerMillis)
       faults = (yield* sendOne) ? 0 : faults + 1
       if (faults > 0) yield* Effect.sleep(20 + Math.min(1_000, 25 * 2 ** faults) * (yield* Random.next))
     }
