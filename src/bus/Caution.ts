@@ -5,6 +5,7 @@
  * of delivery, until some in a row had not. So the killer is the first of the next consumer, and it
  * alone is judged by its count.
  */
+import { Effect, Random } from "effect"
 import type { Delivery } from "./Broker.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type { Origin, Work } from "./Work.ts"
@@ -23,6 +24,13 @@ const graveCount = maxCrashes - 3
 /** How often it came back unsettled without an attempt that ended. */
 export const countOf = (delivery: Delivery): number =>
   (delivery.redelivered ? delivery.deliveryCount : 0) + RuntimeHeaders.returnsBefore(delivery)
+
+/**
+ * Milliseconds by which copies of what is suspected are put apart, so that the one that kills its process meets
+ * the others no more.
+ */
+export const apart = (returns: number): Effect.Effect<number> =>
+  returns < suspiciousCount ? Effect.succeed(0) : Effect.map(Random.next, (part) => part * returns * 10_000)
 
 export interface Caution {
   /** Told of each delivery in its order; whether it is to be given up without running again. */

@@ -206,3 +206,8 @@ const fieldOf = (value: unknown, name: string): unknown =>
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 const whole = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isSafeInteger(value) ? value : undefined
+
+export const crashLoop = (returns: number): Failure => ({
+  tag: "CrashLoop",
+  message: `it came back unsettled ${returns} times: processes died or stopped while they held it`
+})

@@ -6,8 +6,7 @@
  * - What of a key is parked is always the first part of its events: a follower is moved when all before
  *   it are stored. So whoever becomes active reads what is parked first, and then its queue.
  * - A copy goes to the end of the parked queue; its place in its lane is by position.
- * - A parked head that kills its process is found by itself: once it came back, its start is written down
- *   before it runs.
+ * - A parked head that kills its process is found: once it came back, its starts are written down.
  */
 import { Effect, type Fiber } from "effect"
 import { countOf } from "./Caution.ts"
@@ -76,7 +75,6 @@ export interface Options {
 export const make = ({ nextId, policy, settlement, subscriber }: Options, options: Surroundings): Parking => {
   const { box, now, run } = options
   const keys = ParkedKeys.make()
-  /** Keys that are about to be parked. */
   let beginning = 0
   const reminders = Reminders.make({
     needed: () => keys.size() + beginning > 0,
@@ -200,6 +198,7 @@ export const make = ({ nextId, policy, settlement, subscriber }: Options, option
       if (due !== undefined && due > now() && !released) return waitFor(state, work, due)
       state.released = false
       if (count >= 2 || (starts > 0 && count > 0)) {
+        work.progress = { ...work.progress, returns: 0 }
         return starts >= maxStarts
           ? policy.crashed(work)
           : move(state, work, place?.position ?? 0, starts + 1, undefined)
@@ -210,7 +209,7 @@ export const make = ({ nextId, policy, settlement, subscriber }: Options, option
       const key = work.event.key ?? ""
       const state = keys.get(key)
       return work.origin.parked && state !== undefined
-        ? move(state, work, work.place?.position ?? 0, 0, request.due)
+        ? move(state, work, work.place?.position ?? 0, request.unattempted ? (work.place?.starts ?? 0) : 0, request.due)
         : first(work, key, request)
     },
     left: (work) => {
@@ -275,7 +274,11 @@ export const make = ({ nextId, policy, settlement, subscriber }: Options, option
       reminders.forget()
       const all = keys.all()
       keys.clear()
-      for (const state of all) if (state.away !== undefined && state.moved) box.done(state.key)
+      for (const { away, followers, key, moved } of all) {
+        // They come again, with all that stands before them.
+        for (const work of followers.splice(0)) options.release(work)
+        if (away !== undefined && moved) box.done(key)
+      }
     },
     stop: () => {
       stopped = true

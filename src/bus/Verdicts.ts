@@ -8,7 +8,7 @@ import type * as Log from "../observe/Log.ts"
 import type * as Metrics from "../observe/Meters.ts"
 import * as Trace from "../observe/Trace.ts"
 import type { Delivery } from "./Broker.ts"
-import { countOf } from "./Caution.ts"
+import * as Caution from "./Caution.ts"
 import type { AttemptFailure } from "./BusError.ts"
 import * as InPlace from "./InPlace.ts"
 import * as Diagnosis from "./Diagnosis.ts"
@@ -272,9 +272,14 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       counters.postponed++
       metrics.outcome("postponed").update(1)
       // Whose process dies with each attempt has claimed it each time: a copy that forgets that would go on for ever.
-      work.progress = { ...work.progress, returns: countOf(work.delivery) }
+      const returns = Caution.countOf(work.delivery)
+      work.progress = { ...work.progress, returns }
       const failure = { tag: "HeldElsewhere", message: "another process had claimed it for too long" }
-      return delayed(work, millis, behind, failure, work.progress.attempt - 1)
+      return Effect.flatMap(keyed ? Effect.succeed(0) : Caution.apart(returns), (more) =>
+        Effect.map(delayed(work, millis + more, behind, failure, work.progress.attempt - 1), (decision) =>
+          typeof decision === "string" ? decision : { ...decision, unattempted: true }
+        )
+      )
     },
     full: (work) => {
       const { attempt, failures } = work.progress
@@ -282,15 +287,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       return giveUp(work, "LaneFull", { tag: last.tag, message: last.message }, attempt - 1)
     },
     crashed: (work) =>
-      giveUp(
-        work,
-        "CrashLoop",
-        {
-          tag: "CrashLoop",
-          message: `it came back unsettled ${countOf(work.delivery)} times: processes died or stopped while they held it`
-        },
-        work.progress.attempt
-      ),
+      giveUp(work, "CrashLoop", Diagnosis.crashLoop(Caution.countOf(work.delivery)), work.progress.attempt),
     notYetDue: (work) =>
       delayOnBroker(work, { ...work.progress, due: undefined }, (work.progress.due ?? 0) - work.receivedAt)
   } satisfies Policy

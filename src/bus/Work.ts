@@ -151,6 +151,8 @@ export interface ParkRequest {
   readonly _tag: "Park"
   /** When it may run, in milliseconds since the epoch. */
   readonly due: number
+  /** Nothing was attempted: what is written down of its starts stands. */
+  readonly unattempted?: boolean
 }
 
 /**

@@ -155,65 +155,75 @@ for (const ordering of ["none", "key"] as const) {
 }
 
 describe("idempotent", () => {
-  it.effect("C11, N6: an event that kills its process is given up, although each claim outlives a process", () =>
-    Effect.gen(function* () {
-      const { server, marks, process } = yield* make
-      const { bus, letters } = yield* process
-      const Changed = keyed()
-      const name = fresh()
-      const ledger = makeLedger()
-      let starts = 0
-      let alive = false
-      /** It dies with the handler of the killer: nothing that it does then is heard of. */
-      const begin = Effect.gen(function* () {
-        const line = yield* Scope.make()
-        const broker = yield* Layer.buildWithScope(MemoryBroker.layerOf(server, { namespace: "test" }), line)
-        let dead = false
-        const unless = <A>(effect: Effect.Effect<A, CacheError>) =>
-          Effect.suspend(() => (dead ? Effect.fail(unavailable) : effect))
-        const store: MarkStore = {
-          claim: (...args) => unless(marks.claim(...args)),
-          done: (...args) => unless(marks.done(...args)),
-          release: (...args) => unless(marks.release(...args))
-        }
-        const { subscribe } = yield* Stage.runningOut(
-          start(
-            processOver(Layer.merge(Layer.succeedContext(broker), MemoryCache.layer)).pipe(
-              Layer.provide(Layer.succeed(Marks, store))
+  for (const onBlocked of [undefined, "dead-letter", "park"] as const)
+    it.effect(
+      `C11, N6: an event that kills its process is given up, although each claim outlives a process; ${onBlocked === undefined ? "without order" : `by key, ${onBlocked}`}`,
+      () =>
+        Effect.gen(function* () {
+          const { server, marks, process } = yield* make
+          const { bus, letters } = yield* process
+          const Changed = keyed()
+          const name = fresh()
+          const ledger = makeLedger()
+          let starts = 0
+          let alive = false
+          /** It dies with the handler of the killer: nothing that it does then is heard of. */
+          const begin = Effect.gen(function* () {
+            const line = yield* Scope.make()
+            const broker = yield* Layer.buildWithScope(MemoryBroker.layerOf(server, { namespace: "test" }), line)
+            let dead = false
+            const unless = <A>(effect: Effect.Effect<A, CacheError>) =>
+              Effect.suspend(() => (dead ? Effect.fail(unavailable) : effect))
+            const store: MarkStore = {
+              claim: (...args) => unless(marks.claim(...args)),
+              done: (...args) => unless(marks.done(...args)),
+              release: (...args) => unless(marks.release(...args))
+            }
+            const { subscribe } = yield* Stage.runningOut(
+              start(
+                processOver(Layer.merge(Layer.succeedContext(broker), MemoryCache.layer)).pipe(
+                  Layer.provide(Layer.succeed(Marks, store))
+                )
+              )
             )
-          )
-        )
-        alive = true
-        const die = Effect.suspend(() => {
-          dead = true
-          alive = false
-          return Scope.close(line, Exit.void)
-        })
-        yield* subscribe(name, {
-          events: [Changed],
-          idempotent: true,
-          deadline: "30 seconds",
-          handler: (event, info) => {
-            if (event.data.n !== 3) return ledger.handler(event, info)
-            starts++
-            return Effect.andThen(Effect.forkDetach(die), Effect.never)
+            alive = true
+            const die = Effect.suspend(() => {
+              dead = true
+              alive = false
+              return Scope.close(line, Exit.void)
+            })
+            yield* subscribe(name, {
+              events: [Changed],
+              idempotent: true,
+              ...(onBlocked !== undefined && { ordering: "key", onBlocked, prefetch: 8 }),
+              deadline: "30 seconds",
+              handler: (event, info) => {
+                if (event.data.n !== 3) return ledger.handler(event, info)
+                starts++
+                return Effect.andThen(Effect.forkDetach(die), Effect.never)
+              }
+            })
+          })
+          yield* begin
+          const data = upTo(10).map((n) => ({ n, k: "k" }))
+          yield* Effect.forkChild(bus.publishAll(Changed, data), { startImmediately: true })
+          for (let round = 0; round < 200 && (yield* letters.count(name)) === 0; round++) {
+            if (!alive) yield* begin
+            yield* Stage.pass(Stage.seconds(10), 500)
           }
+          yield* Stage.pass(Stage.minutes(1), 500)
+          const found = (yield* letters.list(name)).map(({ body, reason }) => [
+            reason,
+            JSON.parse(body.toString()).data.n
+          ])
+          // Where nothing may be parked what waits behind it gives it up before.
+          assert.deepStrictEqual(found, [[onBlocked === "dead-letter" ? "LaneFull" : "CrashLoop", 3]])
+          const others = upTo(10).filter((n) => n !== 3)
+          assert.deepStrictEqual([...new Set(ledger.sorted())], others)
+          if (onBlocked !== undefined) assert.deepStrictEqual([...new Set(ledger.numbers())], others)
+          assert.isAtMost(starts, 10)
         })
-      })
-      yield* begin
-      const data = upTo(6).map((n) => ({ n, k: "k" }))
-      yield* Effect.forkChild(bus.publishAll(Changed, data), { startImmediately: true })
-      for (let round = 0; round < 200 && (yield* letters.count(name)) === 0; round++) {
-        if (!alive) yield* begin
-        yield* Stage.pass(Stage.seconds(10), 500)
-      }
-      yield* Stage.pass(Stage.minutes(1), 500)
-      const found = (yield* letters.list(name)).map(({ body, reason }) => [reason, JSON.parse(body.toString()).data.n])
-      assert.deepStrictEqual(found, [["CrashLoop", 3]])
-      assert.deepStrictEqual([...new Set(ledger.sorted())], [0, 1, 2, 4, 5])
-      assert.isAtMost(starts, 10)
-    })
-  )
+    )
 
   it.effect("without a store it is refused, with the remedy", () =>
     Effect.gen(function* () {

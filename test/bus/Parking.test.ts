@@ -1,6 +1,6 @@
 /** What is parked through hours, deaths and takeovers: in order, not early, not lost (P3, P5, P6, P7). */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Schedule, Scope, SubscriptionRef } from "effect"
 import { Broker, type SendOutcome } from "../../src/bus/Broker.ts"
 import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
@@ -529,6 +529,30 @@ describe("parking", () => {
         [1, 1],
         [2, 1]
       ])
+    })
+  )
+
+  it.effect("P11, P13: who lost its consumer holds nothing of what stood behind a parked key", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const name = fresh()
+      const { Changed, options, tried } = moody((n, attempt) => n === 0 && attempt < 2)
+      const deaf = deafFrom(1)
+      const one = yield* mortal(stage.server, deaf.tamper)
+      const first = yield* one.subscribe(name, options)
+      const two = yield* mortal(stage.server)
+      yield* two.subscribe(name, options)
+      yield* stage.bus.publishAll(Changed, pairs(4))
+      yield* Stage.pass(Stage.seconds(2), 100)
+      // All of them, and the copy of the head, of which it does not know that it is stored.
+      assert.strictEqual((yield* first.stats).held, 5)
+      stage.server.cancelConsumers(name, "own")
+      yield* deaf.cut
+      yield* Stage.pass(Stage.minutes(45), Stage.seconds(5))
+      assert.strictEqual((yield* first.stats).held, 0)
+      assert.strictEqual((yield* SubscriptionRef.get(first.status))._tag, "Running")
+      const order = [...new Set(tried().map(([n]) => n))]
+      assert.deepStrictEqual(order, [0, 1, 2, 3])
     })
   )
 
