@@ -43,10 +43,17 @@ export const make = Effect.fnUntraced(function* (options: {
   const arrived = yield* Latch.make(false)
   let pending: Array<Inbox.Arrival> = []
   let missing = 0
+  /** How often it has ended: what it was does not hold any more. */
+  let runs = 0
 
   const accept: Activation["accept"] = (delivery, origin) => {
+    // Of a consumer that is gone: it says nothing of who is active, nor of what is parked.
+    if (delivery.lost()) return runner.accept(delivery, origin)
     if (origin.parked) {
+      const before = runs
       runner.accept(delivery, origin)
+      // It may have ended within the call.
+      if (runs !== before) return
       arrived.openUnsafe()
       if (--missing === 0 && !known.isOpen()) know()
       return
@@ -67,7 +74,9 @@ export const make = Effect.fnUntraced(function* (options: {
 
   const know = (): void => {
     if (known.isOpen()) return
+    const before = runs
     parking.loaded()
+    if (runs !== before) return
     known.openUnsafe()
     const all = pending
     pending = []
@@ -135,6 +144,7 @@ export const make = Effect.fnUntraced(function* (options: {
     run: Effect.andThen(wanted.await, Effect.forever(Effect.scoped(read))).pipe(
       Effect.onExit(() =>
         Effect.sync(() => {
+          runs++
           parking.rest()
           pending = []
           wanted.closeUnsafe()

@@ -24,7 +24,7 @@ export interface BatcherOptions<T, R> {
   readonly concurrency: number
   readonly context: Context.Context<R>
   readonly run: (items: ReadonlyArray<T>) => Effect.Effect<unknown, unknown, R>
-  /** What came of each; `exit` is undefined for one that did not end in time. Called when it has ended. */
+  /** What came of each, asked of all; `exit` is undefined for one that did not end in time. Called when it has ended. */
   readonly outcome: (
     items: ReadonlyArray<T>,
     exit: Exit.Exit<unknown, unknown> | undefined
@@ -139,7 +139,12 @@ export const make = <T, R>(options: BatcherOptions<T, R>): Batcher<T> => {
       places.map(({ item }) => item),
       batch.late ? undefined : exit
     )
-    for (const [index, place] of places.entries()) if (!place.gone) place.end(exitOf(index))
+    // Of all, those who have left too, and first: who hears of his end may make the others leave within the call.
+    const exits = places.map((_, index) => exitOf(index))
+    for (const [index, exit] of exits.entries()) {
+      const place = places[index]
+      if (place?.gone === false) place.end(exit)
+    }
     for (const told of batch.ended) told()
     next()
   }

@@ -122,7 +122,10 @@ export const make = <E extends Event.Any, Err, R>(options: {
       return (index) => {
         const outcome = read(index)
         const work = works[index]
-        if (work !== undefined) work.clean = outcome.shared ? clean : undefined
+        if (work !== undefined) {
+          work.clean = outcome.shared ? clean : undefined
+          work.achieved = Exit.isSuccess(outcome.exit)
+        }
         return outcome.exit
       }
     }

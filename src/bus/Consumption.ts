@@ -78,8 +78,9 @@ export const make = Effect.fnUntraced(function* (options: {
   )
   /** What a session still has is not ours any more: its handlers end at once, its waits too. */
   const abandon = (session: Session.Session): void => {
-    runner.disturb((work) => work.origin === session.origin, "Lost")
+    // First what did not start: the end of a wait would let the next one of its lane begin.
     runner.giveBack((work) => work.origin === session.origin)
+    runner.disturb((work) => work.origin === session.origin, "Lost")
   }
   /** Takes no more deliveries, and is closed when nothing is left of what it brought. */
   const retire = (session: Session.Session) =>

@@ -53,9 +53,10 @@ export const make = (
         const subject: Subject = { subscriber, id: work.event.id }
         const claimant = `${process}.${++claims}`
         const settle = (exit: Exit.Exit<A, E>): Effect.Effect<void> => {
-          const settled = Exit.isSuccess(exit)
-            ? Effect.asVoid(marks.done(subject, claimant, rememberedMillis))
-            : marks.release(subject, claimant)
+          const settled =
+            Exit.isSuccess(exit) || work.achieved
+              ? Effect.asVoid(marks.done(subject, claimant, rememberedMillis))
+              : marks.release(subject, claimant)
           return Effect.catch(settled, (error) => Effect.sync(() => told(error.message)))
         }
         const asked = marks.claim(subject, claimant, deadlineMillis + graceMillis)

@@ -167,7 +167,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
 
   const conclude = (work: Work, exit: Exit.Exit<unknown, unknown>): void => {
     if (work.delivery.lost()) return release(work)
-    if (Exit.isSuccess(exit) && !work.timedOut) {
+    if ((Exit.isSuccess(exit) || work.achieved) && !work.timedOut) {
       if (admission !== undefined) onAdmitted()
       counters.handled++
       metrics.outcome("handled").update(1)

@@ -53,6 +53,8 @@ export interface Work {
   zombie: boolean
   /** Interrupted on purpose, to be given back: not a failed attempt. */
   givenBack: boolean
+  /** Its batch has handled it, whether or not its own fiber lived to see that. */
+  achieved: boolean
   /** Takes out of an error what is sensitive in any event of its batch, when they failed together. */
   clean: ((text: string) => string) | undefined
   /** Set while it waits in place: ends the wait early, and says why. */
@@ -78,6 +80,7 @@ export const begin = (delivery: Delivery, origin: Origin, event: Envelope.Envelo
     timedOut: false,
     zombie: false,
     givenBack: false,
+    achieved: false,
     clean: undefined,
     wake: undefined
   }
