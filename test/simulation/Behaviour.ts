@@ -38,7 +38,9 @@ export const policies = {
     schedule: Schedule.exponential("300 millis").pipe(Schedule.upTo({ times: 4 }))
   },
   /** On the broker. */
-  long: { delays: [2000, 2000], schedule: Schedule.spaced("2 seconds").pipe(Schedule.upTo({ times: 2 })) }
+  long: { delays: [2000, 2000], schedule: Schedule.spaced("2 seconds").pipe(Schedule.upTo({ times: 2 })) },
+  /** Longer than a key may wait in its lane: it is parked. */
+  patient: { delays: [660_000], schedule: Schedule.spaced("11 minutes").pipe(Schedule.upTo({ times: 1 })) }
 } as const
 export type PolicyName = keyof typeof policies
 

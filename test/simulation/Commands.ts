@@ -166,11 +166,30 @@ export const make = (world: World) => {
       process.run(
         Effect.gen(function* () {
           yield* subscription.pause
+          world.actors.paused(process.life, subscription.name, true)
           yield* Effect.sleep(millis)
+          world.actors.paused(process.life, subscription.name, false)
           yield* subscription.resume
           ledger.note(`${process.life.name} resumes ${subscription.name}`)
         })
       )
+    },
+    setConcurrency: (process) => {
+      const subscriptions = [...process.subscriptions.values()]
+      if (subscriptions.length === 0) return
+      const subscription = chance.pick(subscriptions)
+      const count = chance.pick([1, 2, 3, 8, 32])
+      world.actors.setConcurrency(process.life, subscription.name, count)
+      process.run(Effect.orDie(subscription.setConcurrency(count)))
+    },
+    storeDown: () => {
+      ledger.disturbances++
+      ledger.note("the store of marks is down")
+      world.actors.storeDown(true)
+      later(5000, () => {
+        ledger.note("the store of marks is there again")
+        world.actors.storeDown(false)
+      })
     },
     read: (process) => process.run(Effect.ignoreCause(process.cache.store.last("sim.keyed", chance.pick(setup.keys))))
   }
@@ -190,6 +209,7 @@ export const make = (world: World) => {
     heal: Effect.sync(() => {
       ledger.note("all trouble ends")
       world.faults.calm()
+      world.actors.calm()
       server.unblock()
       server.reconnect()
       for (const name of world.lives.keys()) server.restore(name)

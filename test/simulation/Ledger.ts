@@ -69,6 +69,8 @@ export interface Ledger {
   readonly fates: Map<string, Fate>
   /** The id of each event, once it is known. */
   readonly ids: Map<number, string>
+  /** The number of each id that was seen. */
+  readonly numbers: Map<string, number>
   /** What was sent of it: who publishes it again writes another time into it. */
   readonly bodies: Map<number, Set<string>>
   readonly violations: Array<Violation>
@@ -93,6 +95,7 @@ export const make = (now: () => number): Ledger => {
     sends: new Map(),
     fates,
     ids: new Map(),
+    numbers: new Map(),
     bodies: new Map(),
     violations: [],
     trace: [],
@@ -134,6 +137,7 @@ export const make = (now: () => number): Ledger => {
     },
     seen: (n, id, where) => {
       const known = ledger.ids.get(n)
+      ledger.numbers.set(id, n)
       if (known === undefined) ledger.ids.set(n, id)
       else if (known !== id) ledger.violate("P2", `${where} has the id ${id}, its event ${known}`, n)
     },

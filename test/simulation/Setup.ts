@@ -5,6 +5,7 @@
 import { Schema } from "effect"
 import * as Event from "../../src/event/Event.ts"
 import type { Rates } from "../../src/memory/Faults.ts"
+import { type MarkFault, markFaults } from "./Actor.ts"
 import type { Kind, Mix, PolicyName } from "./Behaviour.ts"
 import * as Chance from "./Chance.ts"
 
@@ -27,6 +28,13 @@ export interface Subscriber {
   readonly policy: PolicyName
   /** Which processes run it. */
   readonly on: ReadonlyArray<number>
+  /** What becomes of a key that is blocked. */
+  readonly onBlocked: "dead-letter" | "park"
+  readonly batch?: { readonly size: number; readonly within: number }
+  readonly idempotent: boolean
+  readonly onStoreDown: "handle" | "wait"
+  readonly breaker?: undefined | { readonly failures: number; readonly openFor: number }
+  readonly rateLimit?: undefined | { readonly limit: number; readonly window: number }
 }
 
 export type Command =
@@ -45,6 +53,8 @@ export type Command =
   | "deleteQueue"
   | "replay"
   | "pause"
+  | "setConcurrency"
+  | "storeDown"
   | "read"
 
 export interface Setup {
@@ -60,6 +70,10 @@ export interface Setup {
   readonly faultLimit: number
   /** How often the cache forgets, fails and is slow. */
   readonly cache: number
+  /** How often the store of marks fails, and how. */
+  readonly marks: Readonly<Partial<Record<MarkFault, number>>>
+  /** Whether breakers and rate limits are of all processes together. */
+  readonly fleet: boolean
   readonly publishTimeout: number
   readonly inFlight: number
   readonly drain: number
@@ -91,8 +105,12 @@ export const make = (seed: number): Setup => {
       concurrency: chance.pick([1, 2, 4, 16]),
       prefetch: ordering === "key" ? (chance.one(0.2) ? 16 : 250) : chance.pick([1, 4, 32]),
       policy: chance.pick(["short", "growing", "long"]),
-      on: on.length === 0 ? [0] : on
+      on: on.length === 0 ? [0] : on,
+      ...actorOf(Chance.of(seed, "actor", i)),
+      ...roomsOf(Chance.of(seed, "rooms", i), ordering, weights)
     })
+    const last = subscribers[i]
+    if (last?.batch !== undefined) subscribers[i] = { ...last, prefetch: Math.max(last.prefetch, last.batch.size) }
   }
 
   const commands: Partial<Record<Command, number>> = { publish: chance.int(10, 40) }
@@ -117,6 +135,17 @@ export const make = (seed: number): Setup => {
     some("deleteQueue", 0.08, 2)
   }
 
+  // Sources of their own, so that the other worlds stay what they are.
+  const steer = Chance.of(seed, "steer")
+  if (steer.one(0.3)) commands.setConcurrency = steer.int(1, 3)
+  if (steer.one(0.2)) commands.pause = steer.int(1, 3)
+  const marks: Partial<Record<MarkFault, number>> = {}
+  if (!peaceful && subscribers.some(({ idempotent }) => idempotent)) {
+    for (const kind of markFaults)
+      if (steer.one(0.3)) marks[kind] = steer.next() * (kind.startsWith("crash") ? 0.06 : 0.2)
+    if (steer.one(0.2)) commands.storeDown = steer.int(1, 2)
+  }
+
   const rates = {
     send: {} as Record<string, number>,
     delivery: {} as Record<string, number>,
@@ -135,7 +164,6 @@ export const make = (seed: number): Setup => {
     for (const kind of ["cancel", "cut", "crash"]) maybe(rates.delivery, kind, 0.04)
     for (const kind of ["lose", "crash before", "crash after"]) maybe(rates.ack, kind, 0.04)
   }
-  // A source of its own, so that the other worlds stay what they are.
   const storm = !peaceful && Chance.of(seed, "storm").one(0.1)
   return {
     seed,
@@ -149,9 +177,40 @@ export const make = (seed: number): Setup => {
     rates,
     faultLimit: chance.int(2, 12) * (storm ? 4 : 1),
     cache: chance.one(0.3) ? 0.5 : 0,
+    marks,
+    fleet: steer.one(0.5),
     publishTimeout: chance.pick([2000, 5000, 15_000]),
     inFlight: chance.pick([2, 10, 1000]),
     drain: chance.pick([2000, 10_000]),
     peaceful
+  }
+}
+
+/** What makes an actor of a subscriber: about half of them have something of it. */
+const actorOf = (chance: Chance.Chance): Pick<Subscriber, "idempotent" | "onStoreDown" | "breaker" | "rateLimit"> => ({
+  idempotent: chance.one(0.45),
+  onStoreDown: chance.pick(["handle", "wait"]),
+  ...(chance.one(0.2) && { breaker: { failures: chance.int(1, 4), openFor: chance.int(1, 8) * 500 } }),
+  ...(chance.one(0.2) && { rateLimit: { limit: chance.int(1, 10), window: chance.pick([200, 1000, 2500]) } })
+})
+
+/** Keys that are parked, and batches; both have a source of their own. */
+const roomsOf = (
+  chance: Chance.Chance,
+  ordering: "none" | "key",
+  weights: Mix["weights"]
+): Pick<Subscriber, "onBlocked"> & Partial<Pick<Subscriber, "batch" | "policy" | "breaker" | "rateLimit">> => {
+  const parks = ordering === "key" && chance.one(0.4)
+  // One that is late fails with all others of its batch, so the reference cannot tell their attempts; and who has
+  // joined a batch starts later than a breaker or a limit let it through.
+  const batched = chance.one(0.3) && weights.timeout === undefined && weights.kill === undefined
+  return {
+    onBlocked: parks ? "park" : "dead-letter",
+    ...(parks && chance.one(0.5) && { policy: "patient" }),
+    ...(batched && {
+      batch: { size: chance.pick([2, 5, 20]), within: chance.pick([1, 50, 400]) },
+      breaker: undefined,
+      rateLimit: undefined
+    })
   }
 }

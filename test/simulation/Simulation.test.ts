@@ -52,7 +52,9 @@ describe("simulated worlds", () => {
 
   it("P3: where nothing goes wrong but handlers, no event is handled twice", async () => {
     for (const seed of seeds(700, 20)) {
-      const report = await once(seed, { setup: { rates: {}, commands: { publish: 5, publishAll: 1, delayed: 1 } } })
+      const report = await once(seed, {
+        setup: { rates: {}, marks: {}, commands: { publish: 5, publishAll: 1, delayed: 1 } }
+      })
       assert.deepStrictEqual(told(report), [])
       assert.deepStrictEqual([report.figures.duplicates, report.figures.faults], [0, 0])
     }

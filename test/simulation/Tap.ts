@@ -4,11 +4,31 @@
  */
 import { Effect, type Scope } from "effect"
 import type { Broker, ConsumeOptions, Delivery, Outgoing, SendOutcome } from "../../src/bus/Broker.ts"
+import type { MarkStore } from "../../src/bus/Marks.ts"
+import type { DeliveryInfo } from "../../src/bus/SubscriberOptions.ts"
+import type { Subscription } from "../../src/bus/Subscription.ts"
 import type { Ledger, Sent } from "./Ledger.ts"
+import type { Subscriber } from "./Setup.ts"
 
 export type Service = Broker["Service"]
 /** A bug: the port as the bus sees it, made of the port as it is. */
 export type Bug = (port: Service) => Service
+
+/** Bugs elsewhere than in the use of the broker. */
+export interface Bugs {
+  readonly port?: Bug
+  readonly marks?: (store: MarkStore) => MarkStore
+  readonly subscription?: (subscription: Subscription) => Subscription
+  /** The subscriber as it is registered, made of the one that the reference knows. */
+  readonly subscriber?: (subscriber: Subscriber) => Subscriber
+  /** What runs for a delivery, made of the handler. */
+  readonly attempt?: <E>(
+    run: (info: DeliveryInfo) => Effect.Effect<void, E>,
+    info: DeliveryInfo
+  ) => Effect.Effect<unknown, E>
+  /** Whether each process has breakers and rate limits of its own. */
+  readonly isAlone?: boolean
+}
 
 export interface Life {
   readonly name: string
@@ -91,7 +111,8 @@ export const tap = (
           `${life.name} ${subscriber} gets${delivery.redelivered ? ` again (${delivery.deliveryCount})` : ""}`,
           n
         )
-      if (++unsettled > prefetchOf(subscriber)) {
+      // All that is parked is held by who is active.
+      if (++unsettled > prefetchOf(subscriber) && options.queue !== "parked") {
         ledger.violate("P13", `${life.name} holds ${unsettled} deliveries of ${subscriber} from one consumer`, n)
       }
       const name = `${subscriber}/${n}`

@@ -16,6 +16,9 @@ export interface Figures {
   readonly unknown: number
   readonly handled: number
   readonly duplicates: number
+  /** Idempotent, and applied again: its process was killed between the effect and the mark, or the store failed. */
+  readonly appliedTwiceKilled: number
+  readonly appliedTwiceStore: number
   readonly deadLetters: number
   readonly faults: number
   readonly processesEnded: number
@@ -44,6 +47,7 @@ export const of = Effect.fnUntraced(function* (world: World) {
   if (duplicates > ledger.disturbances * setup.subscribers.length) {
     ledger.violate("P3", `${duplicates} events were handled twice, with ${ledger.disturbances} disturbances`)
   }
+  const twice = world.actors.verdict()
   const intents = [...ledger.intents.values()].flat()
   for (const intent of intents) checkOutcome(world, intent)
   return {
@@ -52,8 +56,10 @@ export const of = Effect.fnUntraced(function* (world: World) {
     unknown: intents.filter(({ told }) => told?._tag === "Failed" && told.reason === "Unknown").length,
     handled,
     duplicates,
+    appliedTwiceKilled: twice.killed,
+    appliedTwiceStore: twice.store,
     deadLetters: dead,
-    faults: world.faults.count(),
+    faults: world.faults.count() + world.actors.faults(),
     processesEnded: world.ended(),
     simulatedMillis: ledger.now()
   } satisfies Figures
@@ -164,8 +170,10 @@ const checkLetter = (world: World, subscriber: Subscriber, n: number, letter: De
   if (
     letter.reason === "LaneFull" &&
     subscriber.ordering === "key" &&
+    subscriber.onBlocked === "dead-letter" &&
     subscriber.prefetch < 250 &&
-    behaviour.kind !== "ok"
+    // Or if somebody who died had claimed it.
+    (behaviour.kind !== "ok" || subscriber.idempotent)
   )
     return
   if (end._tag === "Handled") return bad(`is there, for ${letter.reason}: it was to be handled (${behaviour.kind})`)
@@ -180,7 +188,9 @@ const checkLetter = (world: World, subscriber: Subscriber, n: number, letter: De
 const isCrashLoop = (world: World, subscriber: Subscriber, n: number, letter: DeadLetter): boolean => {
   if (letter.reason !== "CrashLoop") return false
   if (Behaviour.of(world.setup.mix, subscriber.name, n).kind === "kill") return true
-  return (world.ledger.fates.get(`${subscriber.name}/${n}`)?.returns ?? 0) >= 10
+  const fate = world.ledger.fates.get(`${subscriber.name}/${n}`)
+  // Of what is parked each start is written down: the second return makes it suspicious, and so do five starts.
+  return (fate?.returns ?? 0) >= 10 || (subscriber.onBlocked === "park" && (fate?.redelivered ?? 0) >= 6)
 }
 
 /** By key one is settled before the next one starts for the first time (P6). */

@@ -2,7 +2,7 @@
  * One run's world: a broker, and processes with the real bus that come and go. A process is killed by
  * cutting it off from the broker first, so that nothing of what its fibers still do reaches anybody.
  */
-import { Context, Effect, Exit, Layer, References, Schema, Scope, SubscriptionRef } from "effect"
+import { Context, Duration, Effect, Exit, Layer, References, Schema, Scope, SubscriptionRef } from "effect"
 import { Broker } from "../../src/bus/Broker.ts"
 import { Later, Reject } from "../../src/bus/BusError.ts"
 import { DeadLetters } from "../../src/bus/DeadLetters.ts"
@@ -15,6 +15,12 @@ import * as Faults from "../../src/memory/Faults.ts"
 import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
 import { MemoryServer } from "../../src/memory/MemoryServer.ts"
+import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import * as RateLimiter from "effect/persistence/RateLimiter"
+import { Marks } from "../../src/bus/Marks.ts"
+import * as MemoryMarks from "../../src/memory/MemoryMarks.ts"
+import * as Batch from "../../src/bus/Batch.ts"
+import * as Actor from "./Actor.ts"
 import * as Behaviour from "./Behaviour.ts"
 import * as Chance from "./Chance.ts"
 import * as Ledger from "./Ledger.ts"
@@ -38,7 +44,7 @@ export interface Process {
 
 export interface Options {
   readonly setup: Setup
-  readonly bug: Tap.Bug | undefined
+  readonly bugs: Tap.Bugs
   readonly clock: SimClock
 }
 
@@ -46,7 +52,7 @@ export type World = Effect.Success<ReturnType<typeof make>>
 
 const silent = Layer.succeed(References.MinimumLogLevel, "None" as const)
 
-export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options) {
+export const make = Effect.fnUntraced(function* ({ bugs, clock, setup }: Options) {
   const { seed } = setup
   const ledger = Ledger.make(() => clock.currentTimeMillisUnsafe())
   const run = Effect.runForkWith(yield* Effect.context<never>())
@@ -61,6 +67,35 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
     onCrash: (client) => died(client)
   })
   const server = yield* MemoryServer.makeWith({ returns: setup.returns, faults })
+  const actors = Actor.make({
+    ledger,
+    chance: Chance.of(seed, "marks"),
+    rates: setup.marks,
+    limit: setup.faultLimit,
+    store: yield* MemoryMarks.make,
+    fleet: setup.fleet,
+    crash: (life) => crash(life)
+  })
+  const stores = yield* Layer.build(Layer.merge(CircuitBreaker.layerStoreMemory(), RateLimiter.layerStoreMemory))
+  /** The stores of breakers and rate limits as one process has them: what is dead changes nothing in them. */
+  const sharedBy = (life: Tap.Life) => {
+    if (!setup.fleet || bugs.isAlone === true) return Context.empty()
+    const store = Context.get(stores, CircuitBreaker.CircuitBreakerStore)
+    const refused = (key: string) =>
+      new CircuitBreaker.CircuitBreakerError({
+        reason: new CircuitBreaker.CircuitOpen({ key, retryAfter: Duration.seconds(1) })
+      })
+    return Context.add(
+      stores,
+      CircuitBreaker.CircuitBreakerStore,
+      CircuitBreaker.CircuitBreakerStore.of({
+        ...store,
+        admit: (key) => Effect.suspend(() => (life.alive ? store.admit(key) : Effect.fail(refused(key)))),
+        // The probe of who died ends, as its lease would.
+        record: (told) => Effect.suspend(() => store.record(life.alive ? told : { ...told, outcome: "Ignored" }))
+      })
+    )
+  }
   /** What runs in each slot: a process, one that starts or ends, or nothing. */
   const slots: Array<Process | "busy" | undefined> = Array.from({ length: setup.slots }, () => undefined)
   const generations = Array.from({ length: setup.slots }, () => 0)
@@ -200,7 +235,6 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
       info: DeliveryInfo
     ): Effect.Effect<void, SimFailure | Reject | Later> => {
       const { k, n } = event.data
-      const begun = ledger.now()
       if (!life.alive) return Effect.void
       const fate = ledger.fate(subscriber.name, n)
       const line = ledger.note(`${life.name} ${subscriber.name} starts attempt ${info.attempt}`, n)
@@ -224,14 +258,8 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
       }
       const me = { life, n }
       here.add(me)
+      const attempt = actors.start(life, subscriber, n, info.fence)
       life.running.set(subscriber.name, (life.running.get(subscriber.name) ?? 0) + 1)
-      if ((life.running.get(subscriber.name) ?? 0) > subscriber.concurrency) {
-        ledger.violate(
-          "P13",
-          `${life.name} runs ${life.running.get(subscriber.name)} handlers of ${subscriber.name}`,
-          n
-        )
-      }
       const failed = (): void => {
         const all = fate.failures.get(info.attempt) ?? []
         all.push(ledger.now())
@@ -240,6 +268,7 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
       const done = Effect.sync(() => {
         if (!life.alive) return
         fate.done++
+        actors.applied(subscriber, attempt)
         ledger.note(`${life.name} ${subscriber.name} has handled it`, n)
         ledger.settled(subscriber.name, n)
       })
@@ -284,10 +313,19 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
           Effect.sync(() => {
             here.delete(me)
             life.running.set(subscriber.name, (life.running.get(subscriber.name) ?? 1) - 1)
-            if (!life.alive || Exit.isSuccess(exit)) return
+            if (!life.alive) return
+            const reason = Exit.isSuccess(exit) ? undefined : exit.cause.reasons[0]
             // Interrupted before its deadline it was given back, which is no failure.
-            const [reason] = exit.cause.reasons
-            if (reason?._tag !== "Interrupt" || ledger.now() - begun >= Behaviour.deadlineMillis) failed()
+            const inTime = subscriber.batch !== undefined || ledger.now() - attempt.from < Behaviour.deadlineMillis
+            const isGivenBack = reason?._tag === "Interrupt" && inTime
+            const isItsOwn = reason?._tag === "Fail" && !(reason.error instanceof SimFailure)
+            actors.end(
+              subscriber,
+              attempt,
+              Exit.isSuccess(exit) ? "done" : isGivenBack || isItsOwn ? "other" : "failed"
+            )
+            if (Exit.isSuccess(exit)) return
+            if (!isGivenBack) failed()
             ledger.note(`${life.name} ${subscriber.name} ends with ${String(exit.cause.reasons[0]?._tag)}`, n)
           })
         )
@@ -309,9 +347,10 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
       Broker,
       Effect.map(MemoryBroker.make(server, { namespace: "sim", name: life.name }), (broker) => {
         const tapped = Tap.tap(broker, ledger, life, setup, (name) => byName.get(name)?.prefetch ?? 250)
-        return Broker.of(bug === undefined ? tapped : bug(tapped))
+        return Broker.of(bugs.port === undefined ? tapped : bugs.port(tapped))
       })
     )
+    const marks = actors.marks(life)
     const store = Effect.map(MemoryCache.make(), (cache) =>
       EventCache.fromStore(
         setup.cache === 0 ? cache : CacheFaults.seeded(cache, { seed: Chance.hash(`${seed}/cache`), rate: setup.cache })
@@ -325,7 +364,11 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
         drain: setup.drain
       }),
       DeadLetters.layer
-    ).pipe(Layer.provideMerge(Layer.merge(port, Layer.effect(EventCache, store))), Layer.provide(silent))
+    ).pipe(
+      Layer.provideMerge(Layer.merge(port, Layer.effect(EventCache, store))),
+      Layer.provide(Layer.succeed(Marks, Marks.of(bugs.marks?.(marks) ?? marks))),
+      Layer.provide(silent)
+    )
   }
 
   /** Starts a process in a free slot; it is there when its subscribers are registered. */
@@ -364,20 +407,45 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
         ledger.note(`${life.name} starts`)
         for (const subscriber of setup.subscribers) {
           if (!subscriber.on.includes(slot)) continue
-          const subscription = yield* process.bus
-            .subscribe(subscriber.name, {
-              events: subscriber.events.map((name) => contracts[name]),
-              ordering: subscriber.ordering,
-              concurrency: subscriber.concurrency,
-              prefetch: subscriber.prefetch,
-              retry: Behaviour.policies[subscriber.policy].schedule,
-              deadline: Behaviour.deadlineMillis,
-              maxPostponed: Behaviour.maxPostponed,
-              announce: seed % 7 === 0,
-              handler: handler(life, subscriber, () => process)
-            })
-            .pipe(Scope.provide(scope))
-          process.subscriptions.set(subscriber.name, subscription)
+          const wanted = bugs.subscriber?.(subscriber) ?? subscriber
+          const { batch, breaker, concurrency, events, idempotent, onBlocked, onStoreDown } = wanted
+          const { ordering, prefetch, rateLimit } = wanted
+          const handle = handler(life, subscriber, () => process)
+          const attempt = (event: Parameters<typeof handle>[0], info: DeliveryInfo) =>
+            bugs.attempt?.((next) => handle(event, next), info) ?? handle(event, info)
+          const options = {
+            events: events.map((name) => contracts[name]),
+            ordering,
+            onBlocked,
+            concurrency,
+            prefetch,
+            idempotent,
+            onStoreDown,
+            ...(breaker !== undefined && { breaker }),
+            ...(rateLimit !== undefined && { rateLimit }),
+            retry: Behaviour.policies[subscriber.policy].schedule,
+            deadline: Behaviour.deadlineMillis,
+            maxPostponed: Behaviour.maxPostponed,
+            announce: seed % 7 === 0
+          } as const
+          const subscribed =
+            batch === undefined
+              ? process.bus.subscribe(subscriber.name, { ...options, handler: attempt })
+              : process.bus.subscribe(subscriber.name, {
+                  ...options,
+                  batch,
+                  handler: (all, infos) =>
+                    Batch.each(all, (event, i) => attempt(event, infos[i]!), { concurrency: "unbounded" }).pipe(
+                      Effect.onInterrupt(() =>
+                        Effect.sync(() => {
+                          const numbers = all.map(({ data }) => data.n)
+                          actors.interrupted(life, subscriber, numbers)
+                        })
+                      )
+                    )
+                })
+          const subscription = yield* subscribed.pipe(Scope.provide(scope), Effect.provide(sharedBy(life)))
+          process.subscriptions.set(subscriber.name, bugs.subscription?.(subscription) ?? subscription)
           if (life.alive) registered.add(subscriber.name)
         }
         if (!life.alive) return
@@ -421,6 +489,7 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
     ended++
     ledger.disturbances++
     ledger.note(`${life.name} is killed`)
+    actors.died(life)
     slots[life.slot] = undefined
     for (const here of atWork.values()) for (const one of here) if (one.life === life) here.delete(one)
     run(close(life))
@@ -474,6 +543,7 @@ export const make = Effect.fnUntraced(function* ({ bug, clock, setup }: Options)
     pass: (millis: number) => Effect.andThen(clock.pass(millis), turns(3)),
     server,
     faults,
+    actors,
     slots,
     lives,
     registered,

@@ -3,14 +3,15 @@
  * them proves nothing.
  */
 import type { Delivery, Outgoing, SendOutcome } from "../../src/bus/Broker.ts"
+import { actorControls } from "./actorControls.ts"
 import { once } from "./Run.ts"
-import type { Bug, Service } from "./Tap.ts"
+import type { Bug, Bugs, Service } from "./Tap.ts"
 
 export interface Control {
   readonly name: string
   /** The promise that it breaks. */
   readonly breaks: string
-  readonly bug: Bug
+  readonly bug: Bug | Bugs
   /** It is found within so many seeds. */
   readonly within: number
   /** Where to begin, for one that needs an unusual world. Default 1. */
@@ -37,7 +38,7 @@ const rewritten = (message: Outgoing, change: (event: Record<string, unknown>) =
   return { ...message, body: Buffer.from(JSON.stringify(event)) }
 }
 
-export const controls: ReadonlyArray<Control> = [
+const portControls: ReadonlyArray<Control> = [
   {
     name: "acknowledged before it is handled",
     breaks: "P3",
@@ -260,6 +261,8 @@ export const controls: ReadonlyArray<Control> = [
     }
   }
 ]
+
+export const controls: ReadonlyArray<Control> = [...portControls, ...actorControls]
 
 /** Where its promise is first broken, in words; undefined when it is not found. */
 export const find = async ({ breaks, bug, from = 1, within }: Control): Promise<string | undefined> => {
