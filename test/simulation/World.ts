@@ -316,7 +316,8 @@ export const make = Effect.fnUntraced(function* ({ bugs, clock, setup }: Options
             if (!life.alive) return
             const reason = Exit.isSuccess(exit) ? undefined : exit.cause.reasons[0]
             // Interrupted before its deadline it was given back, which is no failure.
-            const inTime = subscriber.batch !== undefined || ledger.now() - attempt.from < Behaviour.deadlineMillis
+            const from = subscriber.batch === undefined ? attempt.from : attempt.at
+            const inTime = ledger.now() - from < Behaviour.deadlineMillis
             const isGivenBack = reason?._tag === "Interrupt" && inTime
             const isItsOwn = reason?._tag === "Fail" && !(reason.error instanceof SimFailure)
             actors.end(
