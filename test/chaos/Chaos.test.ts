@@ -38,7 +38,7 @@ describeLive(
       assert.isAbove(figures.confirmed, 100, text)
       assert.deepStrictEqual(
         figures.groups.map(({ group }) => group),
-        ["chaos.keyed", "chaos.plain", "chaos.once"]
+        ["chaos.keyed", "chaos.ordered", "chaos.plain", "chaos.once", "chaos.batched"]
       )
       for (const group of figures.groups) {
         assert.strictEqual(group.lost, 0, text)

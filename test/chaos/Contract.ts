@@ -110,6 +110,9 @@ export interface Group {
   readonly events: "step" | "tick"
   readonly ordering: "none" | "key"
   readonly idempotent: boolean
+  /** A key that is blocked is parked. */
+  readonly parks?: boolean
+  readonly batch?: { readonly size: number; readonly within: number }
   readonly concurrency?: number
   readonly prefetch?: number
   /** Milliseconds. */

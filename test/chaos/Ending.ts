@@ -89,6 +89,7 @@ const missingOf = async (
 /** Every queue that may not hold anything in the end. */
 const drainedQueues = ({ groups, namespace }: Stage): ReadonlyArray<string> => [
   ...groups.map(({ name }) => `${namespace}.sub.${name}`),
+  ...groups.flatMap(({ name, parks = false }) => (parks ? [`${namespace}.parked.${name}`] : [])),
   ...Array.from({ length: 20 }, (_, level) => `${namespace}.delay.${String(level).padStart(2, "0")}`),
   `${namespace}.undeliverable`
 ]

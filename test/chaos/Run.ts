@@ -83,14 +83,17 @@ const subscriber = (
 const keyed = { name: "chaos.keyed", events: "step", ordering: "key", idempotent: false } as const
 const plain = { name: "chaos.plain", events: "step", ordering: "none", idempotent: false } as const
 const once = { name: "chaos.once", events: "step", ordering: "none", idempotent: true } as const
+/** In three processes: small enough a window that keys are parked. */
+const ordered = { ...keyed, name: "chaos.ordered", idempotent: true, parks: true, prefetch: 16 } as const
+const batched = { ...once, name: "chaos.batched", batch: { size: 10, within: 50 }, concurrency: 2 } as const
 const victim = { name: sacrifice, events: "tick", ordering: "none", idempotent: false } as const
 
 export const run = async (brokers: Brokers, options: RunOptions): Promise<Judgement> => {
   const { namespace = "chaos", seconds, seed, tell } = options
   await using stage = openStage(brokers, namespace, seed)
   // Queues first: what is published before is nobody's.
-  for (const name of ["a1", "a2"]) await stage.add(subscriber(options, namespace, name, [keyed]))
-  await stage.add(subscriber(options, namespace, "b1", [plain, once, victim]))
+  for (const name of ["a1", "a2"]) await stage.add(subscriber(options, namespace, name, [keyed, ordered]))
+  await stage.add(subscriber(options, namespace, "b1", [plain, once, ordered, batched, victim]))
   await allReady(stage)
   await stage.node.flush()
   for (const n of [0, 1]) await stage.add(publisher(options, namespace, n))

@@ -1,6 +1,6 @@
 /** A service that handles: it does what the events order, and writes down what happens to it. */
 import { Cause, Data, Duration, Effect, Exit, Layer, Schedule } from "effect"
-import { eventBusLive, Reject, runMain, Subscriber } from "../../src/index.ts"
+import { Batch, eventBusLive, HandlerTimeout, Reject, runMain, Subscriber } from "../../src/index.ts"
 import * as Bugs from "./Bugs.ts"
 import { begin, busOptions } from "./Child.ts"
 import { type Group, retryMillis, Step, type SubscriberOptions, Tick } from "./Contract.ts"
@@ -35,13 +35,32 @@ const retry = Schedule.exponential(first, second / first).pipe(Schedule.upTo({ t
 const endOf = (exit: Exit.Exit<unknown, unknown>): "done" | "fail" | "stop" =>
   Exit.isSuccess(exit) ? "done" : Cause.hasInterrupts(exit.cause) ? "stop" : "fail"
 
+/** One that hangs must not make its whole batch late. */
+const inTime = <E>(work: Effect.Effect<unknown, E>, millis: number) =>
+  Effect.timeoutOrElse(work, {
+    duration: millis,
+    orElse: () => Effect.fail(new HandlerTimeout({ deadline: Duration.millis(millis) }))
+  })
+
 const subscriber = (group: Group) => {
-  const { concurrency, deadline = 500, deaf = false, events, idempotent, name: g, ordering, prefetch } = group
+  const {
+    batch,
+    concurrency,
+    deadline = 500,
+    deaf = false,
+    events,
+    idempotent,
+    name: g,
+    ordering,
+    parks = false,
+    prefetch
+  } = group
   const common = {
     ordering,
     idempotent,
     deadline: Duration.millis(deadline),
     retry,
+    ...(parks && { onBlocked: "park" as const }),
     ...(concurrency !== undefined && { concurrency }),
     ...(prefetch !== undefined && { prefetch })
   }
@@ -62,6 +81,34 @@ const subscriber = (group: Group) => {
       )
       return deaf ? Effect.uninterruptible(tracked) : tracked
     })
+  /** Its effect is that of the whole batch, at its end: what is interrupted before has applied nothing. */
+  const together = Effect.fnUntraced(function* (
+    steps: ReadonlyArray<{ readonly id: string; readonly data: Step }>,
+    deliveries: ReadonlyArray<Subscriber.DeliveryInfo>
+  ) {
+    const tell = (t: "done" | "fail" | "stop", { data: { key, seq }, id }: (typeof steps)[number]) =>
+      write({ t, id, g, key, seq })
+    for (const [i, { data, id }] of steps.entries()) {
+      const { attempt = 1, redelivered = false } = deliveries[i] ?? {}
+      write({ t: "start", id, g, key: data.key, seq: data.seq, attempt, redelivered })
+    }
+    child.reach("at-start")
+    const each = Effect.forEach(
+      steps,
+      ({ data }, i) => Effect.exit(inTime(obey(data, deliveries[i]?.attempt ?? 1), deadline / 2)),
+      { concurrency: "unbounded" }
+    )
+    const exits = yield* Effect.onInterrupt(each, () => Effect.sync(() => steps.forEach((step) => tell("stop", step))))
+    const failures = exits.flatMap((exit, i) => {
+      const step = steps[i]
+      if (step === undefined) return []
+      tell(endOf(exit), step)
+      return Exit.isFailure(exit) ? [{ event: step.id, cause: exit.cause }] : []
+    })
+    child.reach("after-handle")
+    if (failures.length > 0) return yield* new Batch.BatchFailure({ failures })
+  })
+  if (batch !== undefined) return Subscriber.layer(g, { ...common, events: [Step], batch, handler: together })
   return events === "step"
     ? Subscriber.layer(g, {
         ...common,
