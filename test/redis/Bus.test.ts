@@ -213,6 +213,8 @@ describeLive(
             yield* publish(scene, "marker", 0, 1)
             yield* handled(ledgers, "marker", 1)
             assert.deepStrictEqual(times(), [2, 1], "who is idempotent does not handle it again")
+            // What waits to be written would be there again after the flush.
+            yield* awaitHealth(scene, "written again", isWritten)
 
             yield* cli(redis, "FLUSHALL")
             assert.isTrue(Option.isNone(yield* cache.last(Moved, k)))

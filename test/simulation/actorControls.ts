@@ -2,7 +2,7 @@
  * Bugs to switch on beside those of controls.ts: what a wrong store of marks, lane, breaker, rate limit or
  * pause would do. The store is that of Redis for all processes, so what is wrong in it is wrong for all.
  */
-import { Effect } from "effect"
+import { Effect, Struct } from "effect"
 import type { MarkStore } from "../../src/bus/Marks.ts"
 import type { Control } from "./controls.ts"
 
@@ -122,7 +122,7 @@ export const actorControls: ReadonlyArray<Control> = [
     name: "a breaker never opens",
     breaks: "breaker",
     within: 100,
-    bug: { subscriber: ({ breaker: _, ...subscriber }) => subscriber }
+    bug: { subscriber: (subscriber) => Struct.omit(subscriber, ["breaker"]) }
   },
   {
     name: "a breaker opens for too short a time",
@@ -139,7 +139,7 @@ export const actorControls: ReadonlyArray<Control> = [
     name: "a rate limit limits nothing",
     breaks: "rate",
     within: 100,
-    bug: { subscriber: ({ rateLimit: _, ...subscriber }) => subscriber }
+    bug: { subscriber: (subscriber) => Struct.omit(subscriber, ["rateLimit"]) }
   },
   {
     name: "a rate limit counts for each process by itself",
