@@ -21,6 +21,8 @@ export interface RabbitOptions {
   readonly deadline?: number
   /** A free one when absent. */
   readonly port?: number
+  /** Erlang's schedulers: one by default, since tests share the machine. */
+  readonly schedulers?: "one" | "all"
 }
 
 export interface Permissions {
@@ -61,14 +63,14 @@ export interface RabbitNode {
 }
 
 export const startRabbit = async (options: RabbitOptions = {}): Promise<RabbitNode> => {
-  const { conf = {}, deadline = 60, port = await freePort() } = options
+  const { conf = {}, deadline = 60, port = await freePort(), schedulers = "one" } = options
   const source = await findBroker("rabbitmq")
   const scratch = openScratch("rabbitmq")
   try {
     const machine =
       source.kind === "docker"
         ? rabbitContainer(scratch, source.image, port, conf)
-        : await rabbitProcess(scratch, source.folder, port, conf)
+        : await rabbitProcess(scratch, source.folder, port, conf, schedulers)
     return await startOn(machine, port, deadline)
   } catch (error) {
     await scratch.close()
@@ -143,7 +145,8 @@ const rabbitProcess = async (
   scratch: Scratch,
   folder: string,
   port: number,
-  conf: Readonly<Record<string, string>>
+  conf: Readonly<Record<string, string>>,
+  schedulers: "one" | "all"
 ): Promise<Machine> => {
   const inside = (name: string): string => join(scratch.dir, name)
   const id = `ev${process.pid}${randomBytes(3).toString("hex")}`
@@ -169,7 +172,7 @@ const rabbitProcess = async (
     RABBITMQ_ENABLED_PLUGINS_FILE: inside("enabled_plugins"),
     RABBITMQ_PID_FILE: inside("pid"),
     // Distribution started by the VM itself takes any free port and spares RabbitMQ its search for an epmd.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `+S 1:1 -sname ${id}@localhost -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}`,
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${schedulers === "one" ? "+S 1:1 " : ""}-sname ${id}@localhost -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}`,
     RABBITMQ_CTL_DIST_PORT_MIN: "0",
     RABBITMQ_CTL_DIST_PORT_MAX: "0",
     RUNNING_UNDER_SYSTEMD: "true" // makes the script `exec` the VM, so that signals reach it and not a shell

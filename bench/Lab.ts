@@ -1,0 +1,120 @@
+/**
+ * The brokers of a run and what is done to them between two measurements: queues declared, emptied and
+ * filled. Nodes are the throw-away ones of the tests, with all the cores of the machine.
+ */
+import { connect } from "amqplib"
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { join } from "node:path"
+import { startRabbit } from "../test/support/RabbitNode.ts"
+import { startRedis } from "../test/support/RedisNode.ts"
+import { exchange, grade, message, namespace, properties, queueOf, typeOf, type DataOptions } from "./Wire.ts"
+import type { Job, Report } from "./scenarios/Job.ts"
+
+export interface Lab {
+  readonly run: (job: Partial<Job> & Pick<Job, "scenario" | "subscriber">) => Promise<Report>
+  /** Empties the subscriber's queues. */
+  readonly purge: (subscriber: string) => Promise<void>
+  /** Publishes that many events by hand; they are in the queues when it resolves. */
+  readonly supply: (subscribers: ReadonlyArray<string>, count: number, data?: DataOptions) => Promise<void>
+  /** A classic queue where the library would have a quorum queue. */
+  readonly declareClassic: (subscriber: string) => Promise<void>
+  /** A queue for all events that match. */
+  readonly declareFor: (queue: string, pattern: string) => Promise<void>
+  /** Milliseconds from the start of a process to what it sends first, and that. */
+  readonly start: (script: string, argument?: string) => Promise<{ readonly millis: number; readonly said: unknown }>
+  readonly version: () => Promise<string>
+  readonly redisUrl: string
+  readonly close: () => Promise<void>
+}
+
+const here = import.meta.dirname
+const defaults = {
+  peer: "ours",
+  variant: {},
+  warm: 0,
+  count: 0,
+  inFlight: 1000,
+  prefetch: 250,
+  rate: 500,
+  data: {},
+  breadth: 1,
+  foreignQueue: false
+} satisfies Partial<Job>
+
+/** Longest time of one run. */
+const patience = 180_000
+
+const fromChild = async (script: string, args: ReadonlyArray<string>): Promise<unknown> => {
+  const child = fork(join(here, script), args, { stdio: ["ignore", "ignore", "pipe", "ipc"] })
+  let complaint = ""
+  child.stderr?.on("data", (chunk: Buffer) => (complaint = `${complaint}${chunk.toString()}`.slice(-4000)))
+  const timer = setTimeout(() => child.kill("SIGKILL"), patience)
+  try {
+    const ended = once(child, "exit").then(([code]) => {
+      throw new Error(`${script} ended with ${String(code)}: ${complaint}`)
+    })
+    ended.catch(() => {})
+    const [said] = await Promise.race([once(child, "message"), ended])
+    return said
+  } finally {
+    clearTimeout(timer)
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill("SIGKILL")
+      await once(child, "exit")
+    }
+  }
+}
+
+export const open = async (): Promise<Lab> => {
+  const rabbit = await startRabbit({ conf: { "vm_memory_high_watermark.absolute": "4GB" }, schedulers: "all" })
+  const redis = await startRedis()
+  const brokerPid = Number((await rabbit.ctl("eval", "os:getpid().")).replace(/\D/g, ""))
+  const connection = await connect(rabbit.url, { noDelay: true })
+  const channel = await connection.createConfirmChannel()
+  const dead = (subscriber: string): string => `${namespace}.dead.${subscriber}`
+  return {
+    run: async (job) => {
+      const whole: Job = { ...defaults, url: rabbit.url, brokerPid, ...job }
+      const said = await fromChild("worker.ts", [JSON.stringify(whole)])
+      // The worker is ours: it sends a report or nothing.
+      return said as Report
+    },
+    purge: async (subscriber) => {
+      await channel.purgeQueue(queueOf(subscriber))
+      await channel.purgeQueue(dead(subscriber))
+    },
+    supply: async (subscribers, count, data) => {
+      const types = subscribers.map(typeOf)
+      for (let index = 0; index < count; index++) {
+        const type = types[index % types.length] ?? ""
+        const sent = message(type, grade(index, data), data?.keys !== undefined)
+        if (!channel.publish(exchange, type, sent.body, properties(type, sent))) await once(channel, "drain")
+        if (index % 1000 === 999) await channel.waitForConfirms()
+      }
+      await channel.waitForConfirms()
+    },
+    declareClassic: async (subscriber) => {
+      await channel.assertQueue(queueOf(subscriber), { durable: true, arguments: { "x-queue-type": "classic" } })
+      await channel.assertQueue(dead(subscriber), { durable: true, arguments: { "x-queue-type": "classic" } })
+      await channel.bindQueue(queueOf(subscriber), exchange, typeOf(subscriber))
+    },
+    declareFor: async (queue, pattern) => {
+      await channel.assertQueue(queueOf(queue), { durable: true, arguments: { "x-queue-type": "quorum" } })
+      await channel.assertQueue(dead(queue), { durable: true, arguments: { "x-queue-type": "quorum" } })
+      await channel.bindQueue(queueOf(queue), exchange, pattern)
+    },
+    start: async (script, argument = rabbit.url) => {
+      const from = performance.now()
+      const said = await fromChild(`starts/${script}.mjs`, [argument])
+      return { millis: performance.now() - from, said }
+    },
+    version: () => rabbit.ctl("version"),
+    redisUrl: redis.url,
+    close: async () => {
+      await connection.close()
+      await redis.stop()
+      await rabbit.stop()
+    }
+  }
+}

@@ -1,0 +1,186 @@
+/** What a whole run measures, and with how many events. */
+import type { Lab } from "./Lab.ts"
+import { peerNames } from "./peers/index.ts"
+import type { Variant } from "./peers/ours.ts"
+import type { Entry, Experiment } from "./Rounds.ts"
+import type { Job } from "./scenarios/Job.ts"
+
+export interface Size {
+  readonly warm: number
+  readonly count: number
+  readonly latency: number
+  readonly parked: number
+}
+
+export const whole: Size = { warm: 15_000, count: 50_000, latency: 1_000, parked: 20_000 }
+export const quick: Size = { warm: 2_000, count: 10_000, latency: 250, parked: 2_000 }
+
+const sink = "bench.sink"
+const steady = "bench.steady"
+const keyed = "bench.keyed"
+const classic = "bench.classic"
+const letters = "bench.letters"
+const parked = "bench.parked"
+
+/** Queues of all experiments; once, before the first. */
+export const prepare = async (lab: Lab): Promise<void> => {
+  for (const subscriber of [sink, steady, letters, parked]) await lab.run({ scenario: "declare", subscriber })
+  await lab.run({ scenario: "declare", subscriber: keyed, variant: { ordering: "key" } })
+  await lab.declareClassic(classic)
+  await lab.start("ours")
+  await lab.start("raw")
+}
+
+interface Way {
+  readonly name: string
+  readonly peer: string
+  readonly variant?: Variant
+  readonly subscriber?: string
+  readonly foreignQueue?: boolean
+}
+
+const nothing = { events: 1, cpuMicros: 0, brokerMicros: 0, otherCores: 0, rssMiB: 0 }
+
+export const plan = (lab: Lab, size: Size): ReadonlyArray<Experiment> => {
+  // rascal has five events in flight at most: it would take minutes for what the others do in seconds.
+  const part = ({ peer }: Way, count: number): number => (peer === "rascal" ? Math.ceil(count / 8) : count)
+  const common = ({
+    foreignQueue = false,
+    peer,
+    subscriber = sink,
+    variant = {}
+  }: Way): Partial<Job> & {
+    readonly subscriber: string
+  } => ({ peer, variant, subscriber, foreignQueue })
+  const publish = (way: Way): Entry => ({
+    name: way.name,
+    run: async () => {
+      await lab.purge(way.subscriber ?? sink)
+      return lab.run({ ...common(way), scenario: "publish", warm: part(way, size.warm), count: part(way, size.count) })
+    }
+  })
+  const consume = (way: Way): Entry => ({
+    name: way.name,
+    run: async () => {
+      const { subscriber = sink } = way
+      await lab.purge(subscriber)
+      await lab.supply(
+        [subscriber],
+        size.warm + size.count + 2_000,
+        way.variant?.ordering === "key" ? { keys: 1000 } : {}
+      )
+      return lab.run({ ...common(way), scenario: "consume", warm: size.warm, count: size.count })
+    }
+  })
+  const latency = (way: Way): Entry => ({
+    name: way.name,
+    run: async () => {
+      await lab.purge(steady)
+      return lab.run({ ...common({ ...way, subscriber: steady }), scenario: "latency", warm: 250, count: size.latency })
+    }
+  })
+  const peers: ReadonlyArray<Way> = peerNames.map((name) => ({ name, peer: name }))
+  const ours = (name: string, variant: Variant, subscriber = sink): Way => ({ name, peer: "ours", variant, subscriber })
+  return [
+    {
+      id: "publish",
+      title: "Publish to a quorum queue, at most 1,000 in flight",
+      entries: [
+        ...peers.map(publish),
+        publish(ours("ours, every span sampled", { traced: true })),
+        publish(ours("ours, cache on (Redis)", { cached: true, redisUrl: lab.redisUrl })),
+        publish(ours("ours, cache on (process)", { cached: true }))
+      ]
+    },
+    {
+      id: "consume",
+      title: "Consume from a quorum queue, prefetch 250",
+      entries: [
+        ...peers.map(consume),
+        consume(ours("ours, by key", { ordering: "key" }, keyed)),
+        consume(ours("ours, every span sampled", { traced: true }))
+      ]
+    },
+    { id: "latency", title: "Publish to handler at 500 events/s, quorum queue", entries: peers.map(latency) },
+    {
+      id: "publish, classic",
+      title: "Publish to a classic queue, at most 1,000 in flight",
+      entries: ["raw", "ours"].map((peer) => publish({ name: peer, peer, subscriber: classic, foreignQueue: true }))
+    },
+    {
+      id: "consume, classic",
+      title: "Consume from a classic queue, prefetch 250",
+      entries: ["raw", "ours"].map((peer) => consume({ name: peer, peer, subscriber: classic, foreignQueue: true }))
+    },
+    {
+      id: "dead letters",
+      title: "Dead-letter, replay and park on the ladder, prefetch 250",
+      entries: [
+        {
+          name: "dead-letter",
+          run: async () => {
+            await lab.purge(letters)
+            await lab.supply([letters], size.parked + size.parked / 4)
+            return lab.run({
+              scenario: "dead-letter",
+              subscriber: letters,
+              warm: size.parked / 4,
+              count: size.parked
+            })
+          }
+        },
+        {
+          name: "replay",
+          run: async () => {
+            // Its own letters, whatever the order of the round.
+            await lab.purge(letters)
+            await lab.supply([letters], size.parked)
+            await lab.run({ scenario: "dead-letter", subscriber: letters, count: size.parked })
+            return lab.run({ scenario: "replay", subscriber: letters, count: size.parked })
+          }
+        },
+        {
+          name: "park",
+          run: async () => {
+            await lab.purge(parked)
+            await lab.supply([parked], size.parked)
+            return lab.run({ scenario: "ladder", subscriber: parked, count: size.parked })
+          }
+        }
+      ]
+    },
+    {
+      id: "embedded",
+      title: "Embedded bus: publish to handler",
+      entries: [
+        {
+          name: "ours",
+          run: () =>
+            lab.run({ scenario: "embedded", subscriber: "bench.embedded", warm: size.warm, count: size.count * 2 })
+        }
+      ]
+    },
+    {
+      id: "start",
+      title: "Start of a process to its first delivered event",
+      entries: ["ours", "raw"].map((name) => ({
+        name,
+        run: async () => {
+          const { millis } = await lab.start(name)
+          return { ...nothing, seconds: millis / 1000, p50: millis }
+        }
+      }))
+    },
+    {
+      id: "import",
+      title: "Import",
+      entries: ["door", "effect"].map((name) => ({
+        name,
+        run: async () => {
+          const { said } = await lab.start("import", name)
+          return { ...nothing, seconds: Number(said) / 1000, p50: Number(said) }
+        }
+      }))
+    }
+  ]
+}

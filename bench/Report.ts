@@ -1,0 +1,108 @@
+/** Writes what a run found as Markdown: machine, command, targets, tables. */
+import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { cpus, release, totalmem, type } from "node:os"
+import { join } from "node:path"
+import * as Rounds from "./Rounds.ts"
+import { type Spread } from "./Rounds.ts"
+import { isMet, outcomes } from "./Targets.ts"
+
+const digits = (value: number): string =>
+  value >= 1000 ? Math.round(value).toLocaleString("en-US") : value >= 100 ? value.toFixed(0) : value.toFixed(2)
+
+export const show = (found: Spread | undefined, unit = ""): string =>
+  found === undefined ? "—" : `${digits(found.median)}${unit} (${digits(found.min)}–${digits(found.max)})`
+
+const git = (...args: ReadonlyArray<string>): string => {
+  try {
+    return execFileSync("git", args, { cwd: import.meta.dirname, encoding: "utf8" }).trim()
+  } catch {
+    return "unknown"
+  }
+}
+
+const versionOf = (name: string): string => {
+  for (const folder of ["node_modules", "../node_modules"]) {
+    try {
+      const text = readFileSync(join(import.meta.dirname, folder, name, "package.json"), "utf8")
+      const manifest: { readonly version: string } = JSON.parse(text)
+      return `${name} ${manifest.version}`
+    } catch {
+      continue
+    }
+  }
+  return `${name} (not installed)`
+}
+
+const libraries = [
+  "amqplib",
+  "rabbitmq-client",
+  "amqp-connection-manager",
+  "@cloudamqp/amqp-client",
+  "@golevelup/nestjs-rabbitmq",
+  "rascal",
+  "effect",
+  "ioredis"
+]
+
+export interface About {
+  readonly command: string
+  readonly rounds: number
+  readonly rabbit: string
+  readonly minutes: number
+  readonly settings: string
+}
+
+export const head = ({ command, minutes, rabbit, rounds, settings }: About): string => {
+  const [cpu] = cpus()
+  const memory = Math.round(totalmem() / 2 ** 30)
+  return [
+    `- \`${command}\`, ${rounds} rounds, ${minutes.toFixed(1)} minutes, ${new Date().toISOString().slice(0, 16)} UTC, commit ${git("rev-parse", "--short", "HEAD")}`,
+    `- ${cpus().length} × ${cpu?.model ?? "?"}, ${memory} GiB, ${type()} ${release()}, Node ${process.versions.node}; RabbitMQ ${rabbit} and Redis on the same machine`,
+    `- ${libraries.map(versionOf).join(", ")}`,
+    `- ${settings}`
+  ].join("\n")
+}
+
+export const targets = (rounds: Rounds.Rounds): string => {
+  const rows = outcomes(rounds).map((outcome) => {
+    const bound = `${outcome.most ? "≤" : "≥"} ${outcome.limit}${outcome.unit}`
+    return `| ${outcome.text} | ${bound} | ${show(outcome.found, outcome.unit)} | ${outcome.found === undefined ? "not measured" : isMet(outcome) ? "met" : "**missed**"} |`
+  })
+  return ["| target | bound | median (least–greatest) | |", "| --- | --- | --- | --- |", ...rows].join("\n")
+}
+
+const timed = (id: string): boolean => id === "start" || id === "import"
+
+export const tables = (rounds: Rounds.Rounds): string =>
+  rounds.experiments
+    .map(({ entries, id, title }) => {
+      const [first] = entries
+      const reference = entries.find(({ name }) => name === "raw") ?? first
+      const row = (name: string): string => {
+        const over = (metric: Rounds.Metric) => show(rounds.over(id, name, metric))
+        const ratio = (metric: Rounds.Metric) =>
+          show(rounds.ratio([id, name, metric], (round) => rounds.value(id, reference?.name ?? "", metric, round)))
+        return timed(id)
+          ? `| ${name} | ${over(Rounds.p50)} |`
+          : `| ${[
+              name,
+              over(Rounds.eventsPerSecond),
+              ratio(Rounds.eventsPerSecond),
+              over(Rounds.cpuPerEvent),
+              ratio(Rounds.cpuPerEvent),
+              over(Rounds.brokerPerEvent),
+              over(Rounds.p50),
+              over(Rounds.p99),
+              over(Rounds.rss)
+            ].join(" | ")} |`
+      }
+      const headings = timed(id)
+        ? ["| | ms |", "| --- | --- |"]
+        : [
+            `| | events/s | to ${reference?.name ?? ""} | CPU µs/event | to ${reference?.name ?? ""} | RabbitMQ CPU µs/event | p50 ms | p99 ms | RSS MiB |`,
+            "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+          ]
+      return [`### ${title}`, "", ...headings, ...entries.map(({ name }) => row(name))].join("\n")
+    })
+    .join("\n\n")

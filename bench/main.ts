@@ -1,0 +1,97 @@
+/**
+ * Measures the library against its peers and against its own targets, and writes what it found to
+ * RESULTS.md, GROWTH.md and pictures. See README.md beside it for what can be chosen.
+ */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import * as Growth from "./Growth.ts"
+import * as Lab from "./Lab.ts"
+import * as Plan from "./Plan.ts"
+import * as Plot from "./Plot.ts"
+import * as Report from "./Report.ts"
+import * as Rounds from "./Rounds.ts"
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    growth: { type: "boolean", default: false },
+    soak: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    only: { type: "string", multiple: true },
+    entries: { type: "string", multiple: true },
+    json: { type: "boolean", default: false }
+  }
+})
+
+const here = import.meta.dirname
+const tell = (line: string): void => console.error(line)
+const began = performance.now()
+const minutes = (): number => (performance.now() - began) / 60_000
+const command = ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" ")
+const rounds = Number(values.rounds ?? (values.quick ? 2 : 5))
+const size = values.quick ? Plan.quick : Plan.whole
+const lab = await Lab.open()
+try {
+  const about = async (settings: string, count: number): Promise<Report.About> => ({
+    command,
+    rounds: count,
+    rabbit: await lab.version(),
+    minutes: minutes(),
+    settings
+  })
+  if (values.growth || values.soak) {
+    const text = values.growth ? await Growth.run(lab, values.quick, tell) : await Growth.soak(lab, values.quick, tell)
+    const name = values.growth ? "GROWTH" : "SOAK"
+    const settings = "each point is the median of its runs; cost is client CPU per delivered event"
+    writeFileSync(
+      join(here, `${name}.md`),
+      `${text.title}\n\n${Report.head(await about(settings, text.rounds))}\n\n${text.body}\n`
+    )
+    for (const [file, picture] of text.pictures) writeFileSync(join(here, file), picture)
+  } else {
+    await Plan.prepare(lab)
+    const chosen = Plan.plan(lab, size)
+      .filter(({ id }) => values.only === undefined || values.only.includes(id))
+      .map((experiment) => ({
+        ...experiment,
+        entries: experiment.entries.filter(({ name }) => values.entries === undefined || values.entries.includes(name))
+      }))
+    const found = await Rounds.run(chosen, rounds, tell)
+    const whole = values.only === undefined && values.entries === undefined
+    const settings = `${size.warm.toLocaleString("en-US")} events to warm up and ${size.count.toLocaleString("en-US")} measured; an eighth of it for rascal; other processes used ${Report.show(found.otherCores)} cores while it ran`
+    const text = [
+      "# Results",
+      "",
+      "Written by the run itself. Numbers are the median over the rounds, with the least and the greatest; each ratio is taken within a round.",
+      "",
+      Report.head(await about(settings, rounds)),
+      "",
+      "## Targets",
+      "",
+      Report.targets(found),
+      "",
+      "## Measured",
+      "",
+      Report.tables(found),
+      ...(found.failures.length > 0
+        ? ["", "## Runs that failed", "", ...found.failures.map((failure) => `- ${failure}`)]
+        : []),
+      ""
+    ].join("\n")
+    // A part of a run, or a quick one, replaces nothing.
+    if (whole && !values.quick) {
+      writeFileSync(join(here, "RESULTS.md"), text)
+      writeFileSync(join(here, "results.svg"), Plot.picture(found))
+    } else if (!values.json) console.log(text)
+    if (values.json) {
+      const flat = chosen.flatMap(({ entries, id }) =>
+        entries.map(({ name }) => ({ experiment: id, entry: name, reports: found.reports(id, name) }))
+      )
+      console.log(JSON.stringify({ results: flat, failures: found.failures }))
+    }
+    if (found.failures.length > 0) process.exitCode = 1
+  }
+} finally {
+  await lab.close()
+}

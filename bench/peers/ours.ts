@@ -1,0 +1,86 @@
+/**
+ * This library by its public door. Variants switch on one thing each: lanes by key, a tracer that
+ * samples everything, the cache, publishing by `publishAll`.
+ */
+import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
+import { BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-base"
+import { Effect, Exit, Fiber, Layer, ManagedRuntime, Scope } from "effect"
+import { EventBus, eventBusLive, type LiveOptions } from "../../src/index.ts"
+import { type Contract, contractOf } from "../Contract.ts"
+import { namespace, source, typeOf } from "../Wire.ts"
+import type { Peer, Session } from "./Peer.ts"
+
+export interface Variant {
+  readonly ordering?: "none" | "key"
+  /** Every span is recorded and given to an exporter that drops it. */
+  readonly traced?: boolean
+  readonly cached?: boolean
+  readonly redisUrl?: string
+  readonly url?: string
+  readonly options?: Partial<LiveOptions>
+}
+
+const exporter: SpanExporter = {
+  export: (_spans, done) => done({ code: 0 }),
+  shutdown: () => Promise.resolve(),
+  forceFlush: () => Promise.resolve()
+}
+
+const tracing = NodeSdk.layer(() => ({
+  resource: { serviceName: source },
+  spanProcessor: new BatchSpanProcessor(exporter)
+}))
+
+/** The bus itself, for scenarios that no other library has. */
+export const openBus = async (url: string, variant: Variant) => {
+  const live = eventBusLive({
+    url: variant.url ?? url,
+    namespace,
+    source,
+    ...(variant.redisUrl !== undefined && { redisUrl: variant.redisUrl }),
+    ...variant.options
+  })
+  const runtime = ManagedRuntime.make(variant.traced === true ? Layer.provide(live, tracing) : live)
+  const context = await runtime.context()
+  const bus = await runtime.runPromise(EventBus)
+  const contracts = new Map<string, Contract>()
+  const contract = (type: string): Contract => {
+    let made = contracts.get(type)
+    if (made === undefined) {
+      made = contractOf(type, { keyed: variant.ordering === "key", cached: variant.cached === true })
+      contracts.set(type, made)
+    }
+    return made
+  }
+  return { runtime, context, bus, contract }
+}
+
+export const session = async (url: string, variant: Variant): Promise<Session> => {
+  const { bus, context, contract, runtime } = await openBus(url, variant)
+  const run = Effect.runForkWith(context)
+  const scope = Scope.makeUnsafe()
+  return {
+    publish: (type, data, done) => {
+      const fiber: Fiber.Fiber<unknown, unknown> = run(bus.publish(contract(type), data))
+      fiber.addObserver((exit) => done(Exit.isSuccess(exit) ? undefined : exit.cause))
+    },
+    consume: async (subscriber, prefetch, handle) => {
+      const subscribed = bus.subscribe(subscriber, {
+        events: [contract(typeOf(subscriber))],
+        handler: (event) => Effect.sync(() => handle(event.data)),
+        ordering: variant.ordering ?? "none",
+        prefetch
+      })
+      await runtime.runPromise(Scope.provide(subscribed, scope))
+    },
+    close: async () => {
+      await runtime.runPromise(Scope.close(scope, Exit.void))
+      await runtime.dispose()
+    }
+  }
+}
+
+export const make = (variant: Variant): Peer => ({
+  open: (url, { foreignQueue = false }) =>
+    session(url, foreignQueue ? { ...variant, options: { ...variant.options, topology: "verify" } } : variant)
+})

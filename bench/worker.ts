@@ -1,0 +1,32 @@
+/** One run in a process of its own: takes a job as its argument and sends its report to the parent. */
+import { consume, latency, publish } from "./scenarios/flow.ts"
+import type { Job, Report } from "./scenarios/Job.ts"
+
+const run = async (job: Job): Promise<Report> => {
+  switch (job.scenario) {
+    case "publish":
+      return publish(job)
+    case "consume":
+      return consume(job)
+    case "latency":
+      return latency(job)
+  }
+  // Loads the library, which the peers shall do without.
+  const bus = await import("./scenarios/bus.ts")
+  switch (job.scenario) {
+    case "declare":
+      return bus.declare(job)
+    case "embedded":
+    case "soak":
+      return bus.embedded(job)
+    case "dead-letter":
+      return bus.deadLetter(job)
+    case "replay":
+      return bus.replay(job)
+    case "ladder":
+      return bus.ladder(job)
+  }
+}
+
+const job: Job = JSON.parse(process.argv[2] ?? "{}")
+process.send?.(await run(job), undefined, undefined, () => process.exit(0))
