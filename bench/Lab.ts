@@ -12,7 +12,10 @@ import { exchange, grade, message, namespace, properties, queueOf, typeOf, type 
 import type { Job, Report } from "./scenarios/Job.ts"
 
 export interface Lab {
-  readonly run: (job: Partial<Job> & Pick<Job, "scenario" | "subscriber">) => Promise<Report>
+  readonly run: (
+    job: Partial<Job> & Pick<Job, "scenario" | "subscriber">,
+    nodeOptions?: ReadonlyArray<string>
+  ) => Promise<Report>
   /** Empties the subscriber's queues. */
   readonly purge: (subscriber: string) => Promise<void>
   /** Publishes that many events by hand; they are in the queues when it resolves. */
@@ -45,8 +48,12 @@ const defaults = {
 /** Longest time of one run. */
 const patience = 180_000
 
-const fromChild = async (script: string, args: ReadonlyArray<string>): Promise<unknown> => {
-  const child = fork(join(here, script), args, { stdio: ["ignore", "ignore", "pipe", "ipc"] })
+const fromChild = async (
+  script: string,
+  args: ReadonlyArray<string>,
+  execArgv: ReadonlyArray<string> = []
+): Promise<unknown> => {
+  const child = fork(join(here, script), args, { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [...execArgv] })
   let complaint = ""
   child.stderr?.on("data", (chunk: Buffer) => (complaint = `${complaint}${chunk.toString()}`.slice(-4000)))
   const timer = setTimeout(() => child.kill("SIGKILL"), patience)
@@ -60,7 +67,10 @@ const fromChild = async (script: string, args: ReadonlyArray<string>): Promise<u
   } finally {
     clearTimeout(timer)
     if (child.exitCode === null && child.signalCode === null) {
-      child.kill("SIGKILL")
+      // A profile is written at the end of a process.
+      const left = setTimeout(() => child.kill("SIGKILL"), 10_000)
+      child.once("exit", () => clearTimeout(left))
+      if (execArgv.length === 0) child.kill("SIGKILL")
       await once(child, "exit")
     }
   }
@@ -74,9 +84,9 @@ export const open = async (): Promise<Lab> => {
   const channel = await connection.createConfirmChannel()
   const dead = (subscriber: string): string => `${namespace}.dead.${subscriber}`
   return {
-    run: async (job) => {
+    run: async (job, nodeOptions) => {
       const whole: Job = { ...defaults, url: rabbit.url, brokerPid, ...job }
-      const said = await fromChild("worker.ts", [JSON.stringify(whole)])
+      const said = await fromChild("worker.ts", [JSON.stringify(whole)], nodeOptions)
       // The worker is ours: it sends a report or nothing.
       return said as Report
     },
