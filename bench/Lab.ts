@@ -5,7 +5,7 @@
 import { connect } from "amqplib"
 import { fork } from "node:child_process"
 import { once } from "node:events"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { startRabbit } from "../test/support/RabbitNode.ts"
 import { startRedis } from "../test/support/RedisNode.ts"
 import { exchange, grade, message, namespace, properties, queueOf, typeOf, type DataOptions } from "./Wire.ts"
@@ -14,7 +14,11 @@ import type { Job, Report } from "./scenarios/Job.ts"
 export interface Lab {
   readonly run: (
     job: Partial<Job> & Pick<Job, "scenario" | "subscriber">,
-    nodeOptions?: ReadonlyArray<string>
+    options?: {
+      readonly node?: ReadonlyArray<string>
+      /** `bench/` of another checkout, to see what a change does. */
+      readonly folder?: string | undefined
+    }
   ) => Promise<Report>
   /** Empties the subscriber's queues. */
   readonly purge: (subscriber: string) => Promise<void>
@@ -53,7 +57,7 @@ const fromChild = async (
   args: ReadonlyArray<string>,
   execArgv: ReadonlyArray<string> = []
 ): Promise<unknown> => {
-  const child = fork(join(here, script), args, { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [...execArgv] })
+  const child = fork(script, args, { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [...execArgv] })
   let complaint = ""
   child.stderr?.on("data", (chunk: Buffer) => (complaint = `${complaint}${chunk.toString()}`.slice(-4000)))
   const timer = setTimeout(() => child.kill("SIGKILL"), patience)
@@ -84,9 +88,13 @@ export const open = async (): Promise<Lab> => {
   const channel = await connection.createConfirmChannel()
   const dead = (subscriber: string): string => `${namespace}.dead.${subscriber}`
   return {
-    run: async (job, nodeOptions) => {
+    run: async (job, options = {}) => {
       const whole: Job = { ...defaults, url: rabbit.url, brokerPid, ...job }
-      const said = await fromChild("worker.ts", [JSON.stringify(whole)], nodeOptions)
+      const said = await fromChild(
+        resolve(here, options.folder ?? "", "worker.ts"),
+        [JSON.stringify(whole)],
+        options.node
+      )
       // The worker is ours: it sends a report or nothing.
       return said as Report
     },
@@ -116,7 +124,7 @@ export const open = async (): Promise<Lab> => {
     },
     start: async (script, argument = rabbit.url) => {
       const from = performance.now()
-      const said = await fromChild(`starts/${script}.mjs`, [argument])
+      const said = await fromChild(join(here, `starts/${script}.mjs`), [argument])
       return { millis: performance.now() - from, said }
     },
     version: () => rabbit.ctl("version"),

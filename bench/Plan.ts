@@ -37,11 +37,13 @@ interface Way {
   readonly variant?: Variant
   readonly subscriber?: string
   readonly foreignQueue?: boolean
+  readonly folder?: string
 }
 
 const nothing = { events: 1, cpuMicros: 0, brokerMicros: 0, otherCores: 0, rssMiB: 0 }
 
-export const plan = (lab: Lab, size: Size): ReadonlyArray<Experiment> => {
+/** `against` is `bench/` of another checkout, measured beside this one as "before". */
+export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Experiment> => {
   // rascal has five events in flight at most: it would take minutes for what the others do in seconds.
   const part = ({ peer }: Way, count: number): number => (peer === "rascal" ? Math.ceil(count / 8) : count)
   const common = ({
@@ -56,7 +58,10 @@ export const plan = (lab: Lab, size: Size): ReadonlyArray<Experiment> => {
     name: way.name,
     run: async () => {
       await lab.purge(way.subscriber ?? sink)
-      return lab.run({ ...common(way), scenario: "publish", warm: part(way, size.warm), count: part(way, size.count) })
+      return lab.run(
+        { ...common(way), scenario: "publish", warm: part(way, size.warm), count: part(way, size.count) },
+        { folder: way.folder }
+      )
     }
   })
   const consume = (way: Way): Entry => ({
@@ -69,7 +74,10 @@ export const plan = (lab: Lab, size: Size): ReadonlyArray<Experiment> => {
         size.warm + size.count + 2_000,
         way.variant?.ordering === "key" ? { keys: 1000 } : {}
       )
-      return lab.run({ ...common(way), scenario: "consume", warm: size.warm, count: size.count })
+      return lab.run(
+        { ...common(way), scenario: "consume", warm: size.warm, count: size.count },
+        { folder: way.folder }
+      )
     }
   })
   const latency = (way: Way): Entry => ({
@@ -80,13 +88,14 @@ export const plan = (lab: Lab, size: Size): ReadonlyArray<Experiment> => {
     }
   })
   const peers: ReadonlyArray<Way> = peerNames.map((name) => ({ name, peer: name }))
+  const before: ReadonlyArray<Way> = against === undefined ? [] : [{ name: "before", peer: "ours", folder: against }]
   const ours = (name: string, variant: Variant, subscriber = sink): Way => ({ name, peer: "ours", variant, subscriber })
   return [
     {
       id: "publish",
       title: "Publish to a quorum queue, at most 1,000 in flight",
       entries: [
-        ...peers.map(publish),
+        ...[...peers, ...before].map(publish),
         publish(ours("ours, every span sampled", { traced: true })),
         publish(ours("ours, cache on (Redis)", { cached: true, redisUrl: lab.redisUrl })),
         publish(ours("ours, cache on (process)", { cached: true }))
@@ -96,7 +105,7 @@ export const plan = (lab: Lab, size: Size): ReadonlyArray<Experiment> => {
       id: "consume",
       title: "Consume from a quorum queue, prefetch 250",
       entries: [
-        ...peers.map(consume),
+        ...[...peers, ...before].map(consume),
         consume(ours("ours, by key", { ordering: "key" }, keyed)),
         consume(ours("ours, every span sampled", { traced: true }))
       ]
@@ -152,13 +161,14 @@ export const plan = (lab: Lab, size: Size): ReadonlyArray<Experiment> => {
     {
       id: "embedded",
       title: "Embedded bus: publish to handler",
-      entries: [
-        {
-          name: "ours",
-          run: () =>
-            lab.run({ scenario: "embedded", subscriber: "bench.embedded", warm: size.warm, count: size.count * 2 })
-        }
-      ]
+      entries: ["ours", ...before.map(({ name }) => name)].map((name) => ({
+        name,
+        run: () =>
+          lab.run(
+            { scenario: "embedded", subscriber: "bench.embedded", warm: size.warm, count: size.count * 2 },
+            { folder: name === "before" ? against : undefined }
+          )
+      }))
     },
     {
       id: "start",

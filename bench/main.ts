@@ -20,6 +20,9 @@ const { values } = parseArgs({
     rounds: { type: "string" },
     only: { type: "string", multiple: true },
     entries: { type: "string", multiple: true },
+    against: { type: "string" },
+    warm: { type: "string" },
+    count: { type: "string" },
     json: { type: "boolean", default: false }
   }
 })
@@ -30,7 +33,8 @@ const began = performance.now()
 const minutes = (): number => (performance.now() - began) / 60_000
 const command = ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" ")
 const rounds = Number(values.rounds ?? (values.quick ? 2 : 5))
-const size = values.quick ? Plan.quick : Plan.whole
+const sizes = values.quick ? Plan.quick : Plan.whole
+const size = { ...sizes, warm: Number(values.warm ?? sizes.warm), count: Number(values.count ?? sizes.count) }
 const lab = await Lab.open()
 try {
   const about = async (settings: string, count: number): Promise<Report.About> => ({
@@ -51,7 +55,7 @@ try {
     for (const [file, picture] of text.pictures) writeFileSync(join(here, file), picture)
   } else {
     await Plan.prepare(lab)
-    const chosen = Plan.plan(lab, size)
+    const chosen = Plan.plan(lab, size, values.against)
       .filter(({ id }) => values.only === undefined || values.only.includes(id))
       .map((experiment) => ({
         ...experiment,

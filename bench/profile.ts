@@ -38,7 +38,7 @@ try {
   await lab.run({ scenario: "declare", subscriber, variant: { ordering } })
   if (scenario === "consume") await lab.supply([subscriber], warm + count + 2_000, values.key ? { keys: 1000 } : {})
   const job = { scenario, subscriber, peer: values.peer, warm, count, variant: { ordering } } as const
-  const report = await lab.run(job, ["--cpu-prof", "--cpu-prof-interval", "200", "--cpu-prof-dir", folder])
+  const report = await lab.run(job, { node: ["--cpu-prof", "--cpu-prof-interval", "200", "--cpu-prof-dir", folder] })
   const [file] = readdirSync(folder)
   const profile: Profile = JSON.parse(readFileSync(join(folder, file ?? ""), "utf8"))
   const frames = new Map(profile.nodes.map(({ callFrame, id }) => [id, callFrame]))
@@ -61,7 +61,8 @@ try {
   const show = (title: string, all: ReadonlyMap<string, number>, top: number): void => {
     console.log(`\n${title}, µs an event`)
     const sorted = [...all].sort(([, one], [, other]) => other - one)
-    for (const [name, micros] of sorted.slice(0, top)) console.log(`${(micros / count).toFixed(3).padStart(8)}  ${name}`)
+    for (const [name, micros] of sorted.slice(0, top))
+      console.log(`${(micros / count).toFixed(3).padStart(8)}  ${name}`)
   }
   const cpu = (report.cpuMicros / count).toFixed(2)
   console.log(`${values.peer} ${scenario}: ${Math.round(count / report.seconds)} events/s, ${cpu} µs of CPU an event`)

@@ -11,6 +11,7 @@ import { Duplex } from "node:stream"
 import { BrokerError, ConnectionFailed } from "../bus/BrokerError.ts"
 import * as AmqpError from "./AmqpError.ts"
 import type { Credentials, Server, Settings } from "./AmqpOptions.ts"
+import * as Cork from "./Cork.ts"
 
 /** What came of it. */
 export interface Line {
@@ -102,6 +103,8 @@ const open = async (
     // And who is interrupted between this and its own next step never gets it.
     if (signal.aborted) destroy(model)
     else signal.addEventListener("abort", () => destroy(model), { once: true })
+    const stream = streamOf(model)
+    if (stream !== undefined) Cork.perTurn(stream)
     return model
   } catch (error) {
     socket?.destroy()
