@@ -23,7 +23,9 @@ interface Waiting {
 
 export interface Lane {
   channel: ConfirmChannel | undefined
-  readonly inFlight: Map<string, Sent>
+  inFlight: Map<string, Sent>
+  /** How many entered since `inFlight` was made. */
+  entered: number
   /** Twins of what is on its way and what follows them under their keys, in order. */
   waiting: Array<Waiting>
   readonly waitingKeys: Set<string>
@@ -36,6 +38,7 @@ export interface Lane {
 export const make = (): Lane => ({
   channel: undefined,
   inFlight: new Map(),
+  entered: 0,
   waiting: [],
   waitingKeys: new Set(),
   isPaused: false,
@@ -53,6 +56,11 @@ export const has = (lane: Lane, id: string, exchange: string, routingKey: string
 
 export const enter = (lane: Lane, id: string, exchange: string, routingKey: string): Sent => {
   const sent: Sent = { id, exchange, routingKey, wasReturned: false, next: lane.inFlight.get(id) }
+  // As in bus/Population.ts: an outgrown table would keep all that is sent after it.
+  if (++lane.entered > 256 && lane.entered > lane.inFlight.size) {
+    lane.inFlight = new Map(lane.inFlight)
+    lane.entered = 0
+  }
   lane.inFlight.set(id, sent)
   return sent
 }

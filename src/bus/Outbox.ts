@@ -10,6 +10,7 @@ import type { BrokerReason } from "./BrokerError.ts"
 import * as BusError from "./BusError.ts"
 import type { Door } from "./Door.ts"
 import * as Obstacle from "./Obstacle.ts"
+import * as Population from "./Population.ts"
 
 /** What became of a shipment. */
 export type Result =
@@ -78,7 +79,7 @@ export const make = Effect.fnUntraced(function* (
   onResent: (count: number) => void
 ) {
   const clock = yield* Clock.Clock
-  const entries = new Set<Entry>()
+  const entries = Population.make<Entry>()
   // By key; the entries of "" have no order to keep and hold up nobody.
   const stalled = new Map<string, Array<Entry>>()
   const busy = yield* Latch.make(false)
