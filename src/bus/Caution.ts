@@ -7,6 +7,7 @@
  */
 import { Effect, Random } from "effect"
 import type { Delivery } from "./Broker.ts"
+import type { Population } from "./Population.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type { Origin, Work } from "./Work.ts"
 
@@ -42,7 +43,7 @@ export interface Caution {
 
 export const make = (options: {
   /** All that are not settled, in the order of delivery. */
-  readonly open: ReadonlySet<Work>
+  readonly open: Population<Work>
   /** Whether it runs, waits or is being settled. */
   readonly isBusy: (work: Work) => boolean
   readonly handlers: () => number

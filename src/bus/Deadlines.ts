@@ -3,6 +3,7 @@
  * so who started first is due first.
  */
 import { Clock, Effect, type Latch } from "effect"
+import type { Population } from "./Population.ts"
 import type { Work } from "./Work.ts"
 
 /** What a handler may take to end once it was interrupted. */
@@ -11,7 +12,7 @@ const zombieGraceMillis = 5000
 /** Interrupts what is overdue, and buries what does not end then either, until the scope ends. */
 export const watch = Effect.fnUntraced(function* (options: {
   /** In the order of their starts. */
-  readonly running: ReadonlySet<Work>
+  readonly running: Population<Work>
   /** Open while there are any. */
   readonly hasRunning: Latch.Latch
   readonly deadlineMillis: number

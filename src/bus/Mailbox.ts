@@ -67,13 +67,21 @@ export const unordered = <W>(): Mailbox<W> => {
 }
 
 export const keyed = <W>(): Mailbox<W> => {
-  const lanes = new Map<string, Lane<W>>()
+  let lanes = new Map<string, Lane<W>>()
+  let made = 0
   const free = MutableList.make<Lane<W>>()
   const loose = unordered<W>()
   let waiting = 0
 
   const laneOf = (key: string): Lane<W> => {
-    const lane = lanes.get(key) ?? { key, queue: [], taken: false }
+    const known = lanes.get(key)
+    if (known !== undefined) return known
+    // As in Population.ts: keys come and go.
+    if (++made > 256 && made > lanes.size) {
+      lanes = new Map(lanes)
+      made = 0
+    }
+    const lane: Lane<W> = { key, queue: [], taken: false }
     lanes.set(key, lane)
     return lane
   }

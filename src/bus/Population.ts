@@ -11,6 +11,7 @@ export interface Population<A> extends Iterable<A> {
   /** False when it was not there. */
   readonly delete: (member: A) => boolean
   readonly has: (member: A) => boolean
+  readonly clear: () => void
 }
 
 const least = 256
@@ -32,6 +33,7 @@ export const make = <A>(): Population<A> => {
     },
     delete: (member) => members.delete(member),
     has: (member) => members.has(member),
+    clear: () => members.clear(),
     *[Symbol.iterator]() {
       for (const member of [...members]) if (members.has(member)) yield member
     }

@@ -7,6 +7,7 @@ import type * as Event from "../event/Event.ts"
 import * as Caution from "./Caution.ts"
 import type { Mailbox } from "./Mailbox.ts"
 import type { Parking } from "./Parking.ts"
+import type { Population } from "./Population.ts"
 import type { Delivery } from "./Broker.ts"
 import { begin, type Decision, type Origin, type Policy, read, type Runner, type Work } from "./Work.ts"
 
@@ -19,7 +20,7 @@ export const make = <E extends Event.Any>(options: {
   }
   readonly policy: Policy
   readonly box: Mailbox<Work>
-  readonly open: Set<Work>
+  readonly open: Population<Work>
   readonly caution: Caution.Caution
   readonly parking: Parking | undefined
   readonly decide: (work: Work, decision: Effect.Effect<Decision>, inLane: boolean) => void

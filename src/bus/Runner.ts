@@ -20,6 +20,7 @@ import * as Deadlines from "./Deadlines.ts"
 import * as Deciding from "./Deciding.ts"
 import * as Mailbox from "./Mailbox.ts"
 import type * as Parking from "./Parking.ts"
+import * as Population from "./Population.ts"
 import * as Quoting from "./Quoting.ts"
 import * as Reception from "./Reception.ts"
 import type * as SubscriberSettings from "./SubscriberSettings.ts"
@@ -50,8 +51,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const settle = yield* FiberSet.runtime(settlements)<never>()
   const box: Mailbox.Mailbox<Work> = subscriber.ordering === "key" ? Mailbox.keyed() : Mailbox.unordered()
   // In the order of their starts, which is the order of their deadlines.
-  const running = new Set<Work>()
-  const open = new Set<Work>()
+  const running = Population.make<Work>()
+  const open = Population.make<Work>()
   const quiet = yield* Latch.make(true)
   const hasRunning = yield* Latch.make(false)
   const overrun = yield* Latch.make(false)

@@ -3,6 +3,7 @@
  * something to do. For a console, a test, or a look in the middle of the night; metrics carry no keys.
  */
 import type { BrokerStatus } from "./Broker.ts"
+import type { Population } from "./Population.ts"
 import type { SubscriberStats, SubscriberStatus } from "./Subscription.ts"
 import type { Work } from "./Work.ts"
 
@@ -48,7 +49,7 @@ const shown = 1000
 /** The lanes of what is open, in the order of its delivery. */
 export const lanes = (
   open: Iterable<Work>,
-  running: ReadonlySet<Work>,
+  running: Population<Work>,
   isDeciding: (work: Work) => boolean
 ): ReadonlyArray<Lane> => {
   const found = new Map<string, Lane>()

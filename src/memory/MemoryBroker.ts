@@ -13,6 +13,7 @@ import {
   type SendOutcome
 } from "../bus/Broker.ts"
 import { BrokerError, type BrokerReason, BrokerRefused, Closed, TopologyMissing } from "../bus/BrokerError.ts"
+import * as Population from "../bus/Population.ts"
 import * as MemoryConsumer from "./MemoryConsumer.ts"
 import * as MemoryDelivery from "./MemoryDelivery.ts"
 import type { Holder, MemoryQueue } from "./MemoryQueue.ts"
@@ -88,7 +89,7 @@ export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"]
 
   const read = Effect.fnUntraced(function* (source: DeadLetterSource) {
     const queue = yield* letters(source)
-    const holder: Holder = { unacked: new Set() }
+    const holder: Holder = { unacked: Population.make() }
     let ended = false
     let problem = failed(new Closed())
     const lost = (): boolean => ended

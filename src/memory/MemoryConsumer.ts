@@ -5,6 +5,7 @@
 import { Effect, type Scope } from "effect"
 import type { Consumer, ConsumeOptions } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused } from "../bus/BrokerError.ts"
+import * as Population from "../bus/Population.ts"
 import type { LinkFaults } from "./Connections.ts"
 import * as MemoryDelivery from "./MemoryDelivery.ts"
 import type { MemoryQueue, QueueConsumer } from "./MemoryQueue.ts"
@@ -55,7 +56,7 @@ export const make = (
     const open: Open = { end, tell: onLost }
     const consumer: QueueConsumer = {
       prefetch,
-      unacked: new Set(),
+      unacked: Population.make(),
       taken: 0,
       cancelled: false,
       deliver: (stored) => {

@@ -5,6 +5,7 @@
  * queue. It knows no addresses, no clients and no time.
  */
 import type { Outgoing } from "../bus/Broker.ts"
+import type * as Population from "../bus/Population.ts"
 import * as Deque from "./Deque.ts"
 
 /**
@@ -27,7 +28,7 @@ export interface Stored {
 /** Who has messages of a queue until they are settled. */
 export interface Holder {
   /** In the order of delivery. */
-  readonly unacked: Set<Stored>
+  readonly unacked: Population.Population<Stored>
 }
 
 /** A consumer as its queue sees it. */
