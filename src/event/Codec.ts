@@ -93,14 +93,15 @@ export const parse = (body: Buffer, limits: Limits.Limits, hints: Hints = {}): R
   const named = hints.type ?? "?"
   const fault = Limits.bodyFault(body, limits)
   if (fault !== undefined) return Result.fail(InvalidEvent.of(named, "", fault))
+  const written = body.toString("utf8")
   let json: unknown
   try {
-    json = JSON.parse(body.toString("utf8"))
+    json = JSON.parse(written)
   } catch {
     // V8's message quotes the body, so it is not passed on.
     return Result.fail(InvalidEvent.of(named, "", "the body is not JSON"))
   }
-  if (Limits.hidesForbiddenKey(body, json))
+  if (Limits.hidesForbiddenKey(written, json))
     return Result.fail(InvalidEvent.of(named, "", 'the body has a key "__proto__"'))
   if (isRecord(json) && Object.hasOwn(json, "specversion")) return parseCloudEvent(json)
   return hints.type === undefined || nameFault(hints.type) !== undefined
@@ -125,19 +126,23 @@ export const parse = (body: Buffer, limits: Limits.Limits, hints: Hints = {}): R
       })
 }
 
+const required = ["id", "source"] as const
+const optional = ["subject", "correlationid", "causationid", "actor", "actorrole", "actorstatus"] as const
+
 const parseCloudEvent = (body: Readonly<Record<string, unknown>>): Result.Result<Parsed, InvalidEvent> => {
   const type = body["type"]
   const name = typeof type === "string" && nameFault(type) === undefined ? type : "?"
   const bad = (path: string, expected: string) => Result.fail(InvalidEvent.of(name, path, expected))
   if (body["specversion"] !== "1.0") return bad("specversion", 'expected "1.0"')
   if (name === "?") return bad("type", "expected an event name: words of a-z, 0-9 and - between dots")
-  for (const required of ["id", "source"] as const) {
-    if (!isShort(body[required]) || body[required] === "")
-      return bad(required, `expected a string of 1 to ${Limits.shortBytes} bytes`)
+  for (const attribute of required) {
+    if (!isShort(body[attribute]) || body[attribute] === "")
+      return bad(attribute, `expected a string of 1 to ${Limits.shortBytes} bytes`)
   }
-  for (const optional of ["subject", "correlationid", "causationid", "actor", "actorrole", "actorstatus"] as const) {
-    if (absent(body[optional])) continue
-    if (!isShort(body[optional])) return bad(optional, `expected a string of at most ${Limits.shortBytes} bytes`)
+  for (const attribute of optional) {
+    const value = body[attribute]
+    if (value !== undefined && value !== null && !isShort(value))
+      return bad(attribute, `expected a string of at most ${Limits.shortBytes} bytes`)
   }
   const time = parseTime(body["time"])
   if (Number.isNaN(time.getTime())) return bad("time", "expected an RFC 3339 time")
@@ -164,20 +169,34 @@ const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d
 
 const parseTime = (time: unknown): Date => {
   if (absent(time)) return new Date(0)
-  return new Date(typeof time === "string" && rfc3339.test(time) ? time.toUpperCase().replace(" ", "T") : Number.NaN)
+  if (typeof time !== "string" || !rfc3339.test(time)) return new Date(Number.NaN)
+  // As this library writes it, it needs no more than that.
+  return new Date(
+    time.length === 24 && time[10] === "T" && time[23] === "Z" ? time : time.toUpperCase().replace(" ", "T")
+  )
 }
 
 const parseActor = (id: string | undefined, role: string | undefined, status: string | undefined): Actor | undefined =>
   id === undefined ? undefined : { id, role: role ?? "", ...(status !== undefined && { status }) }
 
+// Most events are of the type of the one before.
+let lastSchema = ""
+let lastName = ""
+let lastVersion = 0
+
 /** The version in a `dataschema`; undefined when there is none of ours, null when ours is malformed. */
 const parseVersion = (name: string, schema: unknown): number | undefined | null => {
   if (absent(schema)) return undefined
   if (typeof schema !== "string") return null
+  if (schema === lastSchema && name === lastName) return lastVersion
   if (!schema.startsWith("urn:event:")) return undefined
   const prefix = `urn:event:${name}:`
   const digits = schema.slice(prefix.length)
-  return schema.startsWith(prefix) && /^[1-9]\d{0,8}$/.test(digits) ? Number(digits) : null
+  if (!schema.startsWith(prefix) || !/^[1-9]\d{0,8}$/.test(digits)) return null
+  lastSchema = schema
+  lastName = name
+  lastVersion = Number(digits)
+  return lastVersion
 }
 
 /** The envelope of a parsed body, decoded by its contract. */

@@ -62,9 +62,9 @@ const escaped = (body: Buffer, at: number): boolean => {
   return slashes % 2 === 1
 }
 
-/** Whether a key "__proto__" is in what was parsed; looked for only when the bytes could spell it. */
-export const hidesForbiddenKey = (body: Buffer, parsed: unknown): boolean =>
-  (body.includes("__proto__") || body.includes("\\u")) && hasForbiddenKey(parsed)
+/** Whether a key "__proto__" is in what was parsed; looked for only when the text could spell it. */
+export const hidesForbiddenKey = (text: string, parsed: unknown): boolean =>
+  (text.includes("__proto__") || text.includes("\\u")) && hasForbiddenKey(parsed)
 
 export const hasForbiddenKey = (value: unknown): boolean => {
   if (typeof value !== "object" || value === null) return false

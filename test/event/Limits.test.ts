@@ -160,7 +160,7 @@ describe("__proto__", () => {
   })
 
   it("hidesForbiddenKey looks at keys only", () => {
-    const check = (text: string) => hidesForbiddenKey(Buffer.from(text), JSON.parse(text))
+    const check = (text: string) => hidesForbiddenKey(text, JSON.parse(text))
     assert.isTrue(check(String.raw`{"\u005f_proto__":1}`))
     assert.isFalse(check(String.raw`{"a":"\u005f_proto__"}`))
     assert.isFalse(check(String.raw`["\u0041"]`))
