@@ -22,11 +22,12 @@ const classic = "bench.classic"
 const letters = "bench.letters"
 const parked = "bench.parked"
 
-/** Queues of all experiments; once, before the first. */
-export const prepare = async (lab: Lab): Promise<void> => {
+/** Queues of all experiments; once, before the first. What is built is there only for those that start it. */
+export const prepare = async (lab: Lab, withStarts: boolean): Promise<void> => {
   for (const subscriber of [sink, steady, letters, parked]) await lab.run({ scenario: "declare", subscriber })
   await lab.run({ scenario: "declare", subscriber: keyed, variant: { ordering: "key" } })
   await lab.declareClassic(classic)
+  if (!withStarts) return
   await lab.start("ours")
   await lab.start("raw")
 }

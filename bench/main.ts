@@ -54,7 +54,7 @@ try {
     )
     for (const [file, picture] of text.pictures) writeFileSync(join(here, file), picture)
   } else {
-    await Plan.prepare(lab)
+    await Plan.prepare(lab, values.only === undefined || values.only.includes("start"))
     const chosen = Plan.plan(lab, size, values.against)
       .filter(({ id }) => values.only === undefined || values.only.includes(id))
       .map((experiment) => ({
