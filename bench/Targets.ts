@@ -1,5 +1,5 @@
 /** What the library promises itself, and whether a run kept it. */
-import * as Rounds from "./Rounds.ts"
+import type * as Rounds from "./Rounds.ts"
 import { cpuPerEvent, eventsPerSecond, type Metric, p50, p99, type Spread } from "./Rounds.ts"
 
 export interface Outcome {

@@ -4,7 +4,7 @@
  */
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
 import { BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-base"
-import { Effect, Exit, Fiber, Layer, ManagedRuntime, Scope } from "effect"
+import { Effect, Exit, type Fiber, Layer, ManagedRuntime, Scope } from "effect"
 import { EventBus, eventBusLive, type LiveOptions } from "../../src/index.ts"
 import { type Contract, contractOf } from "../Contract.ts"
 import { namespace, source, typeOf } from "../Wire.ts"

@@ -3,7 +3,7 @@ import { Effect, Exit, Schedule, Scope } from "effect"
 import { DeadLetters, Reject } from "../../src/index.ts"
 import * as Meter from "../Meter.ts"
 import { openBus, session } from "../peers/ours.ts"
-import { grade, typeOf } from "../Wire.ts"
+import { type grade, typeOf } from "../Wire.ts"
 import { pump, subscribersOf } from "./flow.ts"
 import type { Job, Report } from "./Job.ts"
 

@@ -35,7 +35,7 @@ export const make = <A>(): Population<A> => {
     has: (member) => members.has(member),
     clear: () => members.clear(),
     *[Symbol.iterator]() {
-      for (const member of [...members]) if (members.has(member)) yield member
+      for (const member of Array.from(members)) if (members.has(member)) yield member
     }
   }
 }
