@@ -12,6 +12,7 @@ const run = async (job: Job): Promise<Report> => {
       return latency(job)
   }
   // Loads the library, which the peers shall do without.
+  if (job.scenario === "lanes") return (await import("./scenarios/lanes.ts")).lanes(job)
   const bus = await import("./scenarios/bus.ts")
   switch (job.scenario) {
     case "declare":

@@ -12,6 +12,8 @@ import type { Peer, Session } from "./Peer.ts"
 
 export interface Variant {
   readonly ordering?: "none" | "key"
+  /** Whether events have a key on the wire; else they have one when the order is by key. */
+  readonly keyed?: boolean
   /** Every span is recorded and given to an exporter that drops it. */
   readonly traced?: boolean
   readonly cached?: boolean
@@ -47,7 +49,7 @@ export const openBus = async (url: string, variant: Variant) => {
   const contract = (type: string): Contract => {
     let made = contracts.get(type)
     if (made === undefined) {
-      made = contractOf(type, { keyed: variant.ordering === "key", cached: variant.cached === true })
+      made = contractOf(type, { keyed: variant.keyed ?? variant.ordering === "key", cached: variant.cached === true })
       contracts.set(type, made)
     }
     return made

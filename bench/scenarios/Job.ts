@@ -12,6 +12,7 @@ export type ScenarioName =
   | "replay"
   | "ladder"
   | "soak"
+  | "lanes"
 
 export interface Job {
   readonly scenario: ScenarioName
@@ -46,6 +47,11 @@ export interface Report {
   /** Milliseconds. */
   readonly p50?: number
   readonly p99?: number
+  /** The most lanes that were seen at once. */
+  readonly lanes?: number
+  /** What is in use after a full collection, at the end, and how much more than after the warm-up. */
+  readonly heapMiB?: number
+  readonly heapGrowthMiB?: number
   /** Resident memory in MiB over the run, in equal parts of it. */
   readonly memory?: ReadonlyArray<number>
 }
