@@ -37,7 +37,7 @@ try {
   const subscriber = "bench.profile"
   await lab.run({ scenario: "declare", subscriber, variant: { ordering } })
   if (scenario === "consume") await lab.supply([subscriber], warm + count + 2_000, values.key ? { keys: 1000 } : {})
-  const job = { scenario, subscriber, peer: values.peer, warm, count, variant: { ordering } } as const
+  const job = { scenario, subscriber, peer: values.peer, warm, count, variant: { ordering, keyed: true } } as const
   const report = await lab.run(job, { node: ["--cpu-prof", "--cpu-prof-interval", "200", "--cpu-prof-dir", folder] })
   const [file] = readdirSync(folder)
   const profile: Profile = JSON.parse(readFileSync(join(folder, file ?? ""), "utf8"))
