@@ -1,9 +1,12 @@
 /**
- * Entries that wait to be written, oldest first, and those of the batch that is on its way. Bounded by
- * entries and bytes: when it is full the oldest waiting one goes, and is counted. It can be read, so
- * that a process sees its own writes. Plain synchronous state; WriteBehind.ts moves it.
+ * Entries that wait to be written, oldest first, and those of the batch that is on its way. What newer ones
+ * make needless goes without being written: while Redis is away, what is held grows with the keys and the
+ * lengths of histories and not with the events. Bounded by entries and bytes all the same: when it is full
+ * the oldest waiting one goes, and is counted. It can be read, so that a process sees its own writes. Plain
+ * synchronous state; WriteBehind.ts moves it.
  */
 import { type CacheEntry, compare, orderOf, type Remembered } from "../bus/CacheStore.ts"
+import { needed } from "./Coalesce.ts"
 
 /** Ordered by its time, which is not ahead of the clock. */
 export interface Buffered extends Remembered {
@@ -14,11 +17,16 @@ export interface Buffered extends Remembered {
   readonly at: number
 }
 
-/** What became of an entry: `refused` is dropped, `retry` stays and is tried again. */
-export type Fate = "written" | "retry" | "refused"
+/**
+ * What became of an entry: `refused` is dropped; `retry` was not answered and is the first to be tried again;
+ * `later` was refused as things are, and lets all others go first.
+ */
+export type Fate = "written" | "retry" | "later" | "refused"
 
 export interface Counts {
   readonly written: number
+  /** Entries that newer ones made needless before they were sent. */
+  readonly superseded: number
   readonly dropped: number
   /** Batches that were not taken in full. */
   readonly failures: number
@@ -47,25 +55,33 @@ const batchEntries = 2_048
 const batchBytes = 1024 * 1024
 /** What an entry costs besides its body. */
 const overhead = 256
+/** Needless entries are looked for when so many came, and as many as were left of the last look. */
+const sweepAfter = 512
 
 export const make = (maxEntries: number, maxBytes: number, onDropped: (count: number) => void): Backlog => {
   const byKey = new Map<string, { newest: Buffered | undefined; count: number }>()
   let waiting: Array<Buffered> = []
   // Entries before it are gone: shifting an array of thousands for each batch costs more than the batch.
   let head = 0
+  // What was refused as things are; older than what waits, and tried when that leaves room in a batch.
+  let behind: Array<Buffered> = []
   let flight: ReadonlyArray<Buffered> = []
   let bytes = 0
   let fitting = batchBytes
   let written = 0
+  let superseded = 0
   let dropped = 0
   let failures = 0
+  // Of the last look for what is needless.
+  let left = 0
+  let arrived = 0
 
   const drop = (count: number): void => {
     dropped += count
     onDropped(count)
   }
-  const size = (): number => flight.length + waiting.length - head
-  const all = (): ReadonlyArray<Buffered> => [...flight, ...waiting.slice(head)]
+  const size = (): number => behind.length + flight.length + waiting.length - head
+  const all = (): ReadonlyArray<Buffered> => [...behind, ...flight, ...waiting.slice(head)]
   const compact = (): void => {
     if (head < 1_024 || head * 2 < waiting.length) return
     waiting = waiting.slice(head)
@@ -79,9 +95,23 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
     // Who takes its place is found when somebody asks.
     else if (slot.newest === buffered) slot.newest = undefined
   }
+  const sweep = (): void => {
+    const among = [...behind, ...waiting.slice(head)]
+    const kept = needed(among)
+    for (const one of among) if (!kept.has(one)) forget(one)
+    superseded += among.length - kept.size
+    behind = behind.filter((one) => kept.has(one))
+    waiting = waiting.slice(head).filter((one) => kept.has(one))
+    head = 0
+    left = kept.size
+    arrived = 0
+  }
+  const isFull = (): boolean => size() > maxEntries || bytes > maxBytes
   const makeRoom = (): void => {
-    while ((size() > maxEntries || bytes > maxBytes) && head < waiting.length) {
-      const oldest = waiting[head++]
+    // When all are needed, looking again for each that comes would cost more than it saves.
+    if (isFull() && arrived * 8 > size()) sweep()
+    while (isFull() && (behind.length > 0 || head < waiting.length)) {
+      const oldest = behind.shift() ?? waiting[head++]
       if (oldest !== undefined) forget(oldest)
       drop(1)
     }
@@ -113,39 +143,53 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
           if (slot.newest !== undefined && compare(buffered, slot.newest) > 0) slot.newest = buffered
         }
       }
-      if (size() > maxEntries || bytes > maxBytes) makeRoom()
+      if (++arrived >= sweepAfter + left) sweep()
+      if (isFull()) makeRoom()
     },
     cut: () => {
-      let end = head
       let taken = 0
-      for (; end < waiting.length && end - head < batchEntries; end++) {
-        const next = waiting[end]
-        if (next === undefined) break
-        taken += sizeOf(next)
-        if (taken > fitting && end > head) break
+      const fits = (from: ReadonlyArray<Buffered>, start: number, room: number): number => {
+        let end = start
+        for (; end < from.length && end - start < room; end++) {
+          const next = from[end]
+          if (next === undefined) break
+          taken += sizeOf(next)
+          if (taken > fitting && taken > sizeOf(next)) break
+        }
+        return end
       }
+      const end = fits(waiting, head, batchEntries)
       flight = waiting.slice(head, end)
+      // Else the next one of those that wait did not fit.
+      if (end === waiting.length)
+        flight = [...flight, ...behind.splice(0, fits(behind, 0, batchEntries - flight.length))]
       head = end
       compact()
       return flight
     },
     settle: (fates) => {
       const again: Array<Buffered> = []
-      let whole = true
+      const later: Array<Buffered> = []
+      let isWhole = true
       flight.forEach((buffered, i) => {
         const fate = fates[i] ?? "retry"
-        whole &&= fate === "written"
+        isWhole &&= fate === "written"
         if (fate === "retry") return void again.push(buffered)
+        if (fate === "later") return void later.push(buffered)
         forget(buffered)
         if (fate === "written") written++
         else drop(1)
       })
-      if (!whole) failures++
-      fitting = again.length > 0 ? Math.ceil(fitting / 2) : Math.min(fitting * 2, batchBytes)
       flight = []
-      if (again.length === 0) return true
-      waiting = [...again, ...waiting.slice(head)]
-      head = 0
+      if (!isWhole) failures++
+      // Who is refused was answered in time.
+      fitting = again.length > 0 ? Math.ceil(fitting / 2) : Math.min(fitting * 2, batchBytes)
+      if (again.length + later.length === 0) return true
+      if (again.length > 0) {
+        waiting = [...again, ...waiting.slice(head)]
+        head = 0
+      }
+      behind.push(...later)
       makeRoom()
       return false
     },
@@ -162,7 +206,7 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
     },
     refuse: () => drop(1),
     size,
-    counts: () => ({ written, dropped, failures, buffered: size() })
+    counts: () => ({ written, superseded, dropped, failures, buffered: size() })
   }
 }
 

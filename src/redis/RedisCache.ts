@@ -31,6 +31,8 @@ import * as WriteBehind from "./WriteBehind.ts"
 export interface RedisCacheStats {
   /** Entries that Redis has. */
   readonly written: number
+  /** Entries that newer ones made needless while they waited: of a key the last is kept, and what histories hold. */
+  readonly superseded: number
   /** Last-known writes saved because a newer one of the same key went in the same batch. */
   readonly coalesced: number
   /** Entries lost: the buffer was full, Redis refused them for good, or the process ended. */
@@ -214,6 +216,9 @@ export const fromClient = Effect.fnUntraced(function* (
   return store
 })
 
+/** Of several fates the last here. */
+const order: ReadonlyArray<Backlog.Fate> = ["written", "refused", "later", "retry"]
+
 /** An entry is written when all of its commands are, and lost when one of them never will be. */
 const fatesOf = (
   entries: ReadonlyArray<Backlog.Buffered>,
@@ -223,8 +228,9 @@ const fatesOf = (
   const fates = new Map<Backlog.Buffered, Backlog.Fate>()
   reasons.forEach((reason, i) => {
     if (reason === undefined) return
-    const fate = isPassing(reason) ? "retry" : "refused"
-    for (const entry of batch.calls[i]?.entries ?? []) if (fates.get(entry) !== "retry") fates.set(entry, fate)
+    const fate = reason._tag === "Unavailable" ? "retry" : isPassing(reason) ? "later" : "refused"
+    for (const entry of batch.calls[i]?.entries ?? [])
+      if (order.indexOf(fate) > order.indexOf(fates.get(entry) ?? "written")) fates.set(entry, fate)
   })
   return entries.map((entry) => fates.get(entry) ?? "written")
 }

@@ -34,36 +34,59 @@ const Step = Schema.Union([
     last: Schema.Boolean
   }),
   Schema.TaggedStruct("Cut", {}),
-  Schema.TaggedStruct("Settle", { fates: Schema.Array(Schema.Literals(["written", "retry", "refused"])) })
+  Schema.TaggedStruct("Settle", { fates: Schema.Array(Schema.Literals(["written", "retry", "later", "refused"])) })
 ])
 
 it.prop(
   "P13, N28: the buffer agrees with a list: what is in it, the newest of each key, its bounds, and its counts",
   { steps: Schema.Array(Step).check(Schema.isMinLength(25), Schema.isMaxLength(60)) },
   ({ steps }) => {
-    const [maxEntries, maxBytes] = [6, 4_000]
+    const [maxEntries, maxBytes, historyLength] = [6, 4_000, 2]
     let told = 0
     const backlog = Backlog.make(maxEntries, maxBytes, (count) => (told += count))
     let flight: ReadonlyArray<CacheEntry> = []
     let waiting: Array<CacheEntry> = []
-    const counts = { written: 0, dropped: 0, failures: 0 }
+    let behind: Array<CacheEntry> = []
+    const counts = { written: 0, superseded: 0, dropped: 0, failures: 0 }
+    let arrived = 0
+    const timeOf = ({ time }: CacheEntry): number => Math.min(time, now)
+    const isNewer = (a: CacheEntry, b: CacheEntry): boolean =>
+      timeOf(a) > timeOf(b) || (timeOf(a) === timeOf(b) && a.id > b.id)
+    // Said once more and without a care for time: who has no newer one, or is among the newest of its history.
+    const isNeeded = (one: CacheEntry): boolean => {
+      const newer = [...behind, ...waiting].filter((other) => isNewer(other, one))
+      return (
+        (one.settings.last === true && !newer.some(({ key, settings }) => key === one.key && settings.last === true)) ||
+        newer.length < historyLength
+      )
+    }
     const shrink = (): void => {
-      const cost = () => [...flight, ...waiting].reduce((sum, { body }) => sum + body.length + 256, 0)
-      while (flight.length + waiting.length > maxEntries || cost() > maxBytes) {
-        if (waiting.shift() === undefined) return
+      const cost = () => [...behind, ...flight, ...waiting].reduce((sum, { body }) => sum + body.length + 256, 0)
+      const isFull = () => behind.length + flight.length + waiting.length > maxEntries || cost() > maxBytes
+      if (isFull() && arrived > 0) {
+        const kept = [behind.filter(isNeeded), waiting.filter(isNeeded)] as const
+        counts.superseded += behind.length + waiting.length - kept[0].length - kept[1].length
+        ;[behind, waiting] = [...kept]
+        arrived = 0
+      }
+      while (isFull()) {
+        if ((behind.shift() ?? waiting.shift()) === undefined) return
         counts.dropped++
       }
     }
     for (const [number, step] of steps.entries()) {
       if (step._tag === "Add") {
         const { bytes, key, last, time } = step
-        const next = entry(number, { key, time, body: Buffer.alloc(bytes), settings: { last } })
+        const settings = { last, history: historyLength }
+        const next = entry(number, { key, time, id: `id-${number + 100}`, body: Buffer.alloc(bytes), settings })
         backlog.add(next, lastKey(next), now)
         waiting.push(next)
+        arrived++
         shrink()
       } else if (step._tag === "Cut" && flight.length === 0) {
-        flight = waiting
+        flight = [...waiting, ...behind]
         waiting = []
+        behind = []
         assert.deepStrictEqual(
           backlog.cut().map(({ entry }) => entry),
           flight
@@ -71,16 +94,18 @@ it.prop(
       } else if (step._tag === "Settle" && flight.length > 0) {
         const fateOf = (i: number) => step.fates[i] ?? "retry"
         const again = flight.filter((_, i) => fateOf(i) === "retry")
+        const later = flight.filter((_, i) => fateOf(i) === "later")
         const refused = flight.filter((_, i) => fateOf(i) === "refused").length
-        counts.written += flight.length - again.length - refused
+        counts.written += flight.length - again.length - later.length - refused
         counts.dropped += refused
-        if (again.length + refused > 0) counts.failures++
+        if (again.length + later.length + refused > 0) counts.failures++
         waiting = [...again, ...waiting]
+        behind = [...behind, ...later]
         flight = []
-        assert.strictEqual(backlog.settle(step.fates), again.length === 0)
-        if (again.length > 0) shrink()
+        assert.strictEqual(backlog.settle(step.fates), again.length + later.length === 0)
+        if (again.length + later.length > 0) shrink()
       }
-      const all = [...flight, ...waiting]
+      const all = [...behind, ...flight, ...waiting]
       assert.deepStrictEqual(
         backlog.all().map(({ entry }) => entry),
         all
@@ -100,6 +125,52 @@ it.prop(
   },
   { arbitrary: { runs: 300 } }
 )
+
+it("N28: what is held while nothing is taken grows with keys and histories, not with events; each key's last is there", () => {
+  const backlog = Backlog.make(10_000, 16 * 1024 * 1024, () => {})
+  for (let n = 0; n < 100_000; n++) {
+    const next = entry(n, { key: `k${n % 50}`, time: now - 100_000 + n })
+    backlog.add(next, lastKey(next), now)
+  }
+  const { buffered, dropped, superseded } = backlog.counts()
+  assert.deepStrictEqual([superseded + buffered, dropped], [100_000, 0])
+  assert.isBelow(buffered, 1_000)
+  for (let n = 99_950; n < 100_000; n++)
+    assert.strictEqual(backlog.newest(lastKey({ event: "a.b", key: `k${n % 50}` }))?.id, `id-${n}`)
+  // The history as well: its hundred, in order.
+  assert.deepStrictEqual(
+    backlog
+      .all()
+      .slice(-100)
+      .map(({ id }) => id),
+    Array.from({ length: 100 }, (_, n) => `id-${99_900 + n}`)
+  )
+})
+
+it("D3: who is refused as things are holds back nobody, however many they are", () => {
+  const backlog = Backlog.make(10_000, 16 * 1024 * 1024, () => {})
+  const refused = (one: Backlog.Buffered): boolean => one.entry.key.startsWith("no")
+  for (let n = 0; n < 5_000; n++) {
+    const next = entry(n, { key: `no${n}`, settings: { history: 0 } })
+    backlog.add(next, lastKey(next), now)
+  }
+  // Silence makes batches small.
+  for (let round = 0; round < 30; round++) backlog.settle(backlog.cut().map(() => "retry"))
+  assert.strictEqual(backlog.cut().length, 1)
+  backlog.settle(["later"])
+  const good = entry(9_999, { key: "yes", settings: { history: 0 } })
+  backlog.add(good, lastKey(good), now)
+  let batches = 0
+  while (backlog.counts().written === 0 && batches < 100) {
+    batches++
+    backlog.settle(backlog.cut().map((one) => (refused(one) ? "later" : "written")))
+  }
+  assert.isBelow(batches, 30)
+  const next = entry(10_000, { key: "yes", settings: { history: 0 } })
+  backlog.add(next, lastKey(next), now)
+  backlog.settle(backlog.cut().map((one) => (refused(one) ? "later" : "written")))
+  assert.deepInclude(backlog.counts(), { written: 2, dropped: 0, buffered: 5_000 })
+})
 
 it.prop(
   "a batch is one write for each key, of the newest, and one append for each history, of what it can hold",
@@ -173,7 +244,7 @@ it.effect("what comes within 20 ms is one batch; much is one at once; one at a t
     const { batches, state, writer } = yield* scene
     state.answer = Effect.delay(taken, 50)
     yield* TestClock.adjust(1)
-    for (let n = 0; n < 1_000; n++) writer.write(entry(n))
+    for (let n = 0; n < 1_000; n++) writer.write(entry(n, { key: `k${n}` }))
     yield* TestClock.adjust(1)
     assert.deepStrictEqual([batches.length, batches[0]?.length], [1, 1_000])
     for (let n = 0; n < 10; n++) {
@@ -218,7 +289,10 @@ it.effect("closing writes what waits, and does not wait for who is known to be g
     fine.state.answer = taken
     for (let n = 0; n < 5_000; n++) fine.writer.write(entry(n))
     yield* fine.close
-    assert.deepInclude(fine.writer.counts(), { written: 5_000, dropped: 0, buffered: 0 })
+    const { buffered, dropped, superseded, written } = fine.writer.counts()
+    assert.deepStrictEqual([written + superseded, dropped, buffered], [5_000, 0, 0])
+    // Of one key the last one, and a hundred for the history.
+    assert.isBelow(written, 2_000)
     const gone = yield* scene
     gone.state.hopeless = true
     gone.writer.write(entry(1))

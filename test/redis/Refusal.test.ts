@@ -5,6 +5,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Option } from "effect"
 import { describeLive } from "../support/live.ts"
+import { freePort } from "../support/Port.ts"
 import { cli, entry, node, open, reasonOf, refusalOf, secret, text, until, written } from "./support.ts"
 
 describeLive(
@@ -102,8 +103,10 @@ describeLive(
 
     it.live("D3: CLUSTERDOWN heals by itself, MOVED says that this is a cluster; neither holds other keys back", () =>
       Effect.gen(function* () {
-        const args = ["--cluster-enabled", "yes"]
-        const [redis, neighbour] = [yield* node({ args }), yield* node({ args })]
+        // Its own guess for the port of the cluster's bus, 10,000 above, may be taken or none.
+        const buses = [yield* Effect.promise(freePort), yield* Effect.promise(freePort)] as const
+        const args = (bus: number) => ({ args: ["--cluster-enabled", "yes", "--cluster-port", String(bus)] })
+        const [redis, neighbour] = [yield* node(args(buses[0])), yield* node(args(buses[1]))]
         const store = yield* open(redis.url)
         assert.strictEqual(yield* reasonOf(store), "Unavailable")
         assert.include((yield* Effect.flip(store.last("never.written", "k"))).message, "CLUSTERDOWN")
@@ -113,7 +116,7 @@ describeLive(
         assert.isTrue(here < elsewhere, `${here} ${elsewhere}`)
         yield* cli(redis, "CLUSTER", "ADDSLOTSRANGE", "0", String(elsewhere - 1))
         yield* cli(neighbour, "CLUSTER", "ADDSLOTSRANGE", String(elsewhere), "16383")
-        yield* cli(redis, "CLUSTER", "MEET", "127.0.0.1", String(neighbour.port))
+        yield* cli(redis, "CLUSTER", "MEET", "127.0.0.1", String(neighbour.port), String(buses[1]))
         yield* until(
           "the key of this node is written",
           Effect.map(
