@@ -12,6 +12,7 @@ import { settings } from "../Config.ts"
 import * as Server from "../http/Server.ts"
 import { EventBusLive, eventBusLive } from "../Live.ts"
 import { runMain } from "../runMain.ts"
+import * as Telemetry from "../Telemetry.ts"
 import * as Academic from "./Academic.ts"
 import * as FromFile from "./FromFile.ts"
 import * as Kyc from "./Kyc.ts"
@@ -38,6 +39,10 @@ const flags = {
   rate: Flag.Int("rate").pipe(Flag.withDescription("Events a second"), Flag.withDefault(100)),
   seed: Flag.Int("seed").pipe(Flag.withDescription("The same seed makes the same events"), Flag.withDefault(7)),
   port: Flag.Int("port").pipe(Flag.withDescription("Port of /health and /metrics; 0 takes a free one"), Flag.optional),
+  host: Flag.String("host").pipe(
+    Flag.withDescription("Where these are listened for: 0.0.0.0 in a container"),
+    Flag.withDefault("127.0.0.1")
+  ),
   from: Flag.String("from").pipe(
     Flag.withDescription("Publish events from a file of NDJSON, or - for stdin, instead of generated ones"),
     Flag.optional
@@ -59,10 +64,17 @@ const bus = Layer.unwrap(
   })
 )
 
+/** The logs of the demo stay as they are until there is a collector to send them to. */
+const telemetry = Layer.unwrap(
+  Effect.map(Config.option(Config.String("OTEL_EXPORTER_OTLP_ENDPOINT")), (endpoint) =>
+    Option.isSome(endpoint) ? Telemetry.layer({ service: "eduflow-demo" }) : Layer.empty
+  )
+)
+
 const demo = Command.make(
   "demo",
   flags,
-  Effect.fnUntraced(function* ({ events, from, port, rate, seed, verbose }) {
+  Effect.fnUntraced(function* ({ events, from, host, port, rate, seed, verbose }) {
     const count = Option.getOrUndefined(events)
     const file = Option.getOrUndefined(from)
     if ((count !== undefined && count < 1) || rate < 1) {
@@ -81,6 +93,7 @@ const demo = Command.make(
     )
     let address = ""
     const http = Server.layer({
+      host,
       port: Option.getOrElse(port, () => (bounded ? 0 : 8080)),
       onListen: (url) => {
         address = url
@@ -106,7 +119,8 @@ const demo = Command.make(
       Effect.provide(
         Layer.mergeAll(services, http).pipe(
           Layer.provide(Layer.effectDiscard(Stage.bury(ledger))),
-          Layer.provideMerge(bus)
+          Layer.provideMerge(bus),
+          Layer.provideMerge(telemetry)
         )
       ),
       Effect.provideService(References.MinimumLogLevel, verbose ? "Info" : "None"),
