@@ -26,7 +26,7 @@ export const publisher = (event: string, place: Messaging.Place, context: Contex
   const durationInVain = bindBy(Metrics.sendDuration, context, attributes, "error.type")
   const [confirmed, unrouted] = [outcomes("confirmed"), outcomes("unrouted")]
   // From 0 on: what appears with 1 is no increase to Prometheus.
-  for (const reason of ["Unavailable", "Overloaded", "Rejected", "Unknown"]) outcomes(reason)
+  for (const reason of ["Invalid", "Denied", "Unavailable", "Overloaded", "Rejected", "Unknown"]) outcomes(reason)
   return {
     /** It is with the broker; `seconds` since the call. */
     confirmed: (routed: boolean, seconds: number): void => {
