@@ -21,6 +21,8 @@ export interface RabbitOptions {
   readonly deadline?: number
   /** A free one when absent. */
   readonly port?: number
+  /** Plugins to enable, `["rabbitmq_prometheus"]` for example. None by default: each takes time to start. */
+  readonly plugins?: ReadonlyArray<string>
   /** Erlang's schedulers: one by default, since tests share the machine. */
   readonly schedulers?: "one" | "all"
 }
@@ -63,14 +65,14 @@ export interface RabbitNode {
 }
 
 export const startRabbit = async (options: RabbitOptions = {}): Promise<RabbitNode> => {
-  const { conf = {}, deadline = 60, port = await freePort(), schedulers = "one" } = options
+  const { conf = {}, deadline = 60, plugins = [], port = await freePort(), schedulers = "one" } = options
   const source = await findBroker("rabbitmq")
   const scratch = openScratch("rabbitmq")
   try {
     const machine =
       source.kind === "docker"
-        ? rabbitContainer(scratch, source.image, port, conf)
-        : await rabbitProcess(scratch, source.folder, port, conf, schedulers)
+        ? rabbitContainer(scratch, source.image, port, conf, plugins)
+        : await rabbitProcess(scratch, source.folder, port, conf, plugins, schedulers)
     return await startOn(machine, port, deadline)
   } catch (error) {
     await scratch.close()
@@ -146,13 +148,14 @@ const rabbitProcess = async (
   folder: string,
   port: number,
   conf: Readonly<Record<string, string>>,
+  plugins: ReadonlyArray<string>,
   schedulers: "one" | "all"
 ): Promise<Machine> => {
   const inside = (name: string): string => join(scratch.dir, name)
   const id = `ev${process.pid}${randomBytes(3).toString("hex")}`
   const epmdPort = await freePort()
   writeFileSync(inside("rabbitmq.conf"), configFile(`127.0.0.1:${port}`, conf))
-  writeFileSync(inside("enabled_plugins"), "[].\n")
+  writeFileSync(inside("enabled_plugins"), `[${plugins.join(",")}].\n`)
   writeFileSync(inside(".erlang.cookie"), randomBytes(16).toString("hex"))
   chmodSync(inside(".erlang.cookie"), 0o400) // Erlang refuses a cookie that others may read
 
@@ -207,17 +210,18 @@ const rabbitContainer = (
   scratch: Scratch,
   image: string,
   port: number,
-  conf: Readonly<Record<string, string>>
+  conf: Readonly<Record<string, string>>,
+  plugins: ReadonlyArray<string>
 ): Machine =>
   containerMachine({
     scratch,
     image,
     port,
     innerPort: 5672,
-    env: { EVENTBUS_CONF: configFile("5672", conf) },
+    env: { EVENTBUS_CONF: configFile("5672", conf), EVENTBUS_PLUGINS: `[${plugins.join(",")}].` },
     command: [
       "sh",
       "-c",
-      `printf '%s' "$EVENTBUS_CONF" > /etc/rabbitmq/conf.d/90-eventbus.conf && exec docker-entrypoint.sh rabbitmq-server`
+      `printf '%s' "$EVENTBUS_CONF" > /etc/rabbitmq/conf.d/90-eventbus.conf && printf '%s' "$EVENTBUS_PLUGINS" > /etc/rabbitmq/enabled_plugins && exec docker-entrypoint.sh rabbitmq-server`
     ]
   })

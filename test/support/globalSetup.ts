@@ -12,10 +12,11 @@ import { text } from "node:stream/consumers"
 import type { TestProject } from "vitest/node"
 import { startRabbit } from "./RabbitNode.ts"
 import { startRedis } from "./RedisNode.ts"
+import { findMonitors } from "./provision.ts"
 import { type Offer, sharedBroker, type Started } from "./SharedBroker.ts"
 
-/** `rabbit` and `redis` are the shared ones; the others say whether a suite may start nodes of its own. */
-export type Offers = Readonly<Record<"rabbit" | "redis" | "rabbitNode" | "redisNode", Offer>>
+/** `rabbit` and `redis` are the shared ones; the others say whether a suite may start some of its own. */
+export type Offers = Readonly<Record<"rabbit" | "redis" | "rabbitNode" | "redisNode" | "monitors", Offer>>
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -34,6 +35,15 @@ const warn = (offers: Offers): void => {
   isWarned = true
 }
 
+let monitors: Promise<Offer> | undefined
+const monitorOffer = (): Promise<Offer> => {
+  if (process.env["EVENTBUS_NO_BROKERS"] === "1") return Promise.resolve({ missing: "EVENTBUS_NO_BROKERS is set" })
+  return (monitors ??= findMonitors({ install: true }).then(
+    () => ({ url: "" }),
+    (error: unknown) => ({ missing: error instanceof Error ? error.message : String(error) })
+  ))
+}
+
 export default async ({ provide }: TestProject): Promise<() => Promise<void>> => {
   const rabbit = sharedBroker({ broker: "rabbitmq", urlPrefix: "amqp://guest:guest@127.0.0.1:", start: startRabbit })
   const redis = sharedBroker({ broker: "redis", urlPrefix: "redis://127.0.0.1:", start: startRedis })
@@ -41,8 +51,14 @@ export default async ({ provide }: TestProject): Promise<() => Promise<void>> =>
   const answer = async (question: string): Promise<Offers | Started> => {
     if (question === "rabbit") return rabbit.started()
     if (question === "redis") return redis.started()
-    const [ofRabbit, ofRedis] = await Promise.all([rabbit.offers(), redis.offers()])
-    const offers = { rabbit: ofRabbit.shared, rabbitNode: ofRabbit.own, redis: ofRedis.shared, redisNode: ofRedis.own }
+    const [ofRabbit, ofRedis, monitors] = await Promise.all([rabbit.offers(), redis.offers(), monitorOffer()])
+    const offers = {
+      rabbit: ofRabbit.shared,
+      rabbitNode: ofRabbit.own,
+      redis: ofRedis.shared,
+      redisNode: ofRedis.own,
+      monitors
+    }
     warn(offers)
     return offers
   }

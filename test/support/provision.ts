@@ -3,6 +3,9 @@
  * Debian's own packages, installed now (only when asked: globalSetup asks, single nodes do not); a
  * Docker engine. A broker that is given by its url (`EVENTBUS_TEST_URL`, `EVENTBUS_TEST_REDIS_URL`) is
  * used as the shared one, and nothing is installed for it.
+ *
+ * The same for Prometheus and its exporter of Redis, which are never run in containers: they have to
+ * reach what runs on this machine.
  */
 import { accessSync, constants, realpathSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
@@ -36,19 +39,66 @@ const brokers = {
   }
 } as const
 
+const monitors = {
+  prometheus: {
+    package: "prometheus",
+    tools: ["prometheus", "promtool"],
+    folders: ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"],
+    needs: []
+  },
+  redisExporter: {
+    package: "prometheus-redis-exporter",
+    tools: ["prometheus-redis-exporter"],
+    folders: ["/usr/bin", "/usr/local/bin"],
+    needs: []
+  }
+} as const
+
+interface Program {
+  readonly package: string
+  readonly tools: readonly [string, ...ReadonlyArray<string>]
+  /** Where its tools may be besides the path. */
+  readonly folders: ReadonlyArray<string>
+  readonly needs: ReadonlyArray<string>
+}
+
+/** The folders of Prometheus and of its exporter of Redis; rejects with the reason when one is not here. */
+export const findMonitors = async (
+  options: { readonly install?: boolean } = {}
+): Promise<Readonly<Record<keyof typeof monitors, string>>> => {
+  const reasons: Array<string> = []
+  const find = () => {
+    const [prometheus, redisExporter] = [installed(monitors.prometheus), installed(monitors.redisExporter)]
+    if (prometheus === undefined || redisExporter === undefined) return undefined
+    return { prometheus: prometheus.folder, redisExporter: redisExporter.folder }
+  }
+  const found = find()
+  if (found !== undefined) return found
+  if (options.install === true && canInstall()) {
+    try {
+      await (installing ??= install(missingPackages()))
+      const now = find()
+      if (now !== undefined) return now
+    } catch (error) {
+      reasons.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  throw new Error(["Debian's prometheus and prometheus-redis-exporter are not installed", ...reasons].join("; "))
+}
+
 /** The url that the environment gives for a broker. */
 export const givenUrl = (broker: Broker): string | undefined => process.env[brokers[broker].url] || undefined
 
 /** How a node of this broker can be started here; rejects with the reason when there is no way. */
 export const findBroker = async (broker: Broker, options: { readonly install?: boolean } = {}): Promise<Source> => {
-  const found = installed(broker)
+  const found = installed(brokers[broker])
   if (found !== undefined) return found
   const reasons = [`${brokers[broker].package} is not installed`]
   if (options.install === true && canInstall()) {
     try {
-      // Both at once: the second one would only wait for the lock of the first.
+      // All at once: the second one would only wait for the lock of the first.
       await (installing ??= install(missingPackages()))
-      const now = installed(broker)
+      const now = installed(brokers[broker])
       if (now !== undefined) return now
     } catch (error) {
       reasons.push(error instanceof Error ? error.message : String(error))
@@ -60,13 +110,16 @@ export const findBroker = async (broker: Broker, options: { readonly install?: b
 }
 
 let installing: Promise<void> | undefined
-const missingPackages = (): ReadonlyArray<string> =>
-  (["rabbitmq", "redis"] as const)
-    .filter((broker) => installed(broker) === undefined && givenUrl(broker) === undefined)
-    .map((broker) => brokers[broker].package)
+const missingPackages = (): ReadonlyArray<string> => [
+  ...(["rabbitmq", "redis"] as const)
+    .filter((broker) => installed(brokers[broker]) === undefined && givenUrl(broker) === undefined)
+    .map((broker) => brokers[broker].package),
+  ...Object.values(monitors)
+    .filter((monitor) => installed(monitor) === undefined)
+    .map((monitor) => monitor.package)
+]
 
-const installed = (broker: Broker): Source | undefined => {
-  const { folders, needs, tools } = brokers[broker]
+const installed = ({ folders, needs, tools }: Program): Extract<Source, { kind: "installed" }> | undefined => {
   if (!needs.every((tool) => which(tool) !== undefined)) return undefined
   const onPath = which(tools[0])
   // Real path: a tool may be a link into the folder that holds its siblings.

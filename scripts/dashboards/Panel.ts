@@ -1,0 +1,208 @@
+/**
+ * Dashboards as Grafana reads them (its classic model). A panel is a question with its queries; where it
+ * stands, its ids and its data source follow from the order.
+ */
+import type { Query } from "./Query.ts"
+
+export interface Target {
+  readonly query: Query
+  /** `{{label}}` is the label's value. */
+  readonly legend: string
+  /** Whether a healthy system has no data for it: failures that did not happen yet. */
+  readonly quiet?: boolean
+}
+
+interface Common {
+  readonly title: string
+  /** What it shows and when to worry: who is called at night reads it. */
+  readonly description: string
+  readonly targets: ReadonlyArray<Target>
+  /** Grafana's: `short`, `s`, `bytes`, `reqps`, `percentunit`. */
+  readonly unit: string
+}
+
+export interface Panel extends Common {
+  readonly kind: "timeseries" | "stat"
+  /** Red from here on. */
+  readonly alarmFrom?: number
+  /** Red up to here. */
+  readonly alarmUpTo?: number
+  readonly stacked?: boolean
+}
+
+export interface Variable {
+  readonly name: string
+  readonly label: string
+  /** Where they are found. */
+  readonly from: Query
+  /** The label whose values are offered. */
+  readonly values: string
+}
+
+export interface Board {
+  readonly uid: string
+  readonly title: string
+  readonly description: string
+  readonly variables: ReadonlyArray<Variable>
+  /** Rows of panels; the panels of a row are equally wide. */
+  readonly rows: ReadonlyArray<{ readonly title: string; readonly panels: ReadonlyArray<Panel> }>
+}
+
+const datasource = { type: "prometheus", uid: "prometheus" }
+const width = 24
+
+const steps = ({ alarmFrom, alarmUpTo }: Panel) => {
+  if (alarmFrom !== undefined)
+    return [
+      { color: "green", value: null },
+      { color: "red", value: alarmFrom }
+    ]
+  if (alarmUpTo === undefined) return [{ color: "blue", value: null }]
+  return [
+    { color: "red", value: null },
+    { color: "green", value: alarmUpTo + 1 }
+  ]
+}
+
+const letters = "ABCDEFGHIJKLMNOP"
+
+const panelOf = (panel: Panel, id: number, gridPos: object) => {
+  const isStat = panel.kind === "stat"
+  const custom = {
+    drawStyle: "line",
+    lineWidth: 1,
+    fillOpacity: panel.stacked === true ? 30 : 5,
+    showPoints: "never",
+    // A counter that is missing for a scrape is no gap in what happened.
+    spanNulls: true,
+    stacking: { mode: panel.stacked === true ? "normal" : "none", group: "A" }
+  }
+  return {
+    id,
+    type: panel.kind,
+    title: panel.title,
+    description: panel.description,
+    datasource,
+    gridPos,
+    fieldConfig: {
+      defaults: {
+        unit: panel.unit,
+        min: 0,
+        thresholds: { mode: "absolute", steps: steps(panel) },
+        color: { mode: isStat ? "thresholds" : "palette-classic" },
+        ...(!isStat && { custom })
+      },
+      overrides: []
+    },
+    options: isStat
+      ? {
+          colorMode: "background",
+          graphMode: "area",
+          justifyMode: "auto",
+          orientation: "auto",
+          textMode: "auto",
+          reduceOptions: { calcs: ["lastNotNull"], fields: "", values: false }
+        }
+      : {
+          legend: { displayMode: "table", placement: "bottom", showLegend: true, calcs: ["lastNotNull", "max"] },
+          tooltip: { mode: "multi", sort: "desc" }
+        },
+    targets: panel.targets.map(({ legend, query }, i) => ({
+      refId: letters[i] ?? `Z${i}`,
+      datasource,
+      expr: query.expr,
+      legendFormat: legend,
+      editorMode: "code",
+      range: true,
+      instant: false
+    }))
+  }
+}
+
+const rowOf = (title: string, id: number, y: number) => ({
+  id,
+  type: "row",
+  title,
+  collapsed: false,
+  gridPos: { x: 0, y, w: width, h: 1 },
+  panels: []
+})
+
+const variableOf = ({ from, label, name, values }: Variable) => ({
+  type: "query",
+  name,
+  label,
+  datasource,
+  definition: `label_values(${from.expr}, ${values})`,
+  query: { qryType: 1, query: `label_values(${from.expr}, ${values})`, refId: `variable-${name}` },
+  refresh: 2,
+  sort: 1,
+  multi: true,
+  includeAll: true,
+  allValue: ".*",
+  current: { selected: true, text: ["All"], value: ["$__all"] },
+  options: [],
+  hide: 0,
+  regex: "",
+  skipUrlSync: false
+})
+
+/** The dashboard as JSON. */
+export const dashboardOf = (board: Board) => {
+  const panels: Array<ReturnType<typeof panelOf> | ReturnType<typeof rowOf>> = []
+  let y = 0
+  for (const row of board.rows) {
+    panels.push(rowOf(row.title, panels.length + 1, y++))
+    const w = Math.floor(width / row.panels.length)
+    const h = row.panels.every(({ kind }) => kind === "stat") ? 4 : 9
+    row.panels.forEach((panel, i) => panels.push(panelOf(panel, panels.length + 1, { x: i * w, y, w, h })))
+    y += h
+  }
+  return {
+    uid: board.uid,
+    title: board.title,
+    description: board.description,
+    tags: ["eventbus"],
+    schemaVersion: 39,
+    version: 1,
+    editable: true,
+    graphTooltip: 1,
+    fiscalYearStartMonth: 0,
+    timezone: "browser",
+    refresh: "30s",
+    time: { from: "now-1h", to: "now" },
+    annotations: { list: [] },
+    templating: { list: board.variables.map(variableOf) },
+    links: [
+      {
+        type: "dashboards",
+        title: "Event bus",
+        tags: ["eventbus"],
+        asDropdown: true,
+        includeVars: true,
+        keepTime: true,
+        targetBlank: false,
+        icon: "external link",
+        tooltip: "",
+        url: ""
+      }
+    ],
+    panels
+  }
+}
+
+export const timeseries = (
+  title: string,
+  unit: string,
+  description: string,
+  targets: ReadonlyArray<Target>,
+  more: Partial<Pick<Panel, "stacked">> = {}
+): Panel => ({ kind: "timeseries", title, unit, description, targets, ...more })
+
+export const stat = (
+  title: string,
+  unit: string,
+  description: string,
+  query: Query,
+  more: Partial<Pick<Panel, "alarmFrom" | "alarmUpTo">> = {}
+): Panel => ({ kind: "stat", title, unit, description, targets: [{ query, legend: "" }], ...more })

@@ -1,0 +1,257 @@
+/**
+ * Dashboards and alerts on a real Prometheus that scrapes the demo, a service where all goes wrong, a
+ * RabbitMQ and a Redis: each query has data where there must be some, and what goes wrong is told.
+ *
+ * The rules are those that are committed, with all times shortened at once.
+ */
+import { afterAll, assert, beforeAll, it } from "@effect/vitest"
+import { connect } from "amqplib"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
+import { boardFile, boards } from "../../scripts/dashboards.ts"
+import { alerts, rules } from "../../scripts/dashboards/Rules.ts"
+import { spans } from "../../scripts/dashboards/Span.ts"
+import { startCollector } from "../app/telemetry/Collector.ts"
+import { describeLive } from "../support/live.ts"
+import { freePort } from "../support/Port.ts"
+import { type Prometheus, startPrometheus, startRedisExporter } from "../support/Prometheus.ts"
+import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
+import { type RedisNode, startRedis } from "../support/RedisNode.ts"
+import { openScratch, type Scratch, type Task } from "../support/Scratch.ts"
+import type { SickOptions } from "./sick.ts"
+
+const root = join(import.meta.dirname, "../..")
+/** One minute is a second. */
+const scale = 1 / 60
+
+interface BoardFile {
+  readonly panels: ReadonlyArray<{
+    readonly title: string
+    readonly targets?: ReadonlyArray<{ readonly expr: string }>
+  }>
+  readonly templating: { readonly list: ReadonlyArray<{ readonly name: string; readonly definition: string }> }
+}
+
+/** A query as Grafana would send it, with everything selected. */
+const sent = (expr: string): string =>
+  expr
+    .replaceAll("$__rate_interval", "5s")
+    .replaceAll("$__range", "1m")
+    .replace(/\$[a-z]+/g, ".*")
+
+interface Asked {
+  readonly where: string
+  readonly expr: string
+}
+
+/** Every query of the dashboards as they are committed, but for those that may be without data. */
+const ofBoards = (): { readonly must: ReadonlyArray<Asked>; readonly may: ReadonlyArray<Asked> } => {
+  const all = boards.flatMap((board) => {
+    const quiet = new Set(
+      board.rows.flatMap(({ panels }) =>
+        panels.flatMap(({ targets }) =>
+          targets.filter((target) => target.quiet === true).map(({ query }) => query.expr)
+        )
+      )
+    )
+    // What the generator wrote.
+    const file = JSON.parse(readFileSync(join(root, boardFile(board)), "utf8")) as BoardFile
+    const variables = file.templating.list.map(({ definition, name }) => ({
+      where: `${board.title}, variable ${name}`,
+      expr: definition.replace(/^label_values\((.*), (\w+)\)$/, "count by ($2) ($1)"),
+      quiet: false
+    }))
+    const targets = file.panels.flatMap(({ targets = [], title }) =>
+      targets.map(({ expr }) => ({ where: `${board.title}, ${title}`, expr, quiet: quiet.has(expr) }))
+    )
+    return [...variables, ...targets].map(({ expr, ...rest }) => ({ ...rest, expr: sent(expr) }))
+  })
+  return { must: all.filter(({ quiet }) => !quiet), may: all.filter(({ quiet }) => quiet) }
+}
+
+describeLive(
+  "dashboards and alerts",
+  () => {
+    let rabbit: RabbitNode
+    let redis: RedisNode
+    let prometheus: Prometheus
+    let scratch: Scratch
+    let sick: Task
+    let collector: Awaited<ReturnType<typeof startCollector>>
+    const closing: Array<AsyncDisposable> = []
+
+    const node = (program: string, args: ReadonlyArray<string>, env: Record<string, string>, log: string) =>
+      scratch.start({
+        command: process.execPath,
+        args: [join(root, program), ...args],
+        env: { PATH: process.env["PATH"], ...env },
+        log
+      })
+
+    beforeAll(async () => {
+      const [metricsPort, demoPort, sickPort, nobody] = await Promise.all([
+        freePort(),
+        freePort(),
+        freePort(),
+        freePort()
+      ])
+      collector = await startCollector()
+      closing.push({ [Symbol.asyncDispose]: collector.stop })
+      ;[rabbit, redis] = await Promise.all([
+        startRabbit({
+          plugins: ["rabbitmq_prometheus"],
+          conf: { "prometheus.tcp.port": String(metricsPort), "prometheus.tcp.ip": "127.0.0.1" }
+        }),
+        startRedis()
+      ])
+      closing.push(rabbit, redis)
+      const exporter = await startRedisExporter(redis.url)
+      closing.push(exporter)
+      scratch = openScratch("alerts")
+      closing.push({ [Symbol.asyncDispose]: scratch.close })
+      const servers = { EVENTBUS_URL: rabbit.url, EVENTBUS_REDIS_URL: redis.url }
+      const exporting = { OTEL_METRIC_EXPORT_INTERVAL: "1000", OTEL_BSP_SCHEDULE_DELAY: "1000" }
+      await node(
+        "src/app/demo/main.ts",
+        ["--port", String(demoPort), "--rate", "60"],
+        { ...servers, ...exporting, EVENTBUS_NAMESPACE: "demo", OTEL_EXPORTER_OTLP_ENDPOINT: collector.url },
+        "demo.log"
+      )
+      const options: SickOptions = { url: rabbit.url, redisUrl: redis.url, namespace: "sick", port: sickPort }
+      sick = await node(
+        "test/docker/sick.ts",
+        [JSON.stringify(options)],
+        { ...exporting, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${nobody}` },
+        "sick.log"
+      )
+      prometheus = await startPrometheus({
+        interval: "500ms",
+        rules: rules({ scale }),
+        targets: {
+          demo: [`127.0.0.1:${demoPort}`],
+          sick: [`127.0.0.1:${sickPort}`],
+          rabbitmq: [`127.0.0.1:${metricsPort}`],
+          redis: [exporter.address]
+        }
+      })
+      closing.push(prometheus)
+      await until("every target is scraped", async () => (await prometheus.healthyTargets()).length === 4)
+    })
+    afterAll(async () => {
+      for (const one of closing.reverse()) await one[Symbol.asyncDispose]()
+    })
+
+    const until = async (what: string, condition: () => Promise<boolean>, missing = () => ""): Promise<void> => {
+      const deadline = performance.now() + 60_000
+      while (!(await condition())) {
+        if (performance.now() > deadline) {
+          const logs = ["demo.log", "sick.log"].map((log) => scratch.tail(log).slice(-1500)).join("\n")
+          throw new Error(`not within a minute: ${what}${missing()}\n${logs}`)
+        }
+        await delay(200)
+      }
+    }
+
+    /** Waits until each has had data; a query that is wrong fails at once. */
+    const haveData = async (asked: ReadonlyArray<Asked>): Promise<void> => {
+      let left = asked
+      await until(
+        "every query has data",
+        async () => {
+          const answers = await Promise.all(
+            left.map(async (one) => ({ one, result: await prometheus.query(one.expr) }))
+          )
+          // What is divided by nothing is a number to PromQL and no data to who looks at it.
+          left = answers
+            .filter(({ result }) => !result.some(({ value }) => Number.isFinite(value)))
+            .map(({ one }) => one)
+          return left.length === 0
+        },
+        () => left.map(({ expr, where }) => `\n${where}: ${expr}`).join("")
+      )
+    }
+
+    /** Waits until each of them fires for that job. */
+    const fire = async (job: string, ...names: ReadonlyArray<(typeof alerts)[number]["name"]>): Promise<void> => {
+      const left = new Set<string>(names)
+      await until(
+        "alerts fire: ",
+        async () => {
+          for (const { annotations, labels, name } of await prometheus.firing()) {
+            // What is told names what it is about.
+            if (labels["job"] !== job || !left.delete(name)) continue
+            assert.notInclude(annotations["summary"], "<no value>", name)
+            assert.notInclude(annotations["summary"], "error", name)
+          }
+          return left.size === 0
+        },
+        () => [...left].join(", ")
+      )
+    }
+
+    it("every query of every dashboard has data", { timeout: 70_000 }, async () => {
+      const { may, must } = ofBoards()
+      assert.isAbove(must.length, 80)
+      await haveData(must)
+      await Promise.all(may.map(({ expr }) => prometheus.query(expr)))
+    })
+
+    it("every series that a rule looks at is there, and no rule has an error", { timeout: 70_000 }, async () => {
+      await haveData(
+        alerts.flatMap(({ name, query }) => query(spans(scale)).selectors.map((expr) => ({ where: name, expr })))
+      )
+      const health = await prometheus.ruleHealth()
+      assert.strictEqual(health.length, alerts.length)
+      assert.deepStrictEqual(
+        health.filter((rule) => rule.health !== "ok"),
+        []
+      )
+    })
+
+    it("what goes wrong in a service is told", { timeout: 90_000 }, async () => {
+      const connection = await connect(rabbit.url)
+      const channel = await connection.createChannel()
+      // Declared by somebody else, as something else: waiting does not heal that.
+      await channel.deleteQueue("sick.sub.sick.failed")
+      await channel.assertQueue("sick.sub.sick.failed", { arguments: { "x-queue-type": "classic" } })
+      await connection.close()
+      await fire(
+        "sick",
+        "EventBusSubscriberFailed",
+        "EventBusSubscriberNoProgress",
+        "EventBusSubscriberLag",
+        "EventBusSubscriberFailing",
+        "EventBusDeadLettersGrowing",
+        "EventBusUndeliverable",
+        "EventBusZombies",
+        "EventBusPublishRefused",
+        "EventBusCheckDown",
+        "EventBusExportsFailing"
+      )
+    })
+
+    it("PUB5: publishers that are blocked are told", { timeout: 90_000 }, async () => {
+      await rabbit.ctl("set_vm_memory_high_watermark", "0.00001")
+      await fire("sick", "EventBusPublishersBlocked", "EventBusPublishFailing", "EventBusDoorFull")
+      await fire("demo", "EventBusPublishersBlocked")
+      await fire("rabbitmq", "EventBusBrokerAlarm", "EventBusBrokerMemory")
+      await rabbit.ctl("set_vm_memory_high_watermark", "0.4")
+    })
+
+    it("D1: a Redis that is away is told", { timeout: 90_000 }, async () => {
+      await redis.kill()
+      await fire("demo", "EventBusRedisDegraded")
+      await fire("redis", "EventBusRedisDown")
+    })
+
+    it("a broker that is away and a process that is gone are told", { timeout: 90_000 }, async () => {
+      await rabbit.kill()
+      await sick.kill()
+      await fire("demo", "EventBusDisconnected")
+      await fire("sick", "EventBusTargetDown")
+      await fire("rabbitmq", "EventBusTargetDown")
+    })
+  },
+  ["rabbitNode", "redisNode", "monitors"]
+)
