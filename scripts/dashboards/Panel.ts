@@ -1,7 +1,30 @@
 /**
- * Dashboards as Grafana reads them (its classic model). A panel is a question with its queries; where it
+ * Dashboards as Grafana reads them: its classic model, checked against Grafana's own types. A panel is a question with its queries; where it
  * stands, its ids and its data source follow from the order.
  */
+import {
+  BigValueColorMode,
+  BigValueGraphMode,
+  BigValueJustifyMode,
+  BigValueTextMode,
+  type Dashboard,
+  FieldColorModeId,
+  GraphDrawStyle,
+  type GraphFieldConfig,
+  LegendDisplayMode,
+  type Panel as GrafanaPanel,
+  PercentChangeColorMode,
+  type RowPanel,
+  SortOrder,
+  StackingMode,
+  ThresholdsMode,
+  TooltipDisplayMode,
+  type VariableModel,
+  VisibilityMode,
+  VizOrientation
+} from "@grafana/schema"
+import type { Options as StatOptions } from "@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen"
+import type { Options as TimeSeriesOptions } from "@grafana/schema/dist/esm/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen"
 import type { Query } from "./Query.ts"
 
 export interface Target {
@@ -66,17 +89,40 @@ const steps = ({ alarmFrom, alarmUpTo }: Panel) => {
 
 const letters = "ABCDEFGHIJKLMNOP"
 
-const panelOf = (panel: Panel, id: number, gridPos: object) => {
+const statOptions = {
+  colorMode: BigValueColorMode.Background,
+  graphMode: BigValueGraphMode.Area,
+  justifyMode: BigValueJustifyMode.Auto,
+  orientation: VizOrientation.Auto,
+  textMode: BigValueTextMode.Auto,
+  wideLayout: true,
+  showPercentChange: false,
+  percentChangeColorMode: PercentChangeColorMode.Standard,
+  reduceOptions: { calcs: ["lastNotNull"], fields: "", values: false }
+} satisfies StatOptions
+
+const timeSeriesOptions = {
+  legend: {
+    displayMode: LegendDisplayMode.Table,
+    placement: "bottom",
+    showLegend: true,
+    calcs: ["lastNotNull", "max"]
+  },
+  tooltip: { mode: TooltipDisplayMode.Multi, sort: SortOrder.Descending }
+} satisfies TimeSeriesOptions
+
+const panelOf = (panel: Panel, id: number, gridPos: NonNullable<GrafanaPanel["gridPos"]>): GrafanaPanel => {
   const isStat = panel.kind === "stat"
+  const stacked = panel.stacked === true
   const custom = {
-    drawStyle: "line",
+    drawStyle: GraphDrawStyle.Line,
     lineWidth: 1,
-    fillOpacity: panel.stacked === true ? 30 : 5,
-    showPoints: "never",
+    fillOpacity: stacked ? 30 : 5,
+    showPoints: VisibilityMode.Never,
     // A counter that is missing for a scrape is no gap in what happened.
     spanNulls: true,
-    stacking: { mode: panel.stacked === true ? "normal" : "none", group: "A" }
-  }
+    stacking: { mode: stacked ? StackingMode.Normal : StackingMode.None, group: "A" }
+  } satisfies GraphFieldConfig
   return {
     id,
     type: panel.kind,
@@ -88,25 +134,13 @@ const panelOf = (panel: Panel, id: number, gridPos: object) => {
       defaults: {
         unit: panel.unit,
         min: 0,
-        thresholds: { mode: "absolute", steps: steps(panel) },
-        color: { mode: isStat ? "thresholds" : "palette-classic" },
+        thresholds: { mode: ThresholdsMode.Absolute, steps: steps(panel) },
+        color: { mode: isStat ? FieldColorModeId.Thresholds : FieldColorModeId.PaletteClassic },
         ...(!isStat && { custom })
       },
       overrides: []
     },
-    options: isStat
-      ? {
-          colorMode: "background",
-          graphMode: "area",
-          justifyMode: "auto",
-          orientation: "auto",
-          textMode: "auto",
-          reduceOptions: { calcs: ["lastNotNull"], fields: "", values: false }
-        }
-      : {
-          legend: { displayMode: "table", placement: "bottom", showLegend: true, calcs: ["lastNotNull", "max"] },
-          tooltip: { mode: "multi", sort: "desc" }
-        },
+    options: isStat ? statOptions : timeSeriesOptions,
     targets: panel.targets.map(({ legend, query }, i) => ({
       refId: letters[i] ?? `Z${i}`,
       datasource,
@@ -119,7 +153,7 @@ const panelOf = (panel: Panel, id: number, gridPos: object) => {
   }
 }
 
-const rowOf = (title: string, id: number, y: number) => ({
+const rowOf = (title: string, id: number, y: number): RowPanel => ({
   id,
   type: "row",
   title,
@@ -128,12 +162,11 @@ const rowOf = (title: string, id: number, y: number) => ({
   panels: []
 })
 
-const variableOf = ({ from, label, name, values }: Variable) => ({
+const variableOf = ({ from, label, name, values }: Variable): VariableModel => ({
   type: "query",
   name,
   label,
   datasource,
-  definition: `label_values(${from.expr}, ${values})`,
   query: { qryType: 1, query: `label_values(${from.expr}, ${values})`, refId: `variable-${name}` },
   refresh: 2,
   sort: 1,
@@ -148,8 +181,8 @@ const variableOf = ({ from, label, name, values }: Variable) => ({
 })
 
 /** The dashboard as JSON. */
-export const dashboardOf = (board: Board) => {
-  const panels: Array<ReturnType<typeof panelOf> | ReturnType<typeof rowOf>> = []
+export const dashboardOf = (board: Board): Dashboard => {
+  const panels: Array<GrafanaPanel | RowPanel> = []
   let y = 0
   for (const row of board.rows) {
     panels.push(rowOf(row.title, panels.length + 1, y++))

@@ -30,7 +30,9 @@ interface BoardFile {
     readonly title: string
     readonly targets?: ReadonlyArray<{ readonly expr: string }>
   }>
-  readonly templating: { readonly list: ReadonlyArray<{ readonly name: string; readonly definition: string }> }
+  readonly templating: {
+    readonly list: ReadonlyArray<{ readonly name: string; readonly query: { readonly query: string } }>
+  }
 }
 
 /** A query as Grafana would send it, with everything selected. */
@@ -57,9 +59,9 @@ const ofBoards = (): { readonly must: ReadonlyArray<Asked>; readonly may: Readon
     )
     // What the generator wrote.
     const file = JSON.parse(readFileSync(join(root, boardFile(board)), "utf8")) as BoardFile
-    const variables = file.templating.list.map(({ definition, name }) => ({
+    const variables = file.templating.list.map(({ name, query }) => ({
       where: `${board.title}, variable ${name}`,
-      expr: definition.replace(/^label_values\((.*), (\w+)\)$/, "count by ($2) ($1)"),
+      expr: query.query.replace(/^label_values\((.*), (\w+)\)$/, "count by ($2) ($1)"),
       quiet: false
     }))
     const targets = file.panels.flatMap(({ targets = [], title }) =>
