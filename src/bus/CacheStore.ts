@@ -83,11 +83,13 @@ export const newestFirst = <A extends Remembered>(events: ReadonlyArray<A>): Arr
       return last === undefined || compare(one, last) !== 0 || !one.body.equals(last.body)
     })
 
-/** As bytes of UTF-8, like Redis does. */
-const compareIds = (a: string, b: string): number =>
-  a === b ? 0 : ascii.test(a) && ascii.test(b) ? (a < b ? -1 : 1) : Buffer.compare(Buffer.from(a), Buffer.from(b))
-// oxlint-disable-next-line no-control-regex
-const ascii = /^[\u0000-\u007f]*$/
+/** As bytes of UTF-8, like Redis does. Without surrogates that is the order of the code units. */
+const compareIds = (a: string, b: string): number => {
+  if (a === b) return 0
+  if (surrogate.test(a) || surrogate.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b))
+  return a < b ? -1 : 1
+}
+const surrogate = /[\ud800-\udfff]/
 
 /** Whether an event is in a range of a history. */
 export const isWithin = (one: Pick<Remembered, "time" | "id">, { after, before }: HistoryRange): boolean =>

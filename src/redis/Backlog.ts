@@ -11,8 +11,6 @@ import { needed } from "./Coalesce.ts"
 /** Ordered by its time, which is not ahead of the clock. */
 export interface Buffered extends Remembered {
   readonly entry: CacheEntry
-  /** Identifies event and key. */
-  readonly lastKey: string
   /** When it was written, in milliseconds since the epoch. */
   readonly at: number
 }
@@ -34,7 +32,7 @@ export interface Counts {
 }
 
 export interface Backlog {
-  readonly add: (entry: CacheEntry, lastKey: string, now: number) => void
+  readonly add: (entry: CacheEntry, now: number) => void
   /** Takes the next batch; it stays readable until it is settled. */
   readonly cut: () => ReadonlyArray<Buffered>
   /** Takes note of the fates of the batch, in its order; whether none has to be tried again. */
@@ -42,7 +40,7 @@ export interface Backlog {
   /** Everything that is in here, oldest first. */
   readonly all: () => ReadonlyArray<Buffered>
   /** The newest entry of an event and key that is in here. */
-  readonly newest: (lastKey: string) => Buffered | undefined
+  readonly newest: (event: string, key: string) => Buffered | undefined
   /** Counts everything that is left as dropped, and says how much it was. */
   readonly abandon: () => number
   readonly refuse: () => void
@@ -59,7 +57,6 @@ const overhead = 256
 const sweepAfter = 512
 
 export const make = (maxEntries: number, maxBytes: number, onDropped: (count: number) => void): Backlog => {
-  const byKey = new Map<string, { newest: Buffered | undefined; count: number }>()
   let waiting: Array<Buffered> = []
   // Entries before it are gone: shifting an array of thousands for each batch costs more than the batch.
   let head = 0
@@ -72,6 +69,8 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
   let superseded = 0
   let dropped = 0
   let failures = 0
+  // By event and key, once somebody asked; undefined of a key is to be looked for again.
+  let newest: Map<string, Map<string, Buffered | undefined>> | undefined
   // Of the last look for what is needless.
   let left = 0
   let arrived = 0
@@ -89,21 +88,32 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
   }
   const forget = (buffered: Buffered): void => {
     bytes -= sizeOf(buffered)
-    const slot = byKey.get(buffered.lastKey)
-    if (slot === undefined || buffered.entry.settings.last === false) return
-    if (--slot.count === 0) byKey.delete(buffered.lastKey)
-    // Who takes its place is found when somebody asks.
-    else if (slot.newest === buffered) slot.newest = undefined
+    const { event, key } = buffered.entry
+    const keys = newest?.get(event)
+    if (keys?.get(key) === buffered) keys.set(key, undefined)
+  }
+  const index = (buffered: Buffered, of: Map<string, Map<string, Buffered | undefined>>): void => {
+    const { event, key, settings } = buffered.entry
+    if (settings.last === false) return
+    const keys = of.get(event)
+    if (keys === undefined) return void of.set(event, new Map([[key, buffered]]))
+    const held = keys.get(key)
+    // Unknown stays unknown.
+    if (held === undefined ? !keys.has(key) : compare(buffered, held) > 0) keys.set(key, buffered)
   }
   const sweep = (): void => {
-    const among = [...behind, ...waiting.slice(head)]
-    const kept = needed(among)
-    for (const one of among) if (!kept.has(one)) forget(one)
-    superseded += among.length - kept.size
-    behind = behind.filter((one) => kept.has(one))
-    waiting = waiting.slice(head).filter((one) => kept.has(one))
+    const before = behind.length + waiting.length - head
+    const kept = needed([...behind, ...waiting.slice(head)])
+    if (behind.length > 0) {
+      const refused = new Set(behind)
+      behind = kept.filter((one) => refused.has(one))
+      waiting = kept.filter((one) => !refused.has(one))
+    } else waiting = [...kept]
     head = 0
-    left = kept.size
+    bytes = [...flight, ...kept].reduce((sum, one) => sum + sizeOf(one), 0)
+    newest = undefined
+    superseded += before - kept.length
+    left = kept.length
     arrived = 0
   }
   const isFull = (): boolean => size() > maxEntries || bytes > maxBytes
@@ -117,10 +127,11 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
     }
     compact()
   }
-  const find = (lastKey: string): Buffered | undefined =>
+  const find = (event: string, key: string): Buffered | undefined =>
     all().reduce<Buffered | undefined>(
       (found, next) =>
-        next.lastKey === lastKey &&
+        next.entry.key === key &&
+        next.entry.event === event &&
         next.entry.settings.last !== false &&
         (found === undefined || compare(next, found) > 0)
           ? next
@@ -129,20 +140,13 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
     )
 
   return {
-    add: (entry, lastKey, now) => {
+    add: (entry, now) => {
       const { body, id } = entry
       // Redis clamps by its own clock too; here it keeps a clock that runs ahead from winning among its own.
-      const buffered = { entry, id, body, lastKey, at: now, time: orderOf(entry.time, now) }
+      const buffered = { entry, id, body, at: now, time: orderOf(entry.time, now) }
       waiting.push(buffered)
       bytes += sizeOf(buffered)
-      if (entry.settings.last !== false) {
-        const slot = byKey.get(lastKey)
-        if (slot === undefined) byKey.set(lastKey, { newest: buffered, count: 1 })
-        else {
-          slot.count++
-          if (slot.newest !== undefined && compare(buffered, slot.newest) > 0) slot.newest = buffered
-        }
-      }
+      if (newest !== undefined) index(buffered, newest)
       if (++arrived >= sweepAfter + left) sweep()
       if (isFull()) makeRoom()
     },
@@ -194,10 +198,18 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
       return false
     },
     all,
-    newest: (lastKey) => {
-      const slot = byKey.get(lastKey)
-      if (slot !== undefined) slot.newest ??= find(lastKey)
-      return slot?.newest
+    newest: (event, key) => {
+      if (newest === undefined) {
+        newest = new Map()
+        for (const one of all()) index(one, newest)
+      }
+      const keys = newest.get(event)
+      const held = keys?.get(key)
+      if (held !== undefined || keys?.has(key) !== true) return held
+      const found = find(event, key)
+      if (found === undefined) keys.delete(key)
+      else keys.set(key, found)
+      return found
     },
     abandon: () => {
       const left = size()

@@ -27,7 +27,7 @@ export const plan = (batch: ReadonlyArray<Buffered>, at: { readonly keys: Keys; 
   const histories = new Map<string, Array<Buffered>>()
   for (const buffered of batch) {
     const { entry } = buffered
-    if (entry.settings.last !== false) group(lasts, buffered.lastKey, buffered)
+    if (entry.settings.last !== false) group(lasts, at.keys.last(entry.event, entry.key), buffered)
     if (historyCap(entry.settings) === 0) continue
     group(histories, at.keys.history(entry.event), buffered)
     if (entry.settings.perKey === true) group(histories, at.keys.keyHistory(entry.event, entry.key), buffered)

@@ -2,32 +2,59 @@
  * Which of the entries that wait are still needed: of a key the newest, and of each history as many of the
  * newest as it holds. Without the others Redis ends up the same. Pure.
  */
-import { compare, historyCap, newestFirst } from "../bus/CacheStore.ts"
+import { compare, historyCap } from "../bus/CacheStore.ts"
 import type { Buffered } from "./Backlog.ts"
 
-/** Those without which Redis would not end up the same: the newest of each key, and what histories can hold. */
-export const needed = (entries: ReadonlyArray<Buffered>): ReadonlySet<Buffered> => {
-  const lasts = new Map<string, Buffered>()
-  const histories = new Map<string, Array<Buffered>>()
-  const keyHistories = new Map<string, Array<Buffered>>()
-  for (const one of entries) {
-    const { event, settings } = one.entry
-    const held = lasts.get(one.lastKey)
-    if (settings.last !== false && (held === undefined || compare(one, held) > 0)) lasts.set(one.lastKey, one)
-    if (historyCap(settings) === 0) continue
-    gather(histories, event, one)
-    if (settings.perKey === true) gather(keyHistories, one.lastKey, one)
+/** In the order in which they are given. */
+export const needed = (entries: ReadonlyArray<Buffered>): ReadonlyArray<Buffered> => {
+  const kept: Array<Buffered> = []
+  const seen = new Map<string, Seen>()
+  const isOrdered = entries.every((one, i) => {
+    const before = entries[i - 1]
+    return before === undefined || compare(before, one) <= 0
+  })
+  const ordered = isOrdered ? entries : entries.toSorted(compare)
+  for (let i = ordered.length - 1; i >= 0; i--) {
+    const one = ordered[i]
+    if (one !== undefined && isNeeded(one, seen)) kept.push(one)
   }
-  const kept = new Set(lasts.values())
-  for (const history of [...histories.values(), ...keyHistories.values()]) {
-    const cap = historyCap(history[history.length - 1]?.entry.settings ?? {})
-    for (const one of history.length > cap ? newestFirst(history).slice(0, cap) : history) kept.add(one)
-  }
-  return kept
+  if (isOrdered) return kept.reverse()
+  const chosen = new Set(kept)
+  return entries.filter((one) => chosen.has(one))
 }
 
-const gather = (groups: Map<string, Array<Buffered>>, name: string, one: Buffered): void => {
-  const found = groups.get(name)
-  if (found === undefined) groups.set(name, [one])
-  else found.push(one)
+/** Of one that comes after all newer ones. */
+const isNeeded = (one: Buffered, seen: Map<string, Seen>): boolean => {
+  const { event, key, settings } = one.entry
+  let of = seen.get(event)
+  if (of === undefined) seen.set(event, (of = { lasts: new Set(), history: 0, histories: new Map(), before: one }))
+  else {
+    const { before } = of
+    of.before = one
+    // The same once more; or two that share an id, which do not take the room of others.
+    if (compare(before, one) === 0) return before.entry.key !== key || !before.body.equals(one.body)
+  }
+  let isIt = false
+  if (settings.last !== false && !of.lasts.has(key)) {
+    of.lasts.add(key)
+    isIt = true
+  }
+  const cap = historyCap(settings)
+  if (of.history < cap) {
+    of.history++
+    isIt = true
+  }
+  if (settings.perKey !== true) return isIt
+  const length = of.histories.get(key) ?? 0
+  if (length >= cap) return isIt
+  of.histories.set(key, length + 1)
+  return true
+}
+
+/** Of the entries of one event. */
+interface Seen {
+  before: Buffered
+  readonly lasts: Set<string>
+  history: number
+  readonly histories: Map<string, number>
 }

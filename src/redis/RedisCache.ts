@@ -110,7 +110,6 @@ export const fromClient = Effect.fnUntraced(function* (
 
   const buffer = yield* WriteBehind.make({
     ...options,
-    lastKey: (entry) => keys.last(entry.event, entry.key),
     send,
     hopeless: () => client.status()._tag === "Down"
   })
@@ -119,8 +118,8 @@ export const fromClient = Effect.fnUntraced(function* (
     entry.settings.ttl === undefined || clock.currentTimeMillisUnsafe() < at + entry.settings.ttl
 
   /** What this process has to write for an event and key. */
-  const ownLast = (name: string): Remembered | undefined => {
-    const found = buffer.newest(name)
+  const ownLast = (event: string, key: string): Remembered | undefined => {
+    const found = buffer.newest(event, key)
     return found !== undefined && isAlive(found) ? found : undefined
   }
   const newer = (event: string, value: Buffer | null, own: Remembered | undefined) => {
@@ -133,7 +132,7 @@ export const fromClient = Effect.fnUntraced(function* (
   const last: CacheStore["last"] = (event, key) =>
     Effect.suspend(() => {
       const name = keys.last(event, key)
-      const own = ownLast(name)
+      const own = ownLast(event, key)
       return client
         .use((redis) => redis.getBuffer(name))
         .pipe(
@@ -148,7 +147,7 @@ export const fromClient = Effect.fnUntraced(function* (
     Effect.suspend(() => {
       if (wanted.length === 0) return Effect.succeed([])
       const names = wanted.map((key) => keys.last(event, key))
-      const own = names.map(ownLast)
+      const own = wanted.map((key) => ownLast(event, key))
       return client
         .use((redis) => Scripts.getMany(redis, names))
         .pipe(

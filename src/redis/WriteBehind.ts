@@ -1,6 +1,6 @@
 /**
  * Takes entries at once and gets them written later: the publish that brought them goes on. One fiber
- * sends what came together within 20 ms, one batch at a time, and what was not taken
+ * sends what came together within 20 ms (100 ms under load), one batch at a time, and what was not taken
  * waits, in its order, for another try. On close it has the part of a drain that is left for closing (2
  * of 25 seconds); what is left then is dropped, counted and logged.
  */
@@ -13,8 +13,6 @@ import * as Metrics from "../observe/Metrics.ts"
 import * as Backlog from "./Backlog.ts"
 
 export interface Options {
-  /** Identifies event and key. Must not throw. */
-  readonly lastKey: (entry: CacheEntry) => string
   /** Sends a batch; a fate for each entry. */
   readonly send: (batch: ReadonlyArray<Backlog.Buffered>) => Effect.Effect<ReadonlyArray<Backlog.Fate>>
   /** Whether it makes no sense to go on trying when the process ends. */
@@ -32,9 +30,12 @@ const defaultDrain = 25_000
 
 /**
  * Writes of so long go together: of a key the last one alone, of a history what it keeps. Under load that is a
- * third of the commands that one pipeline for each turn of the event loop costs.
+ * tenth of the commands that one pipeline for each turn of the event loop costs.
  */
 const lingerMillis = 20
+const lingerMillisUnderLoad = 100
+/** So many after the first wait are load. */
+const many = 200
 /** From here up nothing is gained by waiting. */
 const plenty = 1_000
 
@@ -68,6 +69,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       yield* work.await
       yield* Effect.yieldNow
       if (backlog.size() < plenty) yield* Effect.sleep(lingerMillis)
+      if (backlog.size() > many && backlog.size() < plenty) yield* Effect.sleep(lingerMillisUnderLoad - lingerMillis)
       faults = (yield* sendOne) ? 0 : faults + 1
       if (faults > 0) yield* Effect.sleep(20 + Math.min(1_000, 25 * 2 ** faults) * (yield* Random.next))
     }
@@ -96,7 +98,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const result: WriteBehind = {
     write: (entry) => {
       if (closed) return backlog.refuse()
-      backlog.add(entry, options.lastKey(entry), clock.currentTimeMillisUnsafe())
+      backlog.add(entry, clock.currentTimeMillisUnsafe())
       work.openUnsafe()
     },
     all: backlog.all,
