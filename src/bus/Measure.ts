@@ -46,12 +46,14 @@ export const watch = Effect.fnUntraced(function* (
     for (const work of runner.open()) time = Math.min(time, work.event.time.getTime())
     return time === Number.POSITIVE_INFINITY ? 0 : Math.max(0, clock.currentTimeMillisUnsafe() - time) / 1000
   }
+  const parked = (): number => runner.parking?.count() ?? 0
   let before = { progress: -1, since: 0 }
   const idle = (): number => {
     const { deadLettered, duplicates, handled, postponed, retried, returns, skipped } = its.counters
     const progress = deadLettered + duplicates + handled + postponed + retried + returns + skipped
     const now = clock.currentTimeMillisUnsafe()
-    const busy = runner.held() > 0 || (depth?.ready ?? 0) > 0
+    // What is parked waits because it was told to.
+    const busy = runner.running() > 0 || runner.held() > parked() || (depth?.ready ?? 0) > 0
     if (!busy || progress !== before.progress) before = { progress, since: now }
     return (now - before.since) / 1000
   }
@@ -59,6 +61,7 @@ export const watch = Effect.fnUntraced(function* (
     [Metrics.inFlight, runner.running],
     [Metrics.held, runner.held],
     [Metrics.lanes, () => (runner.keys().length > 0 ? runner.lanes() : 0)],
+    [Metrics.parked, parked],
     [Metrics.zombies, runner.zombies],
     [Metrics.oldest, oldest],
     [Metrics.idleTime, idle],

@@ -189,7 +189,7 @@ export const idleTime = gauge(
   "eventbus.subscriber.idle_time",
   "s",
   subscriber,
-  "How long nothing was settled or started although events are held or ready; 0 when there are none"
+  "How long nothing was settled although events are held or ready, parked ones aside; 0 when there are none"
 )
 export const inFlight = updowncounter("eventbus.subscriber.in_flight", "{handler}", subscriber, "Handlers running")
 export const held = updowncounter(
@@ -203,6 +203,12 @@ export const lanes = updowncounter(
   "{lane}",
   subscriber,
   "Keys of which an event is held; 0 without order"
+)
+export const parked = updowncounter(
+  "eventbus.subscriber.parked",
+  "{event}",
+  subscriber,
+  "Events parked until their key may go on; told by the active process, 0 by the others"
 )
 export const zombies = updowncounter(
   "eventbus.subscriber.zombies",
