@@ -44,14 +44,15 @@ export const named = (
       const sampler = share === 1 || !valid ? always : share === 0 ? never : ratio(share)
       return {
         sampler: kind === "traceidratio" ? sampler : parentBased(sampler),
-        ...(!valid && { fault: "OTEL_TRACES_SAMPLER_ARG is not understood: expected a number from 0 to 1" })
+        ...(!valid && {
+          fault: `OTEL_TRACES_SAMPLER_ARG is not understood: expected a number from 0 to 1, not ${JSON.stringify(argument)}`
+        })
       }
     }
     default:
       return {
         sampler: parentBased(always),
-        fault:
-          "OTEL_TRACES_SAMPLER is not understood: expected always_on, always_off, traceidratio, or one of them with parentbased_ before it"
+        fault: `OTEL_TRACES_SAMPLER is not understood: expected always_on, always_off, traceidratio, or one of them with parentbased_ before it, not ${JSON.stringify(name)}`
       }
   }
 }

@@ -78,17 +78,20 @@ export const settle = (
   const faults: Array<string> = []
   const fault = (name: string, expected: string): void =>
     void faults.push(`${name} is not understood: expected ${expected}`)
+  /** Of one that is no secret. */
+  const open = (name: string, value: string, expected: string): void =>
+    fault(name, `${expected}, not ${JSON.stringify(value.slice(0, 50))}`)
   const oneOf = <const A extends string>(name: string, allowed: ReadonlyArray<A>, otherwise: A): A => {
     const value = values.get(name)?.toLowerCase()
     const found = allowed.find((one) => one === value)
-    if (value !== undefined && found === undefined) fault(name, allowed.join(", "))
+    if (value !== undefined && found === undefined) open(name, value, allowed.join(" or "))
     return found ?? otherwise
   }
   const whole = (name: string, otherwise: number, least = 1): number => {
     const value = values.get(name)
     const number = value === undefined ? otherwise : Number(value)
     if (Number.isSafeInteger(number) && number >= least && number <= 2 ** 31 - 1) return number
-    fault(name, `a whole number from ${least} up`)
+    open(name, value ?? "", `a whole number from ${least} up`)
     return otherwise
   }
   const pairs = (name: string): Record<string, string> => {

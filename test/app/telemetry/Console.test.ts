@@ -1,0 +1,84 @@
+/** What the console shows: a line of JSON for machines, a line for people, and no secret in either (P14). */
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Layer, References, Schema, Tracer } from "effect"
+import { TestConsole } from "effect/testing"
+import { Event, EventBus, eventBusMemory, Reject, sensitive, Telemetry } from "../../../src/index.ts"
+
+const Paid = Event.make("telemetry.bill.paid", {
+  version: 1,
+  data: Schema.Struct({ amount: Schema.Int, iban: sensitive(Schema.String) })
+})
+
+const lines = <A, E>(
+  form: "json" | "pretty",
+  what: Effect.Effect<A, E, EventBus>,
+  redact: ReadonlyArray<string> = []
+) =>
+  Effect.gen(function* () {
+    yield* Effect.provide(
+      what,
+      eventBusMemory({ source: "test" }).pipe(Layer.provideMerge(Telemetry.layer({ logs: form, redact })))
+    )
+    return (yield* TestConsole.logLines).map(String)
+  }).pipe(
+    Effect.provide(TestConsole.layer),
+    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord({}))),
+    Effect.provideService(References.MinimumLogLevel, "Debug")
+  )
+
+const span = Tracer.externalSpan({ traceId: "a".repeat(32), spanId: "b".repeat(16) })
+
+const work = Effect.gen(function* () {
+  const bus = yield* EventBus
+  const subscription = yield* bus.subscribe("billing.audit", {
+    events: [Paid],
+    handler: () => Effect.fail(new Reject({ reason: "no such account" }))
+  })
+  yield* Effect.withParentSpan(bus.publish(Paid, { amount: 3, iban: "DE02-SECRET" }), span)
+  yield* Effect.repeat(subscription.stats, { until: ({ deadLettered }) => deadLettered === 1 })
+  yield* Effect.logInfo("who came", {
+    user: { name: "Ada", password: "hunter2", iban: "DE02-SECRET", shoeSize: 41 },
+    url: "amqp://guest:hunter2@broker:5672"
+  }).pipe(Effect.annotateLogs({ apiKey: "hunter2", big: 12n }), Effect.withParentSpan(span))
+}).pipe(Effect.scoped)
+
+describe("the console", () => {
+  it.live("JSON: each line is an object with time, level, message, fields and the trace", () =>
+    Effect.gen(function* () {
+      const all = (yield* lines("json", work)).map((line) => JSON.parse(line))
+      const published = all.find(({ message }) => message === "published")
+      assert.match(published.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+      assert.containsSubset(published, { level: "DEBUG", event: Paid.name, trace_id: span.traceId, trace_flags: "01" })
+      assert.match(published.id, /^[0-9a-f-]{36}$/)
+      const dead = all.find(({ message }) => message === "dead-lettered")
+      assert.containsSubset(dead, { level: "ERROR", subscriber: "billing.audit", reason: "Rejected", attempts: 1 })
+      assert.strictEqual(dead.trace_id, span.traceId)
+      assert.strictEqual(dead.id, published.id)
+    })
+  )
+
+  it.live("for people: one line with level, message and fields, the same of the same", () =>
+    Effect.gen(function* () {
+      const all = yield* lines("pretty", work)
+      const published = all.find((line) => line.includes(" published "))
+      assert.match(published ?? "", /^\d\d:\d\d:\d\d\.\d{3} DEBUG published .*event=telemetry\.bill\.paid/)
+      assert.include(published, "trace=aaaaaaaa")
+      const dead = all.find((line) => line.includes(" dead-lettered "))
+      assert.match(dead ?? "", /^\S+ ERROR dead-lettered .*subscriber=billing\.audit.*reason=Rejected/)
+    })
+  )
+
+  for (const form of ["json", "pretty"] as const) {
+    it.live(
+      `P14, ${form}: what is sensitive by its schema, called like a secret, or named by the service is taken out`,
+      () =>
+        Effect.gen(function* () {
+          const all = yield* lines(form, work, ["shoeSize"])
+          const said = all.find((line) => line.includes("who came")) ?? ""
+          for (const secret of ["hunter2", "SECRET", "41"]) assert.notInclude(said, secret)
+          for (const open of ["Ada", "<redacted>", "12", "broker:5672"]) assert.include(said, open)
+          assert.notInclude(all.join("\n"), "DE02-SECRET")
+        })
+    )
+  }
+})
