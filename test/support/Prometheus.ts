@@ -138,16 +138,46 @@ export const startPrometheus = async (options: PrometheusOptions): Promise<Prome
   }
 }
 
-/** The exporter of Redis; returns its address. */
-export const startRedisExporter = async (redis: string): Promise<AsyncDisposable & { readonly address: string }> => {
+/** The exporter of Redis. */
+export interface RedisExporter extends AsyncDisposable {
+  readonly address: string
+  /** What Prometheus would get, once it is there. */
+  readonly scrape: () => Promise<string>
+}
+
+export const startRedisExporter = async (
+  redis: string,
+  login?: { readonly user: string; readonly password: string }
+): Promise<RedisExporter> => {
   const folder = (await findMonitors()).redisExporter
   const scratch = openScratch("redis-exporter")
   const address = `127.0.0.1:${await freePort()}`
-  await scratch.start({
+  const task = await scratch.start({
     command: join(folder, "prometheus-redis-exporter"),
     args: ["-web.listen-address", address, "-redis.addr", redis],
-    env: { PATH: process.env["PATH"] },
+    env: {
+      PATH: process.env["PATH"],
+      ...(login !== undefined && {
+        REDIS_USER: login.user,
+        REDIS_PASSWORD: login.password,
+        REDIS_EXPORTER_CONFIG_COMMAND: "-"
+      })
+    },
     log: "exporter.log"
   })
-  return { address, [Symbol.asyncDispose]: scratch.close }
+  return {
+    address,
+    scrape: async () => {
+      for (;;) {
+        const text = await fetch(`http://${address}/metrics`).then(
+          (response) => response.text(),
+          () => ""
+        )
+        if (text !== "") return text
+        if (task.ended() !== undefined) throw new Error(`the exporter ended: ${scratch.tail("exporter.log")}`)
+        await delay(20)
+      }
+    },
+    [Symbol.asyncDispose]: scratch.close
+  }
 }
