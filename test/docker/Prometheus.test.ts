@@ -14,11 +14,13 @@ import { alerts, rules } from "../../scripts/dashboards/Rules.ts"
 import { spans } from "../../scripts/dashboards/Span.ts"
 import { startCollector } from "../app/telemetry/Collector.ts"
 import { describeLive } from "../support/live.ts"
+import { execute } from "../support/Machine.ts"
 import { freePort } from "../support/Port.ts"
 import { type Prometheus, startPrometheus, startRedisExporter } from "../support/Prometheus.ts"
 import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
 import { type RedisNode, startRedis } from "../support/RedisNode.ts"
 import { openScratch, type Scratch, type Task } from "../support/Scratch.ts"
+import { composed } from "./files.ts"
 import type { SickOptions } from "./sick.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -80,6 +82,8 @@ describeLive(
     let prometheus: Prometheus
     let scratch: Scratch
     let sick: Task
+    /** Its address. */
+    let demo: string
     let collector: Awaited<ReturnType<typeof startCollector>>
     const closing: Array<AsyncDisposable> = []
 
@@ -98,6 +102,7 @@ describeLive(
         freePort(),
         freePort()
       ])
+      demo = `127.0.0.1:${demoPort}`
       collector = await startCollector()
       closing.push({ [Symbol.asyncDispose]: collector.stop })
       ;[rabbit, redis] = await Promise.all([
@@ -131,7 +136,7 @@ describeLive(
         interval: "500ms",
         rules: rules({ scale }),
         targets: {
-          demo: [`127.0.0.1:${demoPort}`],
+          demo: [demo],
           sick: [`127.0.0.1:${sickPort}`],
           rabbitmq: [`127.0.0.1:${metricsPort}`],
           redis: [exporter.address]
@@ -191,6 +196,17 @@ describeLive(
         () => [...left].join(", ")
       )
     }
+
+    it("the health check of the compose file says that the demo is ready", async () => {
+      const [, , ...command] = composed().services["demo"]?.healthcheck?.test ?? []
+      const here = command.map((word) => word.replace("127.0.0.1:8080", demo))
+      await until("the demo is ready", () =>
+        execute(process.execPath, here, { PATH: process.env["PATH"] }).then(
+          () => true,
+          () => false
+        )
+      )
+    })
 
     it("every query of every dashboard has data", { timeout: 70_000 }, async () => {
       const { may, must } = ofBoards()
