@@ -85,6 +85,15 @@ export const subscriberAlerts: Group = {
       description: "They ignore their deadline and their interruption and keep their places until the process ends."
     },
     {
+      name: "EventBusParkingFull",
+      severity: "warning",
+      query: () => query`sum ${its} (${of(Metrics.parked)}) > 5000`,
+      lasting: "5 minutes",
+      summary: `{{ $value }} events of subscriber ${who} are parked`,
+      description:
+        "That is half of what may be; then what follows is dead-lettered as LaneFull, which gives up its order."
+    },
+    {
       name: "EventBusDeadLettersGrowing",
       severity: "warning",
       // The broker's own dead letters are only seen by their number.

@@ -118,6 +118,12 @@ export const subscriberBoard: Board = {
         timeseries("Held", "short", "Deliveries held, running or waiting.", [total(Metrics.held, name)]),
         timeseries("Running", "short", "Handlers at work.", [total(Metrics.inFlight, name)]),
         timeseries("Lanes", "short", "Keys of which an event is held; 0 without order.", [total(Metrics.lanes, name)]),
+        timeseries(
+          "Parked",
+          "short",
+          "Events that wait, in order, until their key may go on; at 10,000 what follows is dead-lettered.",
+          [total(Metrics.parked, name)]
+        ),
         timeseries("No progress for", "s", "How long nothing was settled or started although there is work.", [
           worst(Metrics.idleTime, name)
         ])

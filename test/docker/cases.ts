@@ -89,6 +89,12 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
     after: 6,
     early: 4
   },
+  EventBusParkingFull: {
+    wrong: { [its("parked")]: "6000x20" },
+    well: { [its("parked")]: "4000x20" },
+    after: 6,
+    early: 4
+  },
   EventBusDeadLettersGrowing: {
     wrong: { [of("eventbus_dead_letters_added_total", `${subscriber},eventbus_reason="Rejected"`)]: "0 0 0 1x40" },
     // They lie there, and some are replayed.
