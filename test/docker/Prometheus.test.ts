@@ -37,11 +37,12 @@ interface BoardFile {
   }
 }
 
-/** A query as Grafana would send it, with everything selected. */
+/** A query as Grafana would send it, of the demo, with all else selected. */
 const sent = (expr: string): string =>
   expr
     .replaceAll("$__rate_interval", "5s")
     .replaceAll("$__range", "1m")
+    .replaceAll("$job", "demo")
     .replace(/\$[a-z]+/g, ".*")
 
 interface Asked {
