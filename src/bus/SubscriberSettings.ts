@@ -130,7 +130,7 @@ export const settle = <E extends Event.Any, Err, R>(
   if (!(isCount(restarts.max ?? 1) && isPositive(restarts.within ?? 1))) {
     return wrong(
       "restarts",
-      `${restarts.max} restarts within ${String(restarts.within)} is no bound`,
+      `${restarts.max ?? 10} restarts within ${String(restarts.within ?? "10 minutes")} is no bound`,
       "Give a whole number from 1 up, and a time above 0"
     )
   }

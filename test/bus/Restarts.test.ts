@@ -96,4 +96,11 @@ describe("restart budget", () => {
       assert.include(ended[0], "permission")
     })
   )
+
+  it.effect("a bound that is none is told with what it would be, the default where nothing was said", () =>
+    Effect.gen(function* () {
+      const refused = yield* Effect.flip(live(undefined, 0, { max: 0 }))
+      assert.include(String(refused), "0 restarts within 10 minutes is no bound")
+    })
+  )
 })
