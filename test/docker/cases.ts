@@ -186,8 +186,8 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
   EventBusExportsFailing: {
     wrong: { [exported("accepted")]: "0x60", [exported("failed")]: "0+12x60" },
     well: { [exported("accepted")]: "0+12x60", [exported("failed")]: "0+1x60" },
-    after: 20,
-    early: 10
+    after: 13,
+    early: 9
   },
   EventBusTargetDown: {
     wrong: { [node("up")]: "1 0x20" },
