@@ -113,7 +113,7 @@ export const serviceAlerts: Group = {
       name: "EventBusExportsFailing",
       severity: "warning",
       query: ({ window }) =>
-        query`sum ${by("job", "eventbus.signal")} (rate(${of(Metrics.exports, { "eventbus.outcome": { not: "accepted" } })}${window("5 minutes")})) / sum ${by("job", "eventbus.signal")} (rate(${of(Metrics.exports)}${window("5 minutes")})) > 0.5`,
+        query`sum ${by("job", "eventbus.signal")} (rate(${of(Metrics.exports, { "eventbus.outcome": { not: "accepted" } })}${window("15 minutes")})) / sum ${by("job", "eventbus.signal")} (rate(${of(Metrics.exports)}${window("15 minutes")})) > 0.5`,
       lasting: "10 minutes",
       summary: `The collector does not take the ${label("eventbus.signal")} of ${label("job")}`,
       description: "They are dropped; events are not touched by it."
