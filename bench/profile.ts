@@ -1,8 +1,12 @@
 /**
  * Where the time of one scenario goes: runs it under V8's profiler and prints self time by function and by
- * module, in microseconds an event. `node bench/profile.ts publish|consume|embedded [--peer raw] [--count n]`
+ * module, in microseconds an event. `node bench/profile.ts publish|consume|embedded [--peer raw]
+ * [--count n] [--key] [--traces share]`
  */
+import { once } from "node:events"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -24,6 +28,7 @@ const { positionals, values } = parseArgs({
     peer: { type: "string", default: "ours" },
     count: { type: "string", default: "150000" },
     key: { type: "boolean", default: false },
+    traces: { type: "string" },
     top: { type: "string", default: "45" }
   }
 })
@@ -33,11 +38,28 @@ const warm = 20_000
 const folder = mkdtempSync(join(tmpdir(), "bench-profile-"))
 const lab = await Lab.open()
 const ordering = values.key ? "key" : "none"
+// Takes what is exported, when there are traces.
+const collector = createServer((request, response) => {
+  request.resume().once("end", () => response.end())
+}).listen(0, "127.0.0.1")
+await once(collector, "listening")
+const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}` // it listens on a port
 try {
   const subscriber = "bench.profile"
   await lab.run({ scenario: "declare", subscriber, variant: { ordering } })
   if (scenario === "consume") await lab.supply([subscriber], warm + count + 2_000, values.key ? { keys: 1000 } : {})
-  const job = { scenario, subscriber, peer: values.peer, warm, count, variant: { ordering, keyed: true } } as const
+  const job = {
+    scenario,
+    subscriber,
+    peer: values.peer,
+    warm,
+    count,
+    variant: {
+      ordering,
+      keyed: values.key,
+      ...(values.traces !== undefined && { telemetry: { endpoint, traces: Number(values.traces) } })
+    }
+  } as const
   const report = await lab.run(job, { node: ["--cpu-prof", "--cpu-prof-interval", "200", "--cpu-prof-dir", folder] })
   const [file] = readdirSync(folder)
   const profile: Profile = JSON.parse(readFileSync(join(folder, file ?? ""), "utf8"))
@@ -69,6 +91,8 @@ try {
   show("by function", byFunction, Number(values.top))
   show("by module", byModule, 30)
 } finally {
+  collector.closeAllConnections()
+  collector.close()
   await lab.close()
   rmSync(folder, { recursive: true, force: true })
 }

@@ -1,11 +1,11 @@
 /**
  * This library by its public door. Variants switch on one thing each: lanes by key, a tracer that
- * samples everything, the cache, publishing by `publishAll`.
+ * samples everything, exports to a collector, the cache.
  */
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
 import { BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-base"
-import { Effect, Exit, type Fiber, Layer, ManagedRuntime, Scope } from "effect"
-import { EventBus, eventBusLive, type LiveOptions } from "../../src/index.ts"
+import { ConfigProvider, Effect, Exit, type Fiber, Layer, ManagedRuntime, Scope } from "effect"
+import { EventBus, eventBusLive, type LiveOptions, Telemetry } from "../../src/index.ts"
 import { type Contract, contractOf } from "../Contract.ts"
 import { namespace, source, typeOf } from "../Wire.ts"
 import type { Peer, Session } from "./Peer.ts"
@@ -16,6 +16,8 @@ export interface Variant {
   readonly keyed?: boolean
   /** Every span is recorded and given to an exporter that drops it. */
   readonly traced?: boolean
+  /** Exports of metrics every second, and of this share of all traces. */
+  readonly telemetry?: { readonly endpoint: string; readonly traces: number }
   readonly cached?: boolean
   readonly redisUrl?: string
   readonly url?: string
@@ -33,6 +35,17 @@ const tracing = NodeSdk.layer(() => ({
   spanProcessor: new BatchSpanProcessor(exporter)
 }))
 
+const exporting = (share: number) =>
+  ConfigProvider.layer(
+    ConfigProvider.fromEnvRecord({
+      OTEL_METRIC_EXPORT_INTERVAL: "1000",
+      OTEL_LOGS_EXPORTER: "none",
+      ...(share === 0
+        ? { OTEL_TRACES_EXPORTER: "none" }
+        : { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: String(share) })
+    })
+  )
+
 /** The bus itself, for scenarios that no other library has. */
 export const openBus = async (url: string, variant: Variant) => {
   const live = eventBusLive({
@@ -42,7 +55,14 @@ export const openBus = async (url: string, variant: Variant) => {
     ...(variant.redisUrl !== undefined && { redisUrl: variant.redisUrl }),
     ...variant.options
   })
-  const runtime = ManagedRuntime.make(variant.traced === true ? Layer.provide(live, tracing) : live)
+  const { telemetry } = variant
+  const seen =
+    telemetry === undefined
+      ? variant.traced === true
+        ? tracing
+        : Layer.empty
+      : Layer.provide(Telemetry.layer({ logs: "none", endpoint: telemetry.endpoint }), exporting(telemetry.traces))
+  const runtime = ManagedRuntime.make(Layer.provide(live, seen))
   const context = await runtime.context()
   const bus = await runtime.runPromise(EventBus)
   const contracts = new Map<string, Contract>()

@@ -11,6 +11,7 @@ import {
   TraceIdRatioBasedSampler
 } from "@opentelemetry/sdk-trace-base"
 import { Effect, Layer, Option, Schedule, Schema, Tracer } from "effect"
+import { Headers, HttpTraceContext } from "effect/http"
 import { type BusOptions, DeadLetters, Event, EventBus, Reject, Subscriber } from "../../src/index.ts"
 import * as Spans from "../../src/observe/Spans.ts"
 import * as Trace from "../../src/observe/Trace.ts"
@@ -217,6 +218,34 @@ describe("Trace", () => {
     for (const wrong of ["", 7, "a=\u0000", "x".repeat(513)]) assert.deepStrictEqual(through(wrong), { traceparent })
     for (const wrong of ["", 7, "00-1-2-3", `00-${"0".repeat(32)}-${"b".repeat(16)}-01`])
       assert.isUndefined(Trace.extract({ traceparent: wrong }))
+  })
+
+  it("a traceparent is read as Effect reads it, whatever it is", () => {
+    const id = (letter: string, length: number) => letter.repeat(length)
+    const good = [
+      `00-${id("a", 32)}-${id("1", 16)}-01`,
+      `00-${id("0", 31)}f-${id("0", 15)}1-00`,
+      `00-${id("9", 32)}-${id("e", 16)}-ff`
+    ]
+    const bad = [
+      `01-${id("a", 32)}-${id("b", 16)}-01`,
+      `00-${id("A", 32)}-${id("b", 16)}-01`,
+      `00-${id("a", 31)}-${id("b", 16)}-01`,
+      `00-${id("a", 32)}-${id("b", 17)}-01`,
+      `00-${id("a", 32)}-${id("0", 16)}-01`,
+      `00-${id("a", 32)}-${id("b", 16)}-1`,
+      `00-${id("a", 32)}-${id("b", 16)}-01-x`,
+      `00-${id("a", 32)}-${id("b", 16)}-01\n`,
+      " "
+    ]
+    for (const traceparent of [...good, ...bad]) {
+      const theirs = Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromRecordUnsafe({ traceparent })))
+      const ours = Trace.named(traceparent)
+      const told = (span: typeof ours) => span && [span.traceId, span.spanId, span.sampled]
+      assert.deepStrictEqual(told(ours), told(theirs), traceparent)
+    }
+    assert.isTrue(good.every((one) => Trace.named(one) !== undefined))
+    assert.isFalse(bad.some((one) => Trace.named(one) !== undefined))
   })
 
   it.effect("P18: a tracer that throws is not heard of", () =>

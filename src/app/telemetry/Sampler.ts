@@ -3,6 +3,7 @@
  * caller decided holds, and a trace that begins here is kept.
  */
 import { Context, Option, Tracer } from "effect"
+import { randomUUID } from "node:crypto"
 
 /** Of a span with that parent, whose trace has that id. */
 export type Sampler = (parent: Tracer.AnySpan | undefined, traceId: () => string) => boolean
@@ -18,6 +19,11 @@ const ratio =
     for (let at = 0; at < 32; at += 8) folded = (folded ^ Number.parseInt(id.slice(at, at + 8), 16)) >>> 0
     return folded < Math.floor(share * 0xff_ff_ff_ff)
   }
+/** By chance: those who come after know from the trace itself. */
+const chance =
+  (share: number): Sampler =>
+  () =>
+    Number.parseInt(randomUUID().slice(0, 8), 16) < share * 0x1_00_00_00_00
 const parentBased =
   (root: Sampler): Sampler =>
   (parent, traceId) =>
@@ -41,9 +47,10 @@ export const named = (
     case "parentbased_traceidratio": {
       const share = argument === undefined ? 1 : Number(argument)
       const valid = share >= 0 && share <= 1
-      const sampler = share === 1 || !valid ? always : share === 0 ? never : ratio(share)
+      const kept = (some: (share: number) => Sampler): Sampler =>
+        share === 1 || !valid ? always : share === 0 ? never : some(share)
       return {
-        sampler: kind === "traceidratio" ? sampler : parentBased(sampler),
+        sampler: kind === "traceidratio" ? kept(ratio) : parentBased(kept(chance)),
         ...(!valid && {
           fault: `OTEL_TRACES_SAMPLER_ARG is not understood: expected a number from 0 to 1, not ${JSON.stringify(argument)}`
         })
@@ -67,15 +74,23 @@ export const over = (tracer: Tracer.Tracer, sampler: Sampler): Tracer.Tracer =>
       let made: Tracer.Span | undefined
       const make = (): Tracer.Span => (made ??= tracer.span({ ...options, sampled: true }))
       const kept = sampler(parent, () => parent?.traceId ?? make().traceId)
-      return kept ? make() : leftOut(options, parent ?? make())
+      return kept ? make() : leftOut(options, parent ?? made ?? unknown())
     }
   })
+
+type Ids = Pick<Tracer.AnySpan, "spanId" | "traceId">
+
+/** Ids of a trace that nobody keeps. */
+const unknown = (): Ids => {
+  const traceId = randomUUID().replaceAll("-", "")
+  return { traceId, spanId: traceId.slice(16) }
+}
 
 const nothing = (): void => {}
 const noAttributes: ReadonlyMap<string, unknown> = new Map()
 
 /** Says downstream that its trace is left out, and keeps nothing. */
-const leftOut = (options: Parameters<Tracer.Tracer["span"]>[0], { spanId, traceId }: Tracer.AnySpan): Tracer.Span => ({
+const leftOut = (options: Parameters<Tracer.Tracer["span"]>[0], { spanId, traceId }: Ids): Tracer.Span => ({
   _tag: "Span",
   name: options.name,
   traceId,

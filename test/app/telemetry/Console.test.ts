@@ -21,8 +21,7 @@ const lines = <A, E>(
     )
     return (yield* TestConsole.logLines).map(String)
   }).pipe(
-    Effect.provide(TestConsole.layer),
-    Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord({}))),
+    Effect.provide(Layer.merge(TestConsole.layer, ConfigProvider.layer(ConfigProvider.fromEnvRecord({})))),
     Effect.provideService(References.MinimumLogLevel, "Debug")
   )
 

@@ -79,7 +79,7 @@ describe("OTEL_ variables", () => {
     assert.deepStrictEqual(settle({ ...collector, OTEL_SDK_DISABLED: "true" }).settings.signals, {})
   })
 
-  it("samplers decide as they are named; a ratio keeps its share, the same of the same trace", () => {
+  it("samplers decide as they are named; a ratio keeps its share", () => {
     const sampler = (name: string, argument = "0.25") =>
       settle({ OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: argument }).settings.sampler
     const parent = (sampled: boolean) => Tracer.externalSpan({ traceId: "a", spanId: "b", sampled })
@@ -92,9 +92,13 @@ describe("OTEL_ variables", () => {
     const ids = Array.from({ length: 4_000 }, () => crypto.randomUUID().replaceAll("-", ""))
     const kept = ids.filter((id) => sampler("traceidratio")(undefined, () => id))
     assert.isTrue(kept.length > 800 && kept.length < 1_200, String(kept.length))
+    // The same of the same trace, whoever asks.
     assert.deepStrictEqual(
-      ids.filter((id) => sampler("parentbased_traceidratio")(undefined, () => id)),
+      ids.filter((id) => sampler("traceidratio")(parent(false), () => id)),
       kept
     )
+    const begun = ids.filter((id) => sampler("parentbased_traceidratio")(undefined, () => id))
+    assert.isTrue(begun.length > 800 && begun.length < 1_200, String(begun.length))
+    assert.deepStrictEqual(decisions("parentbased_traceidratio").slice(1), [true, false])
   })
 })
