@@ -1,6 +1,6 @@
 /** Every example of the README, run. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Stream } from "effect"
+import { ConfigProvider, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { CurrentActor, DeadLetters, EventBus, EventBusMemory } from "../../src/index.ts"
@@ -10,6 +10,7 @@ import { isReady, replayRejected } from "./operate.ts"
 import { main } from "./promises.ts"
 import { program } from "./publish.ts"
 import { languages, lastProfile, login } from "./remember.ts"
+import { service } from "./see.ts"
 import { Billing, closedAccounts, Directory, Goodbye } from "./subscribe.ts"
 
 const until = <R>(condition: Effect.Effect<boolean, unknown, R>) =>
@@ -19,6 +20,15 @@ const until = <R>(condition: Effect.Effect<boolean, unknown, R>) =>
   })
 
 describe("examples", () => {
+  it.live("a service with telemetry and endpoints starts and ends", () =>
+    Effect.asVoid(Layer.build(service(0))).pipe(
+      Effect.scoped,
+      Effect.provide(
+        ConfigProvider.layer(ConfigProvider.fromEnvRecord({ EVENTBUS_URL: "memory://", EVENTBUS_SOURCE: "directory" }))
+      )
+    )
+  )
+
   it("the first one runs, handles and stops with 0", async () => {
     const child = spawn(process.execPath, [join(import.meta.dirname, "grades.ts")], {
       env: { ...process.env, EVENTBUS_URL: "memory://", EVENTBUS_SOURCE: "academic" }
