@@ -165,8 +165,9 @@ describeLive(
         await until(
           () => "it is not blocked",
           async () => {
+            // Five at a time go on without a pause, but for one of the machine's.
             const before = talking.of("published").length
-            await delay(100)
+            await delay(700)
             return talking.of("published").length === before
           }
         )
