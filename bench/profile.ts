@@ -47,7 +47,8 @@ const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`
 try {
   const subscriber = "bench.profile"
   await lab.run({ scenario: "declare", subscriber, variant: { ordering } })
-  if (scenario === "consume") await lab.supply([subscriber], warm + count + 2_000, values.key ? { keys: 1000 } : {})
+  if (["consume", "dead-letter", "ladder"].includes(scenario))
+    await lab.supply([subscriber], warm + count + 2_000, values.key ? { keys: 1000 } : {})
   const job = {
     scenario,
     subscriber,

@@ -108,8 +108,9 @@ const place = (events: Array<Remembered>, one: Remembered): boolean => {
 
 /** A map bounded by keys and bytes; writing moves a key to the end, and the beginning is forgotten first. */
 const makeShelf = (maxKeys: number, maxBytes: number) => {
-  const slots = new Map<string, Slot>()
+  let slots = new Map<string, Slot>()
   let bytes = 0
+  let puts = 0
   const remove = (name: string): void => {
     const slot = slots.get(name)
     if (slot === undefined) return
@@ -122,8 +123,14 @@ const makeShelf = (maxKeys: number, maxBytes: number) => {
     remove,
     put: (name: string, slot: Slot): void => {
       remove(name)
+      // As in bus/Population.ts: a key that moves to the end again and again outgrows the table.
+      if (++puts > 256 && puts > slots.size) {
+        slots = new Map(slots)
+        puts = 0
+      }
       slots.set(name, slot)
       bytes += slot.bytes
+      if (slots.size <= maxKeys && bytes <= maxBytes) return
       for (const oldest of slots.keys()) {
         if (slots.size <= maxKeys && bytes <= maxBytes) break
         remove(oldest)
