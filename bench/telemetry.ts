@@ -9,7 +9,7 @@
  * Then latency at 500 events a second with every span sampled, while the collector takes all, is down, never
  * answers, or answers nonsense: nothing of it may be felt (P18).
  *
- * `BENCH_ROUNDS` (5) sets it up. The exit code is 1 when a target is missed.
+ * `BENCH_ROUNDS` (5) and `BENCH_ONLY` (embedded, publish, consume or latency) set it up. The exit code is 1 when a target is missed.
  */
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -98,12 +98,14 @@ try {
       return lab.run({ scenario: "latency", subscriber, variant, warm: 250, count: 1_500 })
     }
   }))
-  const experiments: ReadonlyArray<Rounds.Experiment> = [
+  const all: ReadonlyArray<Rounds.Experiment> = [
     { id: "embedded", title: "Embedded bus, publish to handler", entries: cost("embedded", 200_000) },
     { id: "publish", title: "RabbitMQ, publish", entries: cost("publish", 80_000) },
     { id: "consume", title: "RabbitMQ, consume", entries: cost("consume", 120_000) },
     { id: "latency", title: "RabbitMQ, publish to handler at 500 events/s, every span sampled", entries: latency }
   ]
+  const only = process.env["BENCH_ONLY"]
+  const experiments = all.filter(({ id }) => only === undefined || id === only)
   const found = await Rounds.run(experiments, rounds, (line) => void process.stderr.write(`${line}\n`))
   const missed: Array<string> = []
   const table = ({ entries, id, title }: Rounds.Experiment): ReadonlyArray<string> => [
