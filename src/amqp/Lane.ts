@@ -5,6 +5,7 @@
  */
 import type { ConfirmChannel } from "amqplib"
 import type { Outgoing, SendOutcome } from "../bus/Broker.ts"
+import * as Population from "../bus/Population.ts"
 
 export interface Sent {
   readonly id: string
@@ -24,8 +25,7 @@ interface Waiting {
 export interface Lane {
   channel: ConfirmChannel | undefined
   inFlight: Map<string, Sent>
-  /** How many entered since `inFlight` was made. */
-  entered: number
+  readonly outgrown: (size: number) => boolean
   /** Twins of what is on its way and what follows them under their keys, in order. */
   waiting: Array<Waiting>
   readonly waitingKeys: Set<string>
@@ -38,7 +38,7 @@ export interface Lane {
 export const make = (): Lane => ({
   channel: undefined,
   inFlight: new Map(),
-  entered: 0,
+  outgrown: Population.makeOutgrown(),
   waiting: [],
   waitingKeys: new Set(),
   isPaused: false,
@@ -56,11 +56,7 @@ export const has = (lane: Lane, id: string, exchange: string, routingKey: string
 
 export const enter = (lane: Lane, id: string, exchange: string, routingKey: string): Sent => {
   const sent: Sent = { id, exchange, routingKey, wasReturned: false, next: lane.inFlight.get(id) }
-  // As in bus/Population.ts: an outgrown table would keep all that is sent after it.
-  if (++lane.entered > 256 && lane.entered > lane.inFlight.size) {
-    lane.inFlight = new Map(lane.inFlight)
-    lane.entered = 0
-  }
+  if (lane.outgrown(lane.inFlight.size)) lane.inFlight = new Map(lane.inFlight)
   lane.inFlight.set(id, sent)
   return sent
 }

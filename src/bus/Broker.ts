@@ -58,7 +58,7 @@ export type SendOutcome =
   /** It was sent and the answer is lost: it may be stored. */
   | { readonly _tag: "Lost" }
 
-/** A message received. It carries its acknowledger: any part of the runtime can settle it. */
+/** A message received. It carries its acknowledger, so that every part of the runtime can settle it. */
 export interface Delivery {
   readonly body: Buffer
   readonly properties: {

@@ -5,6 +5,7 @@
  * A lane exists while it has something to do; a key that is idle costs nothing.
  */
 import { MutableList } from "effect"
+import * as Population from "./Population.ts"
 
 export interface Mailbox<W> {
   /** Adds a delivery; in a lane it comes after all others of its key. */
@@ -68,7 +69,7 @@ export const unordered = <W>(): Mailbox<W> => {
 
 export const keyed = <W>(): Mailbox<W> => {
   let lanes = new Map<string, Lane<W>>()
-  let made = 0
+  const outgrown = Population.makeOutgrown()
   const free = MutableList.make<Lane<W>>()
   const loose = unordered<W>()
   let waiting = 0
@@ -76,11 +77,7 @@ export const keyed = <W>(): Mailbox<W> => {
   const laneOf = (key: string): Lane<W> => {
     const known = lanes.get(key)
     if (known !== undefined) return known
-    // As in Population.ts: keys come and go.
-    if (++made > 256 && made > lanes.size) {
-      lanes = new Map(lanes)
-      made = 0
-    }
+    if (outgrown(lanes.size)) lanes = new Map(lanes)
     const lane: Lane<W> = { key, queue: [], taken: false }
     lanes.set(key, lane)
     return lane

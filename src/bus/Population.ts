@@ -16,19 +16,26 @@ export interface Population<A> extends Iterable<A> {
 
 const least = 256
 
+/** Says at each arrival whether the table has to be made anew, by how many are in it; that is then done. */
+export const makeOutgrown = (): ((size: number) => boolean) => {
+  let arrivals = 0
+  return (size) => {
+    if (++arrivals <= least || arrivals <= size) return false
+    arrivals = 0
+    return true
+  }
+}
+
 /** Who goes through it sees those who are there when it begins, without those who have left meanwhile. */
 export const make = <A>(): Population<A> => {
   let members = new Set<A>()
-  let arrivals = 0
+  const outgrown = makeOutgrown()
   return {
     get size() {
       return members.size
     },
     add: (member) => {
-      if (++arrivals > least && arrivals > members.size) {
-        members = new Set(members)
-        arrivals = 0
-      }
+      if (outgrown(members.size)) members = new Set(members)
       members.add(member)
     },
     delete: (member) => members.delete(member),

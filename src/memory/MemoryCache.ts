@@ -16,6 +16,7 @@ import {
   type Remembered
 } from "../bus/CacheStore.ts"
 import { EventCache } from "../bus/EventCache.ts"
+import * as Population from "../bus/Population.ts"
 
 export interface MemoryCacheOptions {
   /** Last known events and histories, each counted once. Default 10,000. */
@@ -110,7 +111,7 @@ const place = (events: Array<Remembered>, one: Remembered): boolean => {
 const makeShelf = (maxKeys: number, maxBytes: number) => {
   let slots = new Map<string, Slot>()
   let bytes = 0
-  let puts = 0
+  const outgrown = Population.makeOutgrown()
   const remove = (name: string): void => {
     const slot = slots.get(name)
     if (slot === undefined) return
@@ -123,11 +124,8 @@ const makeShelf = (maxKeys: number, maxBytes: number) => {
     remove,
     put: (name: string, slot: Slot): void => {
       remove(name)
-      // As in bus/Population.ts: a key that moves to the end again and again outgrows the table.
-      if (++puts > 256 && puts > slots.size) {
-        slots = new Map(slots)
-        puts = 0
-      }
+      // A key that moves to the end again and again fills the table, too.
+      if (outgrown(slots.size)) slots = new Map(slots)
       slots.set(name, slot)
       bytes += slot.bytes
       if (slots.size <= maxKeys && bytes <= maxBytes) return

@@ -25,7 +25,7 @@ export const open = (settings: RedisSettings, use: Use): Commands => {
   return new Redis({ ...own, ...alone, ...toMaster, enableOfflineQueue: false, db: settings.db })
 }
 
-/** For messages of a channel: any node of a cluster has them all, so each attempt may take another one. */
+/** For messages of a channel. Each node of a cluster has them all, so an attempt takes another one than that before. */
 export const openListener = (settings: RedisSettings, attempt: number): Redis => {
   const { place } = settings
   const own = { ...profile(settings, "reserved"), ...login(settings), ...alone }
