@@ -56,6 +56,8 @@ export const read = Effect.fnUntraced(function* (
       gone = true
     }
   }
+  const isGone = (): boolean => gone || closing
+  const read = Receiver.reader(namespace)
   const channel = yield* Receiver.openChannel(link, call, () => {
     flush()
     // Ours too: what is closed by the scope has nobody to settle it either, and is waited for above.
@@ -76,7 +78,7 @@ export const read = Effect.fnUntraced(function* (
         scheduled = true
         setImmediate(flush)
       }
-      return Receiver.deliveryOf(message, namespace, ack, () => gone || closing)
+      return read(message, ack, isGone)
     })
   }
 })

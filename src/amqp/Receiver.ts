@@ -69,6 +69,8 @@ export const consume = (
   Effect.gen(function* () {
     let gone = false
     let scheduled = false
+    const isGone = (): boolean => gone
+    const read = reader(namespace)
     const channel = yield* openChannel(link, call, () => {
       flush()
       gone = true
@@ -123,14 +125,7 @@ export const consume = (
         )
       }
       table.delivered(message.fields.deliveryTag)
-      onDelivery(
-        deliveryOf(
-          message,
-          namespace,
-          () => settle(message.fields.deliveryTag),
-          () => gone
-        )
-      )
+      onDelivery(read(message, () => settle(message.fields.deliveryTag), isGone))
     }
     yield* call("consuming", `queue ${queue}`, () => channel.consume(queue, deliver, { consumerTag: tag }))
     return {
@@ -151,41 +146,46 @@ export const ownQueue = {
 export const consumerTag = (subscriber: string, epoch: number, count: number): string =>
   `${subscriber.slice(0, 180)}@${hostname().slice(0, 40)}:${process.pid}#${epoch}.${count}`
 
-/** A received message, read defensively: its header table is the sender's. */
-export const deliveryOf = (message: Message, namespace: string, ack: () => void, lost: () => boolean): Delivery => {
-  const { content, fields, properties } = message
-  const headers = ownHeaders(properties)
-  const count = headers["x-delivery-count"]
-  const destination = Route.origin(namespace, fields.exchange, fields.routingKey)
-  return {
-    body: content,
-    properties: {
-      messageId: text(properties.messageId),
-      type: text(properties.type),
-      timestamp: typeof properties.timestamp === "number" ? properties.timestamp * 1000 : undefined,
-      appId: text(properties.appId),
-      correlationId: text(properties.correlationId),
-      contentType: text(properties.contentType)
-    },
-    headers,
-    trusted: destination?.kind === "subscriber",
-    recipient: destination?.kind === "subscriber" ? destination.name : undefined,
-    redelivered: fields.redelivered,
-    // Publishers can send this header: it is the broker's own only on what came back.
-    deliveryCount: fields.redelivered && typeof count === "number" ? count : 0,
-    routingKey: destination === undefined ? fields.routingKey : destination.kind === "event" ? destination.name : "",
-    ack,
-    lost
+/** Reads received messages defensively: their header tables are the senders'. */
+export const reader = (namespace: string) => {
+  const origin = Route.origin(namespace)
+  return (message: Message, ack: () => void, lost: () => boolean): Delivery => {
+    const { content, fields, properties } = message
+    const headers = ownHeaders(properties)
+    const count = headers["x-delivery-count"]
+    const destination = origin(fields.exchange, fields.routingKey)
+    return {
+      body: content,
+      properties: {
+        messageId: text(properties.messageId),
+        type: text(properties.type),
+        timestamp: typeof properties.timestamp === "number" ? properties.timestamp * 1000 : undefined,
+        appId: text(properties.appId),
+        correlationId: text(properties.correlationId),
+        contentType: text(properties.contentType)
+      },
+      headers,
+      trusted: destination?.kind === "subscriber",
+      recipient: destination?.kind === "subscriber" ? destination.name : undefined,
+      redelivered: fields.redelivered,
+      // Publishers can send this header: it is the broker's own only on what came back.
+      deliveryCount: fields.redelivered && typeof count === "number" ? count : 0,
+      routingKey: destination === undefined ? fields.routingKey : destination.kind === "event" ? destination.name : "",
+      ack,
+      lost
+    }
   }
 }
 
-const ownHeaders = (properties: MessageProperties): Readonly<Record<string, unknown>> => {
-  // Without a prototype a key "__proto__" is a key like any other, and it is left out all the same.
+// Without a prototype a key "__proto__" is a key like any other, and it is left out all the same.
+const noHeaders: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null))
+
+const ownHeaders = ({ headers }: MessageProperties): Readonly<Record<string, unknown>> => {
+  if (typeof headers !== "object" || headers === null) return noHeaders
+  const keys = Object.keys(headers)
+  if (keys.length === 0) return noHeaders
   const own: Record<string, unknown> = Object.create(null)
-  const { headers } = properties
-  if (typeof headers !== "object" || headers === null) return own
-  for (const key of Object.keys(headers))
-    if (key !== "__proto__" && Object.hasOwn(headers, key)) own[key] = headers[key]
+  for (const key of keys) if (key !== "__proto__") own[key] = headers[key]
   return own
 }
 

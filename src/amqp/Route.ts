@@ -35,10 +35,17 @@ export const make = (namespace: string): ((to: Address) => Route) => {
  * parked events, which only the runtime may write to. Undefined for everything else.
  */
 export const origin = (
-  namespace: string,
+  namespace: string
+): ((
   exchange: string,
   routingKey: string
-): { readonly kind: "subscriber" | "event"; readonly name: string } | undefined =>
-  exchange === Topology.parkedExchange(namespace)
-    ? { kind: "subscriber", name: routingKey }
-    : Ladder.destination(namespace, exchange, routingKey)
+) => { readonly kind: "subscriber" | "event"; readonly name: string } | undefined) => {
+  const events = Topology.events(namespace)
+  const parked = Topology.parkedExchange(namespace)
+  return (exchange, routingKey) => {
+    if (exchange === events) return undefined
+    return exchange === parked
+      ? { kind: "subscriber", name: routingKey }
+      : Ladder.destination(namespace, exchange, routingKey)
+  }
+}

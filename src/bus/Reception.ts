@@ -24,7 +24,7 @@ export const make = <E extends Event.Any>(options: {
   readonly caution: Caution.Caution
   readonly parking: Parking | undefined
   readonly decide: (work: Work, decision: Effect.Effect<Decision>, inLane: boolean) => void
-  readonly pump: () => void
+  readonly pump: (now?: number) => void
   readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<unknown, unknown>
   /** Counts a delivery of the subscriber's own queue. */
   readonly delivered: (redelivered: boolean) => void
@@ -54,7 +54,7 @@ export const make = <E extends Event.Any>(options: {
       return decide(work, policy.notYetDue(work), false)
     box.offer(work, work.event.key)
     if (keyed) crowd(work)
-    pump()
+    pump(work.receivedAt)
   }
 
   /** A head that waits is told when too many stand behind it. */

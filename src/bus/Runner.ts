@@ -56,8 +56,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const quiet = yield* Latch.make(true)
   const hasRunning = yield* Latch.make(false)
   const overrun = yield* Latch.make(false)
-  const run = Effect.runForkWith(context)
-  const attempt = Attempt.maker(subscriber, behaviour.handle, trace, admission)
+  const attempt = Attempt.maker(subscriber, context, behaviour.handle, trace, admission)
   const skip = Unasked.skipper(subscriber.name, { counters, metrics, log })
   const keyed = subscriber.ordering === "key"
   let zombies = 0
@@ -104,14 +103,15 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     caution,
     parking,
     decide,
-    pump: () => pump(),
+    pump: (now) => pump(now),
     run: settle,
     skip,
     delivered: metrics.delivered,
     now: () => clock.currentTimeMillisUnsafe()
   })
 
-  const pump = (): void => {
+  /** `now` is the time when it is known: the clock is read for each handler but the first. */
+  const pump = (now?: number): void => {
     // A handler that ends at once would otherwise start the next one inside of its own end.
     if (pumping) return
     pumping = true
@@ -124,14 +124,15 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
         continue
       }
       const before = parking?.before(work)
-      if (before === undefined) start(work)
+      if (before === undefined) start(work, now ?? clock.currentTimeMillisUnsafe())
       else decide(work, before)
+      now = undefined
     }
     pumping = false
   }
 
-  const start = (work: Work): void => {
-    work.startedAt = clock.currentTimeMillisUnsafe()
+  const start = (work: Work, now: number): void => {
+    work.startedAt = now
     work.began = metrics.stopwatch()
     work.timedOut = false
     if (running.size === 0) {
@@ -139,8 +140,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       hasRunning.openUnsafe()
     }
     running.add(work)
-    const { effect, span } = attempt(work)
-    const fiber = run(effect)
+    const { fiber, span } = attempt(work)
     work.fiber = fiber
     fiber.addObserver((exit) => {
       if (span !== undefined) trace.end(span, Quoting.exit(subscriber, work, exit), Quoting.errorType(work, exit))

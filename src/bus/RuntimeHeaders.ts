@@ -140,10 +140,15 @@ export const userHeaderFault = (name: string): string | undefined =>
       ? "would be acted upon by the broker or the client"
       : undefined
 
+const noHeaders: Headers = Object.freeze({})
+
 /** The headers of a delivery that a user set: what a copy keeps besides the runtime's own. */
 export const userHeaders = (delivery: Delivery): Headers => {
+  const names = Object.keys(delivery.headers)
+  if (names.length === 0) return noHeaders
   const kept: Record<string, HeaderValue> = {}
-  for (const [name, value] of Object.entries(delivery.headers)) {
+  for (const name of names) {
+    const value = delivery.headers[name]
     if (userHeaderFault(name) === undefined && isHeaderValue(value)) kept[name] = value
   }
   return kept

@@ -3,6 +3,7 @@
  * its handler, and what is to be done then.
  */
 import { Cause, type Effect, Exit, type Fiber, Result, type Tracer } from "effect"
+import type * as CloudEvent from "../event/CloudEvent.ts"
 import * as Codec from "../event/Codec.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
@@ -88,13 +89,7 @@ export const begin = (delivery: Delivery, origin: Origin, event: Envelope.Envelo
 
 /** The event in a delivery, by the contracts of its subscriber; what could be parsed is told when it cannot be decoded. */
 export const read = <E extends Event.Any>(delivery: Delivery, contracts: ReadonlyMap<string, E>) => {
-  const { appId, messageId, timestamp, type } = delivery.properties
-  const parsed = Codec.parse(delivery.body, Limits.defaults, {
-    type,
-    id: messageId,
-    source: appId,
-    time: timestamp === undefined ? undefined : new Date(timestamp)
-  })
+  const parsed = Codec.parse(delivery.body, Limits.defaults, delivery.properties)
   const decoded = Result.isFailure(parsed)
     ? Result.fail(parsed.failure)
     : Codec.decode(parsed.success, contracts.get(parsed.success.type))
@@ -130,7 +125,7 @@ export const told = (subscriber: string, { event, progress, span }: Work) => ({
 export const subjectOfUnread = (
   subscriber: string,
   delivery: Delivery,
-  parsed: Codec.Parsed | undefined,
+  parsed: CloudEvent.Parsed | undefined,
   now: number
 ): Subject => {
   const { appId, messageId, timestamp, type } = delivery.properties
@@ -174,7 +169,7 @@ export type Verdict =
 export interface Policy {
   readonly undecodable: (
     delivery: Delivery,
-    parsed: Codec.Parsed | undefined,
+    parsed: CloudEvent.Parsed | undefined,
     error: InvalidEvent | UnknownVersion | UnknownEvent
   ) => Effect.Effect<void>
   readonly notYetDue: (work: Work) => Effect.Effect<Decision>

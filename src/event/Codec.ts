@@ -8,6 +8,7 @@
  */
 import { Result } from "effect"
 import type { Actor } from "./Actor.ts"
+import * as CloudEvent from "./CloudEvent.ts"
 import type * as Envelope from "./Envelope.ts"
 import type * as Event from "./Event.ts"
 import { InvalidEvent, UnknownEvent, type UnknownVersion } from "./EventError.ts"
@@ -15,24 +16,6 @@ import * as Limits from "./Limits.ts"
 import { nameFault } from "./Name.ts"
 
 export const contentType = "application/cloudevents+json"
-
-/** The `dataschema` of version `version` of event `name`. */
-export const dataSchema = (name: string, version: number): string => `urn:event:${name}:${version}`
-
-/** What a body says around its data. `json` is not yet decoded by a contract. */
-export interface Parsed {
-  readonly id: string
-  readonly source: string
-  readonly type: string
-  readonly time: Date
-  readonly key: string | undefined
-  /** Undefined when the publisher named no version. */
-  readonly version: number | undefined
-  readonly correlationId: string | undefined
-  readonly causationId: string | undefined
-  readonly actor: Actor | undefined
-  readonly json: unknown
-}
 
 /** The parts of an envelope that differ from event to event. */
 export interface Head {
@@ -50,9 +33,7 @@ export interface Head {
  * one `JSON.stringify` of its data and a concatenation. Ids are escaped too: a caller may choose them.
  */
 export const encoder = (event: Event.Any, source: string): ((head: Head, json: unknown) => string) => {
-  const before =
-    `{"specversion":"1.0","source":${JSON.stringify(source)},"type":"${event.name}",` +
-    `"datacontenttype":"application/json","dataschema":"${dataSchema(event.name, event.version)}","id":`
+  const before = CloudEvent.opening(source, event.name, event.version)
   return (head, json) => {
     let text = `${before}${JSON.stringify(head.id)},"time":"${isoTime(head.time)}"`
     if (head.key !== undefined) text += `,"subject":${JSON.stringify(head.key)}`
@@ -79,31 +60,41 @@ const isoTime = (millis: number): string => {
   return lastText
 }
 
-/** What the broker said about a body, for publishers that send plain JSON. */
+/** What the AMQP properties say about a body, for publishers that send plain JSON. */
 export interface Hints {
-  /** AMQP `type` property: the event name of a plain JSON body. */
+  /** The event name of a plain JSON body. */
   readonly type?: string | undefined
-  readonly id?: string | undefined
-  readonly source?: string | undefined
-  readonly time?: Date | undefined
+  readonly messageId?: string | undefined
+  readonly appId?: string | undefined
+  /** Milliseconds since the epoch. */
+  readonly timestamp?: number | undefined
 }
 
+const noHints: Hints = {}
+
 /** Reads a body as far as the runtime needs it, limits first. */
-export const parse = (body: Buffer, limits: Limits.Limits, hints: Hints = {}): Result.Result<Parsed, InvalidEvent> => {
-  const named = hints.type ?? "?"
-  const fault = Limits.bodyFault(body, limits)
-  if (fault !== undefined) return Result.fail(InvalidEvent.of(named, "", fault))
+export const parse = (
+  body: Buffer,
+  limits: Limits.Limits,
+  hints: Hints = noHints
+): Result.Result<CloudEvent.Parsed, InvalidEvent> => {
+  const size = Limits.sizeFault(body, limits)
+  if (size !== undefined) return Result.fail(InvalidEvent.of(hints.type ?? "?", "", size))
   const written = body.toString("utf8")
+  const fault = Limits.textFault(body, written, limits)
+  if (fault !== undefined) return Result.fail(InvalidEvent.of(hints.type ?? "?", "", fault))
+  const ours = CloudEvent.parseOurs(written, hints.type, hints.messageId)
+  if (ours !== undefined && !Limits.hidesForbiddenKey(written, ours.json)) return Result.succeed(ours)
   let json: unknown
   try {
     json = JSON.parse(written)
   } catch {
     // V8's message quotes the body, so it is not passed on.
-    return Result.fail(InvalidEvent.of(named, "", "the body is not JSON"))
+    return Result.fail(InvalidEvent.of(hints.type ?? "?", "", "the body is not JSON"))
   }
   if (Limits.hidesForbiddenKey(written, json))
-    return Result.fail(InvalidEvent.of(named, "", 'the body has a key "__proto__"'))
-  if (isRecord(json) && Object.hasOwn(json, "specversion")) return parseCloudEvent(json)
+    return Result.fail(InvalidEvent.of(hints.type ?? "?", "", 'the body has a key "__proto__"'))
+  if (CloudEvent.isRecord(json) && Object.hasOwn(json, "specversion")) return CloudEvent.parse(json, written)
   return hints.type === undefined || nameFault(hints.type) !== undefined
     ? Result.fail(
         InvalidEvent.of(
@@ -113,10 +104,10 @@ export const parse = (body: Buffer, limits: Limits.Limits, hints: Hints = {}): R
         )
       )
     : Result.succeed({
-        id: hints.id ?? "",
-        source: hints.source ?? "",
+        id: hints.messageId ?? "",
+        source: hints.appId ?? "",
         type: hints.type,
-        time: hints.time ?? new Date(0),
+        time: new Date(hints.timestamp ?? 0),
         key: undefined,
         version: undefined,
         correlationId: undefined,
@@ -126,82 +117,9 @@ export const parse = (body: Buffer, limits: Limits.Limits, hints: Hints = {}): R
       })
 }
 
-const required = ["id", "source"] as const
-const optional = ["subject", "correlationid", "causationid", "actor", "actorrole", "actorstatus"] as const
-
-const parseCloudEvent = (body: Readonly<Record<string, unknown>>): Result.Result<Parsed, InvalidEvent> => {
-  const type = body["type"]
-  const name = typeof type === "string" && nameFault(type) === undefined ? type : "?"
-  const bad = (path: string, expected: string) => Result.fail(InvalidEvent.of(name, path, expected))
-  if (body["specversion"] !== "1.0") return bad("specversion", 'expected "1.0"')
-  if (name === "?") return bad("type", "expected an event name: words of a-z, 0-9 and - between dots")
-  for (const attribute of required) {
-    if (!isShort(body[attribute]) || body[attribute] === "")
-      return bad(attribute, `expected a string of 1 to ${Limits.shortBytes} bytes`)
-  }
-  for (const attribute of optional) {
-    const value = body[attribute]
-    if (value !== undefined && value !== null && !isShort(value))
-      return bad(attribute, `expected a string of at most ${Limits.shortBytes} bytes`)
-  }
-  const time = parseTime(body["time"])
-  if (Number.isNaN(time.getTime())) return bad("time", "expected an RFC 3339 time")
-  const version = parseVersion(name, body["dataschema"])
-  if (version === null) return bad("dataschema", `expected "${dataSchema(name, 1)}" with the version at the end`)
-  const encoded = body["data_base64"]
-  if (!absent(encoded) && typeof encoded !== "string") return bad("data_base64", "expected base64 text")
-  return Result.succeed({
-    id: text(body["id"]) ?? "",
-    source: text(body["source"]) ?? "",
-    type: name,
-    time,
-    key: text(body["subject"]),
-    version,
-    correlationId: text(body["correlationid"]),
-    causationId: text(body["causationid"]),
-    actor: parseActor(text(body["actor"]), text(body["actorrole"]), text(body["actorstatus"])),
-    json: absent(encoded) ? body["data"] : encoded
-  })
-}
-
-// `new Date` alone takes other forms too, some of them in the time zone of the machine.
-const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/
-
-const parseTime = (time: unknown): Date => {
-  if (absent(time)) return new Date(0)
-  if (typeof time !== "string" || !rfc3339.test(time)) return new Date(Number.NaN)
-  // As this library writes it, it needs no more than that.
-  return new Date(
-    time.length === 24 && time[10] === "T" && time[23] === "Z" ? time : time.toUpperCase().replace(" ", "T")
-  )
-}
-
-const parseActor = (id: string | undefined, role: string | undefined, status: string | undefined): Actor | undefined =>
-  id === undefined ? undefined : { id, role: role ?? "", ...(status !== undefined && { status }) }
-
-// Most events are of the type of the one before.
-let lastSchema = ""
-let lastName = ""
-let lastVersion = 0
-
-/** The version in a `dataschema`; undefined when there is none of ours, null when ours is malformed. */
-const parseVersion = (name: string, schema: unknown): number | undefined | null => {
-  if (absent(schema)) return undefined
-  if (typeof schema !== "string") return null
-  if (schema === lastSchema && name === lastName) return lastVersion
-  if (!schema.startsWith("urn:event:")) return undefined
-  const prefix = `urn:event:${name}:`
-  const digits = schema.slice(prefix.length)
-  if (!schema.startsWith(prefix) || !/^[1-9]\d{0,8}$/.test(digits)) return null
-  lastSchema = schema
-  lastName = name
-  lastVersion = Number(digits)
-  return lastVersion
-}
-
 /** The envelope of a parsed body, decoded by its contract. */
 export const decode = (
-  parsed: Parsed,
+  parsed: CloudEvent.Parsed,
   contract: Event.Any | undefined
 ): Result.Result<Envelope.Envelope, InvalidEvent | UnknownVersion | UnknownEvent> => {
   if (contract === undefined) return Result.fail(new UnknownEvent({ event: parsed.type }))
@@ -221,10 +139,3 @@ export const decode = (
     data: data.success
   })
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-const absent = (value: unknown): boolean => value === undefined || value === null
-const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
-const isShort = (value: unknown): boolean =>
-  typeof value === "string" && (value.length <= Limits.shortBytes / 3 || Buffer.byteLength(value) <= Limits.shortBytes)

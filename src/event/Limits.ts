@@ -26,15 +26,36 @@ const backslash = 0x5c
 const comma = 0x2c
 
 /** Why these bytes are not worth parsing, or undefined. */
-export const bodyFault = (body: Buffer, limits: Limits): string | undefined => {
+export const bodyFault = (body: Buffer, limits: Limits): string | undefined =>
+  sizeFault(body, limits) ?? textFault(body, body.toString("utf8"), limits)
+
+/** The part of it that is told before the bytes are made a text. */
+export const sizeFault = (body: Buffer, limits: Limits): string | undefined => {
   if (body.length > limits.bodyBytes)
     return `the body has ${body.length} bytes, at most ${limits.bodyBytes} are accepted`
-  if (body.length === 0) return "the body is empty"
-  if (!isUtf8(body)) return "the body is not UTF-8"
-  if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) return "the body begins with a byte order mark"
-  // A body this short can neither nest too deep nor hold too much.
-  return body.length <= limits.depth * 2 ? undefined : shapeFault(body, limits)
+  return body.length === 0 ? "the body is empty" : undefined
 }
+
+/** The rest of it; `text` is what the bytes say. */
+export const textFault = (body: Buffer, text: string, limits: Limits): string | undefined => {
+  // What is not UTF-8 is read as this character, which few bodies have.
+  if (text.includes("\ufffd") && !isUtf8(body)) return "the body is not UTF-8"
+  if (text.startsWith("\ufeff")) return "the body begins with a byte order mark"
+  // Whatever its texts hold: with so few brackets it cannot nest too deep, nor so short hold too much.
+  return body.length <= limits.values && brackets(text, limits.depth) <= limits.depth
+    ? undefined
+    : shapeFault(body, limits)
+}
+
+/** How many open, counted until there are more than `enough`; by the search of the runtime, far faster than a loop. */
+const brackets = (text: string, enough: number): number => {
+  let count = 0
+  for (const bracket of opening) {
+    for (let at = text.indexOf(bracket); at >= 0 && count <= enough; at = text.indexOf(bracket, at + 1)) count++
+  }
+  return count
+}
+const opening = ["{", "["] as const
 
 const shapeFault = (body: Buffer, limits: Limits): string | undefined => {
   let depth = 0

@@ -67,18 +67,21 @@ describe("decode", () => {
 describe("plain JSON", () => {
   it("is taken with the hints of the broker", () => {
     const sent = new Date("2026-09-07T08:00:00Z")
-    assert.deepStrictEqual(succeed(parse('{"n":1}', { type: "a.two", id: "m-1", source: "legacy", time: sent })), {
-      id: "m-1",
-      source: "legacy",
-      type: "a.two",
-      time: sent,
-      key: undefined,
-      version: undefined,
-      correlationId: undefined,
-      causationId: undefined,
-      actor: undefined,
-      json: { n: 1 }
-    })
+    assert.deepStrictEqual(
+      succeed(parse('{"n":1}', { type: "a.two", messageId: "m-1", appId: "legacy", timestamp: sent.getTime() })),
+      {
+        id: "m-1",
+        source: "legacy",
+        type: "a.two",
+        time: sent,
+        key: undefined,
+        version: undefined,
+        correlationId: undefined,
+        causationId: undefined,
+        actor: undefined,
+        json: { n: 1 }
+      }
+    )
     assert.deepInclude(succeed(parse("7", { type: "a.two" })), { id: "", source: "", time: new Date(0), json: 7 })
     assert.deepStrictEqual(succeed(Codec.decode(succeed(parse('{"n":1}', { type: "a.two" })), V2)).data, { n: 1 })
   })

@@ -1,0 +1,108 @@
+/** What is read from the text of a body as this library writes it is what parsing the whole of it would give. */
+import { assert, describe, it } from "@effect/vitest"
+import { Result, Schema } from "effect"
+import * as Event from "../../src/event/Event.ts"
+import { bodyOf, parse, succeed } from "./support.ts"
+
+const Sent = Event.make("form.sent", {
+  version: 3,
+  data: Schema.Struct({ text: Schema.String, inner: Schema.Array(Schema.Unknown) }),
+  key: ({ text }) => text
+})
+const type = "form.sent"
+
+/** A generator of its own, so that a failure can be seen again: mulberry32. */
+const random = (seed: number) => () => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+}
+
+const texts = [
+  "",
+  "a",
+  'quo"te',
+  "back\\slash",
+  ',"data":',
+  "é",
+  "\u2028",
+  "line\n",
+  '","time":"',
+  "x".repeat(300),
+  "}"
+]
+const ids = [
+  "01920000-0000-7000-8000-000000000001",
+  "1",
+  'a"b',
+  "a\\b",
+  "é",
+  'x","time":"2026-09-07T08:00:00.125Z',
+  "y".repeat(90)
+]
+const pieces = [
+  ",", '"', "{", "}", "[", "]", ":", "\\", " ", "\n", "null", '"id":"2",', ',"id":"2"', ',"type":"b.c"', ',"source":"else"',
+  ',"specversion":"0.3"', ',"dataschema":"urn:event:form.sent:2"', ',"time":"2020-01-01T00:00:00Z"', ',"data":1', '"data":2,',
+  ',"data_base64":"aGk="', ',"subject":"key"', ',"subject":5', ',"subject":null', ',"actor":"u-1"', ',"actorstatus":"on"',
+  ',"correlationid":"c"', ',"__proto__":{"x":1}', ',"other":{"data":3}', ',"other":["]"]', "\\u005f", "\u0001", "0", "9", "Z", "."
+] // prettier-ignore
+
+describe("a body in our own form", () => {
+  it("P15 is read the same however it is changed", () => {
+    const next = random(20270203)
+    const pick = <A>(list: ReadonlyArray<A>): A => list[Math.floor(next() * list.length)] as A // no list is empty
+    const maybe = <A>(make: () => A): A | undefined => (next() < 0.3 ? make() : undefined)
+    let same = 0
+    for (let round = 0; round < 20_000; round++) {
+      const id = pick(ids)
+      let body = bodyOf(
+        Sent,
+        { text: pick(texts), inner: [pick(texts)] },
+        {
+          id,
+          time: Math.floor(next() * 4e12),
+          key: maybe(() => pick(texts)),
+          correlationId: maybe(() => pick(texts)),
+          causationId: maybe(() => pick(texts)),
+          actor: maybe(() => ({ id: pick(texts), role: pick(texts) }))
+        },
+        pick(["one", "two", 'thr"ee'])
+      )
+      for (let change = next() < 0.3 ? 0 : next() < 0.7 ? 1 : 2; change > 0; change--) {
+        // Behind a comma or a colon most of what is put in is still JSON.
+        const marks = [...body.matchAll(/[,:{}]/g)].map(({ index }) => index)
+        const at = next() < 0.7 ? pick(marks) : Math.floor(next() * body.length)
+        body = body.slice(0, at) + pick(pieces) + body.slice(next() < 0.7 ? at : at + 1)
+      }
+      const fast = parse(body, { type, messageId: id })
+      // No id of an AMQP property that has such a letter is looked for in the text.
+      const whole = parse(body, { type, messageId: `${id}é` })
+      if (Result.isSuccess(fast) && Result.isSuccess(whole)) {
+        // Plain JSON has its id from the property.
+        const isPlain = whole.success.source === ""
+        assert.deepStrictEqual({ ...fast.success, ...(isPlain && { id: `${id}é` }) }, whole.success, body)
+        same++
+      } else {
+        assert.deepStrictEqual(String(fast), String(whole), body)
+      }
+    }
+    assert.isAbove(same, 5_000)
+  })
+
+  it("is read alike the first time and later", () => {
+    const body = bodyOf(Sent, { text: "k", inner: [] })
+    const hints = { type, messageId: "01920000-0000-7000-8000-000000000001" }
+    assert.deepStrictEqual(parse(body, hints), parse(body))
+    assert.deepStrictEqual(parse(body, hints), parse(body))
+  })
+
+  it("P15 believes no id that only looks as if it stood there", () => {
+    const id = "01920000-0000-7000-8000-000000000001"
+    const body = bodyOf(Sent, { text: "k", inner: [] }, { id })
+    parse(body, { type })
+    const twice = body.replace(',"time":', ',"time":"2026-01-01T00:00:00.000Z","time":')
+    const messageId = `${id}","time":"2026-01-01T00:00:00.000Z`
+    assert.strictEqual(succeed(parse(twice, { type, messageId })).id, id)
+  })
+})
