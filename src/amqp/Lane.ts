@@ -3,9 +3,9 @@
  * and message id and nothing else, so two messages of one such triple are never under way at once: the
  * second waits, and what follows it under its key waits behind it.
  */
-import type { ConfirmChannel } from "amqplib"
 import type { Outgoing, SendOutcome } from "../bus/Broker.ts"
 import * as Population from "../bus/Population.ts"
+import type { PublishChannel } from "./PublishChannel.ts"
 
 export interface Sent {
   readonly id: string
@@ -23,7 +23,7 @@ interface Waiting {
 }
 
 export interface Lane {
-  channel: ConfirmChannel | undefined
+  channel: PublishChannel | undefined
   inFlight: Map<string, Sent>
   readonly outgrown: (size: number) => boolean
   /** Twins of what is on its way and what follows them under their keys, in order. */

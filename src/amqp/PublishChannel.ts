@@ -4,12 +4,25 @@
  */
 import type { ConfirmChannel } from "amqplib"
 import { Deferred, Effect, Exit } from "effect"
+import type { Headers, Properties } from "../bus/Broker.ts"
 import { BrokerError, ConnectionFailed } from "../bus/BrokerError.ts"
 import { bounded, type Link } from "./Connection.ts"
+import * as Frames from "./Frames.ts"
 import * as Refusals from "./Refusals.ts"
 
 export interface PublishChannel {
   readonly channel: ConfirmChannel
+  /**
+   * Sends a message in this turn; `answered` is told as by amqplib's own publish. Throws what `Frames.write` does,
+   * and IllegalOperationError on a channel that is closed; nothing is sent then.
+   */
+  readonly publish: (
+    method: Buffer,
+    body: Buffer,
+    properties: Properties,
+    headers: Headers,
+    answered: (error: unknown) => void
+  ) => void
   /** Says what it was refused, if that is what it died of. */
   readonly ended: Deferred.Deferred<Refusals.Refusal | undefined>
   readonly isOpen: () => boolean
@@ -21,6 +34,60 @@ export const noChannel = new BrokerError({
 })
 
 const closeMillis = 2000
+
+/** What amqplib has below its `publish`, and does not document; the version is exact. */
+interface Inner {
+  readonly ch: number
+  /** Replaced when the channel closes, by one that throws. */
+  readonly sendMessage: unknown
+  /** Whom to tell of the confirm of the next message. */
+  readonly pushConfirmCallback: (answered: (error: unknown) => void) => void
+  readonly connection: {
+    /** Replaced when the connection closes. */
+    readonly sendMessage: unknown
+    readonly sendBytes: (bytes: Buffer) => void
+  }
+}
+
+const innerOf = (channel: ConfirmChannel): Inner => {
+  // Checked below: it is an object of amqplib's.
+  const inner = channel as unknown as Inner
+  if (
+    typeof inner.ch === "number" &&
+    typeof inner.pushConfirmCallback === "function" &&
+    typeof inner.connection.sendBytes === "function"
+  )
+    return inner
+  throw new Error("this version of amqplib is not known: use the exact version that @eduflow/events depends on")
+}
+
+/** Writes the frames of a turn at once, past amqplib's own queue of the channel, whose other frames wait for none of them. */
+const publisher = (channel: ConfirmChannel, frameMax: number) => {
+  const inner = innerOf(channel)
+  const { connection } = inner
+  const send = inner.sendMessage
+  const sendOfAll = connection.sendMessage
+  const frames = Frames.make(inner.ch, frameMax, (bytes) => connection.sendBytes(bytes))
+  let scheduled = false
+  const isUsable = (): boolean => inner.sendMessage === send && connection.sendMessage === sendOfAll
+  const flush = (): void => {
+    scheduled = false
+    // On a channel that has closed meanwhile they would end the connection.
+    if (isUsable()) frames.flush()
+    else frames.discard()
+  }
+  const publish: PublishChannel["publish"] = (method, body, properties, headers, answered) => {
+    // amqplib's own says that it is closed, and why.
+    if (!isUsable()) channel.publish("", "", empty)
+    frames.write(method, body, properties, headers)
+    inner.pushConfirmCallback(answered)
+    if (scheduled) return
+    scheduled = true
+    setImmediate(flush)
+  }
+  return { publish, flush }
+}
+const empty = Buffer.alloc(0)
 
 export const open = (
   link: Link,
@@ -39,6 +106,7 @@ export const open = (
       try: () => link.model.createConfirmChannel().then((made) => made.on("error", () => {})),
       catch: () => noChannel
     }).pipe(Effect.timeoutOrElse({ duration: options.callMillis, orElse: () => Effect.fail(noChannel) }))
+    const { flush, publish } = publisher(channel, link.frameMax)
     const ended = yield* Deferred.make<Refusals.Refusal | undefined>()
     let refusal: Refusals.Refusal | undefined
     let isOpen = true
@@ -60,8 +128,12 @@ export const open = (
     })
     return {
       channel,
+      publish,
       ended,
       isOpen: () => isOpen,
-      close: bounded(() => channel.close(), closeMillis)
+      close: bounded(() => {
+        flush()
+        return channel.close()
+      }, closeMillis)
     }
   })

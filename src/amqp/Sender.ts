@@ -6,7 +6,6 @@
  * routing key and message id. Two messages of one such triple are never on one channel at once, else
  * the return of one could be taken for that of the other.
  */
-import type { Options } from "amqplib"
 import { Deferred, Effect, Exit, Latch, Option, Schedule, type Scope } from "effect"
 import type { Outgoing, SendOutcome } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused } from "../bus/BrokerError.ts"
@@ -58,7 +57,7 @@ export const make = (options: {
   }
 
   const publish = (lane: Lane.Lane, message: Outgoing, done: (outcome: SendOutcome) => void): void => {
-    const { exchange, routingKey } = route(message.to)
+    const { exchange, method, routingKey } = route(message.to)
     const { body, headers, key, properties } = message
     if (lane.isPaused) return Lane.wait(lane, message, done)
     // Behind a twin that waits, else it would overtake it.
@@ -70,23 +69,12 @@ export const make = (options: {
     // What would close the channel or the connection, and with it everybody's publishes.
     const fault = HeaderTable.fault(headers, headerLimit)
     if (fault !== undefined) return done(unfit(fault))
+    if (method === undefined) return done(unfit("its exchange or routing key is longer than 255 bytes: shorten it"))
     const refusal = refusals.of(exchange, routingKey, body.length)
     if (refusal !== undefined) return done(refusal)
-    const options: Options.Publish = {
-      persistent: true,
-      mandatory: true,
-      contentType: properties.contentType,
-      contentEncoding: "utf-8",
-      messageId: properties.messageId,
-      type: properties.type,
-      timestamp: Math.floor(properties.timestamp / 1000),
-      appId: properties.appId,
-      ...(properties.correlationId !== undefined && { correlationId: properties.correlationId }),
-      headers
-    }
     const sent = Lane.enter(lane, properties.messageId, exchange, routingKey)
     try {
-      channel.publish(exchange, routingKey, body, options, (error: unknown) => {
+      channel.publish(method, body, properties, headers, (error) => {
         Lane.leave(lane, sent)
         if (error === null || error === undefined) {
           done(sent.wasReturned ? unrouted : routed)
@@ -120,7 +108,7 @@ export const make = (options: {
         if (refusal._tag !== "Missing") refusals.learn(refusal, link.username)
       },
       onLost: (channel) => {
-        if (lane.channel !== channel) return () => {}
+        if (lane.channel?.channel !== channel) return () => {}
         lane.channel = undefined
         lane.isPaused = false
         const waiting = Lane.takeWaiting(lane)
@@ -133,7 +121,7 @@ export const make = (options: {
 
   const use = (lane: Lane.Lane, made: PublishChannel.PublishChannel): void => {
     if (!made.isOpen()) return
-    lane.channel = made.channel
+    lane.channel = made
     lane.isPaused = false
     release(lane)
   }
