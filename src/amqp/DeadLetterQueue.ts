@@ -78,7 +78,7 @@ export const read = Effect.fnUntraced(function* (
         scheduled = true
         setImmediate(flush)
       }
-      return read(message, ack, isGone)
+      return read(Receiver.received(message), ack, isGone)
     })
   }
 })

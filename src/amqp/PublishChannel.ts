@@ -83,7 +83,7 @@ const publisher = (channel: ConfirmChannel, frameMax: number) => {
     inner.pushConfirmCallback(answered)
     if (scheduled) return
     scheduled = true
-    setImmediate(flush)
+    process.nextTick(flush)
   }
   return { publish, flush }
 }

@@ -10,6 +10,8 @@ import type { Consumer, ConsumeOptions, Delivery } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused, ConnectionFailed } from "../bus/BrokerError.ts"
 import * as AckTable from "./AckTable.ts"
 import { bounded, type Link } from "./Connection.ts"
+import * as Deliveries from "./Deliveries.ts"
+import * as HeaderTable from "./HeaderTable.ts"
 import * as Route from "./Route.ts"
 
 /** What happened to acknowledgements. */
@@ -20,6 +22,13 @@ export interface AckCounters {
 }
 
 const closeMillis = 2000
+
+/**
+ * An acknowledgement is a command to every replica of the queue, so it leaves when this share of the window is
+ * settled, and after so many milliseconds at the latest. The window never runs dry for it.
+ */
+const ackShare = Number(process.env["ACK"] ?? 1/8)
+const ackMillis = 1
 
 export interface Reception extends Omit<ConsumeOptions, "subscriber" | "queue"> {
   readonly namespace: string
@@ -80,8 +89,13 @@ export const consume = (
       // amqplib reads nothing but the tag of the message.
       channel.ack({ fields: { deliveryTag } } as Message, upTo)
     })
+    let unsent = 0
+    let timer: ReturnType<typeof setTimeout> | undefined
     function flush(): void {
       scheduled = false
+      unsent = 0
+      clearTimeout(timer)
+      timer = undefined
       if (gone) return
       try {
         table.flush()
@@ -103,14 +117,17 @@ export const consume = (
       )
     )
     yield* call("setting the prefetch", `queue ${queue}`, () => channel.prefetch(prefetch))
+    const enough = prefetch * ackShare
     const settle = (deliveryTag: number): void => {
       if (gone || !table.settle(deliveryTag)) {
         counters.late++
         return
       }
       if (scheduled) return
-      scheduled = true
-      setImmediate(flush)
+      if (++unsent >= enough) {
+        scheduled = true
+        setImmediate(flush)
+      } else timer ??= setTimeout(flush, ackMillis)
     }
     const deliver = (message: ConsumeMessage | null): void => {
       if (message === null) {
@@ -124,9 +141,14 @@ export const consume = (
           })
         )
       }
-      table.delivered(message.fields.deliveryTag)
-      onDelivery(read(message, () => settle(message.fields.deliveryTag), isGone))
+      take(received(message))
     }
+    const take = (message: Deliveries.Message): void => {
+      const { deliveryTag } = message
+      table.delivered(deliveryTag)
+      onDelivery(read(message, () => settle(deliveryTag), isGone))
+    }
+    if (process.env["DELIV"] !== "0") Deliveries.hear(channel, take)
     yield* call("consuming", `queue ${queue}`, () => channel.consume(queue, deliver, { consumerTag: tag }))
     return {
       cancel: Effect.suspend(() =>
@@ -146,44 +168,51 @@ export const ownQueue = {
 export const consumerTag = (subscriber: string, epoch: number, count: number): string =>
   `${subscriber.slice(0, 180)}@${hostname().slice(0, 40)}:${process.pid}#${epoch}.${count}`
 
-/** Reads received messages defensively: their header tables are the senders'. */
+/** What amqplib brings, read defensively: header tables are the senders'. */
+export const received = ({ content, fields, properties }: Message): Deliveries.Message => ({
+  deliveryTag: fields.deliveryTag,
+  redelivered: fields.redelivered,
+  exchange: fields.exchange,
+  routingKey: fields.routingKey,
+  body: content,
+  properties: {
+    messageId: text(properties.messageId),
+    type: text(properties.type),
+    timestamp: typeof properties.timestamp === "number" ? properties.timestamp * 1000 : undefined,
+    appId: text(properties.appId),
+    correlationId: text(properties.correlationId),
+    contentType: text(properties.contentType)
+  },
+  headers: ownHeaders(properties)
+})
+
+/** Makes deliveries of what was received. */
 export const reader = (namespace: string) => {
   const origin = Route.origin(namespace)
-  return (message: Message, ack: () => void, lost: () => boolean): Delivery => {
-    const { content, fields, properties } = message
-    const headers = ownHeaders(properties)
+  return (message: Deliveries.Message, ack: () => void, lost: () => boolean): Delivery => {
+    const { body, exchange, headers, properties, redelivered, routingKey } = message
     const count = headers["x-delivery-count"]
-    const destination = origin(fields.exchange, fields.routingKey)
+    const destination = origin(exchange, routingKey)
     return {
-      body: content,
-      properties: {
-        messageId: text(properties.messageId),
-        type: text(properties.type),
-        timestamp: typeof properties.timestamp === "number" ? properties.timestamp * 1000 : undefined,
-        appId: text(properties.appId),
-        correlationId: text(properties.correlationId),
-        contentType: text(properties.contentType)
-      },
+      body,
+      properties,
       headers,
       trusted: destination?.kind === "subscriber",
       recipient: destination?.kind === "subscriber" ? destination.name : undefined,
-      redelivered: fields.redelivered,
+      redelivered,
       // Publishers can send this header: it is the broker's own only on what came back.
-      deliveryCount: fields.redelivered && typeof count === "number" ? count : 0,
-      routingKey: destination === undefined ? fields.routingKey : destination.kind === "event" ? destination.name : "",
+      deliveryCount: redelivered && typeof count === "number" ? count : 0,
+      routingKey: destination === undefined ? routingKey : destination.kind === "event" ? destination.name : "",
       ack,
       lost
     }
   }
 }
 
-// Without a prototype a key "__proto__" is a key like any other, and it is left out all the same.
-const noHeaders: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null))
-
 const ownHeaders = ({ headers }: MessageProperties): Readonly<Record<string, unknown>> => {
-  if (typeof headers !== "object" || headers === null) return noHeaders
+  if (typeof headers !== "object" || headers === null) return HeaderTable.none
   const keys = Object.keys(headers)
-  if (keys.length === 0) return noHeaders
+  if (keys.length === 0) return HeaderTable.none
   const own: Record<string, unknown> = Object.create(null)
   for (const key of keys) if (key !== "__proto__") own[key] = headers[key]
   return own

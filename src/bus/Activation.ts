@@ -6,7 +6,7 @@
  * What is parked is held by one consumer at a time. The broker gives it back, and forgets the consumer, in
  * one step; so when nobody consumes it, all of it is there.
  */
-import { Effect, Latch, type Queue } from "effect"
+import { Effect, Latch } from "effect"
 import type * as Log from "../observe/Log.ts"
 import type { Broker, Delivery } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
@@ -34,7 +34,7 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly subscriber: { readonly name: string; readonly onBlocked: "dead-letter" | "park" }
   readonly runner: Runner
   readonly parking: NonNullable<Runner["parking"]>
-  readonly inbox: () => Queue.Queue<Inbox.Arrival>
+  readonly inbox: () => Inbox.Inbox
   readonly log: Log.Log
 }) {
   const { broker, log, parking, runner, subscriber } = options

@@ -5,7 +5,7 @@
  * the process; then a second consumer with the full prefetch takes over. By key only one consumer is
  * active and keeps its window; there Caution sees to it. A pause gives nothing back for a while.
  */
-import { Effect, Latch, type Queue, Scope } from "effect"
+import { Effect, Latch, Scope } from "effect"
 import type { Activation } from "./Activation.ts"
 import type { Broker } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
@@ -40,7 +40,7 @@ export const make = Effect.fnUntraced(function* (options: {
     readonly ephemeral: boolean
   }
   readonly runner: Runner
-  readonly inbox: Queue.Queue<Inbox.Arrival>
+  readonly inbox: Inbox.Inbox
   /** Of a keyed subscriber: what it does when it becomes the active one. */
   readonly activation: Activation | undefined
 }) {

@@ -3,7 +3,7 @@
  * and is not settled, so that it can be closed when nothing is left of it: closing gives back what is,
  * and each return costs an event one of its lives.
  */
-import { Deferred, Effect, Exit, Latch, Queue, Scope } from "effect"
+import { Deferred, Effect, Exit, Latch, Scope } from "effect"
 import type { Consumer, ConsumeOptions } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import * as Caution from "./Caution.ts"
@@ -26,7 +26,7 @@ export interface Session {
 
 export const open = Effect.fnUntraced(function* (
   consume: (options: Omit<ConsumeOptions, "subscriber">) => Effect.Effect<Consumer, BrokerError, Scope.Scope>,
-  inbox: Queue.Queue<Inbox.Arrival>,
+  inbox: Inbox.Inbox,
   options: {
     readonly prefetch: number
     /** One at a time, until the suspicion ends; then it stops its deliveries itself. */
@@ -74,7 +74,7 @@ export const open = Effect.fnUntraced(function* (
     onDelivery: (delivery) => {
       outstanding++
       spent.closeUnsafe()
-      Queue.offerUnsafe(inbox, { delivery, origin })
+      inbox.offer(delivery, origin)
     },
     onLost: (error) => {
       Deferred.doneUnsafe(lost, Exit.fail(error))

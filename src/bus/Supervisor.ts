@@ -12,7 +12,6 @@ import {
   Effect,
   Exit,
   FiberHandle,
-  type Queue,
   Random,
   Scope,
   SubscriptionRef
@@ -141,7 +140,7 @@ const begin = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
       ? undefined
       : yield* Activation.make({ broker, subscriber, runner, parking: runner.parking, inbox: () => inbox, log })
   const accept = Delayed.remembering(surroundings.cache, subscriber.contracts, activation?.accept ?? runner.accept)
-  const inbox: Queue.Queue<Inbox.Arrival> = yield* Inbox.make(subscriber.name, accept, log)
+  const inbox: Inbox.Inbox = yield* Inbox.make(subscriber.name, accept, log)
   const consumption = yield* Consumption.make({ broker, subscriber, runner, inbox, activation }).pipe(
     Scope.provide(sessionScope)
   )

@@ -1,6 +1,6 @@
 /** What consumers bring is handed over, whatever one delivery does to whoever takes it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Queue } from "effect"
+import { Effect } from "effect"
 import * as Inbox from "../../src/bus/Inbox.ts"
 import * as Stage from "./Stage.ts"
 
@@ -46,7 +46,7 @@ describe("inbox", () => {
             ack: silent,
             lost: () => false
           }
-          assert.isTrue(Queue.offerUnsafe(inbox, { delivery, origin }))
+          inbox.offer(delivery, origin)
           assert.deepStrictEqual(taken.length, 0, "taken within the callback")
         }
         yield* Stage.turns
