@@ -199,6 +199,8 @@ export const make = (channel: number, frameMax: number, send: (bytes: Buffer) =>
 
   return {
     write: (method, body, properties, headers) => {
+      // Callers come from outside of TypeScript too.
+      if (!Buffer.isBuffer(body)) throw new TypeError("a body is no buffer")
       const copied = body.length <= copiedBytes && body.length <= mostOfBody
       room(method.length + mostOf(properties, headers) + (copied ? body.length : 0) + 2 * (frameHeader + frameEnd))
       at = end
@@ -228,6 +230,8 @@ export const make = (channel: number, frameMax: number, send: (bytes: Buffer) =>
         send(piece)
         room(frameEnd)
         slab[end++] = frameEndMark
+        // Another channel may send next, and a frame must be whole by then.
+        flush()
       }
     },
     flush,
@@ -246,7 +250,6 @@ const mostOf = ({ appId, contentType, correlationId, messageId, type }: Properti
     letters += name.length + (typeof value === "string" ? value.length : 0)
     fixed += 14
   }
-  // Callers come from outside of TypeScript too.
   if (Number.isNaN(letters)) throw new TypeError("a property is no text")
   return fixed + 3 * letters
 }

@@ -27,7 +27,7 @@ const closeMillis = 2000
  * An acknowledgement is a command to every replica of the queue, so it leaves when this share of the window is
  * settled, and after so many milliseconds at the latest. The window never runs dry for it.
  */
-const ackShare = Number(process.env["ACK"] ?? 1/8)
+const ackShare = 1 / 4
 const ackMillis = 1
 
 export interface Reception extends Omit<ConsumeOptions, "subscriber" | "queue"> {
@@ -148,7 +148,7 @@ export const consume = (
       table.delivered(deliveryTag)
       onDelivery(read(message, () => settle(deliveryTag), isGone))
     }
-    if (process.env["DELIV"] !== "0") Deliveries.hear(channel, take)
+    Deliveries.hear(channel, take)
     yield* call("consuming", `queue ${queue}`, () => channel.consume(queue, deliver, { consumerTag: tag }))
     return {
       cancel: Effect.suspend(() =>

@@ -4,18 +4,7 @@
  *
  * How its consumers come and go while it lives is Consumption's business.
  */
-import {
-  Cause,
-  Clock,
-  type Context,
-  Deferred,
-  Effect,
-  Exit,
-  FiberHandle,
-  Random,
-  Scope,
-  SubscriptionRef
-} from "effect"
+import { Cause, Clock, type Context, Deferred, Effect, Exit, FiberHandle, Random, Scope, SubscriptionRef } from "effect"
 import type * as Event from "../event/Event.ts"
 import * as Meters from "../observe/Meters.ts"
 import type { SubscriberSpec } from "./Broker.ts"

@@ -5,6 +5,7 @@ import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
 import { MemoryServer } from "../../src/memory/MemoryServer.ts"
 import { brokerSuite, type Connect, processOver } from "../suites/BrokerSuite.ts"
+import { sendRaw } from "../suites/Workbench.ts"
 
 const scope = Scope.makeUnsafe()
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
@@ -16,6 +17,10 @@ const clientsOf =
 
 brokerSuite("P17: memory", {
   features: { remote: false, scale: 1 },
+  foreign: (broker, event, body, headers, messageId) =>
+    Effect.map(sendRaw(broker, event, body, headers, { messageId }), (outcome) => {
+      if (outcome._tag !== "Confirmed") throw new Error(`it is ${outcome._tag}`)
+    }),
   connect: clientsOf(Effect.runSync(MemoryServer.make.pipe(Scope.provide(scope)))),
   wire: Effect.map(MemoryServer.make, (server) => ({
     connect: clientsOf(server),

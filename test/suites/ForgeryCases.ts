@@ -17,7 +17,7 @@ import {
   until
 } from "./Workbench.ts"
 
-export const forgeryCases = ({ connect, it }: Bench): void => {
+export const forgeryCases = ({ connect, foreign, it }: Bench): void => {
   const forged = {
     "bus-attempt": 99,
     "bus-first-failure": 1,
@@ -50,7 +50,7 @@ export const forgeryCases = ({ connect, it }: Bench): void => {
         retry: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })),
         handler: (event, info) => Effect.andThen(ledger.handler(event, info), Effect.fail("no"))
       })
-      yield* sendRaw(process.broker, Happened.name, `{"n":1}`, forged, { messageId: "real" })
+      yield* foreign(process.broker, Happened.name, `{"n":1}`, forged, "real")
       const [letter] = yield* lettersOf(process, name, 1)
       assert.deepStrictEqual(ledger.attempts(), [1, 2, 3])
       for (const { info } of ledger.entries) {
@@ -88,7 +88,7 @@ export const forgeryCases = ({ connect, it }: Bench): void => {
         retry: Schedule.recurs(0),
         handler: (event, info) => Effect.andThen(ledger.handler(event, info), Effect.fail("no"))
       })
-      yield* sendRaw(process.broker, Happened.name, "no JSON", forged, { messageId: "bad" })
+      yield* foreign(process.broker, Happened.name, "no JSON", forged, "bad")
       const [letter] = yield* lettersOf(process, name, 1)
       assert.deepInclude(letter, { reason: "Invalid", attempts: 1, replays: 0, eventId: "bad", failures: [] })
       assert.isAbove(letter?.firstFailure ?? 0, 1_000)

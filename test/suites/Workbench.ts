@@ -42,6 +42,14 @@ export interface BrokerSuiteOptions {
   /** One process: a client of its own on the broker and in the namespace of this suite. */
   readonly connect: Connect
   readonly wire: Effect.Effect<Wire, never, Scope.Scope>
+  /** Another program publishes an event; its headers may be of any kind that the broker carries. Completes when it is confirmed. */
+  readonly foreign: (
+    broker: Broker["Service"],
+    event: string,
+    body: string,
+    headers: Readonly<Record<string, unknown>>,
+    messageId: string
+  ) => Effect.Effect<void>
 }
 
 /** `it` of a block whose tests share one process. */

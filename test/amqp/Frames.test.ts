@@ -1,0 +1,185 @@
+/** What a publish is on the wire: byte for byte what amqplib writes for the same message. */
+import { assert, describe, it } from "@effect/vitest"
+import type { Headers, Properties } from "../../src/bus/Broker.ts"
+import * as Frames from "../../src/amqp/Frames.ts"
+import { chance } from "../chaos/Chance.ts"
+import { defs, framesOf } from "./amqplib.ts"
+
+const { below, next, pick } = chance(20270204)
+const texts = ["", "a", "é", "日本", "🙂", "x".repeat(85), "\u0000", "line\n", "a.b.c", "\ud800"]
+const numbers = [
+  0, 1, -1, 127, 128, -128, -129, 32767, 32768, -32768, -32769, 2 ** 31 - 1, 2 ** 31, -(2 ** 31), -(2 ** 31) - 1,
+  2 ** 50, 2 ** 53, -(2 ** 53), 2 ** 62, 2 ** 63, 2 ** 64, 0.5, -0.5, 1e300, 1764298800000, -0
+] // prettier-ignore
+const sizes = [0, 1, 300, 4088, 4089, 8191, 8192, 8193, 70_000, 131_064, 131_065, 300_000]
+
+const headersOf = (): Headers => {
+  const headers: Record<string, string | number | boolean> = {}
+  for (let left = below(5); left > 0; left--) {
+    headers[`${pick(texts)}${left}`] = pick<() => string | number | boolean>([
+      () => pick(texts),
+      () => pick(numbers),
+      () => next() < 0.5,
+      () => "long".repeat(below(400))
+    ])()
+  }
+  return headers
+}
+
+const propertiesOf = (): Properties => ({
+  messageId: pick(texts),
+  type: pick(texts),
+  timestamp: below(2 ** 45),
+  appId: pick(texts),
+  contentType: "application/cloudevents+json",
+  ...(next() < 0.5 && { correlationId: pick(texts) })
+})
+
+const byAmqplib = (
+  channel: number,
+  [exchange, routingKey]: readonly [string, string],
+  { timestamp, ...properties }: Properties,
+  headers: Headers,
+  body: Buffer,
+  frameMax: number
+): Buffer =>
+  framesOf(
+    defs.BasicPublish,
+    channel,
+    { exchange, routingKey, mandatory: true, immediate: false, ticket: 0 },
+    {
+      ...properties,
+      contentEncoding: "utf-8",
+      deliveryMode: 2,
+      timestamp: Math.floor(timestamp / 1000),
+      headers
+    },
+    body,
+    frameMax
+  )
+
+const properties: Properties = {
+  messageId: "1",
+  type: "a.b",
+  timestamp: 0,
+  appId: "s",
+  contentType: "text/plain"
+}
+const methodOf = (exchange: string, routingKey: string): Buffer => {
+  const method = Frames.method(exchange, routingKey)
+  assert.isDefined(method)
+  return method ?? Buffer.alloc(0)
+}
+
+/** The frames of a connection by their channel; throws where there is none. */
+const byChannel = (bytes: Buffer): ReadonlyMap<number, Buffer> => {
+  const all = new Map<number, Array<Buffer>>()
+  for (let at = 0; at < bytes.length;) {
+    const [channel, end] = [bytes.readUInt16BE(at + 1), at + 7 + bytes.readUInt32BE(at + 3)]
+    if (bytes[end] !== 0xce) throw new Error(`a frame on channel ${channel} is torn`)
+    all.set(channel, [...(all.get(channel) ?? []), bytes.subarray(at, end + 1)])
+    at = end + 1
+  }
+  return new Map([...all].map(([channel, frames]) => [channel, Buffer.concat(frames)]))
+}
+
+describe("frames of a publish", () => {
+  it("P1: any message is written as amqplib writes it, one behind the other, however often it is flushed", () => {
+    for (let round = 0; round < 150; round++) {
+      const channel = 1 + below(2047)
+      const frameMax = pick([4096, 8192, 131_072])
+      const sent: Array<Buffer> = []
+      const frames = Frames.make(channel, frameMax, (bytes) => sent.push(bytes))
+      const expected: Array<Buffer> = []
+      for (let left = 1 + below(12); left > 0; left--) {
+        const to = [pick(texts), pick(texts)] as const
+        const [all, headers] = [propertiesOf(), headersOf()]
+        const body = Buffer.alloc(pick(sizes), left)
+        frames.write(methodOf(...to), body, all, headers)
+        expected.push(byAmqplib(channel, to, all, headers, body, frameMax))
+        if (next() < 0.3) frames.flush()
+      }
+      frames.flush()
+      // Not before: what was handed over may still be written to where it should not.
+      assert.isTrue(Buffer.concat(sent).equals(Buffer.concat(expected)), `round ${round}`)
+    }
+  })
+
+  it("P1: two channels of one connection never tear each other's frames, whatever the sizes", () => {
+    for (let round = 0; round < 60; round++) {
+      const sent: Array<Buffer> = []
+      const channels = [1, 2].map((channel) => ({
+        channel,
+        frames: Frames.make(channel, 131_072, (bytes) => sent.push(bytes)),
+        expected: [] as Array<Buffer>
+      }))
+      for (let left = 10; left > 0; left--) {
+        const { channel, expected, frames } = pick(channels)
+        const body = Buffer.alloc(pick(sizes), left)
+        frames.write(methodOf("e", "k"), body, properties, {})
+        expected.push(byAmqplib(channel, ["e", "k"], properties, {}, body, 131_072))
+        if (next() < 0.3) pick(channels).frames.flush()
+      }
+      for (const { frames } of channels) frames.flush()
+      const found = byChannel(Buffer.concat(sent))
+      for (const { channel, expected } of channels)
+        assert.isTrue((found.get(channel) ?? Buffer.alloc(0)).equals(Buffer.concat(expected)), `round ${round}`)
+    }
+  })
+
+  it("a frame that is not limited is one", () => {
+    const sent: Array<Buffer> = []
+    const body = Buffer.alloc(60_000, 7)
+    const frames = Frames.make(1, 0, (bytes) => sent.push(bytes))
+    frames.write(methodOf("e", "k"), body, properties, {})
+    frames.flush()
+    assert.isTrue(Buffer.concat(sent).equals(byAmqplib(1, ["e", "k"], properties, {}, body, 1_000_000)))
+  })
+
+  it("PUB13, PUB14: what the wire cannot carry throws, and nothing of it is written", () => {
+    const odd = (value: unknown) => value as string // callers come from outside of TypeScript too
+    const long = "é".repeat(128)
+    const cases: ReadonlyArray<readonly [Partial<Properties>, Headers]> = [
+      [{ messageId: long }, {}],
+      [{ type: long }, {}],
+      [{ appId: long }, {}],
+      [{ contentType: long }, {}],
+      [{ correlationId: long }, {}],
+      [{ messageId: odd(5) }, {}],
+      [{ type: odd(undefined) }, {}],
+      [{ appId: odd(null) }, {}],
+      [{ correlationId: odd({}) }, {}],
+      [{ timestamp: Number.NaN }, {}],
+      [{ timestamp: -1000 }, {}],
+      [{}, { [long]: 1 }],
+      [{}, { a: odd({}) }],
+      [{}, { a: odd(null) }],
+      [{}, { a: odd(Symbol.iterator) }],
+      [{}, { a: odd(5n) }]
+    ]
+    const sent: Array<Buffer> = []
+    const frames = Frames.make(1, 131_072, (bytes) => sent.push(bytes))
+    const body = Buffer.from("body")
+    frames.write(methodOf("e", "k"), body, properties, {})
+    for (const [fault, headers] of cases)
+      assert.throws(() => frames.write(methodOf("e", "k"), body, { ...properties, ...fault }, headers))
+    frames.write(methodOf("e", "k"), body, properties, {})
+    frames.flush()
+    const one = byAmqplib(1, ["e", "k"], properties, {}, body, 131_072)
+    assert.isTrue(Buffer.concat(sent).equals(Buffer.concat([one, one])))
+    assert.isUndefined(Frames.method(long, "k"))
+    assert.isUndefined(Frames.method("e", long))
+  })
+
+  it("what is discarded is never sent, and what comes after it is", () => {
+    const sent: Array<Buffer> = []
+    const frames = Frames.make(1, 131_072, (bytes) => sent.push(bytes))
+    frames.write(methodOf("e", "lost"), Buffer.from("1"), properties, {})
+    frames.discard()
+    frames.flush()
+    assert.deepStrictEqual(sent, [])
+    frames.write(methodOf("e", "k"), Buffer.from("2"), properties, {})
+    frames.flush()
+    assert.isTrue(Buffer.concat(sent).equals(byAmqplib(1, ["e", "k"], properties, {}, Buffer.from("2"), 131_072)))
+  })
+})
