@@ -4,7 +4,8 @@
  * messages of a turn. amqplib makes five buffers for each and writes them one by one, which costs more than
  * everything else about a publish; the bytes are the same.
  */
-import type { Headers, Properties } from "../bus/Broker.ts"
+import { bytesOf } from "../event/Body.ts"
+import type { Headers, Outgoing, Properties } from "../bus/Broker.ts"
 
 /**
  * The method frame of a mandatory publish, for any channel: the number of one is put in later. Undefined when
@@ -34,7 +35,7 @@ export interface Frames {
    * Writes a message behind those that wait. Throws, and writes nothing, when a value is none that the wire
    * can carry: a RangeError for headers that are too large, else a TypeError.
    */
-  readonly write: (method: Buffer, body: Buffer, properties: Properties, headers: Headers) => void
+  readonly write: (method: Buffer, message: Outgoing) => void
   /** Sends what was written. */
   readonly flush: () => void
   /** What was not sent never will be. */
@@ -48,32 +49,55 @@ const mandatory = 1
 const headerFrame = 2
 const bodyFrame = 3
 const persistent = 2
+/** Where the header frame has the lower half of the size of the body. */
+const bodySizeAt = frameHeader + 8
 const slabBytes = 64 * 1024
-/** Beyond this a body is sent as it is; copying it would cost more than one more write. */
+/** Beyond this a body is sent as it is. */
 const copiedBytes = 8 * 1024
 const encoding = "utf-8"
+const nothing = (): void => {}
 /** Content type, encoding, headers, delivery mode, message id, timestamp, type, app id. */
 const flags = 0x8000 | 0x4000 | 0x2000 | 0x1000 | 0x0080 | 0x0040 | 0x0020 | 0x0008
 const correlationFlag = 0x0400
 
-/** `send` takes bytes in order and keeps them until they are on the wire. */
-export const make = (channel: number, frameMax: number, send: (bytes: Buffer) => void): Frames => {
+/** Many messages are written into it before it is sent. */
+interface Slab {
+  readonly bytes: Buffer
+  /** How often something of it was sent that is not on the wire yet. */
+  sending: number
+}
+
+/** `send` takes bytes in order, and says when it needs them no more. */
+export const make = (channel: number, frameMax: number, send: (bytes: Buffer, written: () => void) => void): Frames => {
   const mostOfBody = (frameMax === 0 ? slabBytes : frameMax) - frameHeader - frameEnd
-  let slab = Buffer.alloc(0)
+  let current: Slab = { bytes: Buffer.alloc(0), sending: 0 }
+  let slab = current.bytes
   let start = 0
   let end = 0
   let at = 0
 
   const flush = (): void => {
     if (end === start) return
+    const sent = current
+    sent.sending++
     const written = slab.subarray(start, end)
     start = end
-    send(written)
+    send(written, () => {
+      sent.sending--
+    })
   }
+  /** New memory costs more than what is written into it: the system has to find it first. */
   const room = (bytes: number): void => {
+    if (start === end && current.sending === 0 && slab.length >= bytes) {
+      start = end = 0
+      return
+    }
     if (slab.length - end >= bytes) return
     flush()
-    slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, bytes))
+    if (current.sending > 0 || slab.length < bytes) {
+      slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, bytes))
+      current = { bytes: slab, sending: 0 }
+    }
     start = end = 0
   }
 
@@ -162,13 +186,14 @@ export const make = (channel: number, frameMax: number, send: (bytes: Buffer) =>
     }
   }
 
-  const bodyHeader = (bytes: number): void => {
-    slab[at++] = bodyFrame
-    uint16(channel)
-    uint32(bytes, at)
-    at += 4
+  const bodyHeader = (bytes: number, where: number): void => {
+    slab[where] = bodyFrame
+    slab[where + 1] = channel >>> 8
+    slab[where + 2] = channel
+    uint32(bytes, where + 3)
   }
-  const header = (bodyBytes: number, properties: Properties, headers: Headers): void => {
+  /** All but the size of the body, which is put in when it is known. */
+  const header = (properties: Properties, headers: Headers): void => {
     const { appId, contentType, correlationId, messageId, type } = properties
     const timestamp = Math.floor(properties.timestamp / 1000)
     if (!Number.isSafeInteger(timestamp) || timestamp < 0) throw new TypeError("a timestamp is none since 1970")
@@ -179,7 +204,6 @@ export const make = (channel: number, frameMax: number, send: (bytes: Buffer) =>
     uint16(60)
     uint16(0)
     uint32(0, at)
-    uint32(bodyBytes, at + 4)
     at += 8
     uint16(correlationId === undefined ? flags : flags | correlationFlag)
     short(contentType)
@@ -197,42 +221,62 @@ export const make = (channel: number, frameMax: number, send: (bytes: Buffer) =>
     slab[at++] = frameEndMark
   }
 
+  const begin = (method: Buffer, bodyBytes: number, properties: Properties, headers: Headers): void => {
+    room(method.length + mostOf(properties, headers) + bodyBytes + frameHeader + frameEnd)
+    at = end
+    slab.set(method, at)
+    slab[at + 1] = channel >>> 8
+    slab[at + 2] = channel
+    at += method.length
+  }
+  /** To copy the body would cost more than to send it as it is. */
+  const writeLarge = (method: Buffer, body: Buffer, properties: Properties, headers: Headers): void => {
+    begin(method, 0, properties, headers)
+    const sizeAt = at + bodySizeAt
+    header(properties, headers)
+    uint32(body.length, sizeAt)
+    end = at
+    for (let from = 0; from < body.length; from += mostOfBody) {
+      const piece = body.subarray(from, from + mostOfBody)
+      room(frameHeader)
+      bodyHeader(piece.length, end)
+      end += frameHeader
+      flush()
+      send(piece, nothing)
+      room(frameEnd)
+      slab[end++] = frameEndMark
+      // Another channel may send next, and a frame must be whole by then.
+      flush()
+    }
+  }
+
   return {
-    write: (method, body, properties, headers) => {
+    write: (method, message) => {
+      const { body, headers, properties } = message
       // Callers come from outside of TypeScript too.
-      if (!Buffer.isBuffer(body)) throw new TypeError("a body is no buffer")
-      const copied = body.length <= copiedBytes && body.length <= mostOfBody
-      room(method.length + mostOf(properties, headers) + (copied ? body.length : 0) + 2 * (frameHeader + frameEnd))
-      at = end
-      slab.set(method, at)
-      slab[at + 1] = channel >>> 8
-      slab[at + 2] = channel
-      at += method.length
-      header(body.length, properties, headers)
-      if (copied) {
-        if (body.length > 0) {
-          bodyHeader(body.length)
-          slab.set(body, at)
-          at += body.length
-          slab[at++] = frameEndMark
-        }
-        end = at
-        return
+      if (typeof body !== "string" && !Buffer.isBuffer(body)) throw new TypeError("a body is neither bytes nor a text")
+      // A letter takes three bytes at most.
+      const most = typeof body === "string" ? 3 * body.length : body.length
+      if (most > copiedBytes || most > mostOfBody) return writeLarge(method, bytesOf(body), properties, headers)
+      begin(method, most, properties, headers)
+      const sizeAt = at + bodySizeAt
+      header(properties, headers)
+      const from = at
+      at += frameHeader
+      if (typeof body === "string") at += slab.write(body, at)
+      else {
+        slab.set(body, at)
+        at += body.length
+      }
+      const bytes = at - from - frameHeader
+      uint32(bytes, sizeAt)
+      // An empty body has no frame.
+      if (bytes === 0) at = from
+      else {
+        bodyHeader(bytes, from)
+        slab[at++] = frameEndMark
       }
       end = at
-      for (let from = 0; from < body.length; from += mostOfBody) {
-        const piece = body.subarray(from, from + mostOfBody)
-        room(frameHeader)
-        at = end
-        bodyHeader(piece.length)
-        end = at
-        flush()
-        send(piece)
-        room(frameEnd)
-        slab[end++] = frameEndMark
-        // Another channel may send next, and a frame must be whole by then.
-        flush()
-      }
     },
     flush,
     discard: () => {

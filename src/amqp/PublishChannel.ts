@@ -4,8 +4,9 @@
  */
 import type { ConfirmChannel } from "amqplib"
 import { Deferred, Effect, Exit } from "effect"
-import type { Headers, Properties } from "../bus/Broker.ts"
+import type { Outgoing } from "../bus/Broker.ts"
 import { BrokerError, ConnectionFailed } from "../bus/BrokerError.ts"
+import { Duplex } from "node:stream"
 import { bounded, type Link } from "./Connection.ts"
 import * as Frames from "./Frames.ts"
 import * as Refusals from "./Refusals.ts"
@@ -16,13 +17,7 @@ export interface PublishChannel {
    * Sends a message in this turn; `answered` is told as by amqplib's own publish. Throws what `Frames.write` does,
    * and IllegalOperationError on a channel that is closed; nothing is sent then.
    */
-  readonly publish: (
-    method: Buffer,
-    body: Buffer,
-    properties: Properties,
-    headers: Headers,
-    answered: (error: unknown) => void
-  ) => void
+  readonly publish: (method: Buffer, message: Outgoing, answered: (error: unknown) => void) => void
   /** Says what it was refused, if that is what it died of. */
   readonly ended: Deferred.Deferred<Refusals.Refusal | undefined>
   readonly isOpen: () => boolean
@@ -45,7 +40,9 @@ interface Inner {
   readonly connection: {
     /** Replaced when the connection closes. */
     readonly sendMessage: unknown
-    readonly sendBytes: (bytes: Buffer) => void
+    readonly stream: Duplex
+    /** For its heartbeat. */
+    sentSinceLastCheck: boolean
   }
 }
 
@@ -55,7 +52,8 @@ const innerOf = (channel: ConfirmChannel): Inner => {
   if (
     typeof inner.ch === "number" &&
     typeof inner.pushConfirmCallback === "function" &&
-    typeof inner.connection.sendBytes === "function"
+    inner.connection.stream instanceof Duplex &&
+    typeof inner.connection.sentSinceLastCheck === "boolean"
   )
     return inner
   throw new Error("this version of amqplib is not known: use the exact version that @eduflow/events depends on")
@@ -67,7 +65,10 @@ const publisher = (channel: ConfirmChannel, frameMax: number) => {
   const { connection } = inner
   const send = inner.sendMessage
   const sendOfAll = connection.sendMessage
-  const frames = Frames.make(inner.ch, frameMax, (bytes) => connection.sendBytes(bytes))
+  const frames = Frames.make(inner.ch, frameMax, (bytes, written) => {
+    connection.sentSinceLastCheck = true
+    connection.stream.write(bytes, written)
+  })
   let scheduled = false
   const isUsable = (): boolean => inner.sendMessage === send && connection.sendMessage === sendOfAll
   const flush = (): void => {
@@ -76,10 +77,10 @@ const publisher = (channel: ConfirmChannel, frameMax: number) => {
     if (isUsable()) frames.flush()
     else frames.discard()
   }
-  const publish: PublishChannel["publish"] = (method, body, properties, headers, answered) => {
+  const publish: PublishChannel["publish"] = (method, message, answered) => {
     // amqplib's own says that it is closed, and why.
     if (!isUsable()) channel.publish("", "", empty)
-    frames.write(method, body, properties, headers)
+    frames.write(method, message)
     inner.pushConfirmCallback(answered)
     if (scheduled) return
     scheduled = true

@@ -5,6 +5,7 @@
  *
  * Forgotten after a while and with the connection, since an operator may have mended it.
  */
+import { type Body, sizeOf } from "../event/Body.ts"
 import type { SendOutcome } from "../bus/Broker.ts"
 import { BrokerError, type BrokerReason, BrokerRefused, PermissionDenied, TopologyMissing } from "../bus/BrokerError.ts"
 
@@ -18,9 +19,9 @@ export type Refusal =
 export interface Refusals {
   readonly learn: (refusal: Refusal, username: string) => void
   /** Why this publish is not sent, if it is not. */
-  readonly of: (exchange: string, routingKey: string, bytes: number) => SendOutcome | undefined
+  readonly of: (exchange: string, routingKey: string, body: Body) => SendOutcome | undefined
   /** The same for its size alone: also what was under way when that was learnt was not stored. */
-  readonly ofSize: (bytes: number) => SendOutcome | undefined
+  readonly ofSize: (body: Body) => SendOutcome | undefined
   readonly forget: () => void
 }
 
@@ -55,15 +56,14 @@ export const make = (now: () => number): Refusals => {
     places.delete(place)
     return undefined
   }
-  const ofSize = (bytes: number): SendOutcome | undefined =>
-    bytes > most
-      ? notSent(
-          new BrokerRefused({
-            operation: "publish",
-            detail: `the body has ${bytes} bytes, the broker takes ${most}: publish less, or raise its max_message_size`
-          })
-        )
-      : undefined
+  const ofSize = (body: Body): SendOutcome | undefined => {
+    // Measured only where there is a limit.
+    if (most === Number.POSITIVE_INFINITY) return undefined
+    const bytes = sizeOf(body)
+    if (bytes <= most) return undefined
+    const detail = `the body has ${bytes} bytes, the broker takes ${most}: publish less, or raise its max_message_size`
+    return notSent(new BrokerRefused({ operation: "publish", detail }))
+  }
   return {
     learn: (refusal, username) => {
       if (refusal._tag === "TooLarge") {
@@ -88,8 +88,8 @@ export const make = (now: () => number): Refusals => {
       })
     },
     ofSize,
-    of: (exchange, routingKey, bytes) =>
-      ofSize(bytes) ?? (places.size === 0 ? undefined : (placed(exchange) ?? placed(topicOf(exchange, routingKey)))),
+    of: (exchange, routingKey, body) =>
+      ofSize(body) ?? (places.size === 0 ? undefined : (placed(exchange) ?? placed(topicOf(exchange, routingKey)))),
     forget: () => {
       places.clear()
       most = Number.POSITIVE_INFINITY

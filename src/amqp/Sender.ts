@@ -70,11 +70,11 @@ export const make = (options: {
     const fault = HeaderTable.fault(headers, headerLimit)
     if (fault !== undefined) return done(unfit(fault))
     if (method === undefined) return done(unfit("its exchange or routing key is longer than 255 bytes: shorten it"))
-    const refusal = refusals.of(exchange, routingKey, body.length)
+    const refusal = refusals.of(exchange, routingKey, body)
     if (refusal !== undefined) return done(refusal)
     const sent = Lane.enter(lane, properties.messageId, exchange, routingKey)
     try {
-      channel.publish(method, body, properties, headers, (error) => {
+      channel.publish(method, message, (error) => {
         Lane.leave(lane, sent)
         if (error === null || error === undefined) {
           done(sent.wasReturned ? unrouted : routed)
@@ -85,7 +85,7 @@ export const make = (options: {
         else if (lane.channel === channel && error instanceof Error && error.message === "message nacked") {
           lane.wasRefused = true
           done(rejected)
-        } else done(refusals.ofSize(body.length) ?? lost)
+        } else done(refusals.ofSize(body) ?? lost)
         if (lane.waiting.length > 0 && !lane.isPaused) release(lane)
       })
     } catch (error) {

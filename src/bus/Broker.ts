@@ -6,6 +6,7 @@
  * callbacks: they cost no fiber. Everything that runs rarely is an Effect.
  */
 import { Context, type Effect, type Scope, type SubscriptionRef } from "effect"
+import type { Body } from "../event/Body.ts"
 import type { BrokerError } from "./BrokerError.ts"
 
 /** Where a message goes. Adapters translate it into exchanges and routing keys. */
@@ -42,7 +43,7 @@ export interface Outgoing {
   readonly to: Address
   /** Messages of one key keep their order, in one channel; without a key any channel will do. */
   readonly key: string | undefined
-  readonly body: Buffer
+  readonly body: Body
   readonly properties: Properties
   readonly headers: Headers
 }
@@ -60,7 +61,7 @@ export type SendOutcome =
 
 /** A message received. It carries its acknowledger, so that every part of the runtime can settle it. */
 export interface Delivery {
-  readonly body: Buffer
+  readonly body: Body
   readonly properties: {
     readonly messageId: string | undefined
     readonly type: string | undefined

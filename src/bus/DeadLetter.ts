@@ -5,6 +5,7 @@
  * acknowledged then goes back. Two walks at once see disjoint parts.
  */
 import { Effect, Result } from "effect"
+import { bytesOf } from "../event/Body.ts"
 import * as Codec from "../event/Codec.ts"
 import * as Limits from "../event/Limits.ts"
 import type { Broker, DeadLetterSource, Delivery } from "./Broker.ts"
@@ -40,7 +41,7 @@ export const read = (delivery: Delivery, source: Source): DeadLetter => {
   return {
     ...diagnosis,
     reason: source === undeliverable && diagnosis.reason === "Foreign" ? "Undeliverable" : diagnosis.reason,
-    body: delivery.body,
+    body: bytesOf(delivery.body),
     headers: delivery.headers,
     key: Result.isSuccess(parsed) ? parsed.success.key : undefined,
     published: delivery.properties.timestamp,

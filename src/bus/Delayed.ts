@@ -6,6 +6,7 @@
  * The mark that tells them apart is believed from anybody: who can set it can publish delayed events.
  */
 import { Result } from "effect"
+import { bytesOf } from "../event/Body.ts"
 import type * as Event from "../event/Event.ts"
 import type { Delivery, Headers } from "./Broker.ts"
 import type { CacheStore } from "./CacheStore.ts"
@@ -40,5 +41,5 @@ const remember = <E extends Event.Any>(
   const { id, key = "", time, type } = decoded.success
   const settings = contracts.get(type)?.cache ?? false
   if (settings === false) return
-  store.write({ event: type, key, id, time: time.getTime(), body: delivery.body, settings })
+  store.write({ event: type, key, id, time: time.getTime(), body: bytesOf(delivery.body), settings })
 }

@@ -12,7 +12,8 @@ export interface Ids {
 
 export const make = (): Ids => {
   const pool = Buffer.alloc(4096)
-  let used = pool.length
+  let digits = ""
+  let used = 0
   let last = 0
   let counter = 0
   let shown = -1
@@ -27,8 +28,8 @@ export const make = (): Ids => {
         last++
         counter = 0
       }
-      if (used + 8 > pool.length) {
-        randomFillSync(pool)
+      if (used + randomDigits > digits.length) {
+        digits = randomFillSync(pool).toString("hex")
         used = 0
       }
       if (last !== shown) {
@@ -36,14 +37,16 @@ export const make = (): Ids => {
         prefix = `${time.slice(0, 8)}-${time.slice(8)}-7`
         shown = last
       }
-      const random = pool.toString("hex", used, used + 8)
-      used += 8
-      const variant = variants[Number.parseInt(random.charAt(0), 16) & 3] ?? "8"
-      return `${prefix}${counter.toString(16).padStart(3, "0")}-${variant}${random.slice(1, 4)}-${random.slice(4)}`
+      const at = used
+      used += randomDigits
+      const variant = variants[Number.parseInt(digits.charAt(at), 16) & 3] ?? "8"
+      const count = counter < 16 ? `00${counter.toString(16)}` : counter.toString(16).padStart(3, "0")
+      return `${prefix}${count}-${variant}${digits.slice(at + 1, at + 4)}-${digits.slice(at + 4, used)}`
     }
   }
 }
 
+const randomDigits = 16
 const variants = ["8", "9", "a", "b"] as const
 
 /** Where ids come from; tests that want known ids provide their own. */

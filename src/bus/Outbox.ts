@@ -8,7 +8,7 @@ import { Clock, Effect, Latch, Random, Schedule, Stream, SubscriptionRef } from 
 import type { Broker, Outgoing, SendOutcome } from "./Broker.ts"
 import type { BrokerReason } from "./BrokerError.ts"
 import * as BusError from "./BusError.ts"
-import type { Door } from "./Door.ts"
+import type { Door, Waiter } from "./Door.ts"
 import * as Obstacle from "./Obstacle.ts"
 import * as Population from "./Population.ts"
 
@@ -43,21 +43,34 @@ export interface Outbox {
 
 type State = "waiting" | "stalled" | "sent" | "abandoned" | "done"
 
-interface Entry {
+/** A shipment on its way. */
+class Entry implements Waiter {
   readonly shipment: Shipment
   readonly sequence: number
-  readonly privileged: boolean
   readonly bytes: number
-  readonly admit: () => void
-  state: State
+  readonly privileged: boolean
+  private readonly start: (entry: Entry) => void
+  state: State = "waiting"
   /** Its publisher was interrupted while the answer was open. */
-  withdrawn: boolean
-  sends: number
+  withdrawn = false
+  sends = 0
   /** An answer was lost: from here on it is Confirmed or Unknown (P2). */
-  unresolved: boolean
-  rejected: boolean
+  unresolved = false
+  rejected = false
   /** Why it could not be sent the last time. */
-  refusal: BrokerReason | undefined
+  refusal: BrokerReason | undefined = undefined
+
+  constructor(shipment: Shipment, sequence: number, start: (entry: Entry) => void) {
+    this.shipment = shipment
+    this.sequence = sequence
+    this.bytes = shipment.bytes
+    this.privileged = shipment.privileged
+    this.start = start
+  }
+
+  admit(): void {
+    this.start(this)
+  }
 }
 
 const sweepEvery = "100 millis"
@@ -218,19 +231,7 @@ export const make = Effect.fnUntraced(function* (
   }
 
   const submit = (shipment: Shipment): (() => void) => {
-    const entry: Entry = {
-      shipment,
-      sequence: sequence++,
-      privileged: shipment.privileged,
-      bytes: shipment.bytes,
-      admit: () => start(entry),
-      state: "waiting",
-      withdrawn: false,
-      sends: 0,
-      unresolved: false,
-      rejected: false,
-      refusal: undefined
-    }
+    const entry = new Entry(shipment, sequence++, start)
     if (entries.size === 0) {
       idle.closeUnsafe()
       busy.openUnsafe()

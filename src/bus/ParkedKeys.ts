@@ -2,6 +2,7 @@
  * What the active process knows of the keys of its subscriber that are parked: which of their events are
  * here, which copies are on their way, and which deliveries stand behind them. It decides nothing.
  */
+import { sizeOf } from "../event/Body.ts"
 import type { Work } from "./Work.ts"
 
 export interface ParkedKey {
@@ -80,8 +81,8 @@ export const make = () => {
     hasRoom: (more: number, size: number): boolean => count + more <= most.count && bytes + size <= most.bytes,
     expect: (state: ParkedKey, work: Work): void => {
       if (state.expected.has(work.event.id)) return
-      state.expected.set(work.event.id, { bytes: work.delivery.body.length, stored: false })
-      add(work.delivery.body.length)
+      state.expected.set(work.event.id, { bytes: sizeOf(work.delivery.body), stored: false })
+      add(sizeOf(work.delivery.body))
     },
     unexpect: (state: ParkedKey, id: string): void => {
       const found = state.expected.get(id)
@@ -89,15 +90,15 @@ export const make = () => {
     },
     arrived: (state: ParkedKey, work: Work): void => {
       const before = state.here.get(work.event.id)
-      if (before !== undefined) remove(before.delivery.body.length)
+      if (before !== undefined) remove(sizeOf(before.delivery.body))
       state.here.set(work.event.id, work)
-      add(work.delivery.body.length)
+      add(sizeOf(work.delivery.body))
     },
     /** False when another delivery stands for it now. */
     left: (state: ParkedKey, work: Work): boolean => {
       if (state.here.get(work.event.id) !== work) return false
       state.here.delete(work.event.id)
-      remove(work.delivery.body.length)
+      remove(sizeOf(work.delivery.body))
       return true
     },
     clear: (): void => {

@@ -3,6 +3,7 @@
  * stored, the head whenever it has to wait again. Followers move while their key waits, or when they are
  * too many; while it catches up they stay, and when nothing is parked any more they go to their lane.
  */
+import { sizeOf } from "../event/Body.ts"
 import { Effect, type Fiber } from "effect"
 import type { Mailbox } from "./Mailbox.ts"
 import type { ParkedKey, ParkedKeys } from "./ParkedKeys.ts"
@@ -53,7 +54,7 @@ export const make = (options: {
   const moves = (state: ParkedKey): boolean =>
     state.blocked || state.away !== undefined || state.followers.length > window
 
-  const hasRoom = (work: Work): boolean => keys.hasRoom(1, work.delivery.body.length)
+  const hasRoom = (work: Work): boolean => keys.hasRoom(1, sizeOf(work.delivery.body))
 
   const attend = (state: ParkedKey): void => {
     if (isStopped() || state.shipping || keys.get(state.key) !== state) return
@@ -140,7 +141,7 @@ export const make = (options: {
 
   /** A key that was not parked before, by its head. */
   const first = Effect.fnUntraced(function* (work: Work, key: string, { due }: ParkRequest) {
-    if (!keys.hasRoom(1 + box.behind(key), work.delivery.body.length)) {
+    if (!keys.hasRoom(1 + box.behind(key), sizeOf(work.delivery.body))) {
       return yield* full(work)
     }
     yield* remind

@@ -3,10 +3,12 @@
  * confirm, then the cache, the span, the metric and the log line. Everything up to the send is
  * synchronous; one publish is one `Effect.callback`.
  */
-import { Clock, Context, Duration, Effect, Exit, Result, type Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Result, type Stream } from "effect"
+import { sizeOf } from "../event/Body.ts"
 import { CurrentActor } from "../event/Actor.ts"
 import * as Codec from "../event/Codec.ts"
 import * as Event from "../event/Event.ts"
+import type { Fault } from "../event/EventError.ts"
 import * as Limits from "../event/Limits.ts"
 import type * as Log from "../observe/Log.ts"
 import * as Meters from "../observe/Meters.ts"
@@ -18,8 +20,9 @@ import * as BusError from "./BusError.ts"
 import * as Delayed from "./Delayed.ts"
 import type { EventCache } from "./EventCache.ts"
 import { CurrentIds } from "./Ids.ts"
-import type { Outbox, Result as Shipped } from "./Outbox.ts"
+import type { Outbox } from "./Outbox.ts"
 import { pipelined } from "./PublishAll.ts"
+import * as Publications from "./Publication.ts"
 import { type Confirmed, optionFault, type PublishOptions, secondsOf } from "./PublishOptions.ts"
 
 /** The event whose handler runs in this fiber: the default cause and correlation of what it publishes. */
@@ -46,6 +49,7 @@ interface Prepared {
   readonly encode: ReturnType<typeof Codec.encoder>
   readonly metrics: Meters.PublisherMetrics
   readonly span: Spans.PublisherSpans
+  readonly to: Address
 }
 
 export interface Publisher {
@@ -77,11 +81,14 @@ export const make = Effect.fnUntraced(function* (
     const made = {
       encode: Codec.encoder(event, settings.source),
       metrics: Meters.publisher(event.name, settings.trace.place, context),
-      span: Spans.publisher(trace, event.name)
+      span: Spans.publisher(trace, event.name),
+      to: { _tag: "Event", name: event.name } as const
     }
     prepared.set(event, made)
     return made
   }
+
+  const { failed, Publication } = Publications.make({ cache, clock, defaultTimeout, log, stopwatch, trace })
 
   /** Submits one event; `resume` is called once with its outcome, and the result withdraws it. */
   const submit = (
@@ -89,32 +96,24 @@ export const make = Effect.fnUntraced(function* (
     data: unknown,
     options: PublishOptions,
     fiberContext: Context.Context<never>,
-    resume: (outcome: Exit.Exit<Confirmed, BusError.PublishError>) => void
+    resume: Publications.Resume
   ): (() => void) => {
     if (!isContract(event)) {
       const faults = [{ path: "event", expected: "unknown event: expected a contract made by Event.make" }]
       resume(Exit.fail(new BusError.PublishError({ event: "?", id: "", reason: new BusError.Invalid({ faults }) })))
       return nothing
     }
-    const { encode, metrics, span: begin } = prepared.get(event) ?? prepare(event)
+    const { encode, metrics, span: begin, to: address } = prepared.get(event) ?? prepare(event)
     const startedAt = clock.currentTimeMillisUnsafe()
     const began = stopwatch()
     const id = options.id ?? ids.next(startedAt)
-    const fail = (reason: BusError.PublishReason): Exit.Exit<never, BusError.PublishError> => {
-      metrics.failed(reason._tag, stopwatch() - began)
-      // Ids come from outside of TypeScript too.
-      return Exit.fail(new BusError.PublishError({ event: String(event.name), id: String(id), reason }))
-    }
-    const refuse = (path: string, expected: string): (() => void) => {
-      resume(fail(new BusError.Invalid({ faults: [{ path, expected }] })))
+    const refuse = (...faults: ReadonlyArray<Fault>): (() => void) => {
+      resume(failed(event, id, new BusError.Invalid({ faults }), metrics, began))
       return nothing
     }
 
     const encoded = event.contract.encode(data)
-    if (Result.isFailure(encoded)) {
-      resume(fail(new BusError.Invalid({ faults: encoded.failure.faults })))
-      return nothing
-    }
+    if (Result.isFailure(encoded)) return refuse(...encoded.failure.faults)
     let key: string | undefined
     let denied: string | undefined
     const actor = Context.get(fiberContext, CurrentActor)
@@ -125,38 +124,43 @@ export const make = Effect.fnUntraced(function* (
           ? "the event declares no `publishers` and this bus publishes only events that do"
           : event.denial(actor, data)
     } catch {
-      return refuse("key", "the contract's `key` or `publishers.check` threw on this data")
+      return refuse({ path: "key", expected: "the contract's `key` or `publishers.check` threw on this data" })
     }
     if (denied !== undefined) {
-      resume(fail(new BusError.Denied({ role: actor?.role ?? "service", detail: denied })))
+      resume(failed(event, id, new BusError.Denied({ role: actor?.role ?? "service", detail: denied }), metrics, began))
       return nothing
     }
     const handling = Context.get(fiberContext, CurrentHandling)
     const correlationId = options.correlationId ?? handling?.correlationId ?? handling?.id
     const causationId = options.causationId ?? handling?.id
     const fault = optionFault(id, key, { correlationId, causationId, actor }, options)
-    if (fault !== undefined) return refuse(fault.path, fault.expected)
+    if (fault !== undefined) return refuse(fault)
 
     let text: string
     try {
       text = encode({ id, time: startedAt, key, correlationId, causationId, actor }, encoded.success)
     } catch {
-      return refuse(
-        "data",
-        "it cannot be written as JSON: it refers to itself, or holds a bigint where the schema allows anything"
-      )
+      return refuse({
+        path: "data",
+        expected:
+          "it cannot be written as JSON: it refers to itself, or holds a bigint where the schema allows anything"
+      })
     }
-    const body = Buffer.from(text)
-    const shape = event.contract.open || body.length > largeBody ? Limits.bodyFault(body, Limits.defaults) : undefined
-    if (shape !== undefined) return refuse("data", shape)
+    const bytes = sizeOf(text)
+    const shape = event.contract.open || bytes > largeBody ? Limits.bodyFault(text, Limits.defaults) : undefined
+    if (shape !== undefined) return refuse({ path: "data", expected: shape })
     if (text.includes("__proto__") && Limits.hasForbiddenKey(encoded.success)) {
-      return refuse("data", 'it has a key "__proto__", which no subscriber would accept: use another key')
+      return refuse({
+        path: "data",
+        expected: 'it has a key "__proto__", which no subscriber would accept: use another key'
+      })
     }
-    if (body.length > Limits.defaults.bodyBytes) {
-      return refuse(
-        "data",
-        `the event has ${body.length} bytes, at most ${Limits.defaults.bodyBytes} are allowed: publish a reference to large data instead`
-      )
+    if (bytes > Limits.defaults.bodyBytes) {
+      const most = Limits.defaults.bodyBytes
+      return refuse({
+        path: "data",
+        expected: `the event has ${bytes} bytes, at most ${most} are allowed: publish a reference to large data instead`
+      })
     }
     const seconds = options.delay === undefined ? 0 : Math.ceil(secondsOf(options.delay))
     const parent = Trace.current(fiberContext)
@@ -164,76 +168,37 @@ export const make = Effect.fnUntraced(function* (
     const traced = span ?? parent
     const own = seconds > 0 ? { ...options.headers, ...Delayed.mark } : options.headers
     const headers: Headers = traced === undefined ? (own ?? noHeaders) : { ...own, ...Trace.inject(traced) }
-    const to: Address =
-      seconds > 0 ? { _tag: "DelayedEvent", name: event.name, seconds } : { _tag: "Event", name: event.name }
-
-    const done = (shipped: Shipped): void => {
-      if (shipped._tag === "Failed") {
-        const exit = fail(shipped.reason)
-        trace.end(span, exit, shipped.reason._tag)
-        log.warning("publish failed", {
-          event: event.name,
-          id,
-          reason: shipped.reason._tag,
-          detail: shipped.reason.message,
-          span: traced
-        })
-        return resume(exit)
-      }
-      metrics.confirmed(shipped.routed, stopwatch() - began)
-      if (event.cache !== false && seconds === 0) {
-        cache.store.write({ event: event.name, key: key ?? "", id, time: startedAt, body, settings: event.cache })
-      }
-      if (log.debugEnabled)
-        log.debug("published", {
-          event: event.name,
-          id,
-          routed: shipped.routed,
-          millis: clock.currentTimeMillisUnsafe() - startedAt,
-          span: traced
-        })
-      const exit = Exit.succeed<Confirmed>({ id, routed: seconds > 0 ? "later" : shipped.routed })
-      trace.end(span, exit, undefined)
-      resume(exit)
+    const to: Address = seconds > 0 ? { _tag: "DelayedEvent", name: event.name, seconds } : address
+    const properties = {
+      messageId: id,
+      type: event.name,
+      timestamp: startedAt,
+      appId: settings.source,
+      correlationId,
+      contentType: Codec.contentType
     }
-    return outbox.submit({
-      message: {
-        to,
-        key,
-        body,
-        properties: {
-          messageId: id,
-          type: event.name,
-          timestamp: startedAt,
-          appId: settings.source,
-          ...(correlationId !== undefined && { correlationId }),
-          contentType: Codec.contentType
-        },
-        headers
-      },
-      bytes: body.length,
-      mandatory: options.mandatory === true,
-      deadline: startedAt + (options.timeout === undefined ? defaultTimeout : Duration.toMillis(options.timeout)),
-      privileged: handling !== undefined,
-      done
-    })
+    const message = { to, key, body: text, properties, headers }
+    const privileged = handling !== undefined
+    return outbox.submit(
+      new Publication(message, bytes, options, privileged, event, metrics, began, span, traced, resume)
+    )
   }
 
   const publish: Publisher["publish"] = (event, data, options = noOptions) =>
-    Effect.withFiber((fiber) =>
-      Effect.callback<Confirmed, BusError.PublishError>((resume) => {
-        let interrupted = false
-        const withdraw = submit(event, data, options, fiber.context, (exit) => {
-          // What its caller does not wait for any more is told here.
-          if (!interrupted) resume(exit)
-          else log.info("an interrupted publish ended", { event: event.name, outcome: exit._tag })
-        })
-        return Effect.sync(() => {
-          interrupted = true
-          withdraw()
-        })
+    Effect.callback<Confirmed, BusError.PublishError>((resume) => {
+      let interrupted = false
+      // Registering runs in the fiber that publishes.
+      const context = Fiber.getCurrent()?.context ?? Context.empty()
+      const withdraw = submit(event, data, options, context, (exit) => {
+        // What its caller does not wait for any more is told here.
+        if (!interrupted) resume(exit)
+        else log.info("an interrupted publish ended", { event: event.name, outcome: exit._tag })
       })
-    )
+      return Effect.sync(() => {
+        interrupted = true
+        withdraw()
+      })
+    })
 
   return { publish, publishAll: pipelined(submit) } satisfies Publisher
 })

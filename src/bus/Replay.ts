@@ -7,6 +7,7 @@
  * sent itself stay. A broker that goes away midway is waited for, for as long as one copy may take.
  */
 import { Clock, Effect, Random, Schema } from "effect"
+import { sizeOf } from "../event/Body.ts"
 import * as Codec from "../event/Codec.ts"
 import type { Broker, Delivery, Headers, Outgoing } from "./Broker.ts"
 import { BrokerError, BrokerReason, SettingsInvalid } from "./BrokerError.ts"
@@ -109,7 +110,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"]) {
       Effect.callback<Outbox.Result>((resume) => {
         const withdraw = outbox.submit({
           message: copyOf(letter, delivery, source, state.replayId, clock.currentTimeMillisUnsafe()),
-          bytes: delivery.body.length,
+          bytes: sizeOf(delivery.body),
           mandatory: true,
           deadline: clock.currentTimeMillisUnsafe() + copyMillis,
           privileged: true,

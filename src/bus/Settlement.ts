@@ -4,6 +4,7 @@
  * never refused: they wait, and meanwhile the original stays unacknowledged.
  */
 import { Clock, Effect, Random, type Tracer } from "effect"
+import { sizeOf } from "../event/Body.ts"
 import * as Codec from "../event/Codec.ts"
 import type * as Log from "../observe/Log.ts"
 import {
@@ -127,7 +128,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
     subscriber: subject.subscriber,
     lost: delivery.lost,
     span: subject.span,
-    bytes: delivery.body.length,
+    bytes: sizeOf(delivery.body),
     message: {
       to,
       key: subject.key,

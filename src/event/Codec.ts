@@ -8,6 +8,7 @@
  */
 import { Result } from "effect"
 import type { Actor } from "./Actor.ts"
+import { type Body, textOf } from "./Body.ts"
 import * as CloudEvent from "./CloudEvent.ts"
 import type * as Envelope from "./Envelope.ts"
 import type * as Event from "./Event.ts"
@@ -74,13 +75,13 @@ const noHints: Hints = {}
 
 /** Reads a body as far as the runtime needs it, limits first. */
 export const parse = (
-  body: Buffer,
+  body: Body,
   limits: Limits.Limits,
   hints: Hints = noHints
 ): Result.Result<CloudEvent.Parsed, InvalidEvent> => {
   const size = Limits.sizeFault(body, limits)
   if (size !== undefined) return Result.fail(InvalidEvent.of(hints.type ?? "?", "", size))
-  const written = body.toString("utf8")
+  const written = textOf(body)
   const fault = Limits.textFault(body, written, limits)
   if (fault !== undefined) return Result.fail(InvalidEvent.of(hints.type ?? "?", "", fault))
   const ours = CloudEvent.parseOurs(written, hints.type, hints.messageId)

@@ -3,6 +3,7 @@
  * sender can exhaust memory or stack, or smuggle a key that changes a prototype (P15).
  */
 import { isUtf8 } from "node:buffer"
+import { type Body, bytesOf, sizeOf, textOf } from "./Body.ts"
 
 export interface Limits {
   /** Bytes of a body. */
@@ -26,25 +27,26 @@ const backslash = 0x5c
 const comma = 0x2c
 
 /** Why these bytes are not worth parsing, or undefined. */
-export const bodyFault = (body: Buffer, limits: Limits): string | undefined =>
-  sizeFault(body, limits) ?? textFault(body, body.toString("utf8"), limits)
+export const bodyFault = (body: Body, limits: Limits): string | undefined =>
+  sizeFault(body, limits) ?? textFault(body, textOf(body), limits)
 
 /** The part of it that is told before the bytes are made a text. */
-export const sizeFault = (body: Buffer, limits: Limits): string | undefined => {
-  if (body.length > limits.bodyBytes)
-    return `the body has ${body.length} bytes, at most ${limits.bodyBytes} are accepted`
-  return body.length === 0 ? "the body is empty" : undefined
+export const sizeFault = (body: Body, limits: Limits): string | undefined => {
+  // A letter takes three bytes at most.
+  if (body.length <= limits.bodyBytes / 3) return body.length === 0 ? "the body is empty" : undefined
+  const bytes = sizeOf(body)
+  return bytes > limits.bodyBytes ? `the body has ${bytes} bytes, at most ${limits.bodyBytes} are accepted` : undefined
 }
 
 /** The rest of it; `text` is what the bytes say. */
-export const textFault = (body: Buffer, text: string, limits: Limits): string | undefined => {
+export const textFault = (body: Body, text: string, limits: Limits): string | undefined => {
   // What is not UTF-8 is read as this character, which few bodies have.
-  if (text.includes("\ufffd") && !isUtf8(body)) return "the body is not UTF-8"
+  if (typeof body !== "string" && text.includes("\ufffd") && !isUtf8(body)) return "the body is not UTF-8"
   if (text.startsWith("\ufeff")) return "the body begins with a byte order mark"
   // Whatever its texts hold: with so few brackets it cannot nest too deep, nor so short hold too much.
   return body.length <= limits.values && brackets(text, limits.depth) <= limits.depth
     ? undefined
-    : shapeFault(body, limits)
+    : shapeFault(bytesOf(body), limits)
 }
 
 /** How many open, counted until there are more than `enough`; by the search of the runtime, far faster than a loop. */

@@ -57,7 +57,7 @@ const publishing = (error: Error, bytes = 1): BrokerError => {
   const refusals = Refusals.make(() => 0)
   const refusal = Refusals.read(error)
   if (refusal !== undefined) refusals.learn(refusal, "user")
-  return told(refusals.of("ns.events", "x", bytes))
+  return told(refusals.of("ns.events", "x", Buffer.alloc(bytes)))
 }
 
 /** Reason, whether trying again can help, what to do, the error. */

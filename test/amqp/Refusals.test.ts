@@ -37,7 +37,7 @@ describe("Refusals", () => {
     let now = 0
     const refusals = Refusals.make(() => now)
     const reason = (name: string, key = "k", bytes = 1): string | undefined => {
-      const outcome = refusals.of(name, key, bytes)
+      const outcome = refusals.of(name, key, Buffer.alloc(bytes))
       return outcome?._tag === "NotSent" ? outcome.error.reason._tag : outcome?._tag
     }
     for (const error of [exchange, topic, size, missing]) {

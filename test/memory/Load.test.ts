@@ -128,11 +128,11 @@ describe("a hundred thousand", () => {
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make({ ordering: "key" })
       yield* run(broker, 20_000)
-      const bodies: Array<WeakRef<Buffer>> = []
+      const messages: Array<WeakRef<object>> = []
       const keep =
         (send: Stage.Service["send"]): Stage.Service["send"] =>
         (message, done) => {
-          if (bodies.length < 1000) bodies.push(new WeakRef(message.body))
+          if (messages.length < 1000) messages.push(new WeakRef(message))
           send(message, done)
         }
       yield* run({ ...broker, send: keep(broker.send) }, 100_000)
@@ -141,7 +141,7 @@ describe("a hundred thousand", () => {
       assert.strictEqual(server.published().length, 0)
       yield* Stage.turns
       Stage.collect()
-      assert.strictEqual(bodies.filter((body) => body.deref() !== undefined).length, 0)
+      assert.strictEqual(messages.filter((message) => message.deref() !== undefined).length, 0)
     })
   )
 

@@ -3,6 +3,7 @@
  * Between the bus and this comes the bug: what is written down is what the broker heard and said.
  */
 import { Effect, type Scope } from "effect"
+import type { Body } from "../../src/event/Body.ts"
 import type { Broker, ConsumeOptions, Delivery, Outgoing, SendOutcome } from "../../src/bus/Broker.ts"
 import type { MarkStore } from "../../src/bus/Marks.ts"
 import type { DeliveryInfo } from "../../src/bus/SubscriberOptions.ts"
@@ -46,7 +47,7 @@ export interface Life {
   replaying: number
 }
 
-export const numberOf = (body: Buffer): number | undefined => {
+export const numberOf = (body: Body): number | undefined => {
   try {
     const { data } = JSON.parse(body.toString()) as { readonly data?: { readonly n?: number } }
     return data?.n

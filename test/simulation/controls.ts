@@ -2,6 +2,7 @@
  * Bugs to switch on: the port as a wrong bus would use it. A simulation that does not find every one of
  * them proves nothing.
  */
+import type { Body } from "../../src/event/Body.ts"
 import type { Delivery, Outgoing, SendOutcome } from "../../src/bus/Broker.ts"
 import { actorControls } from "./actorControls.ts"
 import { once } from "./Run.ts"
@@ -167,7 +168,7 @@ const portControls: ReadonlyArray<Control> = [
     breaks: "P6",
     within: 100,
     bug: (port) => {
-      const bodies = new Map<string, Buffer>()
+      const bodies = new Map<string, Body>()
       return {
         ...port,
         consume: (options) =>
