@@ -167,7 +167,7 @@ const series = (lab: Lab, quick: boolean): ReadonlyArray<Series> => {
 }
 
 export const run = async (lab: Lab, quick: boolean, tell: (line: string) => void): Promise<Text> => {
-  const rounds = quick ? 1 : 3
+  const rounds = quick ? 1 : 2
   await lab.run({ scenario: "declare", subscriber: sink })
   await lab.run({ scenario: "declare", subscriber: `${sink}.keyed`, variant: { ordering: "key" } })
   await lab.declareFor(`${sink}.all`, `${sink}.#`)
@@ -224,7 +224,8 @@ export const run = async (lab: Lab, quick: boolean, tell: (line: string) => void
 /** Memory of one process over ten million events of the embedded bus, in twenty parts. */
 export const soak = async (lab: Lab, quick: boolean, tell: (line: string) => void): Promise<Text> => {
   const count = quick ? 200_000 : 10_000_000
-  const report = await lab.run({ scenario: "soak", subscriber: "bench.soak", warm: 50_000, count })
+  const job = { scenario: "soak", subscriber: "bench.soak", warm: 50_000, count } as const
+  const report = await lab.run(job, { patience: 1_200_000 })
   const memory = report.memory ?? []
   tell(`RSS: ${memory.map((value) => value.toFixed(0)).join(" ")} MiB`)
   const points = memory.map((y, index) => ({ x: ((index + 1) * count) / memory.length, y }))

@@ -18,6 +18,8 @@ export interface Lab {
       readonly node?: ReadonlyArray<string>
       /** `bench/` of another checkout, to see what a change does. */
       readonly folder?: string | undefined
+      /** Longest time of it in milliseconds. */
+      readonly patience?: number
     }
   ) => Promise<Report>
   /** Empties the subscriber's queues. */
@@ -55,12 +57,13 @@ const patience = 180_000
 const fromChild = async (
   script: string,
   args: ReadonlyArray<string>,
-  execArgv: ReadonlyArray<string> = []
+  execArgv: ReadonlyArray<string> = [],
+  longest: number = patience
 ): Promise<unknown> => {
   const child = fork(script, args, { stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [...execArgv] })
   let complaint = ""
   child.stderr?.on("data", (chunk: Buffer) => (complaint = `${complaint}${chunk.toString()}`.slice(-4000)))
-  const timer = setTimeout(() => child.kill("SIGKILL"), patience)
+  const timer = setTimeout(() => child.kill("SIGKILL"), longest)
   try {
     const ended = once(child, "exit").then(([code]) => {
       throw new Error(`${script} ended with ${String(code)}: ${complaint}`)
@@ -93,7 +96,8 @@ export const open = async (): Promise<Lab> => {
       const said = await fromChild(
         resolve(here, options.folder ?? "", "worker.ts"),
         [JSON.stringify(whole)],
-        options.node
+        options.node,
+        options.patience
       )
       // The worker is ours: it sends a report or nothing.
       return said as Report

@@ -12,8 +12,8 @@ export interface Size {
   readonly parked: number
 }
 
-export const whole: Size = { warm: 15_000, count: 50_000, latency: 1_000, parked: 20_000 }
-export const quick: Size = { warm: 2_000, count: 10_000, latency: 250, parked: 2_000 }
+export const whole: Size = { warm: 15_000, count: 50_000, latency: 2_000, parked: 20_000 }
+export const quick: Size = { warm: 2_000, count: 10_000, latency: 500, parked: 2_000 }
 
 const sink = "bench.sink"
 const steady = "bench.steady"
@@ -85,7 +85,7 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
     name: way.name,
     run: async () => {
       await lab.purge(steady)
-      return lab.run({ ...common({ ...way, subscriber: steady }), scenario: "latency", warm: 250, count: size.latency })
+      return lab.run({ ...common({ ...way, subscriber: steady }), scenario: "latency", warm: Math.ceil(size.latency / 2), count: size.latency })
     }
   })
   const peers: ReadonlyArray<Way> = peerNames.map((name) => ({ name, peer: name }))
