@@ -1,7 +1,7 @@
 /**
  * Where the time of one scenario goes: runs it under V8's profiler and prints self time by function and by
- * module, in microseconds an event. `node bench/profile.ts publish|consume|embedded [--peer raw]
- * [--count n] [--key] [--traces share]`
+ * module, in microseconds an event. `node bench/profile.ts publish|consume|embedded|dead-letter|replay|ladder
+ * [--peer raw] [--count n] [--key] [--traces share]`
  */
 import { once } from "node:events"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
@@ -48,7 +48,11 @@ try {
   const subscriber = "bench.profile"
   await lab.run({ scenario: "declare", subscriber, variant: { ordering } })
   if (["consume", "dead-letter", "ladder"].includes(scenario))
-    await lab.supply([subscriber], warm + count + 2_000, values.key ? { keys: 1000 } : {})
+    await lab.supply([subscriber], scenario === "ladder" ? count : warm + count + 2_000, values.key ? { keys: 1000 } : {})
+  if (scenario === "replay") {
+    await lab.supply([subscriber], count)
+    await lab.run({ scenario: "dead-letter", subscriber, count })
+  }
   const job = {
     scenario,
     subscriber,
@@ -88,7 +92,10 @@ try {
       console.log(`${(micros / count).toFixed(3).padStart(8)}  ${name}`)
   }
   const cpu = (report.cpuMicros / count).toFixed(2)
-  console.log(`${values.peer} ${scenario}: ${Math.round(count / report.seconds)} events/s, ${cpu} µs of CPU an event`)
+  const broker = (report.brokerMicros / count).toFixed(2)
+  console.log(
+    `${values.peer} ${scenario}: ${Math.round(count / report.seconds)} events/s, ${cpu} µs of CPU an event, ${broker} of the broker, p50 ${report.p50}, ${report.otherCores.toFixed(2)} other cores`
+  )
   show("by function", byFunction, Number(values.top))
   show("by module", byModule, 30)
 } finally {
