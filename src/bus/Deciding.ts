@@ -36,16 +36,15 @@ export const make = (options: {
   const decide = (work: Work, decision: Effect.Effect<Decision>, inLane = true): void => {
     const fiber = run(
       Effect.asVoid(
-        Effect.onExit(decision, (exit) =>
-          Effect.sync(() => {
-            work.wake = undefined
-            // It stays unacknowledged: the broker brings it again when the channel closes.
-            if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) failed(work, Cause.pretty(exit.cause))
-            under.delete(work)
-            follow(work, Exit.isSuccess(exit) ? exit.value : "settled", inLane)
-            pump()
-          })
-        )
+        Effect.onExitPrimitive(decision, (exit) => {
+          work.wake = undefined
+          // It stays unacknowledged: the broker brings it again when the channel closes.
+          if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) failed(work, Cause.pretty(exit.cause))
+          under.delete(work)
+          follow(work, Exit.isSuccess(exit) ? exit.value : "settled", inLane)
+          pump()
+          return undefined
+        })
       )
     )
     if (fiber.pollUnsafe() === undefined && !under.has(work)) under.set(work, fiber)

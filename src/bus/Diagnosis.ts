@@ -137,8 +137,15 @@ export const read = (delivery: Delivery, subscriber: string): Diagnosis => {
   }
 }
 
-/** What can be said of a failure of any kind: an error of the user's own making, a defect, a string. */
+/**
+ * What can be said of a failure of any kind: an error of the user's own making, a defect, a string. All but the
+ * stack, which V8 makes into a text when it is read.
+ */
 export const describe = (error: unknown): Failure => looked(() => lookAt(error), unseen)
+
+/** The stack of what is an Error. */
+export const stackOf = (error: unknown): string | undefined =>
+  looked(() => (error instanceof Error ? field(error, "stack") : undefined), undefined)
 
 const unseen: Failure = { tag: "Object", message: "an error that throws when it is looked at" }
 
@@ -156,8 +163,7 @@ const lookAt = (error: unknown): Failure => {
     const named = error instanceof Error ? field(error, "name") : undefined
     return {
       tag: field(error, "_tag") ?? named ?? "Object",
-      message: field(error, "message") ?? "an object that is not an Error",
-      stack: error instanceof Error ? field(error, "stack") : undefined
+      message: field(error, "message") ?? "an object that is not an Error"
     }
   }
   return { tag: typeof error, message: typeof error === "string" ? error : String(error) }

@@ -48,6 +48,8 @@ export const EventDeadLettered = Event.define("bus.event.dead-lettered", {
 export type Announcement = Event.Data<typeof EventDeadLettered>
 
 export interface Failures {
+  /** Whether anybody looks at the stream: else nothing need be made for it. */
+  readonly isHeard: () => boolean
   readonly retried: (failure: Omit<Retried, "_tag">) => void
   readonly deadLettered: (diagnosis: Diagnosis.Diagnosis, announce: boolean) => void
   readonly stream: Stream.Stream<BusFailure>
@@ -72,6 +74,12 @@ export const make = Effect.fnUntraced(function* (
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const scope = yield* Effect.scope
 
+  let listeners = 0
+  const isHeard = (): boolean => listeners > 0
+  const listen = Effect.acquireRelease(
+    Effect.sync(() => void listeners++),
+    () => Effect.sync(() => void listeners--)
+  )
   const tell = (failure: BusFailure): void => {
     if (PubSub.publishUnsafe(feed, failure)) return
     // Full: the effectful form makes room by dropping the oldest.
@@ -94,10 +102,11 @@ export const make = Effect.fnUntraced(function* (
     )
 
   return {
+    isHeard,
     retried: (failure) => tell({ _tag: "Retried", ...failure }),
     deadLettered: (diagnosis, others) => {
       const { attempts, error, eventId: id, eventType: event, reason, subscriber } = diagnosis
-      tell({ _tag: "DeadLettered", subscriber, event, id, attempts, reason, error })
+      if (isHeard()) tell({ _tag: "DeadLettered", subscriber, event, id, attempts, reason, error })
       // A subscriber of these announcements that fails on one must not make the next.
       if (!others || event.startsWith("bus.")) return
       const now = clock.currentTimeMillisUnsafe()
@@ -110,6 +119,6 @@ export const make = Effect.fnUntraced(function* (
         send({ subscriber, count: 1, reason, eventId: id, eventType: event, attempts })
       else if (window.suppressed++ === 0) run(summarise(subscriber, window))
     },
-    stream: Stream.fromPubSub(feed)
+    stream: Stream.unwrap(Effect.as(listen, Stream.fromPubSub(feed)))
   } satisfies Failures
 })

@@ -5,7 +5,7 @@
 import { Cause, Exit } from "effect"
 import * as Contract from "../event/Contract.ts"
 import type * as Event from "../event/Event.ts"
-import { HandlerDefect } from "./BusError.ts"
+import { HandlerDefect, HandlerTimeout, Later, Reject } from "./BusError.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import type * as SubscriberSettings from "./SubscriberSettings.ts"
 import { verdictOf, type Work } from "./Work.ts"
@@ -13,6 +13,13 @@ import { verdictOf, type Work } from "./Work.ts"
 /** A defect is described by what was thrown. */
 export const unwrap = (error: unknown): unknown =>
   Diagnosis.looked(() => (error instanceof HandlerDefect ? error.cause : error), error)
+
+/** What its stack tells of a failure: the runtime's own errors are made by no fault, and a rejection has its cause. */
+const stackOf = (error: unknown): string | undefined =>
+  Diagnosis.looked(() => {
+    if (error instanceof Reject) return Diagnosis.stackOf(error.cause)
+    return error instanceof HandlerTimeout || error instanceof Later ? undefined : Diagnosis.stackOf(error)
+  }, undefined)
 
 /** Takes out what is sensitive in any of these events: an error of several may quote each of them. */
 export const ofAll = <E extends Event.Any>(
@@ -40,22 +47,37 @@ export const tagOf = (ended: Exit.Exit<unknown, unknown>): string | undefined =>
   return Cause.hasInterruptsOnly(ended.cause) ? "Interrupted" : Diagnosis.describe(unwrap(verdictOf(ended).error)).tag
 }
 
-/** A failure as it may be told. */
-export const redacted = <E extends Event.Any, Err, R>(
+/** A failure as it may be told, without its stack, and the same with it, which costs more than all the rest. */
+export const describe = <E extends Event.Any, Err, R>(
   subscriber: SubscriberSettings.Settled<E, Err, R>,
   work: Work,
-  failure: Diagnosis.Failure
-): Diagnosis.Failure => {
-  const contract = subscriber.contracts.get(work.event.type)
-  if (contract === undefined) return failure
-  return cleaned(failure, work.clean ?? ((text) => contract.contract.redact(text, work.event.data)))
+  error: unknown
+): { readonly brief: Diagnosis.Failure; readonly whole: () => Diagnosis.Failure } => {
+  const clean = cleaner(subscriber, work)
+  const { message, tag } = Diagnosis.describe(error)
+  const brief = { tag, message: clean(message) }
+  const whole = (): Diagnosis.Failure => {
+    const stack = stackOf(error)
+    return stack === undefined ? brief : { ...brief, stack: clean(stack) }
+  }
+  return { brief, whole }
 }
 
-const cleaned = ({ message, stack, tag }: Diagnosis.Failure, clean: (text: string) => string): Diagnosis.Failure => ({
-  tag,
-  message: clean(message),
-  stack: stack === undefined ? undefined : clean(stack)
-})
+const same = (text: string): string => text
+
+const cleaner = <E extends Event.Any, Err, R>(
+  subscriber: SubscriberSettings.Settled<E, Err, R>,
+  work: Work
+): ((text: string) => string) => {
+  if (work.clean !== undefined) return work.clean
+  const contract = subscriber.contracts.get(work.event.type)?.contract
+  if (contract === undefined) return same
+  let secrets: ReadonlyArray<string> | undefined
+  return (text) => {
+    secrets ??= contract.secrets(work.event.data)
+    return secrets.length === 0 ? text : Contract.hide(text, secrets)
+  }
+}
 
 /** The end of an attempt as a span may tell it: tracers write the message and the stack of an error down. */
 export const exit = <E extends Event.Any, Err, R>(
@@ -63,8 +85,7 @@ export const exit = <E extends Event.Any, Err, R>(
   work: Work,
   ended: Exit.Exit<unknown, unknown>
 ): Exit.Exit<unknown, unknown> => {
-  const contract = subscriber.contracts.get(work.event.type)
-  return told(ended, work.clean ?? ((text) => contract?.contract.redact(text, work.event.data) ?? text))
+  return told(ended, cleaner(subscriber, work))
 }
 
 export const told = (
@@ -72,9 +93,11 @@ export const told = (
   clean: (text: string) => string
 ): Exit.Exit<unknown, unknown> => {
   if (Exit.isSuccess(ended) || Cause.hasInterruptsOnly(ended.cause)) return ended
-  const { message, stack, tag } = cleaned(Diagnosis.describe(unwrap(verdictOf(ended).error)), clean)
-  const told = new Error(message)
+  const error = unwrap(verdictOf(ended).error)
+  const { message, tag } = Diagnosis.describe(error)
+  const stack = stackOf(error)
+  const told = new Error(clean(message))
   told.name = tag
-  told.stack = stack ?? `${tag}: ${message}`
+  told.stack = stack === undefined ? `${tag}: ${told.message}` : clean(stack)
   return Exit.fail(told)
 }

@@ -55,6 +55,8 @@ const failureTagLength = 64
 const traceparentLength = 55
 /** Of the 16 KiB that a diagnosis may have. */
 const failureBytes = 6 * 1024
+/** What there is of a failure besides its texts: names and numbers. */
+const failureFixedBytes = 120
 
 export const fresh: Progress = {
   attempt: 1,
@@ -125,12 +127,26 @@ export const addFailure = (progress: Progress, failure: PastFailure): ReadonlyAr
     ...progress.failures.slice(-(keptFailures - 1)),
     { ...failure, tag: plain(failure.tag, failureTagLength), message: plain(failure.message, failureMessageLength) }
   ]
-  while (Buffer.byteLength(JSON.stringify(kept)) > failureBytes) kept.shift()
+  // Written only where it may be too much: without the characters that are replaced, JSON takes three bytes for one at most.
+  const most = kept.reduce((sum, { message, tag }) => sum + 3 * (message.length + tag.length) + failureFixedBytes, 0)
+  if (most > failureBytes) while (Buffer.byteLength(JSON.stringify(kept)) > failureBytes) kept.shift()
   return kept
 }
 
 /** Bounded, and without what JSON writes with six bytes for one. */
-const plain = (text: string, length: number): string => text.slice(0, length).replace(/[\p{Cc}\p{Cs}]/gu, " ")
+const plain = (text: string, length: number): string => {
+  const short = text.length > length ? text.slice(0, length) : text
+  return isAscii(short) ? short : short.replace(/[\p{Cc}\p{Cs}]/gu, " ")
+}
+
+/** Whether there is nothing but letters, digits and the like of ASCII. */
+const isAscii = (text: string): boolean => {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0x20 || code > 0x7e) return false
+  }
+  return true
+}
 
 /** Why a user may not set this header, or undefined. */
 export const userHeaderFault = (name: string): string | undefined =>

@@ -18,7 +18,8 @@ import {
 } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import * as Diagnosis from "./Diagnosis.ts"
-import type { Outbox, Result } from "./Outbox.ts"
+import type { PublishReason } from "./BusError.ts"
+import type { Outbox } from "./Outbox.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 
 /** Each answers whether it was done: what is lost meanwhile comes again and is settled then. */
@@ -71,57 +72,69 @@ export interface Subject {
 /** A hundred years. */
 const longestWaitSeconds = 100 * 365 * 24 * 60 * 60
 
+const stored = Effect.succeed(true)
+const notStored = Effect.succeed(false)
+
 export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outbox: Outbox, log: Log.Log) {
   const clock = yield* Clock.Clock
 
-  const ship = ({ bytes, message }: Copy, headers: Headers) =>
-    Effect.callback<Result>((resume) => {
+  /**
+   * Until it is stored. A copy that reached no queue was not stored: its topology is repaired and it goes again.
+   * Nearly each is stored at once, which takes one callback; the rest is for those that are not.
+   */
+  const store = (
+    copy: Copy,
+    headers: Headers,
+    fallback: () => Headers,
+    repair: Effect.Effect<void, BrokerError>,
+    round = 0
+  ): Effect.Effect<boolean> =>
+    Effect.callback((resume) => {
+      // Nobody can acknowledge it any more: the broker brings it again.
+      if (copy.lost()) return resume(notStored)
       const withdraw = outbox.submit({
-        message: { ...message, headers },
-        bytes,
+        message: { ...copy.message, headers },
+        bytes: copy.bytes,
         mandatory: true,
         deadline: Number.POSITIVE_INFINITY,
         privileged: true,
         // A dead-letter queue that refuses must not take the room of other subscribers' copies (P5).
         tellsRejection: true,
-        done: (result) => resume(Effect.succeed(result))
+        done: (result) =>
+          resume(
+            result._tag === "Confirmed" ? stored : again(copy, headers, fallback, repair, round, result.reason._tag)
+          )
       })
       return Effect.sync(withdraw)
     })
 
-  /** Until it is stored. A copy that reached no queue was not stored: its topology is repaired and it goes again. */
-  const store = Effect.fnUntraced(function* (
+  const again = Effect.fnUntraced(function* (
     copy: Copy,
     headers: Headers,
-    fallback: Headers,
-    repair: Effect.Effect<void, BrokerError>
-  ) {
-    let current = headers
-    for (let round = 0; ; round++) {
-      // Nobody can acknowledge it any more: the broker brings it again.
-      if (copy.lost()) return false
-      const result = yield* ship(copy, current)
-      if (result._tag === "Confirmed") return true
-      log.warning("a copy was not stored", {
-        subscriber: copy.subscriber,
-        event: copy.message.properties.type,
-        id: copy.message.properties.messageId,
-        to: copy.message.to._tag,
-        span: copy.span,
-        reason: result.reason._tag
-      })
-      // Headers that the wire does not take must not hold the event for ever.
-      if (result.reason._tag === "Invalid") current = fallback
-      yield* repair.pipe(
-        Effect.catch((error) =>
-          Effect.sync(() =>
-            log.error("topology cannot be repaired", { subscriber: copy.subscriber, detail: error.message })
-          )
+    fallback: () => Headers,
+    repair: Effect.Effect<void, BrokerError>,
+    round: number,
+    reason: PublishReason["_tag"]
+  ): Effect.fn.Return<boolean> {
+    log.warning("a copy was not stored", {
+      subscriber: copy.subscriber,
+      event: copy.message.properties.type,
+      id: copy.message.properties.messageId,
+      to: copy.message.to._tag,
+      span: copy.span,
+      reason
+    })
+    yield* repair.pipe(
+      Effect.catch((error) =>
+        Effect.sync(() =>
+          log.error("topology cannot be repaired", { subscriber: copy.subscriber, detail: error.message })
         )
       )
-      const jitter = yield* Random.next
-      yield* Effect.sleep(Math.min(50 * 2 ** round, 10_000) * (0.5 + jitter / 2))
-    }
+    )
+    const jitter = yield* Random.next
+    yield* Effect.sleep(Math.min(50 * 2 ** round, 10_000) * (0.5 + jitter / 2))
+    // Headers that the wire does not take must not hold the event for ever.
+    return yield* store(copy, reason === "Invalid" ? fallback() : headers, fallback, repair, round + 1)
   })
 
   const copyOf = (to: Address, delivery: Delivery, subject: Subject): Copy => ({
@@ -145,19 +158,16 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
     }
   })
 
-  const base = (delivery: Delivery): Headers => ({
-    ...RuntimeHeaders.userHeaders(delivery),
-    ...RuntimeHeaders.traceHeaders(delivery)
-  })
-
   return (spec: SubscriberSpec): Settlement => {
     const repair = broker.declare(spec)
     /** Stores the copy, then acknowledges the original. */
-    const move = (to: Address, delivery: Delivery, subject: Subject, headers: Headers, least: Headers) =>
-      Effect.map(store(copyOf(to, delivery, subject), { ...base(delivery), ...headers }, least, repair), (stored) => {
-        if (stored) delivery.ack()
-        return stored
+    const move = (to: Address, delivery: Delivery, subject: Subject, own: Headers, least: () => Headers) => {
+      const headers = { ...RuntimeHeaders.userHeaders(delivery), ...RuntimeHeaders.traceHeaders(delivery), ...own }
+      return Effect.map(store(copyOf(to, delivery, subject), headers, least, repair), (done) => {
+        if (done) delivery.ack()
+        return done
       })
+    }
     return {
       delay: (delivery, subject, millis) => {
         // "For ever" is a number too: no header may be infinite, it would close the connection.
@@ -166,7 +176,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
         // What one pass cannot wait for waits in several.
         const due = seconds > maxDelaySeconds ? clock.currentTimeMillisUnsafe() + seconds * 1000 : undefined
         const progress = RuntimeHeaders.write({ ...subject.progress, due })
-        const least = RuntimeHeaders.write({ ...subject.progress, due, failures: [] })
+        const least = (): Headers => RuntimeHeaders.write({ ...subject.progress, due, failures: [] })
         return move(
           { _tag: "Subscriber", name: subject.subscriber, seconds: first },
           delivery,
@@ -178,12 +188,13 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
       park: (delivery, subject, place) => {
         const where = RuntimeHeaders.writePlace(place)
         const progress = { ...RuntimeHeaders.write(subject.progress), ...where }
-        const least = { ...RuntimeHeaders.write({ ...subject.progress, failures: [] }), ...where }
+        const least = (): Headers => ({ ...RuntimeHeaders.write({ ...subject.progress, failures: [] }), ...where })
         return move({ _tag: "Parked", subscriber: subject.subscriber }, delivery, subject, progress, least)
       },
       deadLetter: (delivery, subject, diagnosis) => {
         const why = Diagnosis.write(diagnosis)
-        const least = Diagnosis.write({ ...diagnosis, failures: [], error: { tag: diagnosis.error.tag, message: "" } })
+        const least = (): Headers =>
+          Diagnosis.write({ ...diagnosis, failures: [], error: { tag: diagnosis.error.tag, message: "" } })
         return move({ _tag: "DeadLetter", subscriber: subject.subscriber }, delivery, subject, why, least)
       },
       tell: ({ bytes, headers, id, seconds, type }) =>
@@ -207,7 +218,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"], outb
               }
             },
             headers,
-            headers,
+            () => headers,
             repair
           )
         )

@@ -9,7 +9,7 @@ import type * as Metrics from "../observe/Meters.ts"
 import * as Trace from "../observe/Trace.ts"
 import type { Delivery } from "./Broker.ts"
 import * as Caution from "./Caution.ts"
-import type { AttemptFailure } from "./BusError.ts"
+import type { AttemptFailure, Later } from "./BusError.ts"
 import * as InPlace from "./InPlace.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import type { Failures } from "./Failures.ts"
@@ -38,15 +38,16 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
   const keyed = subscriber.ordering === "key"
   const parks = subscriber.onBlocked === "park"
   const window = subscriber.prefetch / 2
+  const outcomes = { deadLettered: metrics.outcome("dead-lettered"), retried: metrics.outcome("retried") }
   let waiting = 0
 
-  const deadLetter = Effect.fnUntraced(function* (
+  const deadLetter = (
     delivery: Delivery,
     subject: Subject,
     reason: Diagnosis.DeadLetterReason,
     failure: Diagnosis.Failure,
     attempts: number
-  ) {
+  ): Effect.Effect<Decision> => {
     const now = clock.currentTimeMillisUnsafe()
     const { progress } = subject
     const diagnosis: Diagnosis.Diagnosis = {
@@ -65,37 +66,35 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       replayId: progress.replayId,
       firstSpan: progress.firstSpan
     }
-    const told = {
-      subscriber: subscriber.name,
-      event: subject.type,
-      id: subject.id,
-      reason,
-      attempts,
-      error: failure.tag,
-      span: subject.span ?? Trace.extract(delivery.headers)
-    }
-    if (subscriber.ephemeral) {
-      // A tail has no dead-letter queue: what it cannot handle is told and dropped.
-      delivery.ack()
-    } else if (!(yield* settlement.deadLetter(delivery, subject, diagnosis))) return
-    counters.deadLettered++
-    metrics.outcome("dead-lettered").update(1)
-    metrics.deadLettered(reason).update(1)
-    log.error(subscriber.ephemeral ? "dropped" : "dead-lettered", { ...told, detail: failure.message })
-    failures.deadLettered(diagnosis, subscriber.announce && !subscriber.ephemeral)
-  })
-
-  const giveUp = (work: Work, reason: Diagnosis.DeadLetterReason, failure: Diagnosis.Failure, attempts: number) =>
-    Effect.as(
-      deadLetter(
-        work.delivery,
-        subjectOf(subscriber.name, work, work.progress),
+    // Read before the delivery is settled.
+    const span = subject.span ?? Trace.extract(delivery.headers)
+    const told = (stored: boolean): Decision => {
+      if (!stored) return "settled"
+      counters.deadLettered++
+      outcomes.deadLettered.update(1)
+      metrics.deadLettered(reason).update(1)
+      log.error(subscriber.ephemeral ? "dropped" : "dead-lettered", {
+        subscriber: subscriber.name,
+        event: subject.type,
+        id: subject.id,
         reason,
-        Quoting.redacted(subscriber, work, failure),
-        attempts
-      ),
-      "settled" as const
-    )
+        attempts,
+        error: failure.tag,
+        detail: failure.message,
+        span
+      })
+      failures.deadLettered(diagnosis, subscriber.announce && !subscriber.ephemeral)
+      return "settled"
+    }
+    if (!subscriber.ephemeral) return Effect.map(settlement.deadLetter(delivery, subject, diagnosis), told)
+    // A tail has no dead-letter queue: what it cannot handle is told and dropped.
+    delivery.ack()
+    return Effect.succeed(told(true))
+  }
+
+  /** Of a failure as it may be told. */
+  const giveUp = (work: Work, reason: Diagnosis.DeadLetterReason, failure: Diagnosis.Failure, attempts: number) =>
+    deadLetter(work.delivery, subjectOf(subscriber.name, work, work.progress), reason, failure, attempts)
 
   const waitInPlace = (work: Work, millis: number) =>
     Effect.suspend(() => {
@@ -116,7 +115,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     work: Work,
     millis: number,
     behind: number,
-    failure: Diagnosis.Failure,
+    failure: () => Diagnosis.Failure,
     attempts: number
   ) {
     const now = clock.currentTimeMillisUnsafe()
@@ -152,10 +151,10 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     work: Work,
     due: number,
     reason: "LaneFull" | "LaneTooSlow",
-    failure: Diagnosis.Failure,
+    failure: () => Diagnosis.Failure,
     attempts: number
   ): Effect.Effect<Decision> => {
-    if (!parks) return giveUp(work, reason, failure, attempts)
+    if (!parks) return giveUp(work, reason, failure(), attempts)
     // Without a key it holds nobody's order.
     return work.event.key === undefined
       ? delayOnBroker(work, work.progress, due - clock.currentTimeMillisUnsafe())
@@ -169,35 +168,42 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
     postponedSince: work.progress.postponedSince ?? clock.currentTimeMillisUnsafe()
   })
 
-  const failed: Policy["failed"] = Effect.fnUntraced(function* (work, verdict, behind) {
+  const putOff = (work: Work, later: Later, behind: number): Effect.Effect<Decision> => {
     const now = clock.currentTimeMillisUnsafe()
     const attempts = work.progress.attempt
-    if (verdict._tag === "Later") {
-      const next = postponed(work)
-      const since = next.postponedSince ?? now
-      const failure = Diagnosis.describe(verdict.error)
-      if (next.postponed > subscriber.maxPostponed || now - since >= postponedAtMostMillis) {
-        return yield* giveUp(work, "PostponedTooOften", failure, attempts - 1)
-      }
-      work.progress = next
-      counters.postponed++
-      metrics.outcome("postponed").update(1)
-      if (log.debugEnabled)
-        log.debug("postponed", { subscriber: subscriber.name, event: work.event.type, id: work.event.id })
-      return yield* delayed(work, Duration.toMillis(verdict.error.in), behind, failure, attempts - 1)
+    const next = postponed(work)
+    const since = next.postponedSince ?? now
+    const { whole } = Quoting.describe(subscriber, work, later)
+    if (next.postponed > subscriber.maxPostponed || now - since >= postponedAtMostMillis) {
+      return giveUp(work, "PostponedTooOften", whole(), attempts - 1)
     }
+    work.progress = next
+    counters.postponed++
+    metrics.outcome("postponed").update(1)
+    if (log.debugEnabled)
+      log.debug("postponed", { subscriber: subscriber.name, event: work.event.type, id: work.event.id })
+    return delayed(work, Duration.toMillis(later.in), behind, whole, attempts - 1)
+  }
 
-    const failure = Quoting.redacted(subscriber, work, Diagnosis.describe(Quoting.unwrap(verdict.error)))
-    const past = { at: now, attempt: attempts, tag: failure.tag, message: failure.message }
+  /** Writes a failed attempt down and answers what may be told of it. */
+  const note = (work: Work, error: unknown, now: number) => {
+    const told = Quoting.describe(subscriber, work, Quoting.unwrap(error))
+    const { message, tag } = told.brief
     work.progress = {
       ...work.progress,
       firstFailure: work.progress.firstFailure ?? now,
-      failures: RuntimeHeaders.addFailure(work.progress, past),
+      failures: RuntimeHeaders.addFailure(work.progress, { at: now, attempt: work.progress.attempt, tag, message }),
       returns: 0
     }
-    if (verdict._tag === "Rejected") return yield* giveUp(work, "Rejected", failure, attempts)
+    return told
+  }
+
+  const retried = Effect.fnUntraced(function* (work: Work, failure: unknown, behind: number) {
+    const now = clock.currentTimeMillisUnsafe()
+    const attempts = work.progress.attempt
+    const { brief, whole } = note(work, failure, now)
     // A handler fails with Err, or with what the runner makes of defects and timeouts.
-    const error = verdict.error as Exclude<Err, never> & AttemptFailure
+    const error = failure as Exclude<Err, never> & AttemptFailure
     const millis = yield* Retry.delay(subscriber.retry as Retry.RetryPolicy<unknown>, {
       attempt: attempts,
       firstFailure: work.progress.firstFailure ?? now,
@@ -213,31 +219,47 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
         return Effect.undefined
       })
     )
-    if (millis === undefined) return yield* giveUp(work, "Exhausted", failure, attempts)
+    if (millis === undefined) return yield* giveUp(work, "Exhausted", whole(), attempts)
     work.progress = { ...work.progress, attempt: attempts + 1 }
     counters.retried++
     metrics.retries.update(attempts)
-    metrics.outcome("retried").update(1)
+    outcomes.retried.update(1)
     log.warning("attempt failed", {
       subscriber: subscriber.name,
       event: work.event.type,
       id: work.event.id,
       attempt: attempts,
-      error: failure.tag,
-      detail: failure.message,
+      error: brief.tag,
+      detail: brief.message,
       span: work.span,
       retryInMillis: millis
     })
-    failures.retried({
-      subscriber: subscriber.name,
-      event: work.event.type,
-      id: work.event.id,
-      attempt: attempts,
-      error: failure,
-      retryInMillis: millis
-    })
-    return yield* delayed(work, millis, behind, failure, attempts)
+    if (failures.isHeard()) {
+      failures.retried({
+        subscriber: subscriber.name,
+        event: work.event.type,
+        id: work.event.id,
+        attempt: attempts,
+        error: whole(),
+        retryInMillis: millis
+      })
+    }
+    return yield* delayed(work, millis, behind, whole, attempts)
   })
+
+  const failed: Policy["failed"] = (work, verdict, behind) =>
+    Effect.suspend(() => {
+      switch (verdict._tag) {
+        case "Later":
+          return putOff(work, verdict.error, behind)
+        case "Rejected": {
+          const { whole } = note(work, verdict.error, clock.currentTimeMillisUnsafe())
+          return giveUp(work, "Rejected", whole(), work.progress.attempt)
+        }
+        case "Failed":
+          return retried(work, verdict.error, behind)
+      }
+    })
 
   const undecodable: Policy["undecodable"] = Effect.fnUntraced(function* (delivery, parsed, error) {
     const now = clock.currentTimeMillisUnsafe()
@@ -261,7 +283,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       }
     }
     const reason = error._tag === "InvalidEvent" ? "Invalid" : error._tag
-    return yield* deadLetter(delivery, subject, reason, failure, 1)
+    yield* deadLetter(delivery, subject, reason, failure, 1)
   })
 
   return {
@@ -276,7 +298,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       work.progress = { ...work.progress, returns }
       const failure = { tag: "HeldElsewhere", message: "another process had claimed it for too long" }
       return Effect.flatMap(keyed ? Effect.succeed(0) : Caution.apart(returns), (more) =>
-        Effect.map(delayed(work, millis + more, behind, failure, work.progress.attempt - 1), (decision) =>
+        Effect.map(delayed(work, millis + more, behind, () => failure, work.progress.attempt - 1), (decision) =>
           typeof decision === "string" ? decision : { ...decision, unattempted: true }
         )
       )

@@ -90,13 +90,14 @@ export const deadLetterCases = (bench: Bench): void => {
           Effect.fail(
             event.data.user === "a"
               ? new Broken(`no mail for ${event.data.email}`)
-              : new Reject({ reason: `bad ${event.data.email}` })
+              : new Reject({ reason: `bad ${event.data.email}`, cause: new Broken(`it is ${event.data.email}`) })
           )
       })
       for (const user of ["a", "b"]) yield* process.bus.publish(Registered, { user, email: "hunter2@example.org" })
       for (const letter of yield* lettersOf(process, name, 2)) {
         assert.notInclude(JSON.stringify([letter.headers, letter.error, letter.failures]), "hunter2")
         assert.include(letter.body.toString(), "hunter2")
+        assert.include(letter.error.stack, "DeadLetterCases", "a rejection has the stack of its cause")
       }
     })
   )
