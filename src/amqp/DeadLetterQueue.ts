@@ -4,8 +4,9 @@
  *
  * Two readers at once see disjoint parts.
  */
+import type { Message } from "amqplib"
 import { Effect, Schedule, type Scope } from "effect"
-import type { DeadLetterReader } from "../bus/Broker.ts"
+import type { DeadLetterReader, Delivery } from "../bus/Broker.ts"
 import type { BrokerError } from "../bus/BrokerError.ts"
 import { bounded, type Link } from "./Connection.ts"
 import * as Intake from "./Intake.ts"
@@ -69,16 +70,23 @@ export const read = Effect.fnUntraced(function* (
   const ready = yield* count(channel)
   const taking = Intake.make(channel, queue, ready)
   intake = taking
+  const deliver = (message: Message): Delivery => {
+    const ack = (): void => {
+      if (gone || closing || !taking.settle(message) || scheduled) return
+      scheduled = true
+      setImmediate(flush)
+    }
+    return read(Receiver.received(message), ack, isGone)
+  }
+  const wait = Effect.map(call("reading", `queue ${queue}`, taking.take), (message) =>
+    message === undefined ? undefined : deliver(message)
+  )
   return {
     count: ready,
-    next: Effect.map(call("reading", `queue ${queue}`, taking.take), (message) => {
-      if (message === undefined) return undefined
-      const ack = (): void => {
-        if (gone || closing || !taking.settle(message) || scheduled) return
-        scheduled = true
-        setImmediate(flush)
-      }
-      return read(Receiver.received(message), ack, isGone)
+    next: Effect.suspend(() => {
+      // Nearly always one is here, and there is nothing to wait for.
+      const message = taking.ready()
+      return message === undefined ? wait : Effect.succeed(deliver(message))
     })
   }
 })

@@ -34,23 +34,28 @@ export const sourceOf = (source: Source): DeadLetterSource =>
 
 export const nameOf = (source: Source): string => (source === undeliverable ? "undeliverable" : source)
 
-export const read = (delivery: Delivery, source: Source): DeadLetter => {
+/** `keyed` is whether its key is wanted. */
+export const read = (delivery: Delivery, source: Source, keyed = true): DeadLetter => {
   const diagnosis = Diagnosis.read(delivery, nameOf(source))
   const { traceparent } = delivery.headers
-  const parsed = Codec.parse(delivery.body, Limits.defaults)
   return {
     ...diagnosis,
     reason: source === undeliverable && diagnosis.reason === "Foreign" ? "Undeliverable" : diagnosis.reason,
     body: bytesOf(delivery.body),
     headers: delivery.headers,
-    key: Result.isSuccess(parsed) ? parsed.success.key : undefined,
+    key: keyed ? keyOf(delivery) : undefined,
     published: delivery.properties.timestamp,
     traceparent: typeof traceparent === "string" ? traceparent : undefined
   }
 }
 
+const keyOf = ({ body }: Delivery): string | undefined =>
+  Result.getOrUndefined(Result.map(Codec.parse(body, Limits.defaults), ({ key }) => key))
+
 export interface Walk<E> {
   readonly source: Source
+  /** Whether anybody asks for keys; letters are without them otherwise. */
+  readonly keyed?: boolean
   /** How many letters are seen to at once; 1 keeps their order. */
   readonly workers: number
   /** Told how many letters there are. */
@@ -63,7 +68,7 @@ export interface Walk<E> {
 
 export const walk = <E>(
   broker: Broker["Service"],
-  { begin, each, end, source, workers }: Walk<E>
+  { begin, each, end, keyed, source, workers }: Walk<E>
 ): Effect.Effect<void, BrokerError | E> =>
   Effect.gen(function* () {
     const reader = yield* broker.readDeadLetters(sourceOf(source))
@@ -74,7 +79,7 @@ export const walk = <E>(
       while (left > 0) {
         left--
         const delivery = yield* reader.next
-        if (delivery === undefined || !(yield* each(read(delivery, source), delivery))) left = 0
+        if (delivery === undefined || !(yield* each(read(delivery, source, keyed), delivery))) left = 0
       }
     })
     const count = Math.min(workers, left)

@@ -59,7 +59,7 @@ export class ReplayError extends Schema.TaggedError<ReplayError>()("ReplayError"
 
 type Stop = { readonly _tag: "Stop"; readonly reason: PublishReason }
 
-const copies = { count: 64, bytes: 8 * 1024 * 1024 }
+const copies = { count: 128, bytes: 8 * 1024 * 1024 }
 const copyMillis = 15_000
 /** How long what was sent may still be confirmed when a replay is interrupted. */
 const graceMillis = 1_000
@@ -94,6 +94,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"]) {
     if (options.dryRun === true) {
       return yield* DeadLetter.walk(broker, {
         source,
+        keyed: chosen.byKey,
         workers: 1,
         begin: state.begin,
         each: (letter, delivery) =>
@@ -129,6 +130,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"]) {
     let taken = 0
     const pass = DeadLetter.walk<Stop>(broker, {
       source,
+      keyed: chosen.byKey,
       workers: workersFor(options.rate),
       begin: (count) => {
         state.begin(count)

@@ -28,6 +28,8 @@ export interface Chosen {
   readonly fits: (letter: DeadLetter) => boolean
   /** Infinity where none was given. */
   readonly limit: number
+  /** Whether it looks at keys, for which the body of a letter must be read. */
+  readonly byKey: boolean
   /** Whether anything was said that narrows it, besides a limit. */
   readonly narrowed: boolean
 }
@@ -46,6 +48,7 @@ export const compile = Effect.fnUntraced(function* (selection: Selection) {
   const words = event?.split(".")
   const chosen: Chosen = {
     limit,
+    byKey: key !== undefined,
     narrowed: [wanted, event, reason, errorTag, key, before, after].some((part) => part !== undefined),
     fits: (letter) =>
       (wanted === undefined || wanted.has(letter.eventId)) &&
