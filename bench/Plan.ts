@@ -130,13 +130,9 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
           name: "dead-letter",
           run: async () => {
             await lab.purge(letters)
-            await lab.supply([letters], size.parked + size.parked / 4)
-            return lab.run({
-              scenario: "dead-letter",
-              subscriber: letters,
-              warm: size.parked / 4,
-              count: size.parked
-            })
+            // Warmed up as long as what it is compared with.
+            await lab.supply([letters], size.warm + size.parked)
+            return lab.run({ scenario: "dead-letter", subscriber: letters, warm: size.warm, count: size.parked })
           }
         },
         {
@@ -144,9 +140,10 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
           run: async () => {
             // Its own letters, whatever the order of the round.
             await lab.purge(letters)
-            await lab.supply([letters], size.parked)
-            await lab.run({ scenario: "dead-letter", subscriber: letters, count: size.parked })
-            return lab.run({ scenario: "replay", subscriber: letters, count: size.parked })
+            const { parked: count, warm } = size
+            await lab.supply([letters], warm + count)
+            await lab.run({ scenario: "dead-letter", subscriber: letters, count: warm + count })
+            return lab.run({ scenario: "replay", subscriber: letters, warm, count })
           }
         },
         {

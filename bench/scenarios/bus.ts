@@ -50,10 +50,11 @@ export const deadLetter = async (job: Job): Promise<Report> => {
 /** Sends all dead letters of the subscriber back to it. */
 export const replay = async (job: Job): Promise<Report> => {
   const { runtime } = await openBus(job.url, job.variant)
+  const some = (limit: number) =>
+    Effect.flatMap(DeadLetters, (letters) => letters.replay(job.subscriber, { maxReplays: 1_000, limit }))
+  await runtime.runPromise(some(job.warm))
   const stop = Meter.start(job.brokerPid)
-  const report = await runtime.runPromise(
-    Effect.flatMap(DeadLetters, (letters) => letters.replay(job.subscriber, { maxReplays: 1_000 }))
-  )
+  const report = await runtime.runPromise(some(job.count))
   const reading = stop()
   await runtime.dispose()
   if (report.replayed !== job.count) throw new Error(`${report.replayed} of ${job.count} were replayed`)
