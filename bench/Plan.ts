@@ -150,8 +150,8 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
           name: "park",
           run: async () => {
             await lab.purge(parked)
-            await lab.supply([parked], size.parked)
-            return lab.run({ scenario: "ladder", subscriber: parked, count: size.parked })
+            await lab.supply([parked], size.warm + size.parked)
+            return lab.run({ scenario: "ladder", subscriber: parked, warm: size.warm, count: size.parked })
           }
         }
       ]

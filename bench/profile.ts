@@ -48,10 +48,10 @@ try {
   const subscriber = "bench.profile"
   await lab.run({ scenario: "declare", subscriber, variant: { ordering } })
   if (["consume", "dead-letter", "ladder"].includes(scenario))
-    await lab.supply([subscriber], scenario === "ladder" ? count : warm + count + 2_000, values.key ? { keys: 1000 } : {})
+    await lab.supply([subscriber], scenario === "ladder" ? warm + count : warm + count + 2_000, values.key ? { keys: 1000 } : {})
   if (scenario === "replay") {
-    await lab.supply([subscriber], count)
-    await lab.run({ scenario: "dead-letter", subscriber, count })
+    await lab.supply([subscriber], warm + count)
+    await lab.run({ scenario: "dead-letter", subscriber, count: warm + count })
   }
   const job = {
     scenario,
@@ -59,6 +59,7 @@ try {
     peer: values.peer,
     warm,
     count,
+    ...(scenario === "ladder" && { rate: 0 }),
     variant: {
       ordering,
       keyed: values.key,
@@ -94,7 +95,7 @@ try {
   const cpu = (report.cpuMicros / count).toFixed(2)
   const broker = (report.brokerMicros / count).toFixed(2)
   console.log(
-    `${values.peer} ${scenario}: ${Math.round(count / report.seconds)} events/s, ${cpu} µs of CPU an event, ${broker} of the broker, p50 ${report.p50}, ${report.otherCores.toFixed(2)} other cores`
+    `${values.peer} ${scenario}: ${Math.round(count / report.seconds)} events/s, ${cpu} µs of CPU an event, ${broker} of the broker, ${report.otherCores.toFixed(2)} other cores`
   )
   show("by function", byFunction, Number(values.top))
   show("by module", byModule, 30)

@@ -25,7 +25,7 @@ export interface Job {
   readonly count: number
   readonly inFlight: number
   readonly prefetch: number
-  /** Events a second, for latency. */
+  /** Events a second, for latency; 0 does not wait for what was parked. */
   readonly rate: number
   readonly data: DataOptions
   /** How many event types or subscribers take turns. */

@@ -62,6 +62,8 @@ export const replay = async (job: Job): Promise<Report> => {
 }
 
 const waitSeconds = 10
+/** What the warm-up parks is not met again. */
+const warmUpSeconds = 3600
 
 /** The first attempt of everything fails and waits on the broker; then: how late does it come back? */
 export const ladder = async (job: Job): Promise<Report> => {
@@ -69,7 +71,10 @@ export const ladder = async (job: Job): Promise<Report> => {
   const due = new Map<string, number>()
   const late: Array<number> = []
   const scope = Scope.makeUnsafe()
-  const stop = Meter.start(job.brokerPid)
+  const waiting = (seconds: number) => Schedule.spaced(`${seconds} seconds`).pipe(Schedule.upTo({ times: 3 }))
+  const [short, long] = [waiting(waitSeconds), waiting(warmUpSeconds)]
+  let seen = 0
+  let stop = Meter.start(job.brokerPid)
   const reading = await runtime.runPromise(
     Effect.gen(function* () {
       const subscription = yield* bus.subscribe(job.subscriber, {
@@ -80,24 +85,31 @@ export const ladder = async (job: Job): Promise<Report> => {
             late.push((now - (due.get(id) ?? Number.NaN)) / 1000)
             return Effect.void
           }
+          seen++
+          if (seen === job.warm) stop = Meter.start(job.brokerPid)
+          if (seen <= job.warm) return Effect.fail("warming up")
           due.set(id, now + waitSeconds * 1000)
           return Effect.fail("not yet")
         },
-        retry: Schedule.spaced(`${waitSeconds} seconds`).pipe(Schedule.upTo({ times: 3 })),
+        retry: (error) => (error === "warming up" ? long : short),
         prefetch: job.prefetch,
         concurrency: Math.min(job.prefetch, 64)
       })
+      // Counted when it is decided: parked is what is held no more.
       yield* Effect.sleep("5 millis").pipe(
         Effect.andThen(subscription.stats),
-        Effect.repeat({ until: ({ retried }) => retried >= job.count })
+        Effect.repeat({ until: ({ held, retried }) => retried >= job.warm + job.count && (held === 0 || late.length > 0) })
       )
       const parked = stop()
+      // A profile is of the parking.
+      if (job.rate === 0) return parked
       yield* Effect.sleep("20 millis").pipe(Effect.repeat({ until: () => late.length >= job.count }))
       return parked
     }).pipe(Scope.provide(scope))
   )
   await runtime.runPromise(Scope.close(scope, Exit.void))
   await runtime.dispose()
+  if (late.length === 0) return { events: job.count, ...reading }
   late.sort((one, other) => one - other)
   const at = (part: number): number => late[Math.min(late.length - 1, Math.floor(late.length * part))] ?? Number.NaN
   return { events: job.count, ...reading, p50: at(0.5) * 1000, p99: at(0.99) * 1000 }

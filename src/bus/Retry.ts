@@ -45,8 +45,18 @@ export const delay = Effect.fnUntraced(
     }
     return millis
   },
-  (effect, _policy, attempt) => Random.withSeed(effect, attempt.seed)
+  (effect, _policy, { seed }) => Effect.provideService(effect, Random.Random, seeded(seed))
 )
+
+/** The numbers of `Random.withSeed`. Seeding costs more than all else here, and most Schedules ask for none. */
+const seeded = (seed: string): typeof Random.Random.Service => {
+  let made: typeof Random.Random.Service | undefined
+  const random = () => (made ??= Effect.runSync(Random.withSeed(Effect.service(Random.Random), seed)))
+  return {
+    nextIntUnsafe: () => random().nextIntUnsafe(),
+    nextDoubleUnsafe: () => random().nextDoubleUnsafe()
+  }
+}
 
 /** The longest step among the first ones of a Schedule, in milliseconds; undefined when it depends on the error. */
 export const longestStep = Effect.fnUntraced(

@@ -1,6 +1,6 @@
 /** The delay of attempt n of a Schedule: the same in any process, in real time, for any Schedule. */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Schedule, Schema } from "effect"
+import { Duration, Effect, Random, Schedule, Schema } from "effect"
 import * as Retry from "../../src/bus/Retry.ts"
 
 const at = (attempt: number, more: Partial<Retry.Attempt<unknown>> = {}): Retry.Attempt<unknown> => ({
@@ -54,6 +54,16 @@ describe("Retry.delay", () => {
         const exact = 100 * 2 ** (attempt - 1)
         assert.isTrue(first >= exact * 0.8 - 1 && first <= exact * 1.2 + 1, `${first} of ${exact}`)
       })
+  )
+
+  it.effect("draws the numbers of Random.withSeed, so that processes of any version agree", () =>
+    Effect.gen(function* () {
+      const policy = Schedule.spaced("10 seconds").pipe(Schedule.jittered)
+      for (const seed of ["", "one", "event-1/mailer"]) {
+        const drawn = yield* Random.withSeed(Random.next, seed)
+        assert.closeTo((yield* Retry.delay(policy, at(1, { seed }))) ?? 0, 8000 + 4000 * drawn, 1)
+      }
+    })
   )
 
   it.effect("spreads different events apart", () =>
