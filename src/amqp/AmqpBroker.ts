@@ -16,13 +16,16 @@ import * as DeadLetterQueue from "./DeadLetterQueue.ts"
 import * as Ladder from "./DelayLadder.ts"
 import * as LineMetrics from "./LineMetrics.ts"
 import * as LineProbe from "./LineProbe.ts"
+import * as Pipeline from "./Pipeline.ts"
 import * as Receiver from "./Receiver.ts"
 import * as Sender from "./Sender.ts"
 import * as Topology from "./Topology.ts"
 
-export const layer = (options: AmqpOptions): Layer.Layer<Broker, BrokerError> => Layer.effect(Broker, make(options))
+/** `meanwhile` is called while RabbitMQ is at work and this process waits: time for what else has to be loaded. */
+export const layer = (options: AmqpOptions, meanwhile?: () => void): Layer.Layer<Broker, BrokerError> =>
+  Layer.effect(Broker, make(options, meanwhile))
 
-export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
+export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile: () => void = () => {}) {
   const settings = settle(options)
   if (settings instanceof BrokerError) return yield* settings
   const { namespace } = settings
@@ -52,27 +55,36 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
         })
       )
 
-  /** Declares, or looks for, one thing after the other; all are on the wire at once. */
-  const declareAll = (link: Connection.Link, declarations: ReadonlyArray<Topology.Declaration>) =>
+  /** Declares, or looks for, one thing after the other; all are on the wire at once, and then `asked` is called. */
+  const declareAll = (link: Connection.Link, declarations: ReadonlyArray<Topology.Declaration>, asked = () => {}) =>
     Effect.gen(function* () {
       const call = callAs(link.username)
-      const channel = yield* Receiver.openChannel(link, call)
+      const channel = Pipeline.open(yield* Receiver.openChannel(link, call))
       const wanted =
         settings.topology === "verify" ? declarations.filter(({ verify }) => verify !== undefined) : declarations
       const action = (declaration: Topology.Declaration): Promise<unknown> =>
         settings.topology === "verify"
           ? (declaration.verify ?? declaration.assert)(channel)
           : declaration.assert(channel)
+      let answered = 0
       const answers = wanted.map((declaration) => {
         const answer = action(declaration)
         // The first to fail closes the channel and fails the others: it alone is told.
-        answer.catch(() => {})
+        answer.then(
+          () => {
+            // Whoever has the first answer has sent them all.
+            if (answered++ === 0) asked()
+          },
+          () => {}
+        )
         return { declaration, answer }
       })
-      for (const { answer, declaration } of answers) yield* call("declaring", declaration.entity, () => answer)
+      // They come in order, and many in one turn.
+      for (const [index, { answer, declaration }] of answers.entries())
+        if (index >= answered) yield* call("declaring", declaration.entity, () => answer)
     }).pipe(Effect.scoped)
 
-  const declareShared = (link: Connection.Link) => declareAll(link, Topology.shared(namespace))
+  const declareShared = (link: Connection.Link) => declareAll(link, Topology.shared(namespace), meanwhile)
   const sender = Sender.make({
     namespace,
     size: settings.publishChannels,
@@ -82,9 +94,9 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions) {
   })
   // Closed beside each other: two lines that hang cost the time of one.
   const connections = yield* Scope.fork(scope, "parallel")
-  const publishing = yield* Connection.make(settings, "publish", (link) =>
-    Effect.andThen(declareShared(link), sender.open(link))
-  ).pipe(Scope.provide(yield* Scope.fork(connections)))
+  const publishing = yield* Connection.make(settings, "publish", (link) => sender.open(link, declareShared(link))).pipe(
+    Scope.provide(yield* Scope.fork(connections))
+  )
   let consumingState: Connection.Connection | undefined
   let canary: DelayCanary.DelayCanary | undefined
   // Once: whoever needs it first opens it, and it lives as long as the broker.

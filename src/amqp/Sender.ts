@@ -19,8 +19,11 @@ import * as Topology from "./Topology.ts"
 
 export interface Sender {
   readonly send: (message: Outgoing, done: (outcome: SendOutcome) => void) => void
-  /** Opens the pool on a link, until the scope ends; broken channels are replaced. */
-  readonly open: (link: Link) => Effect.Effect<void, BrokerError, Scope.Scope>
+  /**
+   * Opens the pool on a link, until the scope ends; broken channels are replaced. Nothing is sent before `ready`,
+   * which runs meanwhile.
+   */
+  readonly open: (link: Link, ready?: Effect.Effect<void, BrokerError>) => Effect.Effect<void, BrokerError, Scope.Scope>
   readonly channels: () => number
 }
 
@@ -185,14 +188,15 @@ export const make = (options: {
   return {
     send,
     channels: () => lanes.filter(({ channel }) => channel !== undefined).length,
-    open: (link) =>
+    open: (link, ready = Effect.void) =>
       Effect.gen(function* () {
         refusals.forget()
         headerLimit = HeaderTable.limitFor(link.frameMax)
         // All of them before anything is sent: a broker that blocks then would not answer for the next one.
-        const opened = yield* Effect.forEach(lanes, (lane) =>
-          Effect.map(openFor(lane, link), (made) => ({ lane, made }))
-        )
+        const opening = Effect.forEach(lanes, (lane) => Effect.map(openFor(lane, link), (made) => ({ lane, made })), {
+          concurrency: "unbounded"
+        })
+        const [opened] = yield* Effect.all([opening, ready], { concurrency: "unbounded" })
         for (const { lane, made } of opened) {
           use(lane, made)
           yield* Effect.forkScoped(keep(lane, link, made))

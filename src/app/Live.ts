@@ -95,11 +95,16 @@ export const eventBusLive = (options: LiveOptions): Layer.Layer<Services, Broker
       const { AmqpBroker } = yield* Effect.promise(() => import("../amqp/index.ts"))
       return wire(
         { ...rest, source },
-        AmqpBroker.layer({ ...rest, namespace, source, servers: servers ?? url }),
+        AmqpBroker.layer({ ...rest, namespace, source, servers: servers ?? url }, preload),
         memory
       )
     })
   )
+
+/** What the bus is made of, before it is asked for; who asks for it is told what is wrong with it. */
+const preload = (): void => {
+  for (const part of [import("../bus/Assembly.ts"), import("../bus/Letters.ts")]) part.catch(() => {})
+}
 
 const memoryOf = Effect.fnUntraced(function* (
   url: LiveOptions["redisUrl"],
@@ -107,7 +112,7 @@ const memoryOf = Effect.fnUntraced(function* (
   namespace: string
 ) {
   if (url === undefined) {
-    const { MemoryCache, MemoryMarks, MemoryStores } = yield* Effect.promise(() => import("../memory/index.ts"))
+    const { MemoryCache, MemoryMarks, MemoryStores } = yield* Effect.promise(() => import("../memory/Remembering.ts"))
     return { cache: MemoryCache.layer, marks: MemoryMarks.layer, stores: MemoryStores.layer } satisfies Memory
   }
   const options = { url, namespace, ...(timeout !== undefined && { timeout }) }

@@ -7,7 +7,7 @@ import type * as Trace from "../observe/Trace.ts"
 import type { Admission } from "./Admission.ts"
 import * as AttemptSpan from "./AttemptSpan.ts"
 import type { Behaviour } from "./Behaviour.ts"
-import { CurrentHandling } from "./Publisher.ts"
+import { CurrentHandling } from "./Handling.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type { Work } from "./Work.ts"
 

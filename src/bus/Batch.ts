@@ -5,7 +5,7 @@
  */
 import { Cause, Data, Effect, Exit } from "effect"
 import type * as Envelope from "../event/Envelope.ts"
-import { CurrentHandling } from "./Publisher.ts"
+import { CurrentHandling } from "./Handling.ts"
 
 /** One event of a batch, and why it failed. */
 export interface FailedEvent<out Err> {

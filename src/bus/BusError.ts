@@ -205,3 +205,18 @@ export class DeadLettersError extends Schema.TaggedError<DeadLettersError>()("De
     return `dead letters of "${quoted(this.source)}": ${bounded(this.reason.message)}`
   }
 }
+
+/** A replay stopped: what was replayed is handled again, everything else is where it was. */
+export class ReplayError extends Schema.TaggedError<ReplayError>()("ReplayError", {
+  source: Schema.String,
+  replayed: Schema.Int,
+  remaining: Schema.Int,
+  reason: Schema.Union([...BrokerReason.members, ...PublishReason.members])
+}) {
+  get isRetryable(): boolean {
+    return this.reason.isRetryable
+  }
+  override get message(): string {
+    return `replaying "${this.source}" stopped after ${this.replayed}, ${this.remaining} dead letters are left: ${this.reason.message}`
+  }
+}

@@ -19,22 +19,12 @@ import type { Address, Headers } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
 import * as Delayed from "./Delayed.ts"
 import type { EventCache } from "./EventCache.ts"
+import { CurrentHandling } from "./Handling.ts"
 import { CurrentIds } from "./Ids.ts"
 import type { Outbox } from "./Outbox.ts"
 import { pipelined } from "./PublishAll.ts"
 import * as Publications from "./Publication.ts"
 import { type Confirmed, optionFault, type PublishOptions, secondsOf } from "./PublishOptions.ts"
-
-/** The event whose handler runs in this fiber: the default cause and correlation of what it publishes. */
-export interface Handling {
-  /** Undefined for a batch of several: none of them is the cause. */
-  readonly id: string | undefined
-  readonly correlationId: string | undefined
-}
-export const CurrentHandling: Context.Reference<Handling | undefined> = Context.Reference<Handling | undefined>(
-  "@eduflow/events/bus/CurrentHandling",
-  { defaultValue: () => undefined }
-)
 
 export interface PublisherSettings {
   readonly source: string

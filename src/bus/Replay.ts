@@ -6,13 +6,13 @@
  * It cannot chase its own tail: it is bounded by what there was when it began, and letters that it has
  * sent itself stay. A broker that goes away midway is waited for, for as long as one copy may take.
  */
-import { Clock, Effect, Random, Schema } from "effect"
+import { Clock, Effect, Random } from "effect"
 import { sizeOf } from "../event/Body.ts"
 import * as Codec from "../event/Codec.ts"
 import type { Broker, Delivery, Headers, Outgoing } from "./Broker.ts"
-import { BrokerError, BrokerReason, SettingsInvalid } from "./BrokerError.ts"
+import { BrokerError, SettingsInvalid } from "./BrokerError.ts"
 import { within } from "./Budget.ts"
-import { PublishReason } from "./BusError.ts"
+import { type PublishReason, ReplayError } from "./BusError.ts"
 import * as DeadLetter from "./DeadLetter.ts"
 import * as Door from "./Door.ts"
 import { CurrentIds } from "./Ids.ts"
@@ -40,21 +40,6 @@ export interface ReplayReport extends Tally.Counts {
   /** Left because they cannot be sent; why, for the first ten. */
   readonly refused: number
   readonly refusals: ReadonlyArray<string>
-}
-
-/** A replay stopped: what was replayed is handled again, everything else is where it was. */
-export class ReplayError extends Schema.TaggedError<ReplayError>()("ReplayError", {
-  source: Schema.String,
-  replayed: Schema.Int,
-  remaining: Schema.Int,
-  reason: Schema.Union([...BrokerReason.members, ...PublishReason.members])
-}) {
-  get isRetryable(): boolean {
-    return this.reason.isRetryable
-  }
-  override get message(): string {
-    return `replaying "${this.source}" stopped after ${this.replayed}, ${this.remaining} dead letters are left: ${this.reason.message}`
-  }
 }
 
 type Stop = { readonly _tag: "Stop"; readonly reason: PublishReason }

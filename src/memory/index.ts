@@ -2,7 +2,5 @@
 export * as CacheFaults from "./CacheFaults.ts"
 export * as Faults from "./Faults.ts"
 export * as MemoryBroker from "./MemoryBroker.ts"
-export * as MemoryCache from "./MemoryCache.ts"
-export * as MemoryMarks from "./MemoryMarks.ts"
-export * as MemoryStores from "./MemoryStores.ts"
+export * from "./Remembering.ts"
 export { MemoryServer } from "./MemoryServer.ts"

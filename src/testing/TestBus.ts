@@ -4,9 +4,11 @@
  */
 import { Clock, Context, Effect, Layer, Option, Result, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { DeadLetters } from "../bus/DeadLetters.ts"
+import * as Assembly from "../bus/Assembly.ts"
+import type { DeadLetters } from "../bus/DeadLetters.ts"
 import { type BusOptions, EventBus } from "../bus/EventBus.ts"
 import type { EventCache } from "../bus/EventCache.ts"
+import * as Letters from "../bus/Letters.ts"
 import * as Codec from "../event/Codec.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
@@ -65,8 +67,8 @@ export class TestBus extends Context.Service<
 >()("@eduflow/events/testing/TestBus") {
   static readonly layerWith = (options: BusOptions): Layer.Layer<TestBus | EventBus | EventCache | DeadLetters> =>
     Layer.effect(TestBus, make).pipe(
-      Layer.provideMerge(EventBus.layerWith(options)),
-      Layer.merge(DeadLetters.layer),
+      Layer.provideMerge(Assembly.layerWith(options)),
+      Layer.merge(Letters.layer),
       Layer.provide(Layer.merge(MemoryBroker.layerClient(), MemoryMarks.layer)),
       Layer.provideMerge(MemoryCache.layer),
       Layer.provide(MemoryServer.layer)

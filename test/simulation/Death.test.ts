@@ -6,8 +6,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, References, Schedule, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Reject } from "../../src/bus/BusError.ts"
+import * as Assembly from "../../src/bus/Assembly.ts"
 import { DeadLetters } from "../../src/bus/DeadLetters.ts"
 import { EventBus } from "../../src/bus/EventBus.ts"
+import * as Letters from "../../src/bus/Letters.ts"
 import type { DeliveryInfo } from "../../src/bus/SubscriberOptions.ts"
 import type { Faults } from "../../src/memory/Faults.ts"
 import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
@@ -33,7 +35,7 @@ const makeBench = Effect.fnUntraced(function* (faults: Partial<Faults>) {
   /** A process; its end is its death or the test's. */
   const start = Effect.fnUntraced(function* (name: string) {
     const scope = yield* Scope.make()
-    const layer = Layer.merge(EventBus.layerWith({ drain: "1 second" }), DeadLetters.layer).pipe(
+    const layer = Layer.merge(Assembly.layerWith({ drain: "1 second" }), Letters.layer).pipe(
       Layer.provide(Layer.merge(MemoryBroker.layerOf(server, { name }), MemoryCache.layer)),
       Layer.provide(Layer.succeed(References.MinimumLogLevel, "None" as const))
     )

@@ -5,8 +5,10 @@
 import { Context, Duration, Effect, Exit, Layer, References, Schema, Scope, SubscriptionRef } from "effect"
 import { Broker } from "../../src/bus/Broker.ts"
 import { Later, Reject } from "../../src/bus/BusError.ts"
+import * as Assembly from "../../src/bus/Assembly.ts"
 import { DeadLetters } from "../../src/bus/DeadLetters.ts"
 import { EventBus } from "../../src/bus/EventBus.ts"
+import * as Letters from "../../src/bus/Letters.ts"
 import { EventCache } from "../../src/bus/EventCache.ts"
 import type { DeliveryInfo } from "../../src/bus/SubscriberOptions.ts"
 import type { Subscription } from "../../src/bus/Subscription.ts"
@@ -358,13 +360,13 @@ export const make = Effect.fnUntraced(function* ({ bugs, clock, setup }: Options
       )
     )
     return Layer.merge(
-      EventBus.layerWith({
+      Assembly.layerWith({
         source: "sim",
         publishTimeout: setup.publishTimeout,
         inFlight: { count: setup.inFlight },
         drain: setup.drain
       }),
-      DeadLetters.layer
+      Letters.layer
     ).pipe(
       Layer.provideMerge(Layer.merge(port, Layer.effect(EventCache, store))),
       Layer.provide(Layer.succeed(Marks, Marks.of(bugs.marks?.(marks) ?? marks))),
