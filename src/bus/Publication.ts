@@ -46,12 +46,12 @@ export const make = (around: {
     readonly mandatory: boolean
     readonly deadline: number
     readonly privileged: boolean
-    private readonly event: Event.Any
-    private readonly metrics: Meters.PublisherMetrics
-    private readonly began: number
-    private readonly span: Tracer.Span | undefined
-    private readonly traced: Tracer.AnySpan | undefined
-    private readonly resume: Resume
+    readonly event: Event.Any
+    readonly metrics: Meters.PublisherMetrics
+    readonly began: number
+    readonly span: Tracer.Span | undefined
+    readonly traced: Tracer.AnySpan | undefined
+    readonly resume: Resume
 
     constructor(
       message: Outgoing,
@@ -103,7 +103,7 @@ export const make = (around: {
       this.resume(exit)
     }
 
-    private fail(reason: BusError.PublishReason): void {
+    fail(reason: BusError.PublishReason): void {
       const { event, span, traced } = this
       const { messageId: id } = this.message.properties
       const exit = failed(event, id, reason, this.metrics, this.began)
