@@ -6,6 +6,7 @@ import { connect } from "amqplib"
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { join, resolve } from "node:path"
+import { type Broker, findBroker } from "../test/support/provision.ts"
 import { startRabbit } from "../test/support/RabbitNode.ts"
 import { startRedis } from "../test/support/RedisNode.ts"
 import { exchange, grade, message, namespace, properties, queueOf, typeOf, type DataOptions } from "./Wire.ts"
@@ -83,7 +84,20 @@ const fromChild = async (
   }
 }
 
+/** Brokers are processes of this machine: what they use is read from it. On Debian, as root, they are installed. */
+const provide = async (broker: Broker): Promise<void> => {
+  const reason = await findBroker(broker, { install: "brokers" }).then(
+    ({ kind }) => (kind === "installed" ? undefined : "not installed on this machine itself"),
+    (error: unknown) => (error instanceof Error ? error.message : String(error))
+  )
+  if (reason === undefined) return
+  throw new Error(
+    `the benchmark needs RabbitMQ and Redis here: install rabbitmq-server and redis-server; on Debian or Ubuntu, as root, it does so by itself (${reason})`
+  )
+}
+
 export const open = async (): Promise<Lab> => {
+  for (const broker of ["rabbitmq", "redis"] as const) await provide(broker)
   const rabbit = await startRabbit({ conf: { "vm_memory_high_watermark.absolute": "4GB" }, schedulers: "all" })
   const redis = await startRedis()
   const brokerPid = Number((await rabbit.ctl("eval", "os:getpid().")).replace(/\D/g, ""))

@@ -16,7 +16,7 @@ import { storeSuite } from "../suites/StoreSuite.ts"
 import { describeLive } from "../support/live.ts"
 import { type RedisSentinels, startSentinels } from "../support/RedisSentinels.ts"
 import { readmeUser } from "./readmeUser.ts"
-import { cli, entry, isUp, open, reasonOf, text, until, written } from "./support.ts"
+import { ask, entry, isUp, open, reasonOf, text, until, written } from "./support.ts"
 
 describeLive(
   "Redis behind sentinels",
@@ -86,10 +86,10 @@ describeLive(
         yield* Effect.promise(() => watched.ask("SENTINEL", "FAILOVER", watched.name))
         yield* until(
           "the replica is the master",
-          Effect.map(cli(watched.replica, "ROLE"), (role) => role.startsWith("master"))
+          Effect.map(ask(watched.replica, "ROLE"), (role) => role.startsWith("master"))
         )
         // The one that stepped down takes writes for ten more seconds, and loses them when it follows.
-        assert.include(yield* cli(watched.master, "ROLE"), "master")
+        assert.include(yield* ask(watched.master, "ROLE"), "master")
         yield* until(
           "the sentinels say so",
           Effect.promise(async () =>
@@ -98,16 +98,16 @@ describeLive(
         )
         yield* until(
           "both heard it",
-          Effect.map(cli(watched.replica, "CLIENT", "LIST"), (list) => list.split("eduflow-cache").length === 3)
+          Effect.map(ask(watched.replica, "CLIENT", "LIST"), (list) => list.split("eduflow-cache").length === 3)
         )
         store.write(entry(2))
         yield* written(store)
         yield* isUp(other)
-        assert.include(yield* cli(watched.replica, "GET", "eduflow:{a.b/k}:last"), "body 2")
+        assert.include(yield* ask(watched.replica, "GET", "eduflow:{a.b/k}:last"), "body 2")
         assert.strictEqual(text(yield* other.last("a.b", "k")), "body 2")
         assert.strictEqual(store.stats().dropped, 0)
         // The sentinels would tell it so in ten seconds.
-        yield* cli(watched.master, "REPLICAOF", "127.0.0.1", String(watched.replica.port))
+        yield* ask(watched.master, "REPLICAOF", "127.0.0.1", String(watched.replica.port))
       })
     )
 
@@ -118,16 +118,16 @@ describeLive(
         yield* isUp(store)
         yield* until(
           "the one that will be needed is in sync",
-          Effect.map(cli(watched.master, "INFO", "replication"), (info) => info.includes("master_link_status:up"))
+          Effect.map(ask(watched.master, "INFO", "replication"), (info) => info.includes("master_link_status:up"))
         )
         // By now the replica is the master.
-        assert.include(yield* cli(watched.replica, "ROLE"), "master")
+        assert.include(yield* ask(watched.replica, "ROLE"), "master")
         yield* Effect.promise(() => watched.replica.kill())
         yield* Effect.promise(async () => watched.sentinels[0]?.kill())
         for (let number = 3; number < 100; number++) store.write(entry(number))
         yield* until(
           "the other one is the master",
-          Effect.map(cli(watched.master, "ROLE"), (role) => role.startsWith("master"))
+          Effect.map(ask(watched.master, "ROLE"), (role) => role.startsWith("master"))
         )
         yield* written(store)
         yield* isUp(other)

@@ -14,6 +14,18 @@ export const node = (options?: RedisOptions) =>
     (node) => Effect.promise(() => node.stop())
   )
 export const cli = (node: RedisNode, ...command: ReadonlyArray<string>) => Effect.promise(() => node.cli(...command))
+/**
+ * The same for what may be asked twice: a sentinel that changes a server's role cuts its clients off, whoever asks
+ * in that moment included.
+ */
+export const ask = (node: RedisNode, ...command: ReadonlyArray<string>) =>
+  Effect.tryPromise(() => node.cli(...command)).pipe(
+    Effect.retry({
+      while: ({ cause }) => /closed the connection|reset by peer|Broken pipe/.test(String(cause)),
+      times: 20
+    }),
+    Effect.orDie
+  )
 export const open = (url: string, more: Partial<RedisCache.RedisCacheOptions> = {}) =>
   RedisCache.make({ url: Redacted.make(url), ...more })
 

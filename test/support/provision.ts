@@ -90,14 +90,18 @@ export const findMonitors = async (
 export const givenUrl = (broker: Broker): string | undefined => process.env[brokers[broker].url] || undefined
 
 /** How a node of this broker can be started here; rejects with the reason when there is no way. */
-export const findBroker = async (broker: Broker, options: { readonly install?: boolean } = {}): Promise<Source> => {
+export const findBroker = async (
+  broker: Broker,
+  /** `"brokers"`: and neither Prometheus nor its exporter. */
+  options: { readonly install?: boolean | "brokers" } = {}
+): Promise<Source> => {
   const found = installed(brokers[broker])
   if (found !== undefined) return found
   const reasons = [`${brokers[broker].package} is not installed`]
-  if (options.install === true && canInstall()) {
+  if (options.install !== undefined && options.install !== false && canInstall()) {
     try {
       // All at once: the second one would only wait for the lock of the first.
-      await (installing ??= install(missingPackages()))
+      await (installing ??= install(options.install === "brokers" ? missingBrokers() : missingPackages()))
       const now = installed(brokers[broker])
       if (now !== undefined) return now
     } catch (error) {
@@ -110,10 +114,12 @@ export const findBroker = async (broker: Broker, options: { readonly install?: b
 }
 
 let installing: Promise<void> | undefined
-const missingPackages = (): ReadonlyArray<string> => [
-  ...(["rabbitmq", "redis"] as const)
+const missingBrokers = (): ReadonlyArray<string> =>
+  (["rabbitmq", "redis"] as const)
     .filter((broker) => installed(brokers[broker]) === undefined && givenUrl(broker) === undefined)
-    .map((broker) => brokers[broker].package),
+    .map((broker) => brokers[broker].package)
+const missingPackages = (): ReadonlyArray<string> => [
+  ...missingBrokers(),
   ...Object.values(monitors)
     .filter((monitor) => installed(monitor) === undefined)
     .map((monitor) => monitor.package)
