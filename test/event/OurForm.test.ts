@@ -105,4 +105,13 @@ describe("a body in our own form", () => {
     const messageId = `${id}","time":"2026-01-01T00:00:00.000Z`
     assert.strictEqual(succeed(parse(twice, { type, messageId })).id, id)
   })
+
+  it("P15 refuses a key without a name that hides a forbidden one, as the whole is refused", () => {
+    const body = bodyOf(Sent, { text: "k", inner: [] })
+    parse(body, { type })
+    const messageId = "01920000-0000-7000-8000-000000000001"
+    const hiding = body.replace(',"data":', ',"":{"__proto__":{"x":1}},"data":')
+    assert.isTrue(Result.isFailure(parse(hiding, { type, messageId })))
+    assert.deepStrictEqual(String(parse(hiding, { type, messageId })), String(parse(hiding, { type })))
+  })
 })
