@@ -85,7 +85,12 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
     name: way.name,
     run: async () => {
       await lab.purge(steady)
-      return lab.run({ ...common({ ...way, subscriber: steady }), scenario: "latency", warm: Math.ceil(size.latency / 2), count: size.latency })
+      return lab.run({
+        ...common({ ...way, subscriber: steady }),
+        scenario: "latency",
+        warm: Math.ceil(size.latency / 2),
+        count: size.latency
+      })
     }
   })
   const peers: ReadonlyArray<Way> = peerNames.map((name) => ({ name, peer: name }))

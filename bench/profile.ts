@@ -48,7 +48,11 @@ try {
   const subscriber = "bench.profile"
   await lab.run({ scenario: "declare", subscriber, variant: { ordering } })
   if (["consume", "dead-letter", "ladder"].includes(scenario))
-    await lab.supply([subscriber], scenario === "ladder" ? warm + count : warm + count + 2_000, values.key ? { keys: 1000 } : {})
+    await lab.supply(
+      [subscriber],
+      scenario === "ladder" ? warm + count : warm + count + 2_000,
+      values.key ? { keys: 1000 } : {}
+    )
   if (scenario === "replay") {
     await lab.supply([subscriber], warm + count)
     await lab.run({ scenario: "dead-letter", subscriber, count: warm + count })

@@ -98,7 +98,9 @@ export const ladder = async (job: Job): Promise<Report> => {
       // Counted when it is decided: parked is what is held no more.
       yield* Effect.sleep("5 millis").pipe(
         Effect.andThen(subscription.stats),
-        Effect.repeat({ until: ({ held, retried }) => retried >= job.warm + job.count && (held === 0 || late.length > 0) })
+        Effect.repeat({
+          until: ({ held, retried }) => retried >= job.warm + job.count && (held === 0 || late.length > 0)
+        })
       )
       const parked = stop()
       // A profile is of the parking.

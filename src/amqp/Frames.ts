@@ -67,8 +67,12 @@ interface Slab {
   sending: number
 }
 
-/** `send` takes bytes in order, and says when it needs them no more. */
-export const make = (channel: number, frameMax: number, send: (bytes: Buffer, written: () => void) => void): Frames => {
+/** `send` takes bytes in order, is told whether a frame ends with them, and says when it needs them no more. */
+export const make = (
+  channel: number,
+  frameMax: number,
+  send: (bytes: Buffer, whole: boolean, written: () => void) => void
+): Frames => {
   const mostOfBody = (frameMax === 0 ? slabBytes : frameMax) - frameHeader - frameEnd
   let current: Slab = { bytes: Buffer.alloc(0), sending: 0 }
   let slab = current.bytes
@@ -76,16 +80,17 @@ export const make = (channel: number, frameMax: number, send: (bytes: Buffer, wr
   let end = 0
   let at = 0
 
-  const flush = (): void => {
+  const hand = (whole: boolean): void => {
     if (end === start) return
     const sent = current
     sent.sending++
     const written = slab.subarray(start, end)
     start = end
-    send(written, () => {
+    send(written, whole, () => {
       sent.sending--
     })
   }
+  const flush = (): void => hand(true)
   /** New memory costs more than what is written into it: the system has to find it first. */
   const room = (bytes: number): void => {
     if (start === end && current.sending === 0 && slab.length >= bytes) {
@@ -241,8 +246,8 @@ export const make = (channel: number, frameMax: number, send: (bytes: Buffer, wr
       room(frameHeader)
       bodyHeader(piece.length, end)
       end += frameHeader
-      flush()
-      send(piece, nothing)
+      hand(false)
+      send(piece, false, nothing)
       room(frameEnd)
       slab[end++] = frameEndMark
       // Another channel may send next, and a frame must be whole by then.

@@ -71,8 +71,7 @@ export const make = (channel: Channel, queue: string, expected: number): Intake 
 
   const consume = async (): Promise<void> => {
     // Its forerunner is not cancelled: what is on its way to one that is gone would end the connection.
-    const size =
-      consumer === undefined || largest * window.most > window.bytes ? window.first : window.most
+    const size = consumer === undefined || largest * window.most > window.bytes ? window.first : window.most
     const own: Consumer = {
       tag: `letters-${String(++consumers).padStart(9, "0")}`,
       window: size,

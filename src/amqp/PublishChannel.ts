@@ -9,6 +9,7 @@ import { BrokerError, ConnectionFailed } from "../bus/BrokerError.ts"
 import { Duplex } from "node:stream"
 import { bounded, type Link } from "./Connection.ts"
 import * as Frames from "./Frames.ts"
+import * as Outlet from "./Outlet.ts"
 import * as Refusals from "./Refusals.ts"
 
 export interface PublishChannel {
@@ -65,17 +66,23 @@ const publisher = (channel: ConfirmChannel, frameMax: number) => {
   const { connection } = inner
   const send = inner.sendMessage
   const sendOfAll = connection.sendMessage
-  const frames = Frames.make(inner.ch, frameMax, (bytes, written) => {
+  const isUsable = (): boolean => inner.sendMessage === send && connection.sendMessage === sendOfAll
+  const write = (bytes: Buffer, written: () => void): void => {
     connection.sentSinceLastCheck = true
     connection.stream.write(bytes, written)
-  })
+  }
+  const outlet = Outlet.make(connection.stream, write, isUsable)
+  const frames = Frames.make(inner.ch, frameMax, outlet.take)
   let scheduled = false
-  const isUsable = (): boolean => inner.sendMessage === send && connection.sendMessage === sendOfAll
+  const discard = (): void => {
+    frames.discard()
+    outlet.discard()
+  }
   const flush = (): void => {
     scheduled = false
     // On a channel that has closed meanwhile they would end the connection.
     if (isUsable()) frames.flush()
-    else frames.discard()
+    else discard()
   }
   const publish: PublishChannel["publish"] = (method, message, answered) => {
     // amqplib's own says that it is closed, and why.
@@ -86,7 +93,7 @@ const publisher = (channel: ConfirmChannel, frameMax: number) => {
     scheduled = true
     process.nextTick(flush)
   }
-  return { publish, flush }
+  return { publish, flush, discard }
 }
 const empty = Buffer.alloc(0)
 
@@ -107,7 +114,7 @@ export const open = (
       try: () => link.model.createConfirmChannel().then((made) => made.on("error", () => {})),
       catch: () => noChannel
     }).pipe(Effect.timeoutOrElse({ duration: options.callMillis, orElse: () => Effect.fail(noChannel) }))
-    const { flush, publish } = publisher(channel, link.frameMax)
+    const { discard, flush, publish } = publisher(channel, link.frameMax)
     const ended = yield* Deferred.make<Refusals.Refusal | undefined>()
     let refusal: Refusals.Refusal | undefined
     let isOpen = true
@@ -121,6 +128,7 @@ export const open = (
     // Before amqplib's own listener answers what was open: no callback may find a dead channel here.
     channel.prependOnceListener("close", () => {
       isOpen = false
+      discard()
       const afterwards = options.onLost(channel)
       queueMicrotask(() => {
         afterwards()

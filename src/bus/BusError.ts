@@ -141,10 +141,7 @@ export class Reject extends Schema.TaggedError<Reject>()("Reject", {
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   // Frames cost more than all else about a rejection, and lie within the runtime but for one or two.
-  constructor(
-    fields: { readonly reason: string; readonly cause?: unknown },
-    options?: Schema.MakeOptions
-  ) {
+  constructor(fields: { readonly reason: string; readonly cause?: unknown }, options?: Schema.MakeOptions) {
     const { stackTraceLimit } = Error
     const isWritable = Reflect.set(Error, "stackTraceLimit", 0)
     try {

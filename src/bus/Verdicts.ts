@@ -298,8 +298,9 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       work.progress = { ...work.progress, returns }
       const failure = { tag: "HeldElsewhere", message: "another process had claimed it for too long" }
       return Effect.flatMap(keyed ? Effect.succeed(0) : Caution.apart(returns), (more) =>
-        Effect.map(delayed(work, millis + more, behind, () => failure, work.progress.attempt - 1), (decision) =>
-          typeof decision === "string" ? decision : { ...decision, unattempted: true }
+        Effect.map(
+          delayed(work, millis + more, behind, () => failure, work.progress.attempt - 1),
+          (decision) => (typeof decision === "string" ? decision : { ...decision, unattempted: true })
         )
       )
     },

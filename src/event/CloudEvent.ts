@@ -101,10 +101,7 @@ export const parseOurs = (written: string, type: string | undefined, id: string 
     if (dataAt === restAt) return parsedOf(opening, id, time, nothing, json)
     // Between the two stand the attributes that an event may have; nested ones would not parse.
     const rest: unknown = JSON.parse(`{"":0${written.slice(restAt, dataAt)}}`)
-    return isRecord(rest) &&
-      rest[""] === 0 &&
-      Object.keys(rest).every(isOptional) &&
-      optionalFault(rest) === undefined
+    return isRecord(rest) && rest[""] === 0 && Object.keys(rest).every(isOptional) && optionalFault(rest) === undefined
       ? parsedOf(opening, id, time, rest, json)
       : undefined
   } catch {

@@ -62,7 +62,7 @@ const byAmqplib = (
 /** What was sent is on the wire now or later, as with a socket: what is reused too soon shows. */
 const sending =
   (sent: Array<Buffer>) =>
-  (bytes: Buffer, written: () => void): void => {
+  (bytes: Buffer, _whole: boolean, written: () => void): void => {
     if (next() < 0.5) {
       sent.push(Buffer.from(bytes))
       written()

@@ -200,6 +200,34 @@ describeLive(
       })
     )
 
+    it.live(
+      "P11, PUB12: a channel that is lost comes back while the others publish more than the line takes",
+      () =>
+        Effect.gen(function* () {
+          const proxy = yield* proxyTo(node().port)
+          const { broker } = yield* open(`amqp://guest:guest@127.0.0.1:${proxy.port}`, { publishChannels: 2 })
+          // Of the two channels, by the hash of a key.
+          const [busy, lost] = ["a", "b"]
+          proxy.throttle(16_000_000)
+          const body = Buffer.alloc(32_000)
+          let ended = false
+          const fill = (): void => {
+            if (!ended) broker.send(outgoing(event("x"), { key: busy, body }), () => void setImmediate(fill))
+          }
+          for (let n = 0; n < 1000; n++) fill()
+          yield* Effect.sleep("1 second")
+          yield* send(broker, outgoing(event("x"), { key: lost, body: Buffer.alloc(65_537) }))
+          const back = sendUntilConfirmed(broker, () => outgoing(event("x"), { key: lost }))
+          yield* Effect.timeoutOrElse(back, {
+            duration: "25 seconds",
+            orElse: () => Effect.die(new Error("the channel did not come back"))
+          })
+          ended = true
+          proxy.resume()
+        }),
+      60_000
+    )
+
     it.live("S2: a reader of dead letters closes soon on a line that hangs, and waits for one that is down", () =>
       Effect.gen(function* () {
         const proxy = yield* proxyTo(node().port)
