@@ -134,22 +134,12 @@ export class SubscribeError extends Schema.TaggedError<SubscribeError>()("Subscr
 
 /**
  * Fails a handler for good: the event is dead-lettered at once, whatever the retry policy. It is a decision and
- * no accident: it has no stack of its own, and a dead letter tells the one of its `cause`.
+ * no accident: a dead letter tells its reason, and the stack of its `cause`.
  */
 export class Reject extends Schema.TaggedError<Reject>()("Reject", {
   reason: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {
-  // Frames cost more than all else about a rejection, and lie within the runtime but for one or two.
-  constructor(fields: { readonly reason: string; readonly cause?: unknown }, options?: Schema.MakeOptions) {
-    const { stackTraceLimit } = Error
-    const isWritable = Reflect.set(Error, "stackTraceLimit", 0)
-    try {
-      super(fields, options)
-    } finally {
-      if (isWritable) Error.stackTraceLimit = stackTraceLimit
-    }
-  }
   override get message(): string {
     return this.reason
   }
