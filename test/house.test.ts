@@ -139,6 +139,8 @@ describe("the house", () => {
     const exempt: Readonly<Record<string, string>> = {
       "src/app/runMain.ts": "the timer that ends a process which does not drain",
       "src/amqp/Connection.ts": "a close that never answers, raced outside of the fibers that cannot be interrupted",
+      "src/amqp/Receiver.ts": "acknowledgements that leave together, which no clock of a test should hold back",
+      "src/amqp/Intake.ts": "the pause before a queue is looked at again, within a Promise of amqplib's",
       "src/testing/TestBus.ts": "real time for real work, whatever the clock of the test says"
     }
     const wild = sources.filter(

@@ -10,6 +10,7 @@
 import type { Channel } from "amqplib"
 import type { Delivery } from "../bus/Broker.ts"
 import * as HeaderTable from "./HeaderTable.ts"
+import { frameEnd, frameEndMark, frameHeader } from "./MethodFrame.ts"
 
 /** A message as it came. */
 export interface Message {
@@ -109,9 +110,6 @@ const takeAll = (line: Line, consumers: ReadonlyMap<number, Consumer>): void => 
   if (at > 0) line.rest = bytes.subarray(at)
 }
 
-const frameHeader = 7
-const frameEnd = 1
-const frameEndMark = 0xce
 const methodFrame = 1
 const headerFrame = 2
 const bodyFrame = 3
@@ -215,7 +213,7 @@ const read = (
     skip(0x0080)
   }
   if ((flags & 0x0040) !== 0) {
-    timestamp = (uint32(bytes, at) * 2 ** 32 + uint32(bytes, at + 4)) * 1000
+    timestamp = millisOf(uint32(bytes, at) * 2 ** 32 + uint32(bytes, at + 4))
     at += 8
   }
   if ((flags & 0x0020) !== 0) {
@@ -244,7 +242,15 @@ const read = (
 const uint16 = (bytes: Buffer, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
 const uint32 = (bytes: Buffer, at: number): number =>
   (bytes[at] ?? 0) * 0x1000000 + (((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0))
-const short = (bytes: Buffer, at: number): string => bytes.toString("utf8", at + 1, at + 1 + (bytes[at] ?? 0))
+const short = (bytes: Buffer, at: number): string =>
+  shortText(bytes.toString("utf8", at + 1, at + 1 + (bytes[at] ?? 0)))
+
+/** Senders may write any bytes: what is no UTF-8 is read as more than it was, and no copy could carry it. */
+export const shortText = (text: string): string =>
+  text.length <= 85 || Buffer.byteLength(text) <= 255 ? text : Buffer.from(text).toString("utf8", 0, 252)
+
+/** The milliseconds of a timestamp; undefined when it is no time, such as one that counts nanoseconds. */
+export const millisOf = (seconds: number): number | undefined => (seconds <= 8.64e12 ? seconds * 1000 : undefined)
 
 type Repeated = (bytes: Buffer, at: number) => string
 

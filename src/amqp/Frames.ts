@@ -4,31 +4,9 @@
  * messages of a turn. amqplib makes five buffers for each and writes them one by one, which costs more than
  * everything else about a publish; the bytes are the same.
  */
-import { bytesOf } from "../event/Body.ts"
 import type { Headers, Outgoing, Properties } from "../bus/Broker.ts"
-
-/**
- * The method frame of a mandatory publish, for any channel: the number of one is put in later. Undefined when
- * the exchange or the routing key has more than 255 bytes.
- */
-export const method = (exchange: string, routingKey: string): Buffer | undefined => {
-  const [to, key] = [Buffer.from(exchange), Buffer.from(routingKey)]
-  if (to.length > 255 || key.length > 255) return undefined
-  const frame = Buffer.alloc(frameHeader + 9 + to.length + key.length + frameEnd)
-  frame[0] = 1
-  frame.writeUInt32BE(frame.length - frameHeader - frameEnd, 3)
-  // Class 60, method 40, and two bytes that are reserved.
-  frame.writeUInt32BE(0x003c0028, frameHeader)
-  let at = frameHeader + 6
-  for (const text of [to, key]) {
-    frame[at] = text.length
-    frame.set(text, at + 1)
-    at += 1 + text.length
-  }
-  frame[at] = mandatory
-  frame[at + 1] = frameEndMark
-  return frame
-}
+import { bytesOf } from "../event/Body.ts"
+import { frameEnd, frameEndMark, frameHeader } from "./MethodFrame.ts"
 
 export interface Frames {
   /**
@@ -42,10 +20,6 @@ export interface Frames {
   readonly discard: () => void
 }
 
-const frameHeader = 7
-const frameEnd = 1
-const frameEndMark = 0xce
-const mandatory = 1
 const headerFrame = 2
 const bodyFrame = 3
 const persistent = 2

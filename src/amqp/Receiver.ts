@@ -178,7 +178,7 @@ export const received = ({ content, fields, properties }: Message): Deliveries.M
   properties: {
     messageId: text(properties.messageId),
     type: text(properties.type),
-    timestamp: typeof properties.timestamp === "number" ? properties.timestamp * 1000 : undefined,
+    timestamp: typeof properties.timestamp === "number" ? Deliveries.millisOf(properties.timestamp) : undefined,
     appId: text(properties.appId),
     correlationId: text(properties.correlationId),
     contentType: text(properties.contentType)
@@ -218,4 +218,5 @@ const ownHeaders = ({ headers }: MessageProperties): Readonly<Record<string, unk
   return own
 }
 
-const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
+const text = (value: unknown): string | undefined =>
+  typeof value === "string" ? Deliveries.shortText(value) : undefined

@@ -2,8 +2,8 @@
  * Where an address of the bus lies on RabbitMQ: the exchange to publish to, and the routing key; and back.
  */
 import type { Address } from "../bus/Broker.ts"
-import * as Frames from "./Frames.ts"
 import * as Ladder from "./DelayLadder.ts"
+import * as MethodFrame from "./MethodFrame.ts"
 import * as Topology from "./Topology.ts"
 
 export interface Route {
@@ -47,7 +47,7 @@ export const make = (namespace: string): ((to: Address) => Route) => {
     const found = routes?.get(name)
     if (found !== undefined) return found
     const { exchange, routingKey } = find(to)
-    const route = { exchange, routingKey, method: Frames.method(exchange, routingKey) }
+    const route = { exchange, routingKey, method: MethodFrame.publish(exchange, routingKey) }
     if (++count > most) {
       known.clear()
       routes = undefined

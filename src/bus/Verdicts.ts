@@ -15,14 +15,14 @@ import * as Diagnosis from "./Diagnosis.ts"
 import type { Failures } from "./Failures.ts"
 import * as Quoting from "./Quoting.ts"
 import * as Retry from "./Retry.ts"
-import { type Counters, type Decision, type Policy, subjectOf, subjectOfUnread, type Work } from "./Work.ts"
+import { type Counters, type Decision, type Policy, subjectOf, type Work } from "./Work.ts"
 import * as RuntimeHeaders from "./RuntimeHeaders.ts"
 import type { Settlement, Subject } from "./Settlement.ts"
 import * as SubscriberSettings from "./SubscriberSettings.ts"
+import * as Undecodable from "./Undecodable.ts"
 
 /** From here up a retry waits on the broker, where it survives any restart. */
 const onBrokerMillis = 1000
-const newerVersion = { everyMillis: 30_000, atMostMillis: 60 * 60 * 1000 }
 const postponedAtMostMillis = 24 * 60 * 60 * 1000
 
 export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(parts: {
@@ -261,30 +261,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(pa
       }
     })
 
-  const undecodable: Policy["undecodable"] = Effect.fnUntraced(function* (delivery, parsed, error) {
-    const now = clock.currentTimeMillisUnsafe()
-    const subject = subjectOfUnread(subscriber.name, delivery, parsed, now)
-    const { progress } = subject
-    const failure = { tag: error._tag, message: error.message }
-    if (error._tag === "UnknownVersion" && !subscriber.ephemeral) {
-      const since = progress.postponedSince ?? now
-      if (now - since < newerVersion.atMostMillis) {
-        counters.postponed++
-        metrics.outcome("postponed").update(1)
-        log.warning("a newer version was postponed", {
-          subscriber: subscriber.name,
-          event: subject.type,
-          id: subject.id,
-          detail: error.message
-        })
-        const next = { ...progress, postponed: progress.postponed + 1, postponedSince: since }
-        yield* settlement.delay(delivery, { ...subject, progress: next }, newerVersion.everyMillis)
-        return
-      }
-    }
-    const reason = error._tag === "InvalidEvent" ? "Invalid" : error._tag
-    yield* deadLetter(delivery, subject, reason, failure, 1)
-  })
+  const undecodable = Undecodable.make({ subscriber, clock, counters, metrics, log, settlement, deadLetter })
 
   return {
     failed,

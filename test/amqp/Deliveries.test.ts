@@ -184,4 +184,25 @@ describe("deliveries from the bytes", () => {
     await bring(2, 2)
     assert.deepStrictEqual(heard, [11, 21])
   })
+
+  it("P9, P15: texts that are no UTF-8 and times that are none are read as what a copy can carry", async () => {
+    const line = lineOf()
+    const [ours, amqplibs] = [line.channelOf(1), line.channelOf(2)]
+    Deliveries.hear(asChannel(ours), (message) => ours.seen.push(message))
+    line.connection.acceptLoop()
+    for (const { ch } of [ours, amqplibs]) {
+      const fields = { consumerTag: "c", deliveryTag: 1, redelivered: false, exchange: "e", routingKey: "k" }
+      const texts = { messageId: "~".repeat(255), contentType: "~".repeat(86), appId: "é".repeat(127) }
+      const frames = framesOf(defs.BasicDeliver, ch, fields, { ...texts, timestamp: 1.7e18 }, Buffer.from("{}"), 4096)
+      await feed(line.stream, Buffer.from(frames.map((byte) => (byte === 0x7e ? 0xff : byte))), () => 1_000_000)
+    }
+    for (const { seen } of [ours, amqplibs]) {
+      const { appId, contentType, messageId, timestamp } = seen[0]?.properties ?? assert.fail("nothing came")
+      assert.strictEqual(timestamp, undefined)
+      assert.strictEqual(appId, "é".repeat(127))
+      for (const text of [messageId, contentType]) assert.isAtMost(Buffer.byteLength(text ?? ""), 255)
+    }
+    assert.strictEqual(ours.byAmqplib, 0)
+    assert.deepStrictEqual(ours.seen, amqplibs.seen)
+  })
 })

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Headers, Outgoing, Properties } from "../../src/bus/Broker.ts"
 import { type Body, bytesOf } from "../../src/event/Body.ts"
 import * as Frames from "../../src/amqp/Frames.ts"
+import * as MethodFrame from "../../src/amqp/MethodFrame.ts"
 import { chance } from "../chaos/Chance.ts"
 import { defs, framesOf } from "./amqplib.ts"
 
@@ -84,7 +85,7 @@ const outgoing = (body: Body, properties: Properties, headers: Headers): Outgoin
   headers
 })
 const methodOf = (exchange: string, routingKey: string): Buffer => {
-  const method = Frames.method(exchange, routingKey)
+  const method = MethodFrame.publish(exchange, routingKey)
   assert.isDefined(method)
   return method ?? Buffer.alloc(0)
 }
@@ -185,8 +186,8 @@ describe("frames of a publish", () => {
     frames.flush()
     const one = byAmqplib(1, ["e", "k"], properties, {}, body, 131_072)
     assert.isTrue(Buffer.concat(sent).equals(Buffer.concat([one, one])))
-    assert.isUndefined(Frames.method(long, "k"))
-    assert.isUndefined(Frames.method("e", long))
+    assert.isUndefined(MethodFrame.publish(long, "k"))
+    assert.isUndefined(MethodFrame.publish("e", long))
   })
 
   it("what is discarded is never sent, and what comes after it is", () => {

@@ -3,11 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duplex } from "node:stream"
 import type { Outgoing, Properties } from "../../src/bus/Broker.ts"
 import * as Frames from "../../src/amqp/Frames.ts"
+import * as MethodFrame from "../../src/amqp/MethodFrame.ts"
 import * as Outlet from "../../src/amqp/Outlet.ts"
 import { chance } from "../chaos/Chance.ts"
 
 const { below, next, pick } = chance(20270206)
-const method = Frames.method("e", "k") ?? Buffer.alloc(0)
+const method = MethodFrame.publish("e", "k") ?? Buffer.alloc(0)
 const properties: Properties = { messageId: "1", type: "t", timestamp: 0, appId: "a", contentType: "c" }
 
 const outgoing = (body: Buffer): Outgoing => ({

@@ -264,5 +264,26 @@ export const receiverCases = (node: () => RabbitNode): void => {
           assert.deepInclude({ ...delivery }, { trusted: false, redelivered: false, routingKey: "x" })
       })
     )
+
+    it.live("P9, P15: properties that no copy could carry hold nobody up: their events are dead-lettered", () =>
+      Effect.gen(function* () {
+        const namespace = freshNamespace()
+        const layer = AmqpBroker.layer({ servers: node().url, namespace, source: "foreign" })
+        const { bus } = yield* start(processOver(Layer.merge(layer, MemoryCache.layer)))
+        const contract = keyed()
+        const stats = (yield* bus.subscribe("a", { events: [contract], handler: () => Effect.void })).stats
+        const raw = yield* rawChannel(node().url)
+        // Microseconds and nanoseconds where seconds belong.
+        for (const [timestamp, body] of [
+          [1.7e15, '{"n":"?"}'],
+          [1.7e18, "no JSON"]
+        ] as const)
+          raw.publish(`${namespace}.events`, contract.name, Buffer.from(body), { type: contract.name, timestamp })
+        yield* untilEffect(
+          () => "two dead letters",
+          Effect.map(stats, ({ deadLettered }) => deadLettered === 2)
+        )
+      })
+    )
   })
 }

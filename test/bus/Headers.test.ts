@@ -2,7 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import type { Delivery, Headers } from "../../src/bus/Broker.ts"
-import { Reject } from "../../src/bus/BusError.ts"
 import * as Diagnosis from "../../src/bus/Diagnosis.ts"
 import * as RuntimeHeaders from "../../src/bus/RuntimeHeaders.ts"
 
@@ -244,17 +243,6 @@ describe("Diagnosis", () => {
       assert.deepStrictEqual([failure.tag, failure.message], [tag, message])
     }
     assert.include(Diagnosis.stackOf(new Error("x")), "Headers.test")
-  })
-
-  it("P8: a rejection is no accident: it has no frames, and costs other errors none of theirs", () => {
-    const { stackTraceLimit } = Error
-    const cause = new Error("the database says so")
-    const reject = new Reject({ reason: "no such student", cause })
-    assert.strictEqual(reject.stack?.split("\n").length, 1)
-    assert.include(cause.stack, "Headers.test")
-    // A caller without types may forget what is wanted.
-    assert.throws(() => new Reject({} as { reason: string }))
-    assert.strictEqual(Error.stackTraceLimit, stackTraceLimit)
   })
 
   it("describes errors that lie about themselves", () => {

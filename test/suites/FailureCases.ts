@@ -38,7 +38,8 @@ export const failureCases = ({ connect, it }: Bench): void => {
         () => Effect.interrupt,
         () => Effect.fail("text"),
         () => Effect.fail(undefined),
-        () => Effect.uninterruptible(Effect.sleep("150 millis"))
+        // Longer than a machine that is busy is late with the deadline.
+        () => Effect.uninterruptible(Effect.sleep("1 second"))
       ]
       const subscription = yield* process.bus.subscribe(name, {
         events: [Happened],
