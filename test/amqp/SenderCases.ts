@@ -149,7 +149,7 @@ export const senderCases = (node: () => RabbitNode): void => {
           outgoing(event("x"), odd({ a: () => 1 })),
           outgoing(event("x"), odd({ a: Symbol("a") })),
           // Other programs' JavaScript.
-          outgoing(event("x"), { body: "text" as unknown as Buffer })
+          outgoing(event("x"), { body: 5 as unknown as Buffer })
         ]
         const posts = bad.flatMap((message) => {
           const left = post(broker, outgoing(event("x"), { key: "k" }))
