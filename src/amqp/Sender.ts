@@ -53,10 +53,18 @@ export const make = (options: {
   let turn = 0
 
   const send: Sender["send"] = (message, done) => {
-    const first = message.key === undefined ? turn++ % lanes.length : hash(message.key) % lanes.length
-    const lane = lanes[first]
+    const lane = message.key === undefined ? anyLane() : lanes[hash(message.key) % lanes.length]
     if (lane?.channel === undefined) return done(noChannel)
     publish(lane, message, done)
+  }
+  /** Some in a row go the same way: they leave in one write, and what was published together mostly stays together. */
+  const anyLane = (): Lane.Lane | undefined => {
+    const first = (turn++ >>> 5) % lanes.length
+    for (let i = 0; i < lanes.length; i++) {
+      const lane = lanes[(first + i) % lanes.length]
+      if (lane?.channel !== undefined) return lane
+    }
+    return undefined
   }
 
   const publish = (lane: Lane.Lane, message: Outgoing, done: (outcome: SendOutcome) => void): void => {

@@ -93,7 +93,7 @@ describeLive(
           )
           const duplicates = ledger.entries.length - count
           // Of each kill at most what was confirmed and not yet acknowledged comes twice.
-          assert.isAtMost(duplicates, killed * 64)
+          assert.isAtMost(duplicates, killed * 128)
           assert.isTrue(
             ledger.entries.every(({ event, info }) => event.id === `letter-${event.data.n}` && info.attempt === 1)
           )
