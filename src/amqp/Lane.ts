@@ -7,14 +7,22 @@ import type { Outgoing, SendOutcome } from "../bus/Broker.ts"
 import * as Population from "../bus/Population.ts"
 import type { PublishChannel } from "./PublishChannel.ts"
 
-export interface Sent {
+/** A class, as `Message` is. */
+export class Sent {
   readonly id: string
   readonly exchange: string
   readonly routingKey: string
   /** It came back: nobody took it. */
-  wasReturned: boolean
+  wasReturned = false
   /** Others of the same id: two subscribers' copies of one event. */
   next: Sent | undefined
+
+  constructor(id: string, exchange: string, routingKey: string, next: Sent | undefined) {
+    this.id = id
+    this.exchange = exchange
+    this.routingKey = routingKey
+    this.next = next
+  }
 }
 
 interface Waiting {
@@ -55,7 +63,7 @@ export const has = (lane: Lane, id: string, exchange: string, routingKey: string
   find(lane, id, exchange, routingKey) !== undefined
 
 export const enter = (lane: Lane, id: string, exchange: string, routingKey: string): Sent => {
-  const sent: Sent = { id, exchange, routingKey, wasReturned: false, next: lane.inFlight.get(id) }
+  const sent = new Sent(id, exchange, routingKey, lane.inFlight.get(id))
   if (lane.outgrown(lane.inFlight.size)) lane.inFlight = new Map(lane.inFlight)
   lane.inFlight.set(id, sent)
   return sent

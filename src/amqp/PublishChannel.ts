@@ -8,6 +8,7 @@ import type { Outgoing } from "../bus/Broker.ts"
 import { BrokerError, ConnectionFailed } from "../bus/BrokerError.ts"
 import { Duplex } from "node:stream"
 import { bounded, type Link } from "./Connection.ts"
+import * as Confirms from "./Confirms.ts"
 import * as Frames from "./Frames.ts"
 import * as Outlet from "./Outlet.ts"
 import * as Refusals from "./Refusals.ts"
@@ -15,10 +16,10 @@ import * as Refusals from "./Refusals.ts"
 export interface PublishChannel {
   readonly channel: ConfirmChannel
   /**
-   * Sends a message in this turn; `answered` is told as by amqplib's own publish. Throws what `Frames.write` does,
+   * Sends a message in this turn; `answered` is told once. Throws what `Frames.write` does,
    * and IllegalOperationError on a channel that is closed; nothing is sent then.
    */
-  readonly publish: (method: Buffer, message: Outgoing, answered: (error: unknown) => void) => void
+  readonly publish: (method: Buffer, message: Outgoing, answered: (answer: Confirms.Answer) => void) => void
   /** Says what it was refused, if that is what it died of. */
   readonly ended: Deferred.Deferred<Refusals.Refusal | undefined>
   readonly isOpen: () => boolean
@@ -36,8 +37,6 @@ interface Inner {
   readonly ch: number
   /** Replaced when the channel closes, by one that throws. */
   readonly sendMessage: unknown
-  /** Whom to tell of the confirm of the next message. */
-  readonly pushConfirmCallback: (answered: (error: unknown) => void) => void
   readonly connection: {
     /** Replaced when the connection closes. */
     readonly sendMessage: unknown
@@ -52,7 +51,6 @@ const innerOf = (channel: ConfirmChannel): Inner => {
   const inner = channel as unknown as Inner
   if (
     typeof inner.ch === "number" &&
-    typeof inner.pushConfirmCallback === "function" &&
     inner.connection.stream instanceof Duplex &&
     typeof inner.connection.sentSinceLastCheck === "boolean"
   )
@@ -61,7 +59,7 @@ const innerOf = (channel: ConfirmChannel): Inner => {
 }
 
 /** Writes the frames of a turn at once, past amqplib's own queue of the channel, whose other frames wait for none of them. */
-const publisher = (channel: ConfirmChannel, frameMax: number) => {
+const publisher = (channel: ConfirmChannel, frameMax: number, confirms: Confirms.Confirms) => {
   const inner = innerOf(channel)
   const { connection } = inner
   const send = inner.sendMessage
@@ -88,7 +86,7 @@ const publisher = (channel: ConfirmChannel, frameMax: number) => {
     // amqplib's own says that it is closed, and why.
     if (!isUsable()) channel.publish("", "", empty)
     frames.write(method, message)
-    inner.pushConfirmCallback(answered)
+    confirms.push(answered)
     if (scheduled) return
     scheduled = true
     process.nextTick(flush)
@@ -96,6 +94,19 @@ const publisher = (channel: ConfirmChannel, frameMax: number) => {
   return { publish, flush, discard }
 }
 const empty = Buffer.alloc(0)
+
+/** Hears of confirms instead of amqplib, which never learns of what is published here. */
+const confirmsOf = (channel: ConfirmChannel): Confirms.Confirms => {
+  const confirms = Confirms.make()
+  const hear =
+    (answer: Confirms.Answer) =>
+    ({ deliveryTag, multiple }: { readonly deliveryTag: number; readonly multiple: boolean }): void =>
+      confirms.settle(deliveryTag, multiple, answer)
+  channel.removeAllListeners("ack").on("ack", hear("ack"))
+  channel.removeAllListeners("nack").on("nack", hear("nack"))
+  channel.once("close", () => confirms.end("lost"))
+  return confirms
+}
 
 export const open = (
   link: Link,
@@ -114,7 +125,8 @@ export const open = (
       try: () => link.model.createConfirmChannel().then((made) => made.on("error", () => {})),
       catch: () => noChannel
     }).pipe(Effect.timeoutOrElse({ duration: options.callMillis, orElse: () => Effect.fail(noChannel) }))
-    const { discard, flush, publish } = publisher(channel, link.frameMax)
+    const confirms = confirmsOf(channel)
+    const { discard, flush, publish } = publisher(channel, link.frameMax, confirms)
     const ended = yield* Deferred.make<Refusals.Refusal | undefined>()
     let refusal: Refusals.Refusal | undefined
     let isOpen = true

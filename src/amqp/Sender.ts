@@ -85,15 +85,15 @@ export const make = (options: {
     if (refusal !== undefined) return done(refusal)
     const sent = Lane.enter(lane, properties.messageId, exchange, routingKey)
     try {
-      channel.publish(method, message, (error) => {
+      channel.publish(method, message, (answer) => {
         Lane.leave(lane, sent)
-        if (error === null || error === undefined) {
+        if (answer === "ack") {
           done(sent.wasReturned ? unrouted : routed)
           // Nothing but a level of the ladder can be without its own binding.
           if (sent.wasReturned && exchange !== eventsExchange && exchange !== dead) damaged.openUnsafe()
         }
         // A nack is the one error that comes while the channel lives.
-        else if (lane.channel === channel && error instanceof Error && error.message === "message nacked") {
+        else if (answer === "nack" && lane.channel === channel) {
           lane.wasRefused = true
           done(rejected)
         } else done(refusals.ofSize(body) ?? lost)

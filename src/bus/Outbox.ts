@@ -10,7 +10,6 @@ import type { BrokerReason } from "./BrokerError.ts"
 import * as BusError from "./BusError.ts"
 import type { Door, Waiter } from "./Door.ts"
 import * as Obstacle from "./Obstacle.ts"
-import * as Population from "./Population.ts"
 
 /** What became of a shipment. */
 export type Result =
@@ -59,6 +58,9 @@ class Entry implements Waiter {
   rejected = false
   /** Why it could not be sent the last time. */
   refusal: BrokerReason | undefined = undefined
+  /** Its neighbours among those on their way. */
+  before: Entry | undefined = undefined
+  after: Entry | undefined = undefined
 
   constructor(shipment: Shipment, sequence: number, start: (entry: Entry) => void) {
     this.shipment = shipment
@@ -73,10 +75,47 @@ class Entry implements Waiter {
   }
 }
 
+/**
+ * Those on their way, in order. Linked to each other and not in a table, and cut off from it when they leave: what is
+ * dead holds nothing that came later, which the garbage collector would have to keep (see `Population`).
+ */
+const chain = () => {
+  let first: Entry | undefined
+  let last: Entry | undefined
+  let size = 0
+  return {
+    size: (): number => size,
+    add: (entry: Entry): void => {
+      size++
+      entry.before = last
+      if (last === undefined) first = entry
+      else last.after = entry
+      last = entry
+    },
+    delete: (entry: Entry): void => {
+      const { after, before } = entry
+      if (before === undefined && first !== entry) return
+      size--
+      if (before === undefined) first = after
+      else before.after = after
+      if (after === undefined) last = before
+      else after.before = before
+      entry.before = entry.after = undefined
+    },
+    /** Those who are there now: who is looked at may bring others to their end. */
+    all: (): ReadonlyArray<Entry> => {
+      const all: Array<Entry> = []
+      for (let entry = first; entry !== undefined; entry = entry.after) all.push(entry)
+      return all
+    }
+  }
+}
+
 const sweepEvery = "100 millis"
 const confirmedRouted: Result = { _tag: "Confirmed", routed: true }
 const confirmedUnrouted: Result = { _tag: "Confirmed", routed: false }
 
+const isOpen = (state: State): boolean => state !== "abandoned" && state !== "done"
 const isSent = (state: State): boolean => state !== "stalled"
 
 /** Milliseconds until the next round: of the entry that was sent least often. */
@@ -92,7 +131,7 @@ export const make = Effect.fnUntraced(function* (
   onResent: (count: number) => void
 ) {
   const clock = yield* Clock.Clock
-  const entries = Population.make<Entry>()
+  const entries = chain()
   // By key; the entries of "" have no order to keep and hold up nobody.
   const stalled = new Map<string, Array<Entry>>()
   const busy = yield* Latch.make(false)
@@ -103,7 +142,7 @@ export const make = Effect.fnUntraced(function* (
 
   const remove = (entry: Entry): void => {
     entries.delete(entry)
-    if (entries.size > 0) return
+    if (entries.size() > 0) return
     busy.closeUnsafe()
     idle.openUnsafe()
   }
@@ -232,7 +271,7 @@ export const make = Effect.fnUntraced(function* (
 
   const submit = (shipment: Shipment): (() => void) => {
     const entry = new Entry(shipment, sequence++, start)
-    if (entries.size === 0) {
+    if (entries.size() === 0) {
       idle.closeUnsafe()
       busy.openUnsafe()
     }
@@ -277,7 +316,7 @@ export const make = Effect.fnUntraced(function* (
     yield* busy.await
     yield* Effect.sleep(sweepEvery)
     const now = clock.currentTimeMillisUnsafe()
-    for (const entry of entries) if (entry.state !== "abandoned" && entry.shipment.deadline <= now) giveUp(entry)
+    for (const entry of entries.all()) if (isOpen(entry.state) && entry.shipment.deadline <= now) giveUp(entry)
   })
 
   yield* Effect.forkScoped(Effect.repeat(recover, Schedule.forever))
@@ -292,7 +331,7 @@ export const make = Effect.fnUntraced(function* (
     flushed: idle.await,
     shut: () => {
       door.setPhase("shut")
-      for (const entry of entries) if (entry.state === "waiting" || entry.state === "stalled") giveUp(entry)
+      for (const entry of entries.all()) if (entry.state === "waiting" || entry.state === "stalled") giveUp(entry)
     },
     resent: () => resent
   } satisfies Outbox

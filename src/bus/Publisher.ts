@@ -21,6 +21,7 @@ import * as Delayed from "./Delayed.ts"
 import type { EventCache } from "./EventCache.ts"
 import { CurrentHandling } from "./Handling.ts"
 import { CurrentIds } from "./Ids.ts"
+import { Message, MessageProperties } from "./Message.ts"
 import type { Outbox } from "./Outbox.ts"
 import { pipelined } from "./PublishAll.ts"
 import * as Publications from "./Publication.ts"
@@ -159,15 +160,15 @@ export const make = Effect.fnUntraced(function* (
     const own = seconds > 0 ? { ...options.headers, ...Delayed.mark } : options.headers
     const headers: Headers = traced === undefined ? (own ?? noHeaders) : { ...own, ...Trace.inject(traced) }
     const to: Address = seconds > 0 ? { _tag: "DelayedEvent", name: event.name, seconds } : address
-    const properties = {
-      messageId: id,
-      type: event.name,
-      timestamp: startedAt,
-      appId: settings.source,
+    const properties = new MessageProperties(
+      id,
+      event.name,
+      startedAt,
+      settings.source,
       correlationId,
-      contentType: Codec.contentType
-    }
-    const message = { to, key, body: text, properties, headers }
+      Codec.contentType
+    )
+    const message = new Message(to, key, text, properties, headers)
     const privileged = handling !== undefined
     return outbox.submit(
       new Publication(message, bytes, options, privileged, event, metrics, began, span, traced, resume)

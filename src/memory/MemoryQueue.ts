@@ -15,14 +15,21 @@ import * as Deque from "./Deque.ts"
  */
 export type Returns = "in place" | "behind"
 
-export interface Stored {
+/** A class and no literal, as `bus/Message` says. */
+export class Stored {
   readonly message: Outgoing
   /** Its place in the queue. */
   readonly position: number
   /** How often it came back. */
-  returns: number
+  returns = 0
   /** Headers that the broker itself added. */
   readonly extra: Readonly<Record<string, unknown>> | undefined
+
+  constructor(message: Outgoing, position: number, extra: Stored["extra"]) {
+    this.message = message
+    this.position = position
+    this.extra = extra
+  }
 }
 
 /** Who has messages of a queue until they are settled. */
@@ -121,7 +128,7 @@ export const make = (options: {
     name: options.name,
     singleActive: options.singleActive,
     push: (message, extra) => {
-      fresh.push({ message, position: positions++, returns: 0, extra })
+      fresh.push(new Stored(message, positions++, extra))
       options.wake(queue)
     },
     take,

@@ -14,6 +14,7 @@ import * as Deque from "./Deque.ts"
 import type { Faults } from "./Faults.ts"
 import type { MemoryQueue, Returns } from "./MemoryQueue.ts"
 import * as Namespace from "./Namespace.ts"
+import { Send } from "./Sends.ts"
 
 export type { CutOff, Peer } from "./Connections.ts"
 
@@ -208,7 +209,7 @@ const make = Effect.fnUntraced(function* ({ faults, remember = 0, returns = "in 
       return {
         namespace: own,
         send: (message, done) => {
-          sends.push({ peer, namespace: own, message, done })
+          sends.push(new Send(peer, own, message, done))
           schedule()
         },
         faults: linkFaults,

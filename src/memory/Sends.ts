@@ -9,11 +9,19 @@ import * as Deque from "./Deque.ts"
 import type { Faults } from "./Faults.ts"
 import type { Namespace } from "./Namespace.ts"
 
-export interface Send {
+/** A class and no literal, as `bus/Message` says. */
+export class Send {
   readonly peer: Peer
   readonly namespace: Namespace
   readonly message: Outgoing
   done: (outcome: SendOutcome) => void
+
+  constructor(peer: Peer, namespace: Namespace, message: Outgoing, done: (outcome: SendOutcome) => void) {
+    this.peer = peer
+    this.namespace = namespace
+    this.message = message
+    this.done = done
+  }
 }
 
 export interface Sends {
