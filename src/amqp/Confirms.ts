@@ -17,15 +17,16 @@ export interface Confirms {
 }
 
 const places = 1024
+const empty = (length: number): Array<((answer: Answer) => void) | undefined> => Array.from({ length }, () => undefined)
 
 export const make = (): Confirms => {
-  let ring = new Array<((answer: Answer) => void) | undefined>(places).fill(undefined)
+  let ring = empty(places)
   /** The lowest tag that is open, and the one that comes next. */
   let first = 1
   let next = 1
 
   const grow = (): void => {
-    const larger = new Array<((answer: Answer) => void) | undefined>(ring.length * 2).fill(undefined)
+    const larger = empty(ring.length * 2)
     for (let tag = first; tag < next; tag++) larger[tag % larger.length] = ring[tag % ring.length]
     ring = larger
   }
