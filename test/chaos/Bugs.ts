@@ -47,6 +47,7 @@ const ackBeforeHandle = (isSubscriber: (queue: string) => boolean): void => {
     (consume) =>
       function (queue, receive, settings) {
         if (!isSubscriber(queue)) return consume.call(this, queue, receive, settings)
+        Wire.byAmqplib(this)
         const early = (message: ConsumeMessage | null): void => {
           if (message !== null) this.ack(message, false)
           hasty.add(this)
@@ -123,6 +124,7 @@ const requeueForever = (isSubscriber: (queue: string) => boolean): void => {
       function (queue, receive, settings) {
         if (!isSubscriber(queue)) return consume.call(this, queue, receive, settings)
         const taken = new Set<number>()
+        Wire.byAmqplib(this)
         busy.set(this, taken)
         const fussy = (message: ConsumeMessage | null): void => {
           if (message !== null && taken.size >= 4) return this.nack(message, false, true)

@@ -41,21 +41,19 @@ export const begin = (options: ProcessOptions): Child => {
   const watched = new Set<string>()
   const wire = (id: string, body: Buffer): void =>
     write({ t: "wire", id, sha: createHash("sha256").update(body).digest("hex") })
-  Wire.around(
-    "publish",
-    (publish) =>
-      function (exchange, key, body, properties, confirm) {
-        const id = properties.messageId
-        if (id !== undefined && watched.has(id)) wire(id, body)
-        const isCopy = exchange === `${namespace}.dead` || exchange.startsWith(`${namespace}.delay.`)
-        // Canaries travel the ladder too.
-        if (!isCopy || key.includes("_canary")) return publish.call(this, exchange, key, body, properties, confirm)
-        return publish.call(this, exchange, key, body, properties, (error) => {
-          if (error === null || error === undefined) reach("after-copy")
-          confirm(error)
-        })
-      }
-  )
+  let copies = 0
+  Wire.watch((exchange, key, id, body) => {
+    if (watched.has(id)) wire(id, body)
+    const isCopy = exchange === `${namespace}.dead` || exchange.startsWith(`${namespace}.delay.`)
+    // Canaries travel the ladder too.
+    if (isCopy && !key.includes("_canary")) copies++
+  })
+  // The first confirm behind a copy; its original is acknowledged after this turn.
+  Wire.confirmed(() => {
+    if (copies === 0) return
+    copies = 0
+    reach("after-copy")
+  })
 
   setInterval(() => {
     globalThis.gc?.()

@@ -4,6 +4,7 @@
  */
 import type { ConsumeMessage, Options } from "amqplib"
 import { createRequire } from "node:module"
+import { Socket } from "node:net"
 import { dirname, join } from "node:path"
 
 export type Confirm = (error: unknown) => void
@@ -28,6 +29,11 @@ const require = createRequire(import.meta.url)
 // amqplib's own file, which it does not export; its classes have these methods.
 const model = require(join(dirname(require.resolve("amqplib")), "lib", "channel_model.js")) as Prototypes
 
+// Likewise.
+const base = require(join(dirname(require.resolve("amqplib")), "lib", "channel.js")) as {
+  readonly Channel: { readonly prototype: { accept: (this: unknown, frame: { readonly id?: number }) => unknown } }
+}
+
 const prototype = { publish: model.ConfirmChannel.prototype, other: model.Channel.prototype }
 
 /** Puts something around a method of every channel. */
@@ -38,4 +44,92 @@ export const around = <M extends keyof Channel>(
   const target = method === "publish" ? prototype.publish : prototype.other
   // The same function with the same parameters: `this` is the one difference to the interface.
   target[method] = make(target[method]) as Channel[M]
+}
+
+/** Has amqplib itself bring what a channel is sent, where the library would read it past amqplib. */
+export const byAmqplib = (channel: Channel): void => {
+  const own = channel as Channel & { accept: (frame: unknown) => void } // so are all of amqplib's
+  own.accept = own.accept.bind(own)
+}
+
+interface Message {
+  readonly exchange: string
+  readonly key: string
+  readonly id: string
+  readonly size: number
+  readonly body: Array<Buffer>
+}
+
+const publish = 0x003c0028
+const ack = 0x003c0050
+
+/** Calls it whenever the broker has confirmed something, when whoever waited for it has been told. */
+export const confirmed = (tell: () => void): void => {
+  const target = base.Channel.prototype
+  const { accept } = target
+  target.accept = function (frame) {
+    const answer = accept.call(this, frame)
+    if (frame.id === ack) tell()
+    return answer
+  }
+}
+
+/** Tells of each message that this process publishes, by the bytes that it gives to its sockets. */
+export const watch = (tell: (exchange: string, key: string, id: string, body: Buffer) => void): void => {
+  const left = new WeakMap<Socket, Buffer>()
+  const open = new WeakMap<Socket, Map<number, Message>>()
+  const read = (socket: Socket, chunk: Buffer): void => {
+    const bytes = Buffer.concat([left.get(socket) ?? Buffer.alloc(0), chunk])
+    const messages = open.get(socket) ?? new Map<number, Message>()
+    open.set(socket, messages)
+    // The handshake begins with eight bytes that are no frame.
+    let at = bytes.toString("latin1", 0, 4) === "AMQP" ? 8 : 0
+    while (at + 7 <= bytes.length && at + 8 + bytes.readUInt32BE(at + 3) <= bytes.length) {
+      const channel = bytes.readUInt16BE(at + 1)
+      const payload = bytes.subarray(at + 7, at + 7 + bytes.readUInt32BE(at + 3))
+      const message = messages.get(channel)
+      if (bytes[at] === 1 && payload.readUInt32BE(0) === publish) messages.set(channel, begun(payload))
+      else if (bytes[at] === 2 && message !== undefined) Object.assign(message, header(payload))
+      else if (bytes[at] === 3) message?.body.push(Buffer.from(payload))
+      if (bytes[at] !== 1 && message !== undefined) {
+        const body = Buffer.concat(message.body)
+        if (body.length === message.size) {
+          messages.delete(channel)
+          tell(message.exchange, message.key, message.id, body)
+        }
+      }
+      at += 8 + payload.length
+    }
+    left.set(socket, bytes.subarray(at))
+  }
+  const write = Socket.prototype.write
+  Socket.prototype.write = function (this: Socket, ...args: Parameters<Socket["write"]>) {
+    const [chunk] = args
+    if (Buffer.isBuffer(chunk)) read(this, chunk)
+    return write.apply(this, args)
+  } as Socket["write"] // it has overloads
+}
+
+const begun = (payload: Buffer): Message => {
+  const exchange = short(payload, 6)
+  return { exchange, key: short(payload, 7 + Buffer.byteLength(exchange)), id: "", size: 0, body: [] }
+}
+
+const short = (bytes: Buffer, at: number): string => bytes.toString("utf8", at + 1, at + 1 + (bytes[at] ?? 0))
+
+/** What is wanted of the properties: the size of the body, and the id, which stands behind four others. */
+const header = (payload: Buffer): { readonly id: string; readonly size: number } => {
+  const flags = payload.readUInt16BE(12)
+  let at = 14
+  const skip = (flag: number, size: () => number): void => {
+    if ((flags & flag) !== 0) at += size()
+  }
+  const text = (): number => 1 + (payload[at] ?? 0)
+  skip(0x8000, text)
+  skip(0x4000, text)
+  skip(0x2000, () => 4 + payload.readUInt32BE(at))
+  skip(0x1000, () => 1)
+  skip(0x0800, () => 1)
+  for (const flag of [0x0400, 0x0200, 0x0100]) skip(flag, text)
+  return { id: (flags & 0x80) === 0 ? "" : short(payload, at), size: Number(payload.readBigUInt64BE(4)) }
 }
