@@ -1,7 +1,6 @@
 /**
- * What was published on one channel and is not confirmed, by its delivery tag. A ring whose places are cleared
- * and used again. amqplib keeps it in an array that it shifts: V8 trims such an array at its beginning, and goes
- * on to keep alive what stood there until a full collection, which cost more than the publish itself.
+ * What was published on one channel and is not confirmed, by its delivery tag: a ring whose places are cleared
+ * and used again, since what is published here passes amqplib's own list by.
  */
 
 /** How a publish was answered; "lost" when its channel is gone before it was. */

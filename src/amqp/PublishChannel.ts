@@ -1,6 +1,6 @@
 /**
  * One confirm channel, from its opening to its loss. It has its listeners before anything is sent on
- * it, and whoever publishes on it hears of its loss before amqplib answers what was under way.
+ * it, and whoever publishes on it hears of its loss before what was under way is answered.
  */
 import type { ConfirmChannel } from "amqplib"
 import { Deferred, Effect, Exit } from "effect"
@@ -137,7 +137,7 @@ export const open = (
     channel.on("return", ({ fields, properties }) =>
       options.onReturn(fields.exchange, fields.routingKey, properties.messageId)
     )
-    // Before amqplib's own listener answers what was open: no callback may find a dead channel here.
+    // Before what was open is answered: no callback may find a dead channel here.
     channel.prependOnceListener("close", () => {
       isOpen = false
       discard()

@@ -123,7 +123,7 @@ export const make = (options: {
         lane.channel = undefined
         lane.isPaused = false
         const waiting = Lane.takeWaiting(lane)
-        // amqplib answers what was sent first; these were not sent.
+        // What was sent is answered first; these were not sent.
         return () => {
           for (const { done } of waiting) done(noChannel)
         }
