@@ -1,7 +1,7 @@
 /**
  * Where the time of one scenario goes: runs it under V8's profiler and prints self time by function and by
  * module, in microseconds an event. `node bench/profile.ts publish|consume|embedded|dead-letter|replay|ladder
- * [--peer raw] [--count n] [--key] [--traces share]`
+ * [--peer raw] [--count n] [--key] [--traces share] [--traced] [--cache redis|process]`
  */
 import { once } from "node:events"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
@@ -28,6 +28,8 @@ const { positionals, values } = parseArgs({
     peer: { type: "string", default: "ours" },
     count: { type: "string", default: "150000" },
     key: { type: "boolean", default: false },
+    traced: { type: "boolean", default: false },
+    cache: { type: "string" },
     traces: { type: "string" },
     top: { type: "string", default: "45" }
   }
@@ -67,6 +69,9 @@ try {
     variant: {
       ordering,
       keyed: values.key,
+      traced: values.traced,
+      cached: values.cache !== undefined,
+      ...(values.cache === "redis" && { redisUrl: lab.redisUrl }),
       ...(values.traces !== undefined && { telemetry: { endpoint, traces: Number(values.traces) } })
     }
   } as const
