@@ -6,6 +6,7 @@
  * ahead of the store's clock counts as now, so that one clock that runs ahead does not freeze a key.
  */
 import type { Effect, Option } from "effect"
+import { type Body, isSame } from "../event/Body.ts"
 import type * as Event from "../event/Event.ts"
 import type { CacheError } from "./CacheError.ts"
 
@@ -17,7 +18,7 @@ export interface CacheEntry {
   readonly id: string
   /** When it happened, in milliseconds since the epoch. */
   readonly time: number
-  readonly body: Buffer
+  readonly body: Body
   readonly settings: Event.CacheSettings
 }
 
@@ -33,7 +34,7 @@ export interface Remembered {
   readonly time: number
   readonly id: string
   /** As it was published. */
-  readonly body: Buffer
+  readonly body: Body
 }
 
 export interface HistoryRange {
@@ -80,7 +81,7 @@ export const newestFirst = <A extends Remembered>(events: ReadonlyArray<A>): Arr
     .filter((one, i, all) => {
       // What is the same stands side by side, but for bodies that share an id.
       const last = all[i - 1]
-      return last === undefined || compare(one, last) !== 0 || !one.body.equals(last.body)
+      return last === undefined || compare(one, last) !== 0 || !isSame(one.body, last.body)
     })
 
 /** As bytes of UTF-8, like Redis does. Without surrogates that is the order of the code units. */

@@ -3,16 +3,35 @@
  * span and the log. An object of one class, since each event has one.
  */
 import { type Clock, Duration, Exit, type Tracer } from "effect"
-import { bytesOf } from "../event/Body.ts"
+import type { Body } from "../event/Body.ts"
 import type * as Event from "../event/Event.ts"
 import type * as Log from "../observe/Log.ts"
 import type * as Meters from "../observe/Meters.ts"
 import type * as Trace from "../observe/Trace.ts"
 import type { Outgoing } from "./Broker.ts"
 import * as BusError from "./BusError.ts"
+import type { CacheEntry } from "./CacheStore.ts"
 import type { EventCache } from "./EventCache.ts"
 import type { Result, Shipment } from "./Outbox.ts"
 import type { Confirmed, PublishOptions } from "./PublishOptions.ts"
+
+class Written implements CacheEntry {
+  readonly event: string
+  readonly key: string
+  readonly id: string
+  readonly time: number
+  readonly body: Body
+  readonly settings: Event.CacheSettings
+
+  constructor(event: string, key: string, id: string, time: number, body: Body, settings: Event.CacheSettings) {
+    this.event = event
+    this.key = key
+    this.id = id
+    this.time = time
+    this.body = body
+    this.settings = settings
+  }
+}
 
 export type Resume = (outcome: Exit.Exit<Confirmed, BusError.PublishError>) => void
 
@@ -87,8 +106,7 @@ export const make = (around: {
       this.metrics.confirmed(shipped.routed, stopwatch() - this.began)
       const isDelayed = message.to._tag === "DelayedEvent"
       if (event.cache !== false && !isDelayed) {
-        const body = bytesOf(message.body)
-        cache.store.write({ event: event.name, key: message.key ?? "", id, time, body, settings: event.cache })
+        cache.store.write(new Written(event.name, message.key ?? "", id, time, message.body, event.cache))
       }
       if (log.debugEnabled)
         log.debug("published", {

@@ -8,5 +8,11 @@ export const bytesOf = (body: Body): Buffer => (typeof body === "string" ? Buffe
 
 export const textOf = (body: Body): string => (typeof body === "string" ? body : body.toString("utf8"))
 
+/** Whether both are the same bytes. */
+export const isSame = (one: Body, other: Body): boolean => {
+  if (typeof one === "string" && typeof other === "string") return one === other
+  return bytesOf(one).equals(bytesOf(other))
+}
+
 /** How many bytes it has. */
 export const sizeOf = (body: Body): number => (typeof body === "string" ? Buffer.byteLength(body) : body.length)

@@ -16,7 +16,7 @@ import {
   type Remembered
 } from "../bus/CacheStore.ts"
 import { EventCache } from "../bus/EventCache.ts"
-import * as Population from "../bus/Population.ts"
+import { type Body, isSame, sizeOf } from "../event/Body.ts"
 
 export interface MemoryCacheOptions {
   /** Last known events and histories, each counted once. Default 10,000. */
@@ -25,46 +25,47 @@ export interface MemoryCacheOptions {
   readonly maxBytes?: number
 }
 
-interface Slot {
-  /** The last known event, or a history, oldest first. */
-  readonly events: Array<Remembered>
-  readonly expires: number
-  readonly bytes: number
-}
-
 export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore> =>
   Effect.map(Clock.Clock, (clock) => {
     const now = (): number => clock.currentTimeMillisUnsafe()
     const shelf = makeShelf(options.maxKeys ?? 10_000, options.maxBytes ?? 64 * 1024 * 1024)
-    const alive = (name: string): Slot | undefined => {
-      const slot = shelf.get(name)
+    const lasts = new Map<string, Slots>()
+    const histories = new Map<string, Slots>()
+    const alive = (event: string, key: string): Slot | undefined => {
+      const slot = lasts.get(event)?.get(key)
       if (slot === undefined || slot.expires > now()) return slot
-      shelf.remove(name)
+      shelf.remove(slot)
       return undefined
     }
-    const replace = (name: string, one: Remembered, ttl: number): void => {
-      const held = alive(name)?.events[0]
+    const replace = (event: string, key: string, one: Kept, ttl: number): void => {
+      const slot = alive(event, key)
+      const held = slot?.events[0]
       if (held !== undefined && compare(one, held) <= 0) return
       const expires = now() + ttl
-      if (expires > now()) shelf.put(name, { events: [one], expires, bytes: one.body.length })
+      if (!(expires > now())) return
+      const into = slot ?? shelf.add(of(lasts, event), key)
+      into.events[0] = one
+      into.expires = expires
+      shelf.touch(into, one.bytes)
     }
-    const insert = (name: string, one: Remembered, cap: number): void => {
-      const held = shelf.get(name)
-      const events = held?.events ?? []
+    const insert = (event: string, key: string | undefined, one: Kept, cap: number): void => {
+      const slots = of(histories, event)
+      const into = slots.get(key) ?? shelf.add(slots, key)
+      const { events } = into
       if (!place(events, one)) return
-      const gone = events.splice(0, Math.max(0, events.length - cap))
-      const bytes = (held?.bytes ?? 0) + one.body.length - gone.reduce((sum, { body }) => sum + body.length, 0)
-      shelf.put(name, { events, expires: Number.POSITIVE_INFINITY, bytes })
+      let bytes = into.bytes + one.bytes
+      while (events.length > cap) bytes -= events.shift()?.bytes ?? 0
+      shelf.touch(into, bytes)
     }
     const write = ({ body, event, id, key, settings, time }: CacheEntry): void => {
-      const one = { time: orderOf(time, now()), id, body }
-      if (settings.last !== false) replace(nameOf("last", event, key), one, settings.ttl ?? Number.POSITIVE_INFINITY)
+      const one = new Kept(orderOf(time, now()), id, body)
+      if (settings.last !== false) replace(event, key, one, settings.ttl ?? Number.POSITIVE_INFINITY)
       const cap = historyCap(settings)
       if (cap === 0) return
-      insert(nameOf("history", event, undefined), one, cap)
-      if (settings.perKey === true) insert(nameOf("history", event, key), one, cap)
+      insert(event, undefined, one, cap)
+      if (settings.perKey === true) insert(event, key, one, cap)
     }
-    const last = (event: string, key: string): Remembered | undefined => alive(nameOf("last", event, key))?.events[0]
+    const last = (event: string, key: string): Remembered | undefined => alive(event, key)?.events[0]
     return {
       write,
       last: (event, key) => Effect.sync(() => Option.fromUndefinedOr(last(event, key))),
@@ -72,7 +73,7 @@ export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore
       history: (event, range) =>
         Effect.sync(() => {
           const count = Math.min(Math.floor(range.limit), maxHistory)
-          const events = shelf.get(nameOf("history", event, range.key))?.events ?? []
+          const events = histories.get(event)?.get(range.key)?.events ?? []
           const found: Array<Remembered> = []
           for (let i = events.length - 1; i >= 0 && found.length < count; i--) {
             const one = events[i]
@@ -89,50 +90,108 @@ export const layerWith = (options: MemoryCacheOptions): Layer.Layer<EventCache> 
 
 export const layer: Layer.Layer<EventCache> = layerWith({})
 
-// The length keeps an event's name and a key apart, whatever is in them.
-const nameOf = (kind: "last" | "history", event: string, key: string | undefined): string =>
-  key === undefined ? `${kind}:${event}` : `${kind}:${event.length}:${event}${key}`
-
 /** Where it belongs in the order, which is nearly always the end; false when it is there already. */
-const place = (events: Array<Remembered>, one: Remembered): boolean => {
+const place = (events: Array<Kept>, one: Kept): boolean => {
   let at = events.length
   for (; at > 0; at--) {
     const held = events[at - 1]
     if (held === undefined) continue
     const order = compare(one, held)
     if (order > 0) break
-    if (order === 0 && held.body.equals(one.body)) return false
+    if (order === 0 && isSame(held.body, one.body)) return false
   }
-  events.splice(at, 0, one)
+  if (at === events.length) events.push(one)
+  else events.splice(at, 0, one)
   return true
 }
 
-/** A map bounded by keys and bytes; writing moves a key to the end, and the beginning is forgotten first. */
+class Kept implements Remembered {
+  readonly time: number
+  readonly id: string
+  readonly body: Body
+  readonly bytes: number
+
+  constructor(time: number, id: string, body: Body) {
+    this.time = time
+    this.id = id
+    this.body = body
+    this.bytes = sizeOf(body)
+  }
+}
+
+/** By key; a history over all keys has none. There are as many of these as contracts. */
+type Slots = Map<string | undefined, Slot>
+
+const of = (all: Map<string, Slots>, event: string): Slots => {
+  let slots = all.get(event)
+  if (slots === undefined) all.set(event, (slots = new Map()))
+  return slots
+}
+
+/** Between the one that was written before it and the one that was written after it. */
+class Slot {
+  /** The last known event, or a history, oldest first. */
+  readonly events: Array<Kept> = []
+  expires = Number.POSITIVE_INFINITY
+  bytes = 0
+  before: Slot | undefined
+  after: Slot | undefined
+  readonly slots: Slots
+  readonly key: string | undefined
+
+  constructor(slots: Slots, key: string | undefined) {
+    this.slots = slots
+    this.key = key
+  }
+}
+
+/**
+ * All slots, bounded in number and bytes; writing moves one to the end, and the beginning is forgotten first. A
+ * list, since to move an entry of a map to its end costs more than all the rest of a write.
+ */
 const makeShelf = (maxKeys: number, maxBytes: number) => {
-  let slots = new Map<string, Slot>()
+  let first: Slot | undefined
+  let last: Slot | undefined
+  let size = 0
   let bytes = 0
-  const outgrown = Population.makeOutgrown()
-  const remove = (name: string): void => {
-    const slot = slots.get(name)
-    if (slot === undefined) return
+  const unlink = (slot: Slot): void => {
+    if (slot.before === undefined) first = slot.after
+    else slot.before.after = slot.after
+    if (slot.after === undefined) last = slot.before
+    else slot.after.before = slot.before
+    slot.before = slot.after = undefined
+  }
+  const link = (slot: Slot): void => {
+    slot.before = last
+    if (last === undefined) first = slot
+    else last.after = slot
+    last = slot
+  }
+  const remove = (slot: Slot): void => {
+    unlink(slot)
+    slot.slots.delete(slot.key)
     bytes -= slot.bytes
-    slots.delete(name)
+    size--
   }
   return {
-    get: (name: string): Slot | undefined => slots.get(name),
-    size: (): number => slots.size,
+    size: (): number => size,
     remove,
-    put: (name: string, slot: Slot): void => {
-      remove(name)
-      // A key that moves to the end again and again fills the table, too.
-      if (outgrown(slots.size)) slots = new Map(slots)
-      slots.set(name, slot)
-      bytes += slot.bytes
-      if (slots.size <= maxKeys && bytes <= maxBytes) return
-      for (const oldest of slots.keys()) {
-        if (slots.size <= maxKeys && bytes <= maxBytes) break
-        remove(oldest)
+    add: (slots: Slots, key: string | undefined): Slot => {
+      const slot = new Slot(slots, key)
+      slots.set(key, slot)
+      link(slot)
+      size++
+      return slot
+    },
+    /** It was written, and has so many bytes now. */
+    touch: (slot: Slot, now: number): void => {
+      bytes += now - slot.bytes
+      slot.bytes = now
+      if (slot !== last) {
+        unlink(slot)
+        link(slot)
       }
+      while (first !== undefined && (size > maxKeys || bytes > maxBytes)) remove(first)
     }
   }
 }

@@ -6,13 +6,32 @@
  * synchronous state; WriteBehind.ts moves it.
  */
 import { type CacheEntry, compare, orderOf, type Remembered } from "../bus/CacheStore.ts"
+import { type Body, sizeOf } from "../event/Body.ts"
 import { needed } from "./Coalesce.ts"
 
-/** Ordered by its time, which is not ahead of the clock. */
-export interface Buffered extends Remembered {
+/**
+ * Ordered by its time, which is not ahead of the clock. Of a class, since V8 takes literals that wait as these do
+ * for long-lived, and makes them where only a full collection sees them.
+ */
+export class Buffered implements Remembered {
   readonly entry: CacheEntry
+  readonly id: string
+  readonly time: number
+  readonly body: Body
   /** When it was written, in milliseconds since the epoch. */
   readonly at: number
+  /** What it takes of the bytes that may wait. */
+  readonly size: number
+
+  constructor(entry: CacheEntry, at: number) {
+    this.entry = entry
+    this.id = entry.id
+    // Redis clamps by its own clock too; here it keeps a clock that runs ahead from winning among its own.
+    this.time = orderOf(entry.time, at)
+    this.body = entry.body
+    this.at = at
+    this.size = sizeOf(entry.body) + overhead
+  }
 }
 
 /**
@@ -87,7 +106,7 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
     head = 0
   }
   const forget = (buffered: Buffered): void => {
-    bytes -= sizeOf(buffered)
+    bytes -= buffered.size
     const { event, key } = buffered.entry
     const keys = newest?.get(event)
     if (keys?.get(key) === buffered) keys.set(key, undefined)
@@ -110,7 +129,7 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
       waiting = kept.filter((one) => !refused.has(one))
     } else waiting = [...kept]
     head = 0
-    bytes = [...flight, ...kept].reduce((sum, one) => sum + sizeOf(one), 0)
+    bytes = [...flight, ...kept].reduce((sum, one) => sum + one.size, 0)
     newest = undefined
     superseded += before - kept.length
     left = kept.length
@@ -141,11 +160,9 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
 
   return {
     add: (entry, now) => {
-      const { body, id } = entry
-      // Redis clamps by its own clock too; here it keeps a clock that runs ahead from winning among its own.
-      const buffered = { entry, id, body, at: now, time: orderOf(entry.time, now) }
+      const buffered = new Buffered(entry, now)
       waiting.push(buffered)
-      bytes += sizeOf(buffered)
+      bytes += buffered.size
       if (newest !== undefined) index(buffered, newest)
       if (++arrived >= sweepAfter + left) sweep()
       if (isFull()) makeRoom()
@@ -157,8 +174,8 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
         for (; end < from.length && end - start < room; end++) {
           const next = from[end]
           if (next === undefined) break
-          taken += sizeOf(next)
-          if (taken > fitting && taken > sizeOf(next)) break
+          taken += next.size
+          if (taken > fitting && taken > next.size) break
         }
         return end
       }
@@ -221,5 +238,3 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
     counts: () => ({ written, superseded, dropped, failures, buffered: size() })
   }
 }
-
-const sizeOf = (buffered: Buffered): number => buffered.body.length + overhead

@@ -3,6 +3,7 @@
  * newest, and for each history one append with everything that it can hold. Pure.
  */
 import { compare, historyCap, newestFirst } from "../bus/CacheStore.ts"
+import { bytesOf } from "../event/Body.ts"
 import type { Buffered } from "./Backlog.ts"
 import type { Keys } from "./Keys.ts"
 import * as Layout from "./Layout.ts"
@@ -44,7 +45,7 @@ export const plan = (batch: ReadonlyArray<Buffered>, at: { readonly keys: Keys; 
     calls.push({
       script: Scripts.last,
       keys: [key],
-      args: [newest.time, newest.id, newest.body, left < forever ? left : 0],
+      args: [newest.time, newest.id, bytesOf(newest.body), left < forever ? left : 0],
       entries
     })
   }

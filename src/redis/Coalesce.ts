@@ -3,6 +3,7 @@
  * newest as it holds. Without the others Redis ends up the same. Pure.
  */
 import { compare, historyCap } from "../bus/CacheStore.ts"
+import { isSame } from "../event/Body.ts"
 import type { Buffered } from "./Backlog.ts"
 
 /** In the order in which they are given. */
@@ -32,7 +33,7 @@ const isNeeded = (one: Buffered, seen: Map<string, Seen>): boolean => {
     const { before } = of
     of.before = one
     // The same once more; or two that share an id, which do not take the room of others.
-    if (compare(before, one) === 0) return before.entry.key !== key || !before.body.equals(one.body)
+    if (compare(before, one) === 0) return before.entry.key !== key || !isSame(before.body, one.body)
   }
   let isIt = false
   if (settings.last !== false && !of.lasts.has(key)) {

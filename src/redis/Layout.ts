@@ -6,6 +6,7 @@
  * bytes, so a set is in the order of events as it is, and the same event again is the same member.
  */
 import type { Remembered } from "../bus/CacheStore.ts"
+import { bytesOf } from "../event/Body.ts"
 
 /** Undefined when the text is not one of ours. */
 export const parseLast = (value: Buffer): Remembered | undefined => {
@@ -24,7 +25,7 @@ const zero = Buffer.from([0, 0xff])
 
 export const member = ({ body, id }: Pick<Remembered, "body" | "id">): Buffer => {
   const parts = id.split("\0").flatMap((part, i) => (i === 0 ? [Buffer.from(part)] : [zero, Buffer.from(part)]))
-  return Buffer.concat([...parts, separator, body])
+  return Buffer.concat([...parts, separator, bytesOf(body)])
 }
 
 /** Undefined when it is not one of ours. */

@@ -18,6 +18,7 @@ import {
   type Remembered
 } from "../bus/CacheStore.ts"
 import { EventCache } from "../bus/EventCache.ts"
+import { isSame } from "../event/Body.ts"
 import { type Batch, plan } from "./Batch.ts"
 import type * as Backlog from "./Backlog.ts"
 import * as Keys from "./Keys.ts"
@@ -177,7 +178,10 @@ export const fromClient = Effect.fnUntraced(function* (
         Effect.map((held) => {
           // A batch on its way is in here, and may be there already.
           const known = new Map(held.map((one) => [one.id, one]))
-          const own = mine.filter((one) => isWithin(one, asked) && known.get(one.id)?.body.equals(one.body) !== true)
+          const own = mine.filter((one) => {
+            const there = known.get(one.id)
+            return isWithin(one, asked) && (there === undefined || !isSame(there.body, one.body))
+          })
           const all = own.length === 0 ? held : newestFirst([...own, ...held])
           if (fromNewest)
             return all

@@ -163,8 +163,7 @@ it.prop(
   ({ history, last, perKey, writes }) => {
     const settings = { history, perKey, last }
     const all = writes.map(({ body, id, ...more }): Backlog.Buffered => {
-      const one = entry(id, { ...more, body: Buffer.alloc(body), settings })
-      return { entry: one, id: one.id, body: one.body, time: one.time, at: now }
+      return new Backlog.Buffered(entry(id, { ...more, body: Buffer.alloc(body), settings }), now)
     })
     const kept = new Set(needed(all))
     const outcome = (entries: ReadonlyArray<Backlog.Buffered>) => {

@@ -37,12 +37,14 @@ export const contract = (name: string) =>
 /** No two events share one. */
 const idOf = ({ id, key }: Pick<Write, "id" | "key">): string => `${key}/${id}`
 
-/** The same write is the same event, to the byte. */
+let made = 0
+
+/** The same write is the same event, to the byte, whether it comes as text or as bytes. */
 export const entryOf = (name: string, { key, time, ...write }: Write, settings: CacheEntry["settings"]): CacheEntry => {
   const id = idOf({ key, ...write })
   const head = { id, time: base + time, key, correlationId: undefined, causationId: undefined, actor: undefined }
   const text = Codec.encoder(contract(name), "model")(head, { key, time })
-  return { event: name, key, id, time: base + time, body: Buffer.from(text), settings }
+  return { event: name, key, id, time: base + time, body: made++ % 2 === 0 ? text : Buffer.from(text), settings }
 }
 
 /** Newest first, each once. */
