@@ -84,13 +84,20 @@ export const newestFirst = <A extends Remembered>(events: ReadonlyArray<A>): Arr
       return last === undefined || compare(one, last) !== 0 || !isSame(one.body, last.body)
     })
 
-/** As bytes of UTF-8, like Redis does. Without surrogates that is the order of the code units. */
+/** As bytes of UTF-8, like Redis does. Below the surrogates that is the order of the code units. */
 const compareIds = (a: string, b: string): number => {
   if (a === b) return 0
-  if (surrogate.test(a) || surrogate.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b))
-  return a < b ? -1 : 1
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const one = a.charCodeAt(i)
+    const other = b.charCodeAt(i)
+    if (one === other) continue
+    if (one < surrogates && other < surrogates) return one - other
+    break
+  }
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
-const surrogate = /[\ud800-\udfff]/
+const surrogates = 0xd800
 
 /** Whether an event is in a range of a history. */
 export const isWithin = (one: Pick<Remembered, "time" | "id">, { after, before }: HistoryRange): boolean =>

@@ -74,6 +74,8 @@ const batchBytes = 1024 * 1024
 const overhead = 256
 /** Needless entries are looked for when so many came, and as many as were left of the last look. */
 const sweepAfter = 512
+/** Or so many, before a batch is cut: to find what is needless costs less than to send it. */
+const sweepBefore = 64
 
 export const make = (maxEntries: number, maxBytes: number, onDropped: (count: number) => void): Backlog => {
   let waiting: Array<Buffered> = []
@@ -168,6 +170,7 @@ export const make = (maxEntries: number, maxBytes: number, onDropped: (count: nu
       if (isFull()) makeRoom()
     },
     cut: () => {
+      if (arrived > sweepBefore) sweep()
       let taken = 0
       const fits = (from: ReadonlyArray<Buffered>, start: number, room: number): number => {
         let end = start
