@@ -15,7 +15,7 @@ import {
 import { BrokerError, type BrokerReason, BrokerRefused, Closed, TopologyMissing } from "../bus/BrokerError.ts"
 import * as Population from "../bus/Population.ts"
 import * as MemoryConsumer from "./MemoryConsumer.ts"
-import * as MemoryDelivery from "./MemoryDelivery.ts"
+import { MemoryDelivery, type Receiver } from "./MemoryDelivery.ts"
 import type { Holder, MemoryQueue } from "./MemoryQueue.ts"
 import { MemoryServer } from "./MemoryServer.ts"
 
@@ -99,6 +99,10 @@ export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"]
       client.open.delete(reader)
       queue.release(holder)
     }
+    const receiver: Receiver = {
+      lost,
+      acknowledge: (stored) => MemoryConsumer.counted(client, !ended && queue.settle(holder, stored))
+    }
     const reader: MemoryConsumer.Open = { end, tell: (error) => void (problem = error) }
     yield* Effect.acquireRelease(
       Effect.sync(() => client.open.add(reader)),
@@ -110,8 +114,7 @@ export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"]
         if (ended) return yield* problem
         const stored = queue.take(holder)
         if (stored === undefined) return undefined
-        const ack = MemoryConsumer.acknowledger(client, lost, () => queue.settle(holder, stored))
-        return MemoryDelivery.make(stored, lost, ack)
+        return new MemoryDelivery(stored, receiver)
       })
     } satisfies DeadLetterReader
   })

@@ -7,8 +7,8 @@ import type { Consumer, ConsumeOptions } from "../bus/Broker.ts"
 import { BrokerError, BrokerRefused } from "../bus/BrokerError.ts"
 import * as Population from "../bus/Population.ts"
 import type { LinkFaults } from "./Connections.ts"
-import * as MemoryDelivery from "./MemoryDelivery.ts"
-import type { MemoryQueue, QueueConsumer } from "./MemoryQueue.ts"
+import { MemoryDelivery, type Receiver } from "./MemoryDelivery.ts"
+import type { MemoryQueue, QueueConsumer, Stored } from "./MemoryQueue.ts"
 
 /** Something that a client has open, and that goes with it. */
 export interface Open {
@@ -25,9 +25,9 @@ export interface Client {
   late: number
 }
 
-/** Acknowledges what a holder has; each is settled once, by whoever is not lost. */
-export const acknowledger = (client: Client, lost: () => boolean, settle: () => boolean) => (): void => {
-  if (lost() || !settle()) client.late++
+/** Each is settled once, by whoever is not lost; other acknowledgements are counted. */
+export const counted = (client: Client, settled: boolean): void => {
+  if (!settled) client.late++
 }
 
 export const make = (
@@ -40,7 +40,6 @@ export const make = (
   Effect.gen(function* () {
     const { faults } = client
     let gone = false
-    const lost = (): boolean => gone
     const end = (): void => {
       if (gone) return
       gone = true
@@ -54,21 +53,29 @@ export const make = (
       onLost(error)
     }
     const open: Open = { end, tell: onLost }
+    const settle = (stored: Stored): boolean => queue.settle(consumer, stored)
+    const cancel = (): void => lose(cancelled)
+    const receiver: Receiver = {
+      lost: () => gone,
+      acknowledge:
+        faults === undefined
+          ? (stored) => counted(client, !gone && settle(stored))
+          : (stored) =>
+              counted(
+                client,
+                !gone &&
+                  consumer.unacked.has(stored) &&
+                  faults.acknowledged(stored.message.properties.messageId, () => settle(stored), cancel)
+              )
+    }
     const consumer: QueueConsumer = {
       prefetch,
       unacked: Population.make(),
       taken: 0,
       cancelled: false,
       deliver: (stored) => {
-        const settle = (): boolean => queue.settle(consumer, stored)
-        if (faults === undefined)
-          return onDelivery(MemoryDelivery.make(stored, lost, acknowledger(client, lost, settle)))
-        const { messageId } = stored.message.properties
-        const cancel = (): void => lose(cancelled)
-        const acknowledge = (): boolean =>
-          consumer.unacked.has(stored) && faults.acknowledged(messageId, settle, cancel)
-        onDelivery(MemoryDelivery.make(stored, lost, acknowledger(client, lost, acknowledge)))
-        faults.delivered(messageId, cancel)
+        onDelivery(new MemoryDelivery(stored, receiver))
+        faults?.delivered(stored.message.properties.messageId, cancel)
       },
       dropped: (why) => lose(why === "deleted" ? deleted : cancelled)
     }

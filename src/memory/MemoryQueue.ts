@@ -170,15 +170,20 @@ export const make = (options: {
     pump: () => {
       for (const consumer of consumers) consumer.taken = consumer.unacked.size
       // All are handed out before the first arrives: who goes on hearing of one had the others too.
-      const handed: Array<readonly [QueueConsumer, Stored]> = []
+      const holders: Array<QueueConsumer> = []
+      const handed: Array<Stored> = []
       while (ready() > 0) {
         const consumer = next()
         const stored = consumer && take(consumer)
         if (consumer === undefined || stored === undefined) break
         consumer.taken++
-        handed.push([consumer, stored])
+        holders.push(consumer)
+        handed.push(stored)
       }
-      for (const [consumer, stored] of handed) if (consumer.unacked.has(stored)) consumer.deliver(stored)
+      for (let i = 0; i < handed.length; i++) {
+        const [consumer, stored] = [holders[i], handed[i]]
+        if (consumer !== undefined && stored !== undefined && consumer.unacked.has(stored)) consumer.deliver(stored)
+      }
     },
     ready,
     unacked: () => unacked,

@@ -38,6 +38,12 @@ export interface Sends {
   readonly forget: (peer: Peer, open: CutOff) => void
 }
 
+/**
+ * In one turn. About what one consumer takes: were it more, a queue would grow under a burst that its consumer
+ * keeps up with, and what waits long costs the garbage collector more than all the rest of an event.
+ */
+const most = 256
+
 export const make = (options: {
   /** Stores it where it belongs; whether anything took it. */
   readonly store: (send: Send) => boolean
@@ -123,7 +129,7 @@ export const make = (options: {
     turn: () => {
       if (late.size > 0) answerLate()
       // What answers send anew is of the next turn; what they cut off or block is over at once.
-      for (let count = inbound.size(); count > 0 && !isBlocked(); count--) {
+      for (let count = Math.min(inbound.size(), most); count > 0 && !isBlocked(); count--) {
         const send = inbound.shift()
         if (send === undefined) break
         take(send)
