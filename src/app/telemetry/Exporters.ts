@@ -11,6 +11,7 @@ import * as Line from "./Line.ts"
 import type * as Resource from "./Resource.ts"
 import * as Sampler from "./Sampler.ts"
 import type { Settings, Signal } from "./Settings.ts"
+import * as TraceBytes from "./TraceBytes.ts"
 
 /** The bus's drain leaves two seconds for connections, Redis and this (P12). */
 const lastMillis = 1500
@@ -24,12 +25,13 @@ export interface Exporters {
 /** Export until the scope ends, and once more then. */
 export const make = Effect.fnUntraced(function* (settings: Settings, resource: ReturnType<typeof Resource.make>) {
   const flusher = Context.get(yield* Layer.build(OtlpExporter.layerFlusher), OtlpExporter.Flusher)
-  const written = Context.get(
+  const effects = Context.get(
     yield* Layer.build(
       settings.protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf
     ),
     OtlpSerialization.OtlpSerialization
   )
+  const written = settings.protocol === "http/json" ? effects : { ...effects, traces: TraceBytes.traces() }
   const lines: Array<Line.Line> = []
   const { logs, metrics, traces } = settings.signals
 

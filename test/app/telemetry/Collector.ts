@@ -1,4 +1,4 @@
-/** A collector for tests: takes OTLP over HTTP in JSON and remembers it, or misbehaves as asked. */
+/** A collector for tests: takes OTLP over HTTP, in JSON where it is looked into, and remembers it, or misbehaves as asked. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { gunzipSync } from "node:zlib"
@@ -78,6 +78,8 @@ export interface Request {
   readonly path: string
   readonly headers: IncomingMessage["headers"]
   readonly body: Readonly<Record<string, ReadonlyArray<Resourced>>>
+  /** Where it is not JSON. */
+  readonly protobuf?: Buffer
 }
 
 export type Misbehaviour = (request: IncomingMessage, response: ServerResponse) => void
@@ -98,8 +100,9 @@ export const startCollector = async (misbehave?: Misbehaviour) => {
       const raw = Buffer.concat(chunks)
       bytes += raw.length
       const text = request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw
-      const body = request.headers["content-type"]?.includes("json") === true ? JSON.parse(text.toString()) : {}
-      requests.push({ path: request.url ?? "", headers: request.headers, body })
+      const isJson = request.headers["content-type"]?.includes("json") === true
+      const told = isJson ? { body: JSON.parse(text.toString()) } : { body: {}, protobuf: text }
+      requests.push({ path: request.url ?? "", headers: request.headers, ...told })
       waiting.forEach((look) => look())
       if (misbehave !== undefined) return misbehave(request, response)
       response.writeHead(200, { "content-type": "application/json" }).end("{}")
