@@ -3,6 +3,7 @@ import { assert } from "@effect/vitest"
 import { Effect, Option, Schedule, Schema, Tracer } from "effect"
 import { hostname } from "node:os"
 import { type DeadLettersError, Reject, type ReplayError } from "../../src/bus/BusError.ts"
+import { bytesOf } from "../../src/event/Body.ts"
 import * as Event from "../../src/event/Event.ts"
 import { sensitive } from "../../src/event/Sensitive.ts"
 import { replayCases } from "./ReplayCases.ts"
@@ -54,7 +55,7 @@ export const deadLetterCases = (bench: Bench): void => {
         eventType: Happened.name,
         replays: 0
       })
-      const raw = yield* process.cache.store.last(Happened.name, "k").pipe(Effect.map(Option.map(({ body }) => body)))
+      const raw = yield* process.cache.store.last(Happened.name, "k").pipe(Effect.map(Option.map(({ body }) => bytesOf(body))))
       assert(raw._tag === "Some")
       assert.deepStrictEqual(letter.body, raw.value, "not the original bytes")
       assert.deepInclude(letter.error, { tag: "Broken", message: "attempt 3" })
