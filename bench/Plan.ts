@@ -60,7 +60,7 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
     run: async () => {
       await lab.purge(way.subscriber ?? sink)
       return lab.run(
-        { ...common(way), scenario: "publish", warm: part(way, size.warm), count: part(way, size.count) },
+        { ...common(way), scenario: "publish", warm: part(way, size.warm * 2), count: part(way, size.count * 2) },
         { folder: way.folder }
       )
     }

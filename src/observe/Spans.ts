@@ -15,13 +15,13 @@ const everywhere = ({ server, system }: Messaging.Place) => ({
 export const publisher = (trace: Trace.Trace, event: string) => {
   const destination = Messaging.destination(trace.place, event)
   const name = `${Messaging.publishing["messaging.operation.name"]} ${destination}`
-  const fixed = {
+  const fixed = Trace.attributes({
     ...everywhere(trace.place),
     ...Messaging.publishing,
     "messaging.destination.name": destination,
     "messaging.rabbitmq.destination.routing_key": event,
     "eventbus.event": event
-  }
+  })
   return (
     parent: Tracer.AnySpan | undefined,
     message: { readonly id: string; readonly correlationId: string | undefined }
@@ -31,7 +31,10 @@ export const publisher = (trace: Trace.Trace, event: string) => {
       kind: "producer",
       parent,
       fixed,
-      own: { "messaging.message.id": message.id, "messaging.message.conversation_id": message.correlationId }
+      own: [
+        ["messaging.message.id", message.id],
+        ["messaging.message.conversation_id", message.correlationId]
+      ]
     })
 }
 export type PublisherSpans = ReturnType<typeof publisher>
@@ -49,12 +52,12 @@ export interface Processed {
 
 /** Spans of the attempts of one subscriber. */
 export const subscriber = (trace: Trace.Trace, name: string, relation: Trace.TraceRelation = trace.relation) => {
-  const known = new Map<string, { readonly name: string; readonly fixed: Readonly<Record<string, string | number>> }>()
+  const known = new Map<string, { readonly name: string; readonly fixed: Trace.Attributes }>()
   const prepare = (event: string) => {
     const source = Messaging.source(trace.place, event, name)
     const prepared = {
       name: `${Messaging.processing["messaging.operation.name"]} ${source}`,
-      fixed: {
+      fixed: Trace.attributes({
         ...everywhere(trace.place),
         ...Messaging.processing,
         "messaging.destination.name": source,
@@ -62,7 +65,7 @@ export const subscriber = (trace: Trace.Trace, name: string, relation: Trace.Tra
         "messaging.consumer.group.name": name,
         "eventbus.event": event,
         "eventbus.subscriber": name
-      }
+      })
     }
     // What is processed has a contract: there are only so many.
     known.set(event, prepared)
@@ -83,11 +86,11 @@ export const subscriber = (trace: Trace.Trace, name: string, relation: Trace.Tra
       root: relation === "link" || producer === undefined,
       links,
       fixed: prepared.fixed,
-      own: {
-        "messaging.message.id": id,
-        "messaging.message.conversation_id": correlationId,
-        "eventbus.attempt": attempt
-      }
+      own: [
+        ["messaging.message.id", id],
+        ["messaging.message.conversation_id", correlationId],
+        ["eventbus.attempt", attempt]
+      ]
     })
   }
 }
@@ -95,13 +98,13 @@ export const subscriber = (trace: Trace.Trace, name: string, relation: Trace.Tra
 /** Spans of the batches of one subscriber: each links to the attempts of its events, of which it is a part. */
 export const batch = (trace: Trace.Trace, name: string) => {
   const waiting = Messaging.queue(trace.place, name)
-  const fixed = {
+  const fixed = Trace.attributes({
     ...everywhere(trace.place),
     ...Messaging.processing,
     "messaging.destination.name": waiting,
     "messaging.consumer.group.name": name,
     "eventbus.subscriber": name
-  }
+  })
   return (attempts: ReadonlyArray<Tracer.AnySpan>): Tracer.Span | undefined =>
     trace.start({
       name: `${Messaging.processing["messaging.operation.name"]} ${waiting}`,
@@ -110,6 +113,6 @@ export const batch = (trace: Trace.Trace, name: string) => {
       root: true,
       links: attempts.map((span) => ({ span, attributes: { "eventbus.link": "attempt" } })),
       fixed,
-      own: { "messaging.batch.message_count": attempts.length }
+      own: [["messaging.batch.message_count", attempts.length]]
     })
 }

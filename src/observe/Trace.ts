@@ -19,7 +19,11 @@ export interface TraceHeaders {
 /** Whether handling an event belongs to the trace of its publish, or is a trace of its own with a link to it. */
 export type TraceRelation = "parent" | "link"
 
-type Attributes = Readonly<Record<string, string | number | undefined>>
+type Attribute = readonly [key: string, value: string | number | undefined]
+export type Attributes = ReadonlyArray<Attribute>
+
+/** Made once of what is the same for many spans: going through a record costs a span more than the rest of it. */
+export const attributes = (of: Readonly<Record<string, string | number | undefined>>): Attributes => Object.entries(of)
 
 export interface Start {
   readonly name: string
@@ -27,7 +31,8 @@ export interface Start {
   readonly parent: Tracer.AnySpan | undefined
   /** Whether it begins a trace, whatever is around it. */
   readonly root?: boolean
-  readonly links?: ReadonlyArray<Tracer.SpanLink>
+  /** The span keeps it. */
+  readonly links?: Array<Tracer.SpanLink>
   /** Those that are always the same, and those of this one. */
   readonly fixed: Attributes
   readonly own: Attributes
@@ -54,13 +59,13 @@ export const make = (context: Context.Context<never>, place: Place, relation: Tr
     relation,
     start: ({ fixed, kind, links, name, own, parent, root }) => {
       if (!enabled) return undefined
-      return looked(() => {
+      try {
         const span = tracer.span({
           name,
           kind,
           parent: Option.fromUndefinedOr(parent),
-          annotations: Context.empty(),
-          links: links === undefined ? [] : [...links],
+          annotations: nothing,
+          links: links ?? [],
           startTime: clock.currentTimeNanosUnsafe(),
           // Without a parent that Effect knows there may be one that only the tracer knows.
           root: root === true,
@@ -71,33 +76,28 @@ export const make = (context: Context.Context<never>, place: Place, relation: Tr
           describe(span, own)
         }
         return span
-      })
+      } catch {
+        // A tracer that throws changes nothing for events (P18).
+        return undefined
+      }
     },
     end: (span, exit, error) => {
       if (span === undefined) return
-      looked(() => {
+      try {
         if (error !== undefined) span.attribute("error.type", error)
         span.end(clock.currentTimeNanosUnsafe(), exit)
-      })
+      } catch {
+        // The same.
+      }
     }
   }
 }
 
 const describe = (span: Tracer.Span, attributes: Attributes): void => {
-  for (const key in attributes) {
-    const value = attributes[key]
-    if (value !== undefined) span.attribute(key, value)
-  }
+  for (const [key, value] of attributes) if (value !== undefined) span.attribute(key, value)
 }
 
-/** A tracer that throws changes nothing for events (P18). */
-const looked = <A>(look: () => A): A | undefined => {
-  try {
-    return look()
-  } catch {
-    return undefined
-  }
-}
+const nothing: Context.Context<never> = Context.empty()
 
 /** The span of the running fiber, if there is one. */
 export const current = (context: Context.Context<never>): Tracer.AnySpan | undefined =>

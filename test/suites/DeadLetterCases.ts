@@ -55,7 +55,9 @@ export const deadLetterCases = (bench: Bench): void => {
         eventType: Happened.name,
         replays: 0
       })
-      const raw = yield* process.cache.store.last(Happened.name, "k").pipe(Effect.map(Option.map(({ body }) => bytesOf(body))))
+      const raw = yield* process.cache.store
+        .last(Happened.name, "k")
+        .pipe(Effect.map(Option.map(({ body }) => bytesOf(body))))
       assert(raw._tag === "Some")
       assert.deepStrictEqual(letter.body, raw.value, "not the original bytes")
       assert.deepInclude(letter.error, { tag: "Broken", message: "attempt 3" })
