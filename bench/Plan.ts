@@ -55,6 +55,7 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
   }: Way): Partial<Job> & {
     readonly subscriber: string
   } => ({ peer, variant, subscriber, foreignQueue })
+  // The new space of the heap grows to its size meanwhile, which costs a young process half of a publish more.
   const publish = (way: Way): Entry => ({
     name: way.name,
     run: async () => {

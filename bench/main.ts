@@ -63,7 +63,7 @@ try {
       }))
     const found = await Rounds.run(chosen, rounds, tell)
     const whole = values.only === undefined && values.entries === undefined
-    const settings = `${size.warm.toLocaleString("en-US")} events to warm up and ${size.count.toLocaleString("en-US")} measured; an eighth of it for rascal; other processes used ${Report.show(found.otherCores)} cores while it ran`
+    const settings = `${size.warm.toLocaleString("en-US")} events to warm up and ${size.count.toLocaleString("en-US")} measured, twice as many of both to publish; an eighth of it for rascal; other processes used ${Report.show(found.otherCores)} cores while it ran`
     const text = [
       "# Results",
       "",

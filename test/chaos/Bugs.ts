@@ -1,6 +1,7 @@
 /**
  * Ten mistakes that this library does not make, made in a process of these runs: a verdict that does not
- * see them proves nothing. Most are done to amqplib's channels, some to the ports of the bus.
+ * see them proves nothing. Some are done to amqplib's channels, some to the bytes on
+ * the wire, some to the ports of the bus.
  */
 import type { ConsumeMessage } from "amqplib"
 import { Effect, Layer, Redacted } from "effect"
@@ -22,15 +23,7 @@ export const install = ({ bug, namespace }: ProcessOptions): void => {
     case "transient-classic":
       return transientClassic(isSubscriber)
     case "no-mandatory":
-      return Wire.around(
-        "publish",
-        (publish) =>
-          function (exchange, key, body, properties, confirm) {
-            return publish.call(this, exchange, key, body, { ...properties, mandatory: false }, confirm)
-          }
-      )
-    case "dead-letter-unconfirmed":
-      return deadLetterUnconfirmed(`${namespace}.dead`)
+      return Wire.neverMandatory()
     case "cancel-first":
       return cancelFirst(isSubscriber)
     case "requeue-forever":
@@ -81,25 +74,8 @@ const transientClassic = (isSubscriber: (queue: string) => boolean): void => {
         })
       }
   )
-  Wire.around(
-    "publish",
-    (publish) =>
-      function (exchange, key, body, properties, confirm) {
-        return publish.call(this, exchange, key, body, { ...properties, persistent: false }, confirm)
-      }
-  )
+  Wire.neverPersistent()
 }
-
-const deadLetterUnconfirmed = (dead: string): void =>
-  Wire.around(
-    "publish",
-    (publish) =>
-      function (exchange, key, body, properties, confirm) {
-        if (exchange !== dead) return publish.call(this, exchange, key, body, properties, confirm)
-        queueMicrotask(() => confirm(null))
-        return publish.call(this, exchange, key, body, { ...properties, mandatory: false }, () => {})
-      }
-  )
 
 const cancelFirst = (isSubscriber: (queue: string) => boolean): void => {
   const consumers: Array<() => Promise<unknown>> = []
@@ -161,6 +137,8 @@ export const bus = (options: ProcessOptions) => {
   switch (bug) {
     case "ack-on-wrong-channel":
       return wired(Layer.provide(wrongChannel, broker), marks)
+    case "dead-letter-unconfirmed":
+      return wired(Layer.provide(unconfirmedLetters, broker), marks)
     case "mark-before-handle":
       return wired(broker, Layer.provide(markFirst, marks))
     case "group-missing-in-key":
@@ -190,6 +168,21 @@ const wrongChannel = Layer.effect(
       }
     })
   })
+)
+
+/** Takes a dead letter for stored as soon as it was given away. */
+const unconfirmedLetters = Layer.effect(
+  Broker,
+  Effect.map(Broker, (broker) =>
+    Broker.of({
+      ...broker,
+      send: (message, done) => {
+        if (message.to._tag !== "DeadLetter") return broker.send(message, done)
+        broker.send(message, () => {})
+        queueMicrotask(() => done({ _tag: "Confirmed", routed: true }))
+      }
+    })
+  )
 )
 
 const markFirst = Layer.effect(

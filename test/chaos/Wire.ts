@@ -7,7 +7,6 @@ import { createRequire } from "node:module"
 import { Socket } from "node:net"
 import { dirname, join } from "node:path"
 
-export type Confirm = (error: unknown) => void
 export type Receive = (message: ConsumeMessage | null) => void
 
 /** What of amqplib's prototypes is touched. */
@@ -17,12 +16,10 @@ export interface Channel {
   nack(message: ConsumeMessage, allUpTo: boolean, requeue: boolean): void
   cancel(consumerTag: string): Promise<unknown>
   assertQueue(queue: string, options?: Options.AssertQueue): Promise<unknown>
-  publish(exchange: string, key: string, body: Buffer, options: Options.Publish, confirm: Confirm): boolean
 }
 
 interface Prototypes {
   readonly Channel: { readonly prototype: Channel }
-  readonly ConfirmChannel: { readonly prototype: Channel }
 }
 
 const require = createRequire(import.meta.url)
@@ -34,14 +31,12 @@ const base = require(join(dirname(require.resolve("amqplib")), "lib", "channel.j
   readonly Channel: { readonly prototype: { accept: (this: unknown, frame: { readonly id?: number }) => unknown } }
 }
 
-const prototype = { publish: model.ConfirmChannel.prototype, other: model.Channel.prototype }
-
 /** Puts something around a method of every channel. */
 export const around = <M extends keyof Channel>(
   method: M,
   make: (original: Channel[M]) => (this: Channel, ...args: Parameters<Channel[M]>) => ReturnType<Channel[M]>
 ): void => {
-  const target = method === "publish" ? prototype.publish : prototype.other
+  const target = model.Channel.prototype
   // The same function with the same parameters: `this` is the one difference to the interface.
   target[method] = make(target[method]) as Channel[M]
 }
@@ -74,33 +69,23 @@ export const confirmed = (tell: () => void): void => {
   }
 }
 
-/** Tells of each message that this process publishes, by the bytes that it gives to its sockets. */
-export const watch = (tell: (exchange: string, key: string, id: string, body: Buffer) => void): void => {
+const frameKind = { method: 1, header: 2, body: 3 } as const
+
+/** Shows each frame that this process gives to its sockets, before it does; what is changed in it is sent so. */
+const frames = (see: (socket: Socket, kind: number, channel: number, payload: Buffer) => void): void => {
   const left = new WeakMap<Socket, Buffer>()
-  const open = new WeakMap<Socket, Map<number, Message>>()
   const read = (socket: Socket, chunk: Buffer): void => {
-    const bytes = Buffer.concat([left.get(socket) ?? Buffer.alloc(0), chunk])
-    const messages = open.get(socket) ?? new Map<number, Message>()
-    open.set(socket, messages)
+    const before = left.get(socket) ?? Buffer.alloc(0)
+    const bytes = before.length === 0 ? chunk : Buffer.concat([before, chunk])
     // The handshake begins with eight bytes that are no frame.
     let at = bytes.toString("latin1", 0, 4) === "AMQP" ? 8 : 0
     while (at + 7 <= bytes.length && at + 8 + bytes.readUInt32BE(at + 3) <= bytes.length) {
-      const channel = bytes.readUInt16BE(at + 1)
       const payload = bytes.subarray(at + 7, at + 7 + bytes.readUInt32BE(at + 3))
-      const message = messages.get(channel)
-      if (bytes[at] === 1 && payload.readUInt32BE(0) === publish) messages.set(channel, begun(payload))
-      else if (bytes[at] === 2 && message !== undefined) Object.assign(message, header(payload))
-      else if (bytes[at] === 3) message?.body.push(Buffer.from(payload))
-      if (bytes[at] !== 1 && message !== undefined) {
-        const body = Buffer.concat(message.body)
-        if (body.length === message.size) {
-          messages.delete(channel)
-          tell(message.exchange, message.key, message.id, body)
-        }
-      }
+      see(socket, bytes[at] ?? 0, bytes.readUInt16BE(at + 1), payload)
       at += 8 + payload.length
     }
-    left.set(socket, bytes.subarray(at))
+    if (before.length > 0) bytes.copy(chunk, 0, before.length)
+    left.set(socket, Buffer.from(bytes.subarray(at)))
   }
   const write = Socket.prototype.write
   Socket.prototype.write = function (this: Socket, ...args: Parameters<Socket["write"]>) {
@@ -110,6 +95,42 @@ export const watch = (tell: (exchange: string, key: string, id: string, body: Bu
   } as Socket["write"] // it has overloads
 }
 
+const isPublish = (kind: number, payload: Buffer): boolean =>
+  kind === frameKind.method && payload.readUInt32BE(0) === publish
+
+/** Publishes nothing as mandatory. */
+export const neverMandatory = (): void =>
+  frames((_, kind, __, payload) => {
+    // Its bits are the last byte of the method, and mandatory is the first of them.
+    if (isPublish(kind, payload)) payload[payload.length - 1] = 0
+  })
+
+/** Publishes nothing as persistent. */
+export const neverPersistent = (): void =>
+  frames((_, kind, __, payload) => {
+    if (kind !== frameKind.header) return
+    const { deliveryMode } = header(payload)
+    if (deliveryMode !== undefined) payload[deliveryMode] = 1
+  })
+
+/** Tells of each message that this process publishes, by the bytes that it gives to its sockets. */
+export const watch = (tell: (exchange: string, key: string, id: string, body: Buffer) => void): void => {
+  const open = new WeakMap<Socket, Map<number, Message>>()
+  frames((socket, kind, channel, payload) => {
+    const messages = open.get(socket) ?? new Map<number, Message>()
+    open.set(socket, messages)
+    const message = messages.get(channel)
+    if (isPublish(kind, payload)) messages.set(channel, begun(payload))
+    else if (kind === frameKind.header && message !== undefined) Object.assign(message, header(payload))
+    else if (kind === frameKind.body) message?.body.push(Buffer.from(payload))
+    if (kind === frameKind.method || message === undefined) return
+    const body = Buffer.concat(message.body)
+    if (body.length !== message.size) return
+    messages.delete(channel)
+    tell(message.exchange, message.key, message.id, body)
+  })
+}
+
 const begun = (payload: Buffer): Message => {
   const exchange = short(payload, 6)
   return { exchange, key: short(payload, 7 + Buffer.byteLength(exchange)), id: "", size: 0, body: [] }
@@ -117,8 +138,10 @@ const begun = (payload: Buffer): Message => {
 
 const short = (bytes: Buffer, at: number): string => bytes.toString("utf8", at + 1, at + 1 + (bytes[at] ?? 0))
 
-/** What is wanted of the properties: the size of the body, and the id, which stands behind four others. */
-const header = (payload: Buffer): { readonly id: string; readonly size: number } => {
+/** What is wanted of the properties: the size of the body, where the delivery mode is, and the id. */
+const header = (
+  payload: Buffer
+): { readonly id: string; readonly size: number; readonly deliveryMode: number | undefined } => {
   const flags = payload.readUInt16BE(12)
   let at = 14
   const skip = (flag: number, size: () => number): void => {
@@ -128,8 +151,9 @@ const header = (payload: Buffer): { readonly id: string; readonly size: number }
   skip(0x8000, text)
   skip(0x4000, text)
   skip(0x2000, () => 4 + payload.readUInt32BE(at))
+  const deliveryMode = (flags & 0x1000) === 0 ? undefined : at
   skip(0x1000, () => 1)
   skip(0x0800, () => 1)
   for (const flag of [0x0400, 0x0200, 0x0100]) skip(flag, text)
-  return { id: (flags & 0x80) === 0 ? "" : short(payload, at), size: Number(payload.readBigUInt64BE(4)) }
+  return { id: (flags & 0x80) === 0 ? "" : short(payload, at), size: Number(payload.readBigUInt64BE(4)), deliveryMode }
 }
