@@ -169,7 +169,7 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
         name,
         run: () =>
           lab.run(
-            { scenario: "embedded", subscriber: "bench.embedded", warm: size.warm, count: size.count * 2 },
+            { scenario: "embedded", subscriber: "bench.embedded", warm: size.warm * 2, count: size.count * 2 },
             { folder: name === "before" ? against : undefined }
           )
       }))
