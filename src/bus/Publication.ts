@@ -15,6 +15,7 @@ import type { EventCache } from "./EventCache.ts"
 import type { Result, Shipment } from "./Outbox.ts"
 import type { Confirmed, PublishOptions } from "./PublishOptions.ts"
 
+/** What a cache is told. A class and no literal, as `Message` says. */
 class Written implements CacheEntry {
   readonly event: string
   readonly key: string

@@ -181,7 +181,8 @@ export const make = (options: {
         handed.push(stored)
       }
       for (let i = 0; i < handed.length; i++) {
-        const [consumer, stored] = [holders[i], handed[i]]
+        const consumer = holders[i]
+        const stored = handed[i]
         if (consumer !== undefined && stored !== undefined && consumer.unacked.has(stored)) consumer.deliver(stored)
       }
     },

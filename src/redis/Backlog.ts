@@ -10,8 +10,7 @@ import { type Body, sizeOf } from "../event/Body.ts"
 import { needed } from "./Coalesce.ts"
 
 /**
- * Ordered by its time, which is not ahead of the clock. Of a class, since V8 takes literals that wait as these do
- * for long-lived, and makes them where only a full collection sees them.
+ * Ordered by its time, which is not ahead of the clock. A class and no literal, as `bus/Message` says.
  */
 export class Buffered implements Remembered {
   readonly entry: CacheEntry
