@@ -1,20 +1,54 @@
+import { globSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { defineConfig } from "vitest/config"
+import { LongestFirst } from "./test/support/LongestFirst.ts"
 
-// Each test file is a process that loads all of effect: what V8 has compiled once need not be compiled by each.
+// Each process loads all of effect: what V8 has compiled once need not be compiled again.
 process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "eventbus-compile-cache")
 
+/** `@eduflow/events` within this repository is its source, as in tsconfig.json and `npm run example`. */
+const conditions = ["@eduflow/source"]
+
+/** What a test file has that needs a process of its own: brokers, other processes, or something global. */
+const needsOwn = /support\/live|child_process|process\.(?:env|on)\b|globalThis/
+/** All others share two processes, which load the library once. The simulation is as long as all of them together. */
+const shared = globSync("test/**/*.test.ts", {
+  cwd: import.meta.dirname,
+  exclude: ["test/app/**", "test/simulation/Simulation.test.ts"]
+}).filter((file) => !needsOwn.test(readFileSync(join(import.meta.dirname, file), "utf8")))
+
+const asked = ["EVENTBUS_TEST_RABBITMQ", "EVENTBUS_TEST_KV"].some((name) => (process.env[name] ?? "") !== "")
+const files = globSync(["test/**/*.test.ts", "examples/**/*.test.ts"], { cwd: import.meta.dirname })
+/** On brokers that were asked for (`npm run test:brokers`) run the files that meet one; the others know no version. */
+const meetsBroker = (file: string): boolean =>
+  readFileSync(join(import.meta.dirname, file), "utf8").includes("support/live")
+const elsewhere = asked ? files.filter((file) => !meetsBroker(file)) : []
+
 export default defineConfig({
+  ssr: { resolve: { conditions } },
   test: {
-    include: ["test/**/*.test.ts"],
-    globalSetup: ["test/support/globalSetup.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 120_000,
+    // For a test that hangs. No test is slow enough to need it, however busy the machine is.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     pool: "forks", // as fast as threads here, and a test file that crashes takes nothing else with it
-    maxWorkers: 2,
+    // One more than the two cores that the time of a run is measured on: most files wait for servers and processes.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
+    globalSetup: ["test/support/globalSetup.ts"],
+    projects: [
+      { extends: true, test: { name: "shared process", include: shared, exclude: elsewhere, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: "own process",
+          include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
+          exclude: [...shared, ...elsewhere]
+        }
+      }
+    ],
     // .ci/run counts from this report; with a reporter named on the command line it would have to change `npm test`.
     reporters: process.env["CI"] === "true" ? ["default", "json"] : ["default"],
-    outputFile: { json: "test-report.json" }
+    outputFile: { json: process.env["EVENTBUS_TEST_REPORT"] ?? "test-report.json" }
   }
 })

@@ -1,4 +1,4 @@
-/** How cost grows with what there is more of: a table and a picture each. And memory over very many events. */
+/** How cost grows with subscribers, keys, sizes, publishers and event types: a table and a picture each. And memory over ten million events. */
 import type { Lab } from "./Lab.ts"
 import * as Plot from "./Plot.ts"
 import { cpuPerEvent, spread } from "./Rounds.ts"
@@ -166,7 +166,7 @@ const series = (lab: Lab, quick: boolean): ReadonlyArray<Series> => {
   ]
 }
 
-export const run = async (lab: Lab, quick: boolean, tell: (line: string) => void): Promise<Text> => {
+export const run = async (lab: Lab, quick: boolean, print: (line: string) => void): Promise<Text> => {
   const rounds = quick ? 1 : 2
   await lab.run({ scenario: "declare", subscriber: sink })
   await lab.run({ scenario: "declare", subscriber: `${sink}.keyed`, variant: { ordering: "key" } })
@@ -174,13 +174,13 @@ export const run = async (lab: Lab, quick: boolean, tell: (line: string) => void
   const sections: Array<string> = []
   const pictures: Array<readonly [string, string]> = []
   for (const { at, axis, id, measure, title } of series(lab, quick)) {
-    // The queue for all types would take what the others publish.
+    // The queue for all types would also get the events of the other series.
     const found = new Map<number, Array<Report>>()
     for (let round = 0; round < rounds; round++) {
       for (const size of at) {
         const report = await measure(size)
         found.set(size, [...(found.get(size) ?? []), report])
-        tell(
+        print(
           `${title} · ${size}: ${cpuPerEvent(report)?.toFixed(2)} µs, ${Math.round(report.events / report.seconds)} events/s`
         )
       }
@@ -222,12 +222,12 @@ export const run = async (lab: Lab, quick: boolean, tell: (line: string) => void
 }
 
 /** Memory of one process over ten million events of the embedded bus, in twenty parts. */
-export const soak = async (lab: Lab, quick: boolean, tell: (line: string) => void): Promise<Text> => {
+export const soak = async (lab: Lab, quick: boolean, print: (line: string) => void): Promise<Text> => {
   const count = quick ? 200_000 : 10_000_000
   const job = { scenario: "soak", subscriber: "bench.soak", warm: 50_000, count } as const
   const report = await lab.run(job, { patience: 1_200_000 })
   const memory = report.memory ?? []
-  tell(`RSS: ${memory.map((value) => value.toFixed(0)).join(" ")} MiB`)
+  print(`RSS: ${memory.map((value) => value.toFixed(0)).join(" ")} MiB`)
   const points = memory.map((y, index) => ({ x: ((index + 1) * count) / memory.length, y }))
   return {
     title: "# Memory over many events",

@@ -1,6 +1,6 @@
 /**
- * The brokers of a run and what is done to them between two measurements: queues declared, emptied and
- * filled. Nodes are the throw-away ones of the tests, with all the cores of the machine.
+ * The brokers of a run. Between two measurements queues are declared, emptied and filled. Nodes are the throw-away
+ * ones of the tests, with all cores of the machine.
  */
 import { connect } from "amqplib"
 import { fork } from "node:child_process"
@@ -9,7 +9,7 @@ import { join, resolve } from "node:path"
 import { type Broker, findBroker } from "../test/support/provision.ts"
 import { startRabbit } from "../test/support/RabbitNode.ts"
 import { startRedis } from "../test/support/RedisNode.ts"
-import { exchange, grade, message, namespace, properties, queueOf, typeOf, type DataOptions } from "./Wire.ts"
+import { exchange, grade, message, namespace, properties, queueOf, typeOf, type DataOptions } from "./GradeMessage.ts"
 import type { Job, Report } from "./scenarios/Job.ts"
 
 export interface Lab {
@@ -17,21 +17,21 @@ export interface Lab {
     job: Partial<Job> & Pick<Job, "scenario" | "subscriber">,
     options?: {
       readonly node?: ReadonlyArray<string>
-      /** `bench/` of another checkout, to see what a change does. */
+      /** `bench/` of another checkout, to measure a change. */
       readonly folder?: string | undefined
-      /** Longest time of it in milliseconds. */
+      /** How long it may take, in milliseconds. */
       readonly patience?: number
     }
   ) => Promise<Report>
   /** Empties the subscriber's queues. */
   readonly purge: (subscriber: string) => Promise<void>
-  /** Publishes that many events by hand; they are in the queues when it resolves. */
+  /** Publishes this many events by hand; they are in the queues when it resolves. */
   readonly supply: (subscribers: ReadonlyArray<string>, count: number, data?: DataOptions) => Promise<void>
-  /** A classic queue where the library would have a quorum queue. */
+  /** Declares a classic queue in place of the quorum queue of the library. */
   readonly declareClassic: (subscriber: string) => Promise<void>
-  /** A queue for all events that match. */
+  /** Declares a queue for all events that match. */
   readonly declareFor: (queue: string, pattern: string) => Promise<void>
-  /** Milliseconds from the start of a process to what it sends first, and that. */
+  /** Starts a process: milliseconds to its first message, and that message. */
   readonly start: (script: string, argument?: string) => Promise<{ readonly millis: number; readonly said: unknown }>
   readonly version: () => Promise<string>
   readonly redisUrl: string
@@ -52,7 +52,7 @@ const defaults = {
   foreignQueue: false
 } satisfies Partial<Job>
 
-/** Longest time of one run. */
+/** How long one run may take, in milliseconds. */
 const patience = 180_000
 
 const fromChild = async (
@@ -75,7 +75,7 @@ const fromChild = async (
   } finally {
     clearTimeout(timer)
     if (child.exitCode === null && child.signalCode === null) {
-      // A profile is written at the end of a process.
+      // A process writes its profile when it ends.
       const left = setTimeout(() => child.kill("SIGKILL"), 10_000)
       child.once("exit", () => clearTimeout(left))
       if (execArgv.length === 0) child.kill("SIGKILL")
@@ -84,7 +84,7 @@ const fromChild = async (
   }
 }
 
-/** Brokers are processes of this machine: what they use is read from it. On Debian, as root, they are installed. */
+/** Brokers must be processes of this machine, whose CPU can be read. On Debian, as root, they are installed. */
 const provide = async (broker: Broker): Promise<void> => {
   const reason = await findBroker(broker, { install: "brokers" }).then(
     ({ kind }) => (kind === "installed" ? undefined : "not installed on this machine itself"),
@@ -100,7 +100,7 @@ export const open = async (): Promise<Lab> => {
   for (const broker of ["rabbitmq", "redis"] as const) await provide(broker)
   const rabbit = await startRabbit({ conf: { "vm_memory_high_watermark.absolute": "4GB" }, schedulers: "all" })
   const redis = await startRedis()
-  const brokerPid = Number((await rabbit.ctl("eval", "os:getpid().")).replace(/\D/g, ""))
+  const brokerPid = Number((await rabbit.eval("os:getpid().")).replace(/\D/g, ""))
   const connection = await connect(rabbit.url, { noDelay: true })
   const channel = await connection.createConfirmChannel()
   const dead = (subscriber: string): string => `${namespace}.dead.${subscriber}`

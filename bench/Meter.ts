@@ -1,6 +1,6 @@
 /**
- * The clock, the CPU of this process and of the broker, and what everybody else took meanwhile. Reads
- * /proc, so CPU of others is known on Linux only; elsewhere it is 0.
+ * Measures time, the CPU of this process and of the broker, and the CPU that everything else used meanwhile. It reads
+ * /proc, so the CPU of other processes is known on Linux only; elsewhere it is 0.
  */
 import { readFileSync } from "node:fs"
 
@@ -14,7 +14,7 @@ const textOf = (path: string): string | undefined => {
   }
 }
 
-/** CPU seconds of the whole machine that were not idle. */
+/** Busy CPU seconds of the whole machine. */
 const busySeconds = (): number => {
   const first = textOf("/proc/stat")?.split("\n", 1)[0]?.trim().split(/\s+/).slice(1).map(Number) ?? []
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = first
@@ -37,7 +37,7 @@ export interface Reading {
   readonly rssMiB: number
 }
 
-/** Starts measuring; the result tells what passed since. */
+/** Starts measuring; the result reads the values since then. */
 export const start = (brokerPid: number): (() => Reading) => {
   const cpu = process.cpuUsage()
   const busy = busySeconds()

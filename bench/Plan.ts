@@ -1,4 +1,4 @@
-/** What a whole run measures, and with how many events. */
+/** The experiments of a whole run, and how many events they have. */
 import type { Lab } from "./Lab.ts"
 import { peerNames } from "./peers/index.ts"
 import type { Variant } from "./peers/ours.ts"
@@ -22,7 +22,7 @@ const classic = "bench.classic"
 const letters = "bench.letters"
 const parked = "bench.parked"
 
-/** Queues of all experiments; once, before the first. What is built is there only for those that start it. */
+/** Declares the queues of all experiments, once. `withStarts` needs the built library. */
 export const prepare = async (lab: Lab, withStarts: boolean): Promise<void> => {
   for (const subscriber of [sink, steady, letters, parked]) await lab.run({ scenario: "declare", subscriber })
   await lab.run({ scenario: "declare", subscriber: keyed, variant: { ordering: "key" } })
@@ -45,7 +45,7 @@ const nothing = { events: 1, cpuMicros: 0, brokerMicros: 0, otherCores: 0, rssMi
 
 /** `against` is `bench/` of another checkout, measured beside this one as "before". */
 export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Experiment> => {
-  // rascal has five events in flight at most: it would take minutes for what the others do in seconds.
+  // rascal has at most five events in flight: it would take minutes where the others take seconds.
   const part = ({ peer }: Way, count: number): number => (peer === "rascal" ? Math.ceil(count / 8) : count)
   const common = ({
     foreignQueue = false,
@@ -55,7 +55,7 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
   }: Way): Partial<Job> & {
     readonly subscriber: string
   } => ({ peer, variant, subscriber, foreignQueue })
-  // The new space of the heap grows to its size meanwhile, which costs a young process half of a publish more.
+  // Twice the events: until the new space of the heap has grown, a publish costs half as much again.
   const publish = (way: Way): Entry => ({
     name: way.name,
     run: async () => {
@@ -136,7 +136,7 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
           name: "dead-letter",
           run: async () => {
             await lab.purge(letters)
-            // Warmed up as long as what it is compared with.
+            // The same warm-up as the entry that it is compared with.
             await lab.supply([letters], size.warm + size.parked)
             return lab.run({ scenario: "dead-letter", subscriber: letters, warm: size.warm, count: size.parked })
           }
@@ -144,7 +144,7 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
         {
           name: "replay",
           run: async () => {
-            // Its own letters, whatever the order of the round.
+            // Its own dead letters, whatever the order of the round.
             await lab.purge(letters)
             const { parked: count, warm } = size
             await lab.supply([letters], warm + count)
@@ -188,11 +188,12 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
     {
       id: "import",
       title: "Import",
-      entries: ["door", "effect"].map((name) => ({
+      entries: ["door", "createEventBus", "effect"].map((name) => ({
         name,
         run: async () => {
           const { said } = await lab.start("import", name)
-          return { ...nothing, seconds: Number(said) / 1000, p50: Number(said) }
+          const [millis = Number.NaN, cpuMicros = Number.NaN] = String(said).split(" ").map(Number)
+          return { ...nothing, seconds: millis / 1000, p50: millis, cpuMicros }
         }
       }))
     }

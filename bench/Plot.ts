@@ -1,4 +1,4 @@
-/** Pictures of a run as SVG, light and dark, without a dependency: bars for the README, lines for growth. */
+/** Pictures of a run as SVG, light and dark, without a dependency: bars for results, lines for growth. */
 import * as Rounds from "./Rounds.ts"
 
 const style = `<style>text{font:13px system-ui,sans-serif;fill:#24292f}.small{font-size:11px;fill:#57606a}.title{font-weight:600}.us{fill:#1f6feb}.them{fill:#8c959f}.grid{stroke:#d0d7de}.line{fill:none;stroke:#1f6feb;stroke-width:2}.dot{fill:#1f6feb}@media(prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.grid{stroke:#3d444d}.them{fill:#656c76}}</style>`
@@ -26,7 +26,7 @@ const bars = (title: string, unit: string, found: ReadonlyArray<Bar>, left: numb
   return `<text class="title" x="${left}" y="24">${safe(title)}</text><text class="small" x="${left}" y="42">${safe(unit)}</text>${rows.join("")}`
 }
 
-/** Publish, consume and latency beside each other. */
+/** Publish, consume and latency side by side. */
 export const picture = (rounds: Rounds.Rounds): string => {
   const of = (experiment: string, metric: Rounds.Metric): ReadonlyArray<Bar> =>
     (rounds.experiments.find(({ id }) => id === experiment)?.entries ?? []).flatMap(({ name }) => {
@@ -47,7 +47,7 @@ export interface Point {
   readonly y: number
 }
 
-/** Cost over size, both axes from 0 or by powers of ten. */
+/** Cost over size, both axes linear from 0 or logarithmic. */
 export const lines = (title: string, xLabel: string, yLabel: string, points: ReadonlyArray<Point>): string => {
   const [width, height, left, top, right, bottom] = [560, 280, 60, 40, 20, 48]
   const xs = points.map(({ x }) => x)

@@ -1,4 +1,4 @@
-/** Writes what a run found as Markdown: machine, command, targets, tables. */
+/** The results of a run as Markdown: machine, command, targets, tables. */
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { cpus, release, totalmem, type } from "node:os"
@@ -69,7 +69,7 @@ export const targets = (rounds: Rounds.Rounds): string => {
     const bound = `${outcome.most ? "≤" : "≥"} ${outcome.limit}${outcome.unit}`
     return `| ${outcome.text} | ${bound} | ${show(outcome.found, outcome.unit)} | ${outcome.found === undefined ? "not measured" : isMet(outcome) ? "met" : "**missed**"} |`
   })
-  return ["| target | bound | median (least–greatest) | |", "| --- | --- | --- | --- |", ...rows].join("\n")
+  return ["| target | bound | median (min–max) | |", "| --- | --- | --- | --- |", ...rows].join("\n")
 }
 
 const timed = (id: string): boolean => id === "start" || id === "import"
@@ -84,7 +84,7 @@ export const tables = (rounds: Rounds.Rounds): string =>
         const ratio = (metric: Rounds.Metric) =>
           show(rounds.ratio([id, name, metric], (round) => rounds.value(id, reference?.name ?? "", metric, round)))
         return timed(id)
-          ? `| ${name} | ${over(Rounds.p50)} |`
+          ? `| ${name} | ${over(Rounds.p50)} | ${id === "start" ? "" : over(({ cpuMicros }) => cpuMicros / 1000)} |`
           : `| ${[
               name,
               over(Rounds.eventsPerSecond),
@@ -98,7 +98,7 @@ export const tables = (rounds: Rounds.Rounds): string =>
             ].join(" | ")} |`
       }
       const headings = timed(id)
-        ? ["| | ms |", "| --- | --- |"]
+        ? ["| | ms | CPU ms |", "| --- | --- | --- |"]
         : [
             `| | events/s | to ${reference?.name ?? ""} | CPU µs/event | to ${reference?.name ?? ""} | RabbitMQ CPU µs/event | p50 ms | p99 ms | RSS MiB |`,
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"

@@ -1,6 +1,6 @@
 /**
- * Measurements by round: A B C, then C B A, and so on, so that what disturbs the machine disturbs all.
- * A ratio is taken within a round and only then are its median, least and greatest over the rounds.
+ * Measurements in rounds: A B C, then C B A, and so on, so that a disturbance of the machine hits all entries. A
+ * ratio is taken within a round; only then come median, minimum and maximum over the rounds.
  */
 import type { Report } from "./scenarios/Job.ts"
 
@@ -45,7 +45,7 @@ export interface Rounds {
   readonly experiments: ReadonlyArray<Experiment>
   readonly reports: (experiment: string, entry: string) => ReadonlyArray<Report | undefined>
   readonly over: (experiment: string, entry: string, metric: Metric) => Spread | undefined
-  /** The value of each round by that of a reference in the same round. */
+  /** The value of each round divided by that of a reference in the same round. */
   readonly ratio: (
     of: readonly [experiment: string, entry: string, metric: Metric],
     by: (round: number) => number | undefined
@@ -58,7 +58,7 @@ export interface Rounds {
 export const run = async (
   experiments: ReadonlyArray<Experiment>,
   rounds: number,
-  tell: (line: string) => void
+  print: (line: string) => void
 ): Promise<Rounds> => {
   const all = new Map<string, Array<Report | undefined>>()
   const failures: Array<string> = []
@@ -75,11 +75,11 @@ export const run = async (
           const cpu = (report.cpuMicros / report.events).toFixed(2)
           const speed = Math.round(report.events / report.seconds)
           const wait = report.p50 === undefined ? "" : `, p50 ${report.p50.toFixed(2)} ms`
-          tell(`round ${round + 1} · ${name}: ${speed} events/s, ${cpu} µs${wait}`)
+          print(`round ${round + 1} · ${name}: ${speed} events/s, ${cpu} µs${wait}`)
         } catch (error) {
-          const told = `round ${round + 1} · ${name}: ${error instanceof Error ? error.message : String(error)}`
-          failures.push(told.slice(0, 300))
-          tell(`FAILED ${told}`)
+          const text = `round ${round + 1} · ${name}: ${error instanceof Error ? error.message : String(error)}`
+          failures.push(text.slice(0, 300))
+          print(`FAILED ${text}`)
         }
       }
     }

@@ -1,22 +1,23 @@
 /**
- * What the cache costs the publisher: `node bench/cache.ts`.
+ * What the cache costs the publisher: `npm run bench:cache`.
  *
- * One process publishes to RabbitMQ, in turns, events of a contract without cache and events of a
- * contract that remembers the last one per key (100 keys) and a history. Turns are interleaved, and each
- * figure is the median over the rounds of the ratio to the turn without cache beside it, so that what
- * else the machine does falls on both; p99 is that of all events of all rounds. CPU is that of this
- * process, until everything is written. In some turns Redis is killed or frozen after a quarter of the events.
+ * One process publishes to RabbitMQ, in turns, events of a contract without cache and events of a contract that
+ * remembers the last one per key (100 keys) and a history. Turns are interleaved. Each figure is the median over the
+ * rounds of the ratio to the turn without cache beside it, so that other load of the machine hits both; p99 is over
+ * all events of all rounds. CPU is that of this process, until everything is written. In some turns Redis is killed
+ * or frozen after a quarter of the events.
  *
- * `BENCH_EVENTS` (20,000), `BENCH_ROUNDS` (10) and `BENCH_RABBIT_URL` (else a node of its own) set it up;
- * the exit code is 1 when a target is missed, `BENCH_JSON=1` prints the figures as JSON.
+ * Settings: `BENCH_EVENTS` (20,000), `BENCH_ROUNDS` (10), `BENCH_RABBIT_URL` (default: a node of its own),
+ * `BENCH_JSON=1` for figures as JSON. The exit code is 1 when a target is missed.
  */
 import { Effect, Layer, Logger, Redacted, Schema } from "effect"
 import amqplib from "amqplib"
 import { AmqpBroker } from "../src/amqp/index.ts"
 import { EventBus } from "../src/bus/EventBus.ts"
-import { EventCache } from "../src/bus/EventCache.ts"
+import { CacheStore } from "../src/bus/port/CacheStore.ts"
+import { EventCache } from "../src/bus/read/EventCache.ts"
 import * as Event from "../src/event/Event.ts"
-import * as RedisCache from "../src/redis/RedisCache.ts"
+import * as RedisCache from "../src/redis/cache/RedisCache.ts"
 import { startRabbit } from "../test/support/RabbitNode.ts"
 import { type RedisNode, startRedis } from "../test/support/RedisNode.ts"
 
@@ -40,12 +41,12 @@ interface Turn {
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
-  /** All of them, in order. */
+  /** Of all events, in order. */
   readonly latencies: Float64Array
   readonly failed: number
 }
 
-/** Publishes all of them; at a quarter `midway` happens. */
+/** Publishes all events; after a quarter of them it runs `midway`. */
 const turn = Effect.fnUntraced(function* (event: typeof Plain | typeof Cached, midway?: () => Promise<void>) {
   const bus = yield* EventBus
   const latencies = new Float64Array(events)
@@ -96,13 +97,13 @@ const median = (values: ReadonlyArray<number>): number =>
 
 const measure = Effect.fnUntraced(function* (redis: RedisNode) {
   const cache = yield* EventCache
-  // Everything is compiled, every connection open.
+  // Warm-up: code is compiled, connections are open.
   for (let n = 0; n < 3; n++) for (const event of [Plain, Cached]) yield* turn(event)
 
   const without: Array<Turn> = []
   const pairs = { up: Array<[Turn, Turn]>(), killed: Array<[Turn, Turn]>(), frozen: Array<[Turn, Turn]>() }
   const pair = Effect.fnUntraced(function* (first: boolean, midway?: () => Promise<void>) {
-    // Who goes first changes, since the one before leaves its garbage behind.
+    // The order alternates, since each turn leaves its garbage to the next one.
     const disturbed = first ? yield* turn(Cached, midway) : undefined
     const plain = yield* turn(Plain)
     without.push(plain)
@@ -119,7 +120,7 @@ const measure = Effect.fnUntraced(function* (redis: RedisNode) {
     sent += (store?.stats().commands ?? 0) - b
     evalsha += more("evalsha")
     inside += more("set") + more("zadd")
-    // The last of each key, whoever published it: the events of one turn are in order of their number.
+    // The last event of each key: the events of one turn are in order of their number.
     const last = yield* cache.lastMany(
       Cached,
       Array.from({ length: keys }, (_, n) => `k${n}`)
@@ -136,7 +137,7 @@ const measure = Effect.fnUntraced(function* (redis: RedisNode) {
     yield* Effect.promise(() => redis.resume())
     yield* written
   }
-  // Of two rounds, in which both kinds were first once: who is second pays for what is left of the first.
+  // Over two rounds, in which each kind was first once: the second one pays for the garbage of the first.
   const cpuRatio = (kind: keyof typeof pairs): number =>
     median(
       pairs[kind].flatMap(([plain, cached], i) => {
@@ -144,7 +145,7 @@ const measure = Effect.fnUntraced(function* (redis: RedisNode) {
         return next === undefined || i % 2 === 1 ? [] : [(cached.cpu + next[1].cpu) / (plain.cpu + next[0].cpu)]
       })
     )
-  // Of the events of all rounds: of one turn it is two or three pauses of the collector.
+  // Over the events of all rounds: in one turn it would be two or three pauses of the garbage collector.
   const p99Of = (turns: ReadonlyArray<Turn>): number => {
     const all = Float64Array.from(turns.flatMap(({ latencies }) => Array.from(latencies))).sort()
     return all[Math.floor(all.length * 0.99)] ?? Number.NaN
@@ -212,7 +213,7 @@ const report = ({ dropped, killed, frozen, perRound, up, without }: Figures): bo
   return checks.every(([, met]) => met)
 }
 
-/** Takes all events and forgets them, so that the broker routes each one and fills no disk. */
+/** Consumes all events and drops them, so that the broker routes each one and fills no disk. */
 const sink = Effect.fnUntraced(function* (url: string) {
   const connection = yield* Effect.acquireRelease(
     Effect.promise(() => amqplib.connect(url)),
@@ -238,20 +239,24 @@ const program = Effect.gen(function* () {
     (node) => Effect.promise(() => node.stop())
   )
   const cache = Layer.effect(
-    EventCache,
+    CacheStore,
     Effect.map(RedisCache.make({ url: Redacted.make(redis.url), prefix: namespace }), (made) => {
       store = made
-      return EventCache.fromStore(made)
+      return made
     })
   )
   const broker = AmqpBroker.layer({ servers: rabbit, namespace, source: "bench" })
-  const layer = EventBus.layerWith({ source: "bench" }).pipe(Layer.provide(broker), Layer.provideMerge(cache))
+  const layer = EventBus.layerWith({ source: "bench" }).pipe(
+    Layer.provide(broker),
+    Layer.provideMerge(EventCache.layer),
+    Layer.provide(cache)
+  )
   const figures = yield* Effect.andThen(sinkWhenReady(rabbit), measure(redis)).pipe(Effect.provide(layer))
   if (process.env["BENCH_JSON"] === "1") process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`)
   if (!report(figures)) process.exitCode = 1
 }).pipe(Effect.scoped, Effect.provide(Logger.layer([])))
 
-/** The exchange is there when something was published. */
+/** The exchange exists once something was published. */
 const sinkWhenReady = (url: string) =>
   Effect.andThen(
     Effect.flatMap(EventBus, (bus) => bus.publish(Plain, { n: 0, key: "k", title: "", note: "" })),

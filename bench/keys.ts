@@ -1,12 +1,12 @@
 /**
  * Do many keys cost more than few? `npm run bench:keys`.
  *
- * One subscriber with `ordering: "key"` consumes from RabbitMQ events of 100 keys and of 100,000 keys, in
- * turns, each in a process of its own; ratios are taken within a round. CPU is that of the consuming
- * process; memory is the heap in use after a full collection, and the resident memory. A lane exists while
- * it has something to do, so that there may be at most as many as the prefetch.
+ * One subscriber with `ordering: "key"` consumes from RabbitMQ events of 100 keys and of 100,000 keys, in turns, each
+ * in a process of its own; ratios are taken within a round. CPU is that of the consuming process; memory is the heap
+ * in use after a full collection, and the resident memory. A lane exists only while it has work, so there are at most
+ * as many lanes as the prefetch.
  *
- * `BENCH_ROUNDS` (5) and `BENCH_EVENTS` (200,000) set it up. The exit code is 1 when a target is missed.
+ * Settings: `BENCH_ROUNDS` (5), `BENCH_EVENTS` (200,000). The exit code is 1 when a target is missed.
  */
 import * as Lab from "./Lab.ts"
 import * as Report from "./Report.ts"
@@ -28,7 +28,7 @@ try {
     run: async () => {
       const warm = 20_000
       await lab.purge(subscriber)
-      // More than is measured, so that the window is full to the end.
+      // More events than are measured, so that the window is full to the end.
       await lab.supply([subscriber], warm + count + 4 * prefetch, { keys })
       return lab.run(
         { scenario: "lanes", subscriber, variant, warm, count, prefetch, data: { keys } },
@@ -54,7 +54,7 @@ try {
   const most = Math.max(found.over(id, a, lanes)?.max ?? 0, found.over(id, b, lanes)?.max ?? 0)
   const checks: ReadonlyArray<readonly [string, boolean]> = [
     ["CPU per event: at most 1.15x", cpu !== undefined && cpu.median <= 1.15],
-    // Of a process that began small; what V8 flushes of its code makes the rest.
+    // For a process that starts small; the rest is code that V8 flushes.
     [`heap since the warm-up with ${many} keys: at most 2 MiB`, growth !== undefined && growth.median <= 2],
     [`at most ${prefetch} lanes at once (${most} seen)`, most > 0 && most <= prefetch],
     ["no failed run", found.failures.length === 0]

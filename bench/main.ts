@@ -1,6 +1,6 @@
 /**
- * Measures the library against its peers and against its own targets, and writes what it found to
- * RESULTS.md, GROWTH.md and pictures. See README.md beside it for what can be chosen.
+ * Measures the library against its peers and its own targets, and writes the results to RESULTS.md, GROWTH.md and
+ * pictures. README.md has the options.
  */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -28,7 +28,7 @@ const { values } = parseArgs({
 })
 
 const here = import.meta.dirname
-const tell = (line: string): void => console.error(line)
+const print = (line: string): void => console.error(line)
 const began = performance.now()
 const minutes = (): number => (performance.now() - began) / 60_000
 const command = ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" ")
@@ -45,7 +45,9 @@ try {
     settings
   })
   if (values.growth || values.soak) {
-    const text = values.growth ? await Growth.run(lab, values.quick, tell) : await Growth.soak(lab, values.quick, tell)
+    const text = values.growth
+      ? await Growth.run(lab, values.quick, print)
+      : await Growth.soak(lab, values.quick, print)
     const name = values.growth ? "GROWTH" : "SOAK"
     const settings = "each point is the median of its runs; cost is client CPU per delivered event"
     writeFileSync(
@@ -61,13 +63,13 @@ try {
         ...experiment,
         entries: experiment.entries.filter(({ name }) => values.entries === undefined || values.entries.includes(name))
       }))
-    const found = await Rounds.run(chosen, rounds, tell)
+    const found = await Rounds.run(chosen, rounds, print)
     const whole = values.only === undefined && values.entries === undefined
     const settings = `${size.warm.toLocaleString("en-US")} events to warm up and ${size.count.toLocaleString("en-US")} measured, twice as many of both to publish; an eighth of it for rascal; other processes used ${Report.show(found.otherCores)} cores while it ran`
     const text = [
       "# Results",
       "",
-      "Written by the run itself. Numbers are the median over the rounds, with the least and the greatest; each ratio is taken within a round.",
+      "Written by the run itself. Numbers are the median over the rounds, with minimum and maximum; each ratio is taken within a round.",
       "",
       Report.head(await about(settings, rounds)),
       "",
@@ -83,7 +85,7 @@ try {
         : []),
       ""
     ].join("\n")
-    // A part of a run, or a quick one, replaces nothing.
+    // Only a whole run replaces the results.
     if (whole && !values.quick) {
       writeFileSync(join(here, "RESULTS.md"), text)
       writeFileSync(join(here, "results.svg"), Plot.picture(found))

@@ -40,7 +40,7 @@ const warm = 20_000
 const folder = mkdtempSync(join(tmpdir(), "bench-profile-"))
 const lab = await Lab.open()
 const ordering = values.key ? "key" : "none"
-// Takes what is exported, when there are traces.
+// Accepts exports, when there are traces.
 const collector = createServer((request, response) => {
   request.resume().once("end", () => response.end())
 }).listen(0, "127.0.0.1")

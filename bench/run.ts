@@ -1,4 +1,4 @@
-/** `npm run bench`: installs what the benchmark is compared with and builds the library, then measures. */
+/** `npm run bench`: installs the peers and builds the library, then measures. */
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"

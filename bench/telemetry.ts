@@ -1,15 +1,16 @@
 /**
- * What does it cost to be seen? `npm run bench:telemetry`.
+ * What does telemetry cost? `npm run bench:telemetry`.
  *
- * CPU an event of the process, without any counting, with metrics that are exported every second, and with
- * traces besides, of 1 % and of all: on the embedded bus from publish to handler, and on RabbitMQ publishing and
- * consuming. Each in a process of its own, in turns; ratios are taken within a round. Exports go to a collector
- * in this process, which is not measured.
+ * CPU an event of the process: without any counting, with metrics that are exported every second, and with traces as
+ * well, of 1 % and of all events; on the embedded bus from publish to handler, and on RabbitMQ publishing and
+ * consuming. Each in a process of its own, in turns; ratios are taken within a round. Exports go to a collector in
+ * this process, which is not measured.
  *
- * Then latency at 500 events a second with every span sampled, while the collector takes all, is down, never
- * answers, or answers nonsense: nothing of it may be felt (P18).
+ * Then latency at 500 events a second with every span sampled, while the collector accepts all, is down, never
+ * answers, or answers nonsense: latency must not change.
  *
- * `BENCH_ROUNDS` (5) and `BENCH_ONLY` (embedded, publish, consume or latency) set it up. The exit code is 1 when a target is missed.
+ * Settings: `BENCH_ROUNDS` (5), `BENCH_ONLY` (embedded, publish, consume or latency). The exit code is 1 when a target is
+ * missed.
  */
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -70,14 +71,14 @@ const states: ReadonlyArray<Way> = [
   ].map(([name, endpoint]): Way => ({ name, variant: { telemetry: { endpoint, traces: 1 } } }))
 ]
 
-/** Metrics alone, and every span, in CPU of the same without. */
+/** CPU with metrics alone and with every span, divided by CPU without. */
 const targets: Readonly<Record<string, number>> = { metrics: 1.05, "metrics, all traces": 1.6 }
 
 const lab = await Lab.open()
 try {
   const subscriber = "bench.telemetry"
   await lab.run({ scenario: "declare", subscriber })
-  // Longer than a second, so that the first export, which compiles the exporter, is not counted.
+  // Longer than a second: the first export, which compiles the exporter, is not counted.
   const warm = (scenario: Job["scenario"]): number => (scenario === "embedded" ? 120_000 : 60_000)
   const cost = (scenario: Job["scenario"], count: number): ReadonlyArray<Rounds.Entry> =>
     ways.map(({ name, node, variant }) => ({

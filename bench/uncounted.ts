@@ -1,6 +1,6 @@
 /**
- * The library without its counting, to measure what that costs: `node --import bench/uncounted.ts`. In place of
- * the series of an event, a contract or a subscriber it puts some that add nothing.
+ * Replaces the metric series of events, contracts and subscribers by ones that count nothing, to measure what counting
+ * costs: `node --import bench/uncounted.ts`.
  */
 import { registerHooks } from "node:module"
 

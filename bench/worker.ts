@@ -1,4 +1,4 @@
-/** One run in a process of its own: takes a job as its argument and sends its report to the parent. */
+/** One run in a process of its own: its argument is a job, and it sends its report to the parent. */
 import { consume, latency, publish } from "./scenarios/flow.ts"
 import type { Job, Report } from "./scenarios/Job.ts"
 
@@ -11,7 +11,7 @@ const run = async (job: Job): Promise<Report> => {
     case "latency":
       return latency(job)
   }
-  // Loads the library, which the peers shall do without.
+  // Imported late: these load the library, which the peers must not.
   if (job.scenario === "lanes") return (await import("./scenarios/lanes.ts")).lanes(job)
   const bus = await import("./scenarios/bus.ts")
   switch (job.scenario) {

@@ -1,8 +1,8 @@
 /**
- * Builds dist: one file for each door and one for what is loaded later, and types beside them. Every file that is
- * imported costs a start half a millisecond or more to find, read and compile, and the sources are two hundred.
+ * Builds dist: one file for each entry point, one for each lazily loaded part, and types beside them. Every imported
+ * file costs a start half a millisecond or more to find, read and compile, and there are hundreds of source files.
  *
- * The maps hold the sources: with `--enable-source-maps` a stack names them.
+ * The source maps contain the sources: with `--enable-source-maps`, stack traces refer to them.
  */
 import { execFileSync } from "node:child_process"
 import { rmSync } from "node:fs"
@@ -12,25 +12,53 @@ import { build } from "rolldown"
 const root = resolve(import.meta.dirname, "..")
 const folder = resolve(process.argv[2] ?? join(root, "dist"))
 
-// No file of an older build is shipped.
+// Files of an older build must not be shipped.
 rmSync(folder, { recursive: true, force: true })
 execFileSync(
   process.execPath,
   [join(root, "node_modules/typescript/bin/tsc"), "--project", join(root, "tsconfig.build.json"), "--outDir", folder],
   { stdio: "inherit" }
 )
+
+type ModuleInfo = (id: string) => { readonly importedIds: ReadonlyArray<string> } | null
+
+/** The sources that a door imports at once, as the bundler knows them. */
+const importedBy = (door: string, module: ModuleInfo): ReadonlySet<string> => {
+  const found = new Set([join(root, door)])
+  for (const id of found) for (const imported of module(id)?.importedIds ?? []) found.add(imported)
+  return found
+}
+let door: ReadonlySet<string> | undefined
+
 await build({
   cwd: root,
-  input: { index: "src/index.ts", "testing/index": "src/testing/index.ts", "catalog/index": "src/catalog/index.ts" },
+  input: {
+    index: "src/index.ts",
+    "testing/index": "src/testing/index.ts",
+    "ports/index": "src/ports/index.ts",
+    "catalog/index": "src/catalog/index.ts"
+  },
   platform: "node",
   tsconfig: "tsconfig.build.json",
-  // Packages stay what they are: effect above all must be one with the user's own.
+  // Packages are not bundled: effect above all must be the same copy as the user's.
   external: (id) => !id.startsWith(".") && !id.startsWith("/"),
   output: {
     dir: folder,
     format: "esm",
     sourcemap: true,
     chunkFileNames: "parts/[name].js",
+    // What the main door shares with other doors is one file. By itself it would be one for each set of doors.
+    codeSplitting: {
+      groups: [
+        {
+          debugName: "door",
+          name: (id, context) => {
+            door ??= importedBy("src/index.ts", (id) => context.getModuleInfo(id))
+            return door.has(id) ? "door" : null
+          }
+        }
+      ]
+    },
     comments: { jsdoc: false }
   }
 })

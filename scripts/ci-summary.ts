@@ -1,8 +1,8 @@
 /**
- * The last line of .ci/run: how many tests passed and failed, by the runner's own JSON report.
+ * Prints how many tests passed and failed, from the JSON reports of the test runner. It is the last line of .ci/run.
  *
- * A test file that could not even be loaded holds no tests; it counts as one failed test, or else a
- * broken import would make the numbers look better. Exits with 1 when a test failed or none ran.
+ * A test file that cannot be loaded has no tests; it counts as one failed test, because otherwise a broken import would
+ * improve the numbers. Exits with 1 if a test failed, none ran or a report is missing.
  */
 import { readFileSync } from "node:fs"
 
@@ -13,16 +13,18 @@ interface Report {
   }>
 }
 
+let missing = 0
 const read = (path: string): Report => {
   try {
     return JSON.parse(readFileSync(path, "utf8"))
   } catch (error) {
+    missing++
     process.stderr.write(`no test report: ${String(error)}\n`)
     return { testResults: [] }
   }
 }
 
-const { testResults } = read(process.argv[2] ?? "test-report.json")
+const testResults = process.argv.slice(2).flatMap((path) => read(path).testResults)
 const tests = testResults.flatMap((file) => file.assertionResults.map((test) => test.status))
 const passed = tests.filter((status) => status === "passed").length
 const failedTests = tests.filter((status) => status === "failed").length
@@ -33,4 +35,4 @@ const failed = failedTests + brokenFiles
 const skipped = tests.length - passed - failedTests
 
 process.stdout.write(`tests: ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`)
-process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+process.exitCode = failed > 0 || missing > 0 || passed === 0 ? 1 : 0

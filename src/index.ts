@@ -1,45 +1,52 @@
 /**
- * @eduflow/events: the door. Every public name is here and nothing else is public, but the test kit
- * (`@eduflow/events/testing`) and EduFlow's own events (`@eduflow/events/catalog`).
+ * @eduflow/events: the door. Everything public is exported here or from one of the other doors: the test kit
+ * (`@eduflow/events/testing`), EduFlow's own events (`@eduflow/events/catalog`) and the ports for adapters
+ * (`@eduflow/events/ports`).
  */
 
 // What an event is
 export * as Event from "./event/Event.ts"
-/** `Event` under a name that the DOM's global does not have. */
-export * as EventContract from "./event/Event.ts"
 export * as EventGroup from "./event/EventGroup.ts"
 export type * as Envelope from "./event/Envelope.ts"
 export { type Actor, CurrentActor, type Publishers } from "./event/Actor.ts"
-export { sensitive } from "./event/Sensitive.ts"
+export { sensitive } from "./event/sensitive/Sensitive.ts"
 export { EventDefinitionError, InvalidEvent, UnknownEvent, UnknownVersion } from "./event/EventError.ts"
 
 // What happens to an event
-export { type BusOptions, EventBus } from "./bus/EventBus.ts"
-export type { StreamOptions, Tail } from "./bus/Tail.ts"
-export type { Confirmed } from "./bus/PublishOptions.ts"
-export type { PublishOptions } from "./bus/PublishOptions.ts"
+export { EventBus } from "./app/EventBus.ts"
+export type { Confirmed } from "./bus/publish/PublishOptions.ts"
+export type { PublishOptions } from "./bus/publish/PublishOptions.ts"
 export * as Subscriber from "./bus/Subscriber.ts"
-export * as Batch from "./bus/Batch.ts"
-export type { Subscription } from "./bus/Subscription.ts"
-export type { BusTree, Lane, SubscriberTree } from "./bus/Tree.ts"
-export { Later, PublishAllError, PublishError, isPublishError, Reject, SubscribeError } from "./bus/BusError.ts"
-export { DeadLettersError, HandlerDefect, HandlerTimeout } from "./bus/BusError.ts"
-export { type DeadLetter, DeadLetters, type Selection, undeliverable } from "./bus/DeadLetters.ts"
-export type { DiscardOptions, DiscardReport, ListOptions } from "./bus/DeadLetters.ts"
-export { ReplayError, type ReplayOptions, type ReplayReport } from "./bus/DeadLetters.ts"
-export { type BusFailure, EventDeadLettered } from "./bus/Failures.ts"
-export { CacheError, EventCache, type HistoryOptions } from "./bus/EventCache.ts"
-export { type Claim, Marks, type MarkStore } from "./bus/Marks.ts"
-export * as TemporaryState from "./bus/TemporaryState.ts"
-export { BrokerError } from "./bus/BrokerError.ts"
+export type { BreakerOptions, RateLimitOptions, RestartOptions } from "./bus/subscriber/SubscriberOptions.ts"
+export type { RetryPolicy } from "./bus/subscriber/RetryDelay.ts"
+export * as Batch from "./bus/subscriber/Batch.ts"
+export type { Subscription } from "./bus/subscriber/Subscription.ts"
+export { Later, Reject } from "./bus/subscriber/HandlerError.ts"
+export { PublishAllError, PublishError, isPublishError } from "./bus/send/PublishError.ts"
+export * as PublishReason from "./bus/send/PublishReason.ts"
+export { SubscribeError } from "./bus/subscriber/SubscribeError.ts"
+export { DeadLettersError } from "./bus/deadletter/DeadLettersError.ts"
+export { type AttemptFailure, HandlerDefect, HandlerTimeout } from "./bus/subscriber/HandlerError.ts"
+export { type DeadLetter, DeadLetters, ReplayError } from "./bus/deadletter/DeadLetters.ts"
+export { EventDeadLettered } from "./bus/delivery/EventDeadLettered.ts"
+export type { BusFailure } from "./bus/delivery/FailureFeed.ts"
+export { EventCache } from "./bus/read/EventCache.ts"
+export { CacheError } from "./bus/port/CacheError.ts"
+export * as CacheReason from "./bus/port/CacheReason.ts"
+export * as TemporaryState from "./bus/read/TemporaryState.ts"
+export { BrokerError } from "./bus/port/BrokerError.ts"
+export * as BrokerReason from "./bus/port/BrokerReason.ts"
 
 // What one sees of it
-export { type Check, Health, type Probe, type ProbeResult, type Report } from "./observe/Health.ts"
+export { Health } from "./observe/Health.ts"
 
 // Where it becomes live
-export { EventBusLive, eventBusLive, EventBusMemory, eventBusMemory, type LiveOptions } from "./app/Live.ts"
-export { RedisLive, redisLive, type RedisLiveOptions } from "./app/RedisLive.ts"
+export { EventBusLive } from "./app/Live.ts"
+export * as RedisStores from "./app/RedisStores.ts"
 export { type EndpointOptions, httpEndpoints } from "./app/endpoints.ts"
 export * as Telemetry from "./app/Telemetry.ts"
 export { runMain, type RunMainOptions } from "./app/runMain.ts"
-export { createEventBus, type PromiseEventBus } from "./app/createEventBus.ts"
+export { createEventBus } from "./app/createEventBus.ts"
+export type { PromiseEventBus } from "./app/promise/PromiseEventBus.ts"
+export type { PromiseSubscriberOptions, PromiseSubscription } from "./app/promise/PromiseSubscribe.ts"
+export type { PromisePublishOptions } from "./app/promise/PromisePublish.ts"

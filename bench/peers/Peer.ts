@@ -1,13 +1,13 @@
 /**
- * One library under the benchmark, in the few words that all of them have. An adapter does what its
- * documentation shows, with its defaults, and nothing cleverer.
+ * One library of the benchmark, behind the few operations that all of them have. An adapter does what the
+ * documentation of its library shows, with its defaults, and nothing cleverer.
  */
-import type { Grade } from "../Wire.ts"
+import type { Grade } from "../GradeMessage.ts"
 
 export interface Session {
   /** Publishes confirmed, persistent and mandatory; `done` is called once, with the error if there is one. */
   readonly publish: (type: string, data: Grade, done: (error?: unknown) => void) => void
-  /** Takes from the subscriber's queue and acknowledges what the handler was given. */
+  /** Consumes the queue of a subscriber and acknowledges each message after its handler. */
   readonly consume: (subscriber: string, prefetch: number, handle: (data: Grade) => void) => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -17,14 +17,14 @@ export interface Peer {
 }
 
 export interface PeerOptions {
-  /** Some libraries want it when they connect. */
+  /** Some libraries need it when they connect. */
   readonly subscriber?: string
   readonly prefetch?: number
-  /** The queue is not one that the library would declare, so it must only look for it. */
+  /** The library would declare the queue otherwise, so it must only check that it exists. */
   readonly foreignQueue?: boolean
 }
 
-/** For libraries that answer by a Promise. */
+/** For libraries that return a Promise. */
 export const settle = (answer: Promise<unknown>, done: (error?: unknown) => void): void => {
   answer.then(() => done(), done)
 }

@@ -1,6 +1,6 @@
 /** amqp-connection-manager: its ChannelWrapper, confirming by default. */
 import { connect } from "amqp-connection-manager"
-import { exchange, message, properties, queueOf, read } from "../Wire.ts"
+import { exchange, message, properties, queueOf, read } from "../GradeMessage.ts"
 import { type Peer, settle } from "./Peer.ts"
 
 export const peer: Peer = {

@@ -1,6 +1,6 @@
 /** @cloudamqp/amqp-client: a channel in confirm mode, and basicConsume. */
 import { AMQPClient } from "@cloudamqp/amqp-client"
-import { exchange, message, properties, queueOf, read } from "../Wire.ts"
+import { exchange, message, properties, queueOf, read } from "../GradeMessage.ts"
 import { type Peer, settle } from "./Peer.ts"
 
 export const peer: Peer = {

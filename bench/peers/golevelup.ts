@@ -1,6 +1,6 @@
 /** @golevelup/nestjs-rabbitmq: its AmqpConnection alone, without a Nest application around it. */
 import { AmqpConnection } from "@golevelup/nestjs-rabbitmq"
-import { exchange, message, properties, queueOf, read } from "../Wire.ts"
+import { exchange, message, properties, queueOf, read } from "../GradeMessage.ts"
 import { type Peer, settle } from "./Peer.ts"
 
 const silent = { log: () => {}, warn: () => {}, error: () => {}, debug: () => {}, verbose: () => {}, fatal: () => {} }

@@ -1,4 +1,4 @@
-/** Every adapter by its name; each is loaded in the process that runs it, and in no other. */
+/** The adapters by name; each is loaded only in the process that runs it. */
 import type { Peer } from "./Peer.ts"
 import type { Variant } from "./ours.ts"
 

@@ -1,27 +1,27 @@
 /**
- * This library by its public door. Variants switch on one thing each: lanes by key, a tracer that
- * samples everything, exports to a collector, the cache.
+ * This library by its public API. Each variant switches on one thing: lanes by key, a tracer that samples
+ * everything, exports to a collector, the cache.
  */
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
 import { BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-base"
 import { ConfigProvider, Effect, Exit, type Fiber, Layer, ManagedRuntime, Scope } from "effect"
-import { EventBus, eventBusLive, type LiveOptions, Telemetry } from "../../src/index.ts"
-import { type Contract, contractOf } from "../Contract.ts"
-import { namespace, source, typeOf } from "../Wire.ts"
+import { EventBus, Telemetry } from "../../src/index.ts"
+import { contractOf, type GradeEvent } from "../GradeEvent.ts"
+import { namespace, source, typeOf } from "../GradeMessage.ts"
 import type { Peer, Session } from "./Peer.ts"
 
 export interface Variant {
   readonly ordering?: "none" | "key"
-  /** Whether events have a key on the wire; else they have one when the order is by key. */
+  /** Whether events have a key on the wire. Default: when the order is by key. */
   readonly keyed?: boolean
-  /** Every span is recorded and given to an exporter that drops it. */
+  /** Every span is recorded and goes to an exporter that drops it. */
   readonly traced?: boolean
   /** Exports of metrics every second, and of this share of all traces. */
   readonly telemetry?: { readonly endpoint: string; readonly traces: number }
   readonly cached?: boolean
   readonly redisUrl?: string
   readonly url?: string
-  readonly options?: Partial<LiveOptions>
+  readonly options?: Partial<EventBus.LiveOptions>
 }
 
 const exporter: SpanExporter = {
@@ -48,7 +48,7 @@ const exporting = (share: number) =>
 
 /** The bus itself, for scenarios that no other library has. */
 export const openBus = async (url: string, variant: Variant) => {
-  const live = eventBusLive({
+  const live = EventBus.layerAmqp({
     url: variant.url ?? url,
     namespace,
     source,
@@ -65,8 +65,8 @@ export const openBus = async (url: string, variant: Variant) => {
   const runtime = ManagedRuntime.make(Layer.provide(live, seen))
   const context = await runtime.context()
   const bus = await runtime.runPromise(EventBus)
-  const contracts = new Map<string, Contract>()
-  const contract = (type: string): Contract => {
+  const contracts = new Map<string, GradeEvent>()
+  const contract = (type: string): GradeEvent => {
     let made = contracts.get(type)
     if (made === undefined) {
       made = contractOf(type, { keyed: variant.keyed ?? variant.ordering === "key", cached: variant.cached === true })

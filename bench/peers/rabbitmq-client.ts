@@ -1,6 +1,6 @@
 /** rabbitmq-client: its Publisher with confirms, its Consumer with the prefetch as its concurrency. */
 import { Connection } from "rabbitmq-client"
-import { exchange, message, properties, queueOf, read } from "../Wire.ts"
+import { exchange, message, properties, queueOf, read } from "../GradeMessage.ts"
 import { type Peer, settle } from "./Peer.ts"
 
 export const peer: Peer = {

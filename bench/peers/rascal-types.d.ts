@@ -1,4 +1,4 @@
-/** The part of rascal that its adapter uses; it brings no types. */
+/** Types for the part of rascal that its adapter uses; the package has none. */
 declare module "rascal" {
   interface Emitter {
     on(event: "success", listener: () => void): Emitter

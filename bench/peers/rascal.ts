@@ -1,6 +1,6 @@
 /** rascal: a publication with confirms and a subscription, over its default pool of five confirm channels. */
 import rascal from "rascal"
-import { exchange, message, properties, queueOf, read } from "../Wire.ts"
+import { exchange, message, properties, queueOf, read } from "../GradeMessage.ts"
 import type { Peer } from "./Peer.ts"
 
 export const peer: Peer = {

@@ -1,9 +1,9 @@
 /**
- * amqplib by hand: one connection, one confirm channel, one ack per message. `raw` has its defaults, in
- * which Nagle's algorithm is on; `raw-nodelay` switches it off.
+ * amqplib by hand: one connection, one confirm channel, one ack per message. `raw` has amqplib's defaults, with
+ * Nagle's algorithm on; `raw-nodelay` switches it off.
  */
 import { connect } from "amqplib"
-import { exchange, message, properties, queueOf, read } from "../Wire.ts"
+import { exchange, message, properties, queueOf, read } from "../GradeMessage.ts"
 import type { Peer, Session } from "./Peer.ts"
 
 const open = async (url: string, noDelay: boolean): Promise<Session> => {

@@ -1,6 +1,6 @@
-/** What a worker process is told to do, and what it answers. */
+/** The job of a worker process, and its report. */
 import type { Variant } from "../peers/ours.ts"
-import type { DataOptions } from "../Wire.ts"
+import type { DataOptions } from "../GradeMessage.ts"
 
 export type ScenarioName =
   | "declare"
@@ -20,12 +20,12 @@ export interface Job {
   readonly variant: Variant
   readonly url: string
   readonly subscriber: string
-  /** Not counted: compilation and connections. */
+  /** Events before the measurement: compilation and connections are not counted. */
   readonly warm: number
   readonly count: number
   readonly inFlight: number
   readonly prefetch: number
-  /** Events a second, for latency; 0 does not wait for what was parked. */
+  /** Events a second, for latency. For `ladder`: 0 does not wait for the delayed events. */
   readonly rate: number
   readonly data: DataOptions
   /** How many event types or subscribers take turns. */
@@ -41,17 +41,17 @@ export interface Report {
   /** Microseconds of this process, compiler and garbage collector included. */
   readonly cpuMicros: number
   readonly brokerMicros: number
-  /** What everything else on the machine used, in cores. */
+  /** Cores that everything else on the machine used. */
   readonly otherCores: number
   readonly rssMiB: number
   /** Milliseconds. */
   readonly p50?: number
   readonly p99?: number
-  /** The most lanes that were seen at once. */
+  /** The highest number of lanes at once. */
   readonly lanes?: number
-  /** What is in use after a full collection, at the end, and how much more than after the warm-up. */
+  /** Heap in use after a full collection at the end, and how much it grew since the warm-up. */
   readonly heapMiB?: number
   readonly heapGrowthMiB?: number
-  /** Resident memory in MiB over the run, in equal parts of it. */
+  /** Resident memory in MiB, at equal intervals of the run. */
   readonly memory?: ReadonlyArray<number>
 }

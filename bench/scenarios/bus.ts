@@ -1,13 +1,13 @@
-/** What only a bus does: dead letters, replay, waiting on the ladder, the embedded broker, many events. */
+/** Scenarios of a bus alone: dead letters, replay, delays on the ladder, the embedded broker, many events. */
 import { Effect, Exit, Schedule, Scope } from "effect"
 import { DeadLetters, Reject } from "../../src/index.ts"
 import * as Meter from "../Meter.ts"
 import { openBus, session } from "../peers/ours.ts"
-import { type grade, typeOf } from "../Wire.ts"
+import { type grade, typeOf } from "../GradeMessage.ts"
 import { pump, subscribersOf } from "./flow.ts"
 import type { Job, Report } from "./Job.ts"
 
-/** Declares what the subscriber has on the broker, by starting it once. */
+/** Declares the queues of a subscriber, by starting it once. */
 export const declare = async (job: Job): Promise<Report> => {
   const stop = Meter.start(job.brokerPid)
   const one = await session(job.url, job.variant)
@@ -62,10 +62,10 @@ export const replay = async (job: Job): Promise<Report> => {
 }
 
 const waitSeconds = 10
-/** What the warm-up parks is not met again. */
+/** Events of the warm-up do not come back during the run. */
 const warmUpSeconds = 3600
 
-/** The first attempt of everything fails and waits on the broker; then: how late does it come back? */
+/** The first attempt of each event fails and waits on the broker. How late does the event come back? */
 export const ladder = async (job: Job): Promise<Report> => {
   const { bus, contract, runtime } = await openBus(job.url, job.variant)
   const due = new Map<string, number>()
@@ -95,7 +95,7 @@ export const ladder = async (job: Job): Promise<Report> => {
         prefetch: job.prefetch,
         concurrency: Math.min(job.prefetch, 64)
       })
-      // Counted when it is decided: parked is what is held no more.
+      // Retries count when they are decided; an event waits on the broker when it is no longer held.
       yield* Effect.sleep("5 millis").pipe(
         Effect.andThen(subscription.stats),
         Effect.repeat({
@@ -103,7 +103,7 @@ export const ladder = async (job: Job): Promise<Report> => {
         })
       )
       const parked = stop()
-      // A profile is of the parking.
+      // A profile covers the sending only.
       if (job.rate === 0) return parked
       yield* Effect.sleep("20 millis").pipe(Effect.repeat({ until: () => late.length >= job.count }))
       return parked

@@ -1,9 +1,9 @@
-/** The three ways in which events flow for any library: published at speed, consumed at speed, at a steady rate. */
+/** Scenarios of any library: publishing at full speed, consuming at full speed, latency at a steady rate. */
 import { setTimeout as delay } from "node:timers/promises"
 import * as Meter from "../Meter.ts"
 import { load } from "../peers/index.ts"
 import type { Session } from "../peers/Peer.ts"
-import { grade, typeOf } from "../Wire.ts"
+import { grade, typeOf } from "../GradeMessage.ts"
 import type { Job, Report } from "./Job.ts"
 
 const open = async (job: Job): Promise<Session> => {
@@ -11,7 +11,7 @@ const open = async (job: Job): Promise<Session> => {
   return (await load(peer, variant)).open(url, { foreignQueue, prefetch, subscriber })
 }
 
-/** With a breadth above 1 as many subscribers, each with an event of its own. */
+/** With a breadth above 1 there are that many subscribers, each with its own event. */
 export const subscribersOf = ({ breadth, subscriber }: Pick<Job, "breadth" | "subscriber">): ReadonlyArray<string> =>
   breadth === 1 ? [subscriber] : Array.from({ length: breadth }, (_, index) => `${subscriber}-${index}`)
 
@@ -62,7 +62,7 @@ export const consume = async (job: Job): Promise<Report> => {
     }
     Promise.all(subscribersOf(job).map((name) => session.consume(name, job.prefetch, handle))).catch(reject)
   })
-  // Not closed: more is on its way, and some peers die of an ack on a channel that closes.
+  // Not closed: more deliveries are on their way, and some peers crash when they ack on a closing channel.
   return { events: job.count, ...reading }
 }
 

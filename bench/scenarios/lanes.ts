@@ -1,13 +1,13 @@
-/** Consumes by key and tells, beside the cost, what lanes there were and what memory was left in use. */
+/** Consumes by key; reports the cost, how many lanes there were and how much memory stayed in use. */
 import { Deferred, Effect, Exit, Scope } from "effect"
 import type { Subscription } from "../../src/index.ts"
 import * as Meter from "../Meter.ts"
 import { openBus } from "../peers/ours.ts"
-import { typeOf } from "../Wire.ts"
+import { typeOf } from "../GradeMessage.ts"
 import type { Job, Report } from "./Job.ts"
 
 const heapMiB = (): number => {
-  // Two, since what finalizers and weak references hold goes in the second.
+  // Two collections: objects behind finalizers and weak references go in the second.
   globalThis.gc?.()
   globalThis.gc?.()
   return process.memoryUsage().heapUsed / 2 ** 20
@@ -31,7 +31,7 @@ export const lanes = async (job: Job): Promise<Report> => {
       )
       const subscription = yield* bus.subscribe(job.subscriber, {
         events: [contract(typeOf(job.subscriber))],
-        // It gives way once, as one does that waits for something: else a lane is gone before the next comes.
+        // It yields once, like a handler that waits for something: otherwise a lane ends before the next one begins.
         handler: () => {
           seen++
           if (seen === job.warm) {

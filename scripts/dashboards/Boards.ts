@@ -1,13 +1,12 @@
 /**
- * What the dashboards have in common: which variables they offer, and how a figure that every process
- * tells, or each for itself, becomes one.
+ * What the dashboards share: their variables, and how the values of several processes are aggregated.
  */
-import type { AttributeName, Definition } from "../../src/observe/Definition.ts"
+import type { AttributeName, Definition } from "../../src/observe/MetricDefinition.ts"
 import * as Metrics from "../../src/observe/Metrics.ts"
 import type { Target, Variable } from "./Panel.ts"
 import { by, type Matchers, query, type Query, selecting, shows } from "./Query.ts"
 
-/** Selects what the variables of the dashboard say; a metric without that label is not concerned. */
+/** Filters by the variables of the dashboard. A variable does not apply to metrics without its label. */
 export const on = selecting([
   'job=~"$job"',
   'instance=~"$instance"',
@@ -43,25 +42,25 @@ export const event: Variable = {
   values: "eventbus_event"
 }
 
-/** How many a second. */
+/** The rate of a counter per second, by an attribute. */
 export const perSecond = (definition: Definition, attribute: AttributeName, matchers: Matchers = {}): Target => ({
   query: query`sum ${by(attribute)} (rate(${on(definition, matchers)}[$__rate_interval]))`,
   legend: shows(attribute)
 })
 
-/** Of a counter without attributes. */
+/** The rate per second of a counter without attributes. */
 export const perSecondOfAll = (definition: Definition, legend: string): Target => ({
   query: query`sum(rate(${on(definition)}[$__rate_interval]))`,
   legend
 })
 
-/** A level of each process, added up. */
+/** The sum over all processes, by an attribute. */
 export const total = (definition: Definition, attribute: AttributeName, matchers: Matchers = {}): Target => ({
   query: query`sum ${by(attribute)} (${on(definition, matchers)})`,
   legend: shows(attribute)
 })
 
-/** A level of which the worst counts, or that each process tells the same. */
+/** The maximum over all processes, by an attribute: for gauges that all processes report alike. */
 export const worst = (definition: Definition, attribute: AttributeName): Target => ({
   query: query`max ${by(attribute)} (${on(definition)})`,
   legend: shows(attribute)
@@ -73,7 +72,7 @@ export const percentile = (definition: Definition, share: number, matchers: Matc
 export const percentiles = (definition: Definition, matchers: Matchers = {}): ReadonlyArray<Target> =>
   [0.5, 0.95, 0.99].map((share) => ({
     query: percentile(definition, share, matchers),
-    legend: `${share * 100} % within`
+    legend: `${share * 100}th percentile`
   }))
 
 export const percentileBy = (definition: Definition, share: number, attribute: AttributeName): Target => ({

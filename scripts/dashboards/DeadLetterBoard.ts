@@ -1,4 +1,4 @@
-/** What was given up, what is on its way to it, and whether anybody looks. */
+/** Dead letters, the retries that lead to them, and failures that no reader of the failure stream saw. */
 import * as Metrics from "../../src/observe/Metrics.ts"
 import { instance, job, on, percentileBy, perSecond, perSecondOfAll, subscriber, worst } from "./Boards.ts"
 import { type Board, stat, timeseries } from "./Panel.ts"
@@ -10,7 +10,7 @@ const final = { "eventbus.outcome": { not: ["retried", "postponed"] } } as const
 export const deadLetterBoard: Board = {
   uid: "eventbus-dead-letters",
   title: "Event bus: dead letters",
-  description: "Events that were given up, by subscriber and reason, and the retries that lead there.",
+  description: "Dead-lettered events by subscriber and reason, and the retries that lead to them.",
   variables: [job, instance, subscriber],
   rows: [
     {
@@ -19,26 +19,32 @@ export const deadLetterBoard: Board = {
         stat(
           "Dead letters",
           "short",
-          "They wait for somebody to replay or discard them.",
+          "Dead letters waiting to be replayed or discarded.",
           query`sum(max ${by(name)} (${on(Metrics.deadLetters)}))`,
           {
             alarmFrom: 1
           }
         ),
-        stat("Added", "short", "In what is shown.", query`sum(increase(${on(Metrics.deadLettered)}[$__range]))`, {
-          alarmFrom: 1
-        }),
+        stat(
+          "Added",
+          "short",
+          "Dead letters added in the selected time range.",
+          query`sum(increase(${on(Metrics.deadLettered)}[$__range]))`,
+          {
+            alarmFrom: 1
+          }
+        ),
         stat(
           "Share of all events",
           "percentunit",
-          "Of what was settled for good in what is shown.",
+          "Share of dead letters among all events settled for good in the selected time range.",
           query`sum(increase(${on(Metrics.deadLettered)}[$__range])) / clamp_min(sum(increase(${on(Metrics.outcomes, final)}[$__range])), 1)`,
           { alarmFrom: 0.01 }
         ),
         stat(
           "Undeliverable",
           "short",
-          "Delayed events that nobody wanted when they were due.",
+          "Delayed events that matched no subscriber when they were due.",
           query`max(${on(Metrics.undeliverable)})`,
           {
             alarmFrom: 1
@@ -49,16 +55,16 @@ export const deadLetterBoard: Board = {
     {
       title: "Dead letters",
       panels: [
-        timeseries("In the queues", "short", "Dead letters of each subscriber, looked at every 15 s.", [
+        timeseries("In the queues", "short", "Dead letters of each subscriber, measured every 15 s.", [
           worst(Metrics.deadLetters, name)
         ]),
         timeseries(
           "Added, by reason",
           "reqps",
-          "Exhausted: the retries ended. Rejected: the handler said so. Invalid: it could not be read. CrashLoop: processes die of it.",
+          "Exhausted: all retries failed. Rejected: the handler rejected the event. Invalid: the event could not be decoded. CrashLoop: the event keeps crashing processes.",
           [perSecond(Metrics.deadLettered, "eventbus.reason")]
         ),
-        timeseries("Added, by subscriber and reason", "short", "How many in what is shown.", [
+        timeseries("Added, by subscriber and reason", "short", "Dead letters added in the selected time range.", [
           {
             query: query`sum ${by(name, "eventbus.reason")} (increase(${on(Metrics.deadLettered)}[$__range])) > 0`,
             legend: `${shows(name)}: ${shows("eventbus.reason")}`,
@@ -68,19 +74,19 @@ export const deadLetterBoard: Board = {
       ]
     },
     {
-      title: "On the way",
+      title: "Retries and delays",
       panels: [
-        timeseries("Retries", "reqps", "Failed attempts that will be tried again.", [perSecond(Metrics.retries, name)]),
-        timeseries("Attempts, 95 % within", "short", "Which attempt it was that failed and will be tried again.", [
+        timeseries("Retries", "reqps", "Failed attempts that will be retried.", [perSecond(Metrics.retries, name)]),
+        timeseries("Attempts, 95th percentile", "short", "Number of the failed attempt that will be retried.", [
           percentileBy(Metrics.retryDepth, 0.95, name)
         ]),
         timeseries(
           "Lateness of the delay ladder",
           "s",
-          "How late the last canary came: retries and delayed events are as late.",
+          "Delay of the last canary message. Retries and delayed events are equally late.",
           [{ query: query`max ${by("instance")} (${on(Metrics.delayLateness)})`, legend: "{{instance}}" }]
         ),
-        timeseries("Failures that nobody saw", "reqps", "Entries of the failure stream that a slow reader missed.", [
+        timeseries("Missed failures", "reqps", "Entries of the failure stream that a slow reader missed.", [
           perSecondOfAll(Metrics.failuresDropped, "missed")
         ])
       ]

@@ -1,7 +1,8 @@
 /**
- * Metrics that others tell: Prometheus of its targets, RabbitMQ by its plugin `rabbitmq_prometheus`,
- * Redis by its exporter. As data, like our own, so that a test can look for each of them in a real
- * scrape. Only those that RabbitMQ tells from 3.10 to 4.x.
+ * Metrics of other systems: of Prometheus about its targets, of RabbitMQ from its plugin `rabbitmq_prometheus`
+ * (https://www.rabbitmq.com/docs/prometheus), of Redis from its exporter (https://github.com/oliver006/redis_exporter).
+ * They are data, like our own metrics, so that a test can look for each of them in a real scrape. RabbitMQ exports all
+ * of these from 3.10 to 4.x.
  */
 export interface Foreign {
   readonly exporter: "prometheus" | "rabbitmq" | "redis"
@@ -11,20 +12,20 @@ export interface Foreign {
 }
 
 const all: Array<Foreign> = []
-const told =
+const define =
   (exporter: Foreign["exporter"], kind: Foreign["kind"]) =>
   (name: string, ...labels: ReadonlyArray<string>): Foreign => {
     const foreign = { exporter, kind, name, labels }
     all.push(foreign)
     return foreign
   }
-const rabbitGauge = told("rabbitmq", "gauge")
-const rabbitCounter = told("rabbitmq", "counter")
-const redisGauge = told("redis", "gauge")
-const redisCounter = told("redis", "counter")
+const rabbitGauge = define("rabbitmq", "gauge")
+const rabbitCounter = define("rabbitmq", "counter")
+const redisGauge = define("redis", "gauge")
+const redisCounter = define("redis", "counter")
 
-/** 1 for each target that could be scraped, 0 for one that could not. */
-export const up = told("prometheus", "gauge")("up")
+/** 1 for a target that could be scraped, 0 for one that could not. */
+export const up = define("prometheus", "gauge")("up")
 
 export const rabbitmq = {
   memoryAlarm: rabbitGauge("rabbitmq_alarms_memory_used_watermark"),

@@ -1,4 +1,4 @@
-/** The first look: is everything well, and if not, where to go on. */
+/** The first dashboard to look at: whether everything is fine, and if not, which dashboard has the details. */
 import * as Metrics from "../../src/observe/Metrics.ts"
 import { instance, job, on, percentileBy, perSecond, total, worst } from "./Boards.ts"
 import { up } from "./Foreign.ts"
@@ -8,38 +8,38 @@ import { by, query, shows } from "./Query.ts"
 export const overview: Board = {
   uid: "eventbus-overview",
   title: "Event bus: overview",
-  description: "Everything at a glance. Red leads to the dashboard of that part.",
+  description: "Everything at a glance. For anything red, continue with the dashboard of that component.",
   variables: [job, instance],
   rows: [
     {
       title: "Now",
       panels: [
-        stat("Processes", "short", "Processes that answer the scrape.", query`sum(${on(up)})`, { alarmUpTo: 0 }),
+        stat("Processes", "short", "Processes that Prometheus can scrape.", query`sum(${on(up)})`, { alarmUpTo: 0 }),
         stat(
           "Failed subscribers",
           "short",
-          "Subscribers that were given up in some process: nobody handles their events there.",
+          "Subscribers that failed in some process, which no longer handles their events.",
           query`sum(${on(Metrics.state, { "eventbus.state": "Failed" })})`,
           { alarmFrom: 1 }
         ),
         stat(
           "Checks down",
           "short",
-          "Checks of /health that are down; below is which.",
+          "Checks of /health that are down. The panel below shows which.",
           query`sum(${on(Metrics.health, { "eventbus.state": "down" })})`,
           { alarmFrom: 1 }
         ),
         stat(
           "Dead letters",
           "short",
-          "Events that were given up and wait for somebody to decide.",
+          "Dead letters waiting to be replayed or discarded.",
           query`sum(max ${by("eventbus.subscriber")} (${on(Metrics.deadLetters)}))`,
           { alarmFrom: 1 }
         ),
         stat(
           "Undeliverable",
           "short",
-          "Delayed events that nobody wanted when they were due.",
+          "Delayed events that matched no subscriber when they were due.",
           query`max(${on(Metrics.undeliverable)})`,
           { alarmFrom: 1 }
         ),
@@ -58,38 +58,38 @@ export const overview: Board = {
         timeseries(
           "Published",
           "reqps",
-          "Events a second by what became of the publish. Anything but confirmed and unrouted is a failure that the caller was told.",
+          "Publishes per second by outcome. Anything but confirmed and unrouted is a failure that the caller received.",
           [perSecond(Metrics.publishes, "eventbus.outcome")],
           { stacked: true }
         ),
         timeseries(
           "Handled",
           "reqps",
-          "Deliveries a second by what became of them. Retried and postponed ones come again.",
+          "Settled deliveries per second by outcome. Retried and postponed events are delivered again.",
           [perSecond(Metrics.outcomes, "eventbus.outcome")],
           { stacked: true }
         ),
-        timeseries("Handlers, 95 % within", "s", "Time that handlers ran, by subscriber.", [
+        timeseries("Handlers, 95th percentile", "s", "Run time of handlers, by subscriber.", [
           percentileBy(Metrics.processDuration, 0.95, "eventbus.subscriber")
         ])
       ]
     },
     {
-      title: "Backlog and trouble",
+      title: "Backlog and failures",
       panels: [
         timeseries(
           "Waiting by subscriber",
           "short",
-          "Ready events in each queue. A line that only rises is a subscriber that is too slow.",
+          "Ready events in each queue. A line that only rises means that the subscriber is too slow.",
           [worst(Metrics.lag, "eventbus.subscriber")]
         ),
-        timeseries("Dead letters added", "reqps", "Events given up a second, by reason.", [
+        timeseries("Dead letters added", "reqps", "Dead-lettered events per second, by reason.", [
           perSecond(Metrics.deadLettered, "eventbus.reason")
         ]),
         timeseries(
-          "Checks that are not up",
+          "Checks not up",
           "short",
-          "Checks of /health that are degraded or down, by how many processes.",
+          "Checks of /health that are degraded or down, with the number of processes.",
           [
             {
               query: query`sum ${by("eventbus.check", "eventbus.state")} (${on(Metrics.health, { "eventbus.state": { not: "up" } })}) > 0`,
@@ -106,13 +106,13 @@ export const overview: Board = {
         timeseries(
           "Event loop",
           "s",
-          "How late the event loop was at most in 15 s: a handler that computes holds up everybody.",
+          "Longest delay of the event loop in 15 s. A handler that computes delays everything else in its process.",
           [{ query: query`max ${by("instance")} (${on(Metrics.eventLoopLag)})`, legend: "{{instance}}" }]
         ),
-        timeseries("Subscribers by state", "short", "How many subscribers of all processes are in which state.", [
+        timeseries("Subscribers by state", "short", "Number of subscribers in each state, over all processes.", [
           total(Metrics.state, "eventbus.state")
         ]),
-        timeseries("Drains", "s", "How long processes took to stop, on average; 0 while none did.", [
+        timeseries("Drains", "s", "Average duration of a drain; 0 if no process has drained.", [
           {
             query: query`sum(${on(Metrics.drainDuration, {}, "_sum")}) / clamp_min(sum(${on(Metrics.drainDuration, {}, "_count")}), 1)`,
             legend: "drain"

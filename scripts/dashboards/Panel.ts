@@ -1,6 +1,6 @@
 /**
- * Dashboards as Grafana reads them: its classic model, checked against Grafana's own types. A panel is a question with its queries; where it
- * stands, its ids and its data source follow from the order.
+ * Converts boards to dashboards in Grafana's classic JSON model, checked against Grafana's own types. The position, id
+ * and data source of a panel follow from its order.
  */
 import {
   BigValueColorMode,
@@ -29,26 +29,26 @@ import type { Query } from "./Query.ts"
 
 export interface Target {
   readonly query: Query
-  /** `{{label}}` is the label's value. */
+  /** `{{label}}` stands for the value of a label. */
   readonly legend: string
-  /** Whether a healthy system has no data for it: failures that did not happen yet. */
+  /** Whether a healthy system has no data for it: failures that have not happened. */
   readonly quiet?: boolean
 }
 
 interface Common {
   readonly title: string
-  /** What it shows and when to worry: who is called at night reads it. */
+  /** What it shows and when to worry, for the person on call. */
   readonly description: string
   readonly targets: ReadonlyArray<Target>
-  /** Grafana's: `short`, `s`, `bytes`, `reqps`, `percentunit`. */
+  /** A unit of Grafana: `short`, `s`, `bytes`, `reqps`, `percentunit`. */
   readonly unit: string
 }
 
 export interface Panel extends Common {
   readonly kind: "timeseries" | "stat"
-  /** Red from here on. */
+  /** Red from this value on. */
   readonly alarmFrom?: number
-  /** Red up to here. */
+  /** Red up to this value. */
   readonly alarmUpTo?: number
   readonly stacked?: boolean
 }
@@ -56,7 +56,7 @@ export interface Panel extends Common {
 export interface Variable {
   readonly name: string
   readonly label: string
-  /** Where they are found. */
+  /** The query that finds its values. */
   readonly from: Query
   /** The label whose values are offered. */
   readonly values: string
@@ -67,7 +67,7 @@ export interface Board {
   readonly title: string
   readonly description: string
   readonly variables: ReadonlyArray<Variable>
-  /** Rows of panels; the panels of a row are equally wide. */
+  /** Rows of panels. The panels of a row have the same width. */
   readonly rows: ReadonlyArray<{ readonly title: string; readonly panels: ReadonlyArray<Panel> }>
 }
 
@@ -119,7 +119,7 @@ const panelOf = (panel: Panel, id: number, gridPos: NonNullable<GrafanaPanel["gr
     lineWidth: 1,
     fillOpacity: stacked ? 30 : 5,
     showPoints: VisibilityMode.Never,
-    // A counter that is missing for a scrape is no gap in what happened.
+    // A counter that is missing from one scrape is not a gap.
     spanNulls: true,
     stacking: { mode: stacked ? StackingMode.Normal : StackingMode.None, group: "A" }
   } satisfies GraphFieldConfig

@@ -1,4 +1,4 @@
-/** Publishing, the doors in front of it, and the connections below it. */
+/** Publishing, the in-flight limits in front of it, and the connections below it. */
 import * as Metrics from "../../src/observe/Metrics.ts"
 import { event, instance, job, on, percentileBy, percentiles, perSecond, perSecondOfAll, total } from "./Boards.ts"
 import { type Board, stat, timeseries } from "./Panel.ts"
@@ -8,8 +8,9 @@ const failed = { "eventbus.outcome": { not: ["confirmed", "unrouted"] } } as con
 
 export const publisherBoard: Board = {
   uid: "eventbus-publisher",
-  title: "Event bus: publisher and gate",
-  description: "What is published, how long it takes, what holds it up: the doors, the broker, the connection.",
+  title: "Event bus: publishing",
+  description:
+    "What is published, how long it takes, and what delays it: the in-flight limits, the broker, the connections.",
   variables: [job, instance, event],
   rows: [
     {
@@ -18,23 +19,23 @@ export const publisherBoard: Board = {
         stat(
           "Published",
           "reqps",
-          "Events a second that the broker confirmed.",
+          "Events per second that the broker confirmed.",
           query`sum(rate(${on(Metrics.publishes, { "eventbus.outcome": ["confirmed", "unrouted"] })}[$__rate_interval]))`
         ),
         stat(
           "Failed publishes",
           "reqps",
-          "Publishes a second that failed; the callers were told.",
+          "Publishes per second that failed. The callers received the failure.",
           query`sum(rate(${on(Metrics.publishes, failed)}[$__rate_interval]))`,
           {
             alarmFrom: 0.001
           }
         ),
         stat(
-          "Waiting at the door",
+          "Waiting",
           "short",
-          "Events in front of the door: it is full, or the broker is away or blocks.",
-          query`sum(${on(Metrics.doorWaiting)})`,
+          "Events waiting because the in-flight limit is reached, or the broker is away or blocks publishers.",
+          query`sum(${on(Metrics.limitWaiting)})`,
           {
             alarmFrom: 1
           }
@@ -42,7 +43,7 @@ export const publisherBoard: Board = {
         stat(
           "Blocked",
           "percentunit",
-          "Share of the time in which the broker blocked publishers.",
+          "Share of time during which the broker blocked publishers.",
           query`max(rate(${on(Metrics.blockedTime)}[$__rate_interval]))`,
           {
             alarmFrom: 0.01
@@ -51,7 +52,7 @@ export const publisherBoard: Board = {
         stat(
           "Connections up",
           "short",
-          "Of all processes: one for publishing each, one more for those that consume.",
+          "Connections of all processes: each has one for publishing, and one for consuming if it has subscribers.",
           query`sum(${on(Metrics.connections)})`,
           {
             alarmUpTo: 0
@@ -65,7 +66,7 @@ export const publisherBoard: Board = {
         timeseries(
           "Outcomes",
           "reqps",
-          "Unrouted: confirmed, and nobody is bound to it.",
+          "Publishes by outcome. Unrouted: confirmed, but no subscriber is bound to the event.",
           [perSecond(Metrics.publishes, "eventbus.outcome")],
           {
             stacked: true
@@ -74,13 +75,13 @@ export const publisherBoard: Board = {
         timeseries(
           "Sent, by event",
           "reqps",
-          "Events that were sent to the broker, whatever it answered.",
+          "Events sent to the broker, whatever the outcome.",
           [perSecond(Metrics.sent, "eventbus.event")],
           {
             stacked: true
           }
         ),
-        timeseries("Failures, by event", "reqps", "Of publishes, with their reason.", [
+        timeseries("Failures, by event", "reqps", "Failed publishes with their reason.", [
           {
             query: query`sum ${by("eventbus.event", "eventbus.outcome")} (rate(${on(Metrics.publishes, failed)}[$__rate_interval])) > 0`,
             legend: `${shows("eventbus.event")}: ${shows("eventbus.outcome")}`,
@@ -90,15 +91,15 @@ export const publisherBoard: Board = {
       ]
     },
     {
-      title: "Time",
+      title: "Duration",
       panels: [
         timeseries(
-          "Time of a publish",
+          "Duration of a publish",
           "s",
-          "From the call to its outcome, of events that were sent.",
+          "Time from the call to its outcome, for events that were sent.",
           percentiles(Metrics.sendDuration)
         ),
-        timeseries("Time of a publish, 95 % within", "s", "By event.", [
+        timeseries("Duration of a publish, 95th percentile", "s", "By event.", [
           percentileBy(Metrics.sendDuration, 0.95, "eventbus.event")
         ]),
         timeseries("Sent again", "reqps", "Sends repeated after a nack or a lost confirm: duplicates are possible.", [
@@ -107,38 +108,43 @@ export const publisherBoard: Board = {
       ]
     },
     {
-      title: "Doors",
+      title: "In-flight limits",
       panels: [
-        timeseries(
-          "In flight",
-          "short",
-          "Events between the door and their outcome; the door of callers closes at 1,000.",
-          [total(Metrics.doorInFlight, "eventbus.door")]
-        ),
-        timeseries("Size in flight", "bytes", "Their bodies; the door of callers closes at 32 MiB.", [
-          total(Metrics.doorSize, "eventbus.door")
+        timeseries("In flight", "short", "Events in flight. The limit for callers of publish is 1,000.", [
+          total(Metrics.limitInFlight, "eventbus.limit")
         ]),
-        timeseries("Waiting", "short", "Events in front of the door.", [total(Metrics.doorWaiting, "eventbus.door")])
+        timeseries("Size in flight", "bytes", "Size of their bodies. The limit for callers of publish is 32 MiB.", [
+          total(Metrics.limitBytes, "eventbus.limit")
+        ]),
+        timeseries(
+          "Waiting",
+          "short",
+          "Events waiting for the limit, or for a broker that is away or blocks publishers.",
+          [total(Metrics.limitWaiting, "eventbus.limit")]
+        )
       ]
     },
     {
       title: "Connections",
       panels: [
-        timeseries("Up", "short", "By what they are for, over all processes.", [
+        timeseries("Up", "short", "Open connections by purpose, over all processes.", [
           total(Metrics.connections, "eventbus.connection")
         ]),
-        timeseries("Reconnects", "reqps", "Connections that were lost and are up again.", [
+        timeseries("Reconnects", "reqps", "Connections that were lost and re-established.", [
           perSecond(Metrics.reconnects, "eventbus.connection")
         ]),
-        timeseries("Blocked", "percentunit", "Share of the time in which the broker blocked publishers, by process.", [
+        timeseries("Blocked", "percentunit", "Share of time during which the broker blocked publishers, by process.", [
           {
             query: query`max ${by("instance")} (rate(${on(Metrics.blockedTime)}[$__rate_interval]))`,
             legend: "{{instance}}"
           }
         ]),
-        timeseries("Late acknowledgements", "reqps", "Dropped because their channel was gone: the events come again.", [
-          perSecondOfAll(Metrics.lateAcks, "dropped")
-        ])
+        timeseries(
+          "Late acknowledgements",
+          "reqps",
+          "Dropped because their channel was closed. The events are redelivered.",
+          [perSecondOfAll(Metrics.lateAcks, "dropped")]
+        )
       ]
     }
   ]

@@ -1,30 +1,35 @@
 /**
- * Queries for Prometheus that can only name what exists: metrics by their definitions, labels by the
- * attributes that a metric has. Whatever else stands in a query is checked to be PromQL's own words, so
- * that a metric which is renamed or removed is a type error, and never a panel without data.
+ * Queries for Prometheus that can only name what exists: metrics by their definitions, and labels by the attributes of
+ * the metric. All other words in a query must be PromQL's own. A renamed or removed metric is therefore a type error,
+ * never a panel without data.
  */
-import { type AttributeName, type Definition, prometheusLabel, prometheusName } from "../../src/observe/Definition.ts"
+import {
+  type AttributeName,
+  type Definition,
+  prometheusLabel,
+  prometheusName
+} from "../../src/observe/MetricDefinition.ts"
 import type { Foreign } from "./Foreign.ts"
 
-/** Values that an attribute must have, or (an array) one of several; `not` turns it around. */
+/** The value that an attribute must have, or an array for one of several; `not` negates it. */
 export type Wanted = string | ReadonlyArray<string> | { readonly not: string | ReadonlyArray<string> }
 export type Matchers = { readonly [Name in AttributeName]?: Wanted }
 
-/** One selector of a query, `eventbus_subscriber_lag{eventbus_subscriber="a"}` for example. */
+/** One selector of a query, for example `eventbus_subscriber_lag{eventbus_subscriber="a"}`. */
 export interface Series {
   readonly _tag: "Series"
   readonly selector: string
   readonly labels: ReadonlyArray<string>
 }
 
-/** `by (…)`, with the labels that it needs. */
+/** `by (…)`, with the labels that the grouped metrics must have. */
 export interface Grouping {
   readonly _tag: "Grouping"
   readonly text: string
   readonly labels: ReadonlyArray<string>
 }
 
-/** A number, or a window in brackets. */
+/** A number, a window in brackets, or an offset. */
 export interface Literal {
   readonly _tag: "Literal"
   readonly text: string
@@ -37,7 +42,7 @@ export interface Query {
   readonly selectors: ReadonlyArray<string>
 }
 
-/** Labels that Prometheus gives each series that it scrapes, and the bound of a bucket. */
+/** Labels that Prometheus adds to every series, and the bound of a bucket. */
 const scraped = ["job", "instance", "le"]
 
 const matcher = (label: string, wanted: Wanted): string => {
@@ -52,7 +57,7 @@ const matcher = (label: string, wanted: Wanted): string => {
 
 const isForeign = (definition: Definition | Foreign): definition is Foreign => "exporter" in definition
 
-/** Selectors with matchers in common: those of a dashboard's variables, or none. */
+/** A function that makes selectors with common matchers: those of the variables of a dashboard, or none. */
 export const selecting =
   (common: ReadonlyArray<string> = []) =>
   (
@@ -62,9 +67,9 @@ export const selecting =
   ): Series => {
     const isHistogram = definition.kind === "histogram"
     const name = isForeign(definition) ? definition.name : prometheusName(definition)
-    if (isHistogram !== (part !== "")) throw new Error(`${name} is ${isHistogram ? "a" : "no"} histogram`)
+    if (isHistogram !== (part !== "")) throw new Error(`${name} is ${isHistogram ? "a" : "not a"} histogram`)
     const own = isForeign(definition) ? definition.labels : definition.attributes.map(prometheusLabel)
-    // A variable of the dashboard that this metric has no label for does not concern it.
+    // A variable of the dashboard does not apply if this metric does not have its label.
     const labels = [...own, "job", "instance", ...(part === "_bucket" ? ["le"] : [])]
     const ofBoard = common.filter((text) => labels.includes(text.replace(/[=!~].*$/, "")))
     const given = Object.entries(matchers).map(([attribute, wanted]) => {
@@ -76,7 +81,7 @@ export const selecting =
     return { _tag: "Series", selector: `${name}${part}${inside === "" ? "" : `{${inside}}`}`, labels }
   }
 
-/** `by (…)` over attributes, and over what Prometheus itself gives. */
+/** `by (…)` over attributes and over labels that Prometheus adds. */
 export const by = (...names: ReadonlyArray<AttributeName | "job" | "instance" | "le">): Grouping => {
   const labels = names.map(prometheusLabel)
   return {
@@ -86,7 +91,7 @@ export const by = (...names: ReadonlyArray<AttributeName | "job" | "instance" | 
   }
 }
 
-/** The same, by a label of a foreign metric. */
+/** The same over labels of a foreign metric. */
 export const byForeign = (...labels: ReadonlyArray<string>): Grouping => ({
   _tag: "Grouping",
   text: `by (${labels.join(", ")})`,
@@ -100,23 +105,23 @@ const words = new Set(
     ["sum", "max", "min", "avg", "count", "topk", "rate", "increase", "delta", "histogram_quantile", "clamp_min"],
     ["max_over_time", "time", "vector", "and", "or", "unless", "on", "ignoring", "bool", "offset"],
     scraped,
-    // Grafana's: an interval with enough scrapes in it, and what the panel shows.
+    // Variables of Grafana: an interval with enough scrapes, and the selected time range.
     ["__rate_interval", "__range"]
   ].flat()
 )
 
-/** Throws when the text between the parts of a query names something. */
+/** Throws if the text between the parts of a query names anything but words of PromQL. */
 const checkWords = (text: string): void => {
-  if (/[{}"'`]/.test(text)) throw new Error(`a selector written by hand: ${text}`)
+  if (/[{}"'`]/.test(text)) throw new Error(`the text contains a handwritten selector: ${text}`)
   for (const [name] of text.matchAll(/[A-Za-z_][A-Za-z0-9_:]*/g)) {
-    // A duration is a number and then letters.
+    // A duration is a number followed by letters.
     if (!words.has(name) && !new RegExp(`\\d${name}(?![A-Za-z0-9_])`).test(text)) {
-      throw new Error(`${name} is no word of PromQL that is used here: ${text}`)
+      throw new Error(`${name} is not a word of PromQL that these queries use: ${text}`)
     }
   }
 }
 
-/** A query of text and of what it names. */
+/** A query of text and its named parts. */
 export const query = (
   text: TemplateStringsArray,
   ...parts: ReadonlyArray<Series | Query | Grouping | Literal | number>
@@ -145,5 +150,5 @@ export const query = (
   }
 }
 
-/** How a legend shows an attribute. */
+/** The value of an attribute in a legend. */
 export const shows = (name: AttributeName): string => `{{${prometheusLabel(name)}}}`

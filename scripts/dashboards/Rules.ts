@@ -1,31 +1,31 @@
-/** Alert rules as Prometheus reads them. */
+/** Converts alerts to the rules file of Prometheus. */
 import { stringify } from "yaml"
 import { anchorOf, type Group } from "./Alert.ts"
 import { serverAlerts } from "./ServerAlerts.ts"
 import { serviceAlerts } from "./ServiceAlerts.ts"
-import { spans } from "./Span.ts"
+import { scaledDurations } from "./ScaledDurations.ts"
 import { subscriberAlerts } from "./SubscriberAlerts.ts"
 
 export const groups: ReadonlyArray<Group> = [subscriberAlerts, serviceAlerts, serverAlerts]
 export const alerts = groups.flatMap((group) => group.alerts)
 
 export interface RuleOptions {
-  /** What all times are multiplied with. Default 1. */
+  /** Factor for all durations. Default 1. */
   readonly scale?: number
-  /** Where the runbook is published. Default: its path in this repository. */
+  /** Address of the runbook. Default: its path in this repository. */
   readonly runbook?: string
 }
 
-/** The file of rules, as an object. */
+/** The rules file as an object. */
 export const rules = ({ runbook = "docs/runbook.md", scale = 1 }: RuleOptions = {}) => {
-  const its = spans(scale)
+  const scaled = scaledDurations(scale)
   return {
     groups: groups.map((group) => ({
       name: group.name,
       rules: group.alerts.map((alert) => ({
         alert: alert.name,
-        expr: alert.query(its).expr,
-        for: its.text(alert.lasting),
+        expr: alert.query(scaled).expr,
+        for: scaled.text(alert.lasting),
         labels: { severity: alert.severity },
         annotations: {
           summary: alert.summary,

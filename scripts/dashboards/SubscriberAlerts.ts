@@ -1,12 +1,12 @@
-/** Alerts on what becomes of events: subscribers, their backlog, their failures. */
+/** Alerts on subscribers, their backlog and their failures. */
 import * as Metrics from "../../src/observe/Metrics.ts"
 import { type Group, label } from "./Alert.ts"
 import { by, query, selecting } from "./Query.ts"
 
-const of = selecting()
+const on = selecting()
 const name = "eventbus.subscriber"
-const its = by("job", name)
-const who = label(name)
+const bySubscriber = by("job", name)
+const subscriber = label(name)
 
 export const subscriberAlerts: Group = {
   name: "eventbus-subscribers",
@@ -14,112 +14,114 @@ export const subscriberAlerts: Group = {
     {
       name: "EventBusSubscriberFailed",
       severity: "critical",
-      query: () => query`sum ${its} (${of(Metrics.state, { "eventbus.state": "Failed" })}) > 0`,
+      query: () => query`sum ${bySubscriber} (${on(Metrics.state, { "eventbus.state": "Failed" })}) > 0`,
       lasting: "1 minute",
-      summary: `Subscriber ${who} has failed in {{ $value }} process(es)`,
+      summary: `Subscriber ${subscriber} has failed in {{ $value }} process(es)`,
       description:
-        "It lost its consumer too often without progress, or something that does not heal by itself keeps it from starting. Its events wait in its queue; nothing is lost."
+        "It lost its consumer too often without progress, or an error that does not resolve itself keeps it from starting. Its events wait in its queue. Nothing is lost."
     },
     {
       name: "EventBusSubscriberNoProgress",
       severity: "critical",
-      // Of a queue with several consumers one that waits is well as long as another one works; one that holds
-      // events and settles none is not.
+      // Of several consumers, one that only waits is fine while another one works; one that holds events and settles
+      // none is not.
       query: ({ seconds }) =>
-        query`max ${its} (${of(Metrics.idleTime)} and ${of(Metrics.held)} > 0) > ${seconds("5 minutes")} or min ${its} (${of(Metrics.idleTime)}) > ${seconds("5 minutes")}`,
+        query`max ${bySubscriber} (${on(Metrics.idleTime)} and ${on(Metrics.held)} > 0) > ${seconds("5 minutes")} or min ${bySubscriber} (${on(Metrics.idleTime)}) > ${seconds("5 minutes")}`,
       lasting: "1 minute",
-      summary: `Subscriber ${who} makes no progress since {{ $value | humanizeDuration }}`,
+      summary: `Subscriber ${subscriber} has made no progress for {{ $value | humanizeDuration }}`,
       description:
-        "It holds events, or some are ready, and nothing is settled or started: handlers hang, or it is paused."
+        "It holds events, or some are ready, but nothing is settled or started: its handlers hang, or it is paused."
     },
     {
       name: "EventBusSubscriberLag",
       severity: "warning",
       query: ({ seconds, window }) =>
-        query`max ${its} (${of(Metrics.lag)}) > 100 and max ${its} (${of(Metrics.lag)}) / sum ${its} (rate(${of(Metrics.outcomes, { "eventbus.outcome": { not: ["retried", "postponed"] } })}${window("5 minutes")})) > ${seconds("10 minutes")}`,
+        query`max ${bySubscriber} (${on(Metrics.lag)}) > 100 and max ${bySubscriber} (${on(Metrics.lag)}) / sum ${bySubscriber} (rate(${on(Metrics.outcomes, { "eventbus.outcome": { not: ["retried", "postponed"] } })}${window("5 minutes")})) > ${seconds("10 minutes")}`,
       lasting: "5 minutes",
-      summary: `{{ $value }} events wait for subscriber ${who}`,
-      description: "At the rate of the last five minutes it takes more than ten minutes to work them off."
+      summary: `{{ $value }} events wait for subscriber ${subscriber}`,
+      description: "At the rate of the last five minutes it takes more than ten minutes to handle them."
     },
     {
       name: "EventBusSubscriberUnconsumed",
       severity: "critical",
-      query: () => query`max ${its} (${of(Metrics.consumers)}) == 0 and max ${its} (${of(Metrics.lag)}) > 0`,
+      query: () =>
+        query`max ${bySubscriber} (${on(Metrics.consumers)}) == 0 and max ${bySubscriber} (${on(Metrics.lag)}) > 0`,
       lasting: "5 minutes",
-      summary: `Nobody consumes the queue of subscriber ${who}`,
-      description: "Events are ready, the process is there, and the broker knows of no consumer."
+      summary: `No process consumes the queue of subscriber ${subscriber}`,
+      description: "Events are ready and the process runs, but the broker has no consumer."
     },
     {
       name: "EventBusSubscriberRestarting",
       severity: "warning",
-      query: ({ window }) => query`sum ${its} (increase(${of(Metrics.restarts)}${window("15 minutes")})) > 3`,
+      query: ({ window }) => query`sum ${bySubscriber} (increase(${on(Metrics.restarts)}${window("15 minutes")})) > 3`,
       lasting: "0 seconds",
-      summary: `Subscriber ${who} keeps losing its consumer`,
+      summary: `Subscriber ${subscriber} keeps losing its consumer`,
       description:
-        "It started again more than three times in a quarter of an hour. Eleven times without progress in ten minutes and it fails."
+        "It restarted more than three times within 15 minutes. After eleven restarts without progress within ten minutes it fails."
     },
     {
       name: "EventBusSubscriberFailing",
       severity: "warning",
       query: ({ window }) =>
-        query`sum ${its} (rate(${of(Metrics.outcomes, { "eventbus.outcome": ["retried", "dead-lettered"] })}${window("10 minutes")})) / sum ${its} (rate(${of(Metrics.outcomes)}${window("10 minutes")})) > 0.5`,
+        query`sum ${bySubscriber} (rate(${on(Metrics.outcomes, { "eventbus.outcome": ["retried", "dead-lettered"] })}${window("10 minutes")})) / sum ${bySubscriber} (rate(${on(Metrics.outcomes)}${window("10 minutes")})) > 0.5`,
       lasting: "5 minutes",
-      summary: `{{ $value | humanizePercentage }} of the attempts of subscriber ${who} fail`,
-      description: "Most likely something that its handler needs is down."
+      summary: `{{ $value | humanizePercentage }} of the attempts of subscriber ${subscriber} fail`,
+      description: "Most likely a dependency of its handler is down."
     },
     {
       name: "EventBusSubscriberReturning",
       severity: "warning",
       query: ({ window }) =>
-        query`sum ${its} (increase(${of(Metrics.returns)}${window("15 minutes")})) > 0.2 * sum ${its} (increase(${of(Metrics.consumed)}${window("15 minutes")})) and sum ${its} (increase(${of(Metrics.returns)}${window("15 minutes")})) > 20`,
+        query`sum ${bySubscriber} (increase(${on(Metrics.returns)}${window("15 minutes")})) > 0.2 * sum ${bySubscriber} (increase(${on(Metrics.consumed)}${window("15 minutes")})) and sum ${bySubscriber} (increase(${on(Metrics.returns)}${window("15 minutes")})) > 20`,
       lasting: "5 minutes",
-      summary: `Subscriber ${who} gives back what it is brought`,
-      description: "Each return costs an event one of its 20 lives; then the broker dead-letters it as CrashLoop."
+      summary: `Subscriber ${subscriber} returns its deliveries`,
+      description: "After 20 returns the broker dead-letters an event as CrashLoop."
     },
     {
       name: "EventBusZombies",
       severity: "warning",
-      query: () => query`sum ${its} (${of(Metrics.zombies)}) > 0`,
+      query: () => query`sum ${bySubscriber} (${on(Metrics.zombies)}) > 0`,
       lasting: "5 minutes",
-      summary: `{{ $value }} handler(s) of subscriber ${who} cannot be stopped`,
-      description: "They ignore their deadline and their interruption and keep their places until the process ends."
+      summary: `{{ $value }} handler(s) of subscriber ${subscriber} cannot be stopped`,
+      description:
+        "They ignored both their deadline and their interruption, and occupy their slots until the process ends."
     },
     {
       name: "EventBusParkingFull",
       severity: "warning",
-      query: () => query`sum ${its} (${of(Metrics.parked)}) > 5000`,
+      query: () => query`sum ${bySubscriber} (${on(Metrics.parked)}) > 5000`,
       lasting: "5 minutes",
-      summary: `{{ $value }} events of subscriber ${who} are parked`,
+      summary: `{{ $value }} events of subscriber ${subscriber} are parked`,
       description:
-        "That is half of what may be; then what follows is dead-lettered as LaneFull, which gives up its order."
+        "That is half of the limit. At the limit, further events are dead-lettered as LaneFull and lose their order."
     },
     {
       name: "EventBusDeadLettersGrowing",
       severity: "warning",
-      // The broker's own dead letters are only seen by their number.
+      // Events that the broker itself dead-letters are visible only in the length of the queue.
       query: ({ ago, window }) =>
-        query`sum ${its} (increase(${of(Metrics.deadLettered)}${window("15 minutes")})) > 0 or max ${its} (${of(Metrics.deadLetters)}) > max ${its} (${of(Metrics.deadLetters)} ${ago("15 minutes")})`,
+        query`sum ${bySubscriber} (increase(${on(Metrics.deadLettered)}${window("15 minutes")})) > 0 or max ${bySubscriber} (${on(Metrics.deadLetters)}) > max ${bySubscriber} (${on(Metrics.deadLetters)} ${ago("15 minutes")})`,
       lasting: "1 minute",
-      summary: `Subscriber ${who} dead-letters events`,
+      summary: `Subscriber ${subscriber} dead-letters events`,
       description:
-        "Events were given up in the last quarter of an hour. They are kept and wait to be replayed or discarded."
+        "Events were dead-lettered within the last 15 minutes. They are kept until they are replayed or discarded."
     },
     {
       name: "EventBusDeadLettersWaiting",
       severity: "warning",
-      query: () => query`max ${its} (${of(Metrics.deadLetters)}) > 0`,
+      query: () => query`max ${bySubscriber} (${on(Metrics.deadLetters)}) > 0`,
       lasting: "1 day",
-      summary: `{{ $value }} dead letter(s) of subscriber ${who} wait for a decision`,
-      description: "Nobody replayed or discarded them for a day."
+      summary: `{{ $value }} dead letter(s) of subscriber ${subscriber} are waiting`,
+      description: "They have not been replayed or discarded for a day."
     },
     {
       name: "EventBusUndeliverable",
       severity: "warning",
-      query: () => query`max ${by("job")} (${of(Metrics.undeliverable)}) > 0`,
+      query: () => query`max ${by("job")} (${on(Metrics.undeliverable)}) > 0`,
       lasting: "1 minute",
-      summary: "{{ $value }} delayed event(s) found nobody who wanted them",
+      summary: "{{ $value }} delayed event(s) could not be delivered",
       description:
-        "When they were due no subscriber was bound to them. They are kept in the queue of what is undeliverable."
+        "When they were due, no subscriber was bound to them. They are kept in the queue of undeliverable events."
     }
   ]
 }

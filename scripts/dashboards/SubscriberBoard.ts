@@ -9,7 +9,7 @@ const name = "eventbus.subscriber"
 export const subscriberBoard: Board = {
   uid: "eventbus-subscriber",
   title: "Event bus: subscriber",
-  description: "What waits for a subscriber, how it handles it, and what it fails with.",
+  description: "What waits for a subscriber, how it is handled, and how it fails.",
   variables: [job, instance, subscriber],
   rows: [
     {
@@ -18,7 +18,7 @@ export const subscriberBoard: Board = {
         stat(
           "Running",
           "short",
-          "Consumers that are running, of all processes.",
+          "Running consumers in all processes.",
           query`sum(${on(Metrics.state, { "eventbus.state": "Running" })})`,
           {
             alarmUpTo: 0
@@ -27,7 +27,7 @@ export const subscriberBoard: Board = {
         stat(
           "Failed",
           "short",
-          "Given up: it has lost its consumer too often without progress.",
+          "Processes in which the subscriber failed: it lost its consumer too often without progress.",
           query`sum(${on(Metrics.state, { "eventbus.state": "Failed" })})`,
           {
             alarmFrom: 1
@@ -37,7 +37,7 @@ export const subscriberBoard: Board = {
         stat(
           "Consumers",
           "short",
-          "Of the queue, as the broker counts them.",
+          "Consumers of the queue, as counted by the broker.",
           query`sum(max ${by(name)} (${on(Metrics.consumers)}))`,
           {
             alarmUpTo: 0
@@ -46,13 +46,13 @@ export const subscriberBoard: Board = {
         stat(
           "Oldest held",
           "s",
-          "Age of the oldest event that is delivered and not settled.",
+          "Age of the oldest event that is delivered but not settled.",
           query`max(${on(Metrics.oldest)})`
         ),
         stat(
           "No progress for",
           "s",
-          "How long a process has settled and started nothing although it holds events or some are ready.",
+          "Time during which a process has neither settled nor started anything although it holds events or some are ready.",
           query`max(${on(Metrics.idleTime)})`,
           {
             alarmFrom: 300
@@ -61,7 +61,7 @@ export const subscriberBoard: Board = {
         stat(
           "Zombies",
           "short",
-          "Handlers that ignore their deadline and their interruption. Only a restart ends them.",
+          "Handlers that ignored both their deadline and their interruption. Only a restart of the process ends them.",
           query`sum(${on(Metrics.zombies)})`,
           {
             alarmFrom: 1
@@ -75,14 +75,19 @@ export const subscriberBoard: Board = {
         timeseries(
           "Outcomes",
           "reqps",
-          "What became of deliveries, a second.",
+          "Settled deliveries per second, by outcome.",
           [perSecond(Metrics.outcomes, "eventbus.outcome")],
           {
             stacked: true
           }
         ),
-        timeseries("Time of a handler", "s", "Of all attempts, failed ones too.", percentiles(Metrics.processDuration)),
-        timeseries("Failed attempts", "reqps", "By the tag of the error that the handler failed with.", [
+        timeseries(
+          "Run time of handlers",
+          "s",
+          "All attempts, including failed ones.",
+          percentiles(Metrics.processDuration)
+        ),
+        timeseries("Failed attempts", "reqps", "By the tag of the error.", [
           {
             query: query`sum ${by("error.type")} (rate(${on(Metrics.processDuration, { "error.type": { not: "" } }, "_count")}[$__rate_interval]))`,
             legend: shows("error.type")
@@ -93,21 +98,24 @@ export const subscriberBoard: Board = {
     {
       title: "The queue",
       panels: [
-        timeseries("Waiting", "short", "Ready events in the queue, looked at every 15 s.", [worst(Metrics.lag, name)]),
+        timeseries("Waiting", "short", "Ready events in the queue, measured every 15 s.", [worst(Metrics.lag, name)]),
         timeseries(
           "Delivered and returned",
           "reqps",
-          "Deliveries a second. What comes back unsettled costs an event one of its 20 lives.",
+          "Deliveries per second. After 20 returns an event is dead-lettered as CrashLoop.",
           [
             { query: query`sum(rate(${on(Metrics.consumed)}[$__rate_interval]))`, legend: "delivered" },
-            { query: query`sum(rate(${on(Metrics.redelivered)}[$__rate_interval]))`, legend: "delivered again" },
-            { query: query`sum(rate(${on(Metrics.returns)}[$__rate_interval]))`, legend: "given back" }
+            { query: query`sum(rate(${on(Metrics.redelivered)}[$__rate_interval]))`, legend: "redelivered" },
+            { query: query`sum(rate(${on(Metrics.returns)}[$__rate_interval]))`, legend: "returned" },
+            { query: query`sum(rate(${on(Metrics.unsigned)}[$__rate_interval]))`, legend: "unsigned" },
+            { query: query`sum(rate(${on(Metrics.droppedHeaders)}[$__rate_interval]))`, legend: "headers dropped" },
+            { query: query`sum(rate(${on(Metrics.foreignSubjects)}[$__rate_interval]))`, legend: "foreign subjects" }
           ]
         ),
         timeseries(
           "Oldest held",
           "s",
-          "Age of the oldest event that is delivered and not settled. By key it grows with what holds the key.",
+          "Age of the oldest event that is delivered but not settled. With ordering by key it includes the time that an event blocks its key.",
           [worst(Metrics.oldest, name)]
         )
       ]
@@ -115,31 +123,33 @@ export const subscriberBoard: Board = {
     {
       title: "In the process",
       panels: [
-        timeseries("Held", "short", "Deliveries held, running or waiting.", [total(Metrics.held, name)]),
-        timeseries("Running", "short", "Handlers at work.", [total(Metrics.inFlight, name)]),
-        timeseries("Lanes", "short", "Keys of which an event is held; 0 without order.", [total(Metrics.lanes, name)]),
+        timeseries("Held", "short", "Deliveries held by the process, running or waiting.", [total(Metrics.held, name)]),
+        timeseries("Running", "short", "Running handlers.", [total(Metrics.inFlight, name)]),
+        timeseries("Lanes", "short", "Keys with at least one held event; 0 without ordering.", [
+          total(Metrics.lanes, name)
+        ]),
         timeseries(
           "Parked",
           "short",
-          "Events that wait, in order, until their key may go on; at 10,000 what follows is dead-lettered.",
+          "Events that wait in order until their key may continue. At 10,000, further events are dead-lettered.",
           [total(Metrics.parked, name)]
         ),
-        timeseries("No progress for", "s", "How long nothing was settled or started although there is work.", [
+        timeseries("No progress for", "s", "Time since anything was settled or started while there is work.", [
           worst(Metrics.idleTime, name)
         ])
       ]
     },
     {
-      title: "Failure",
+      title: "Failures",
       panels: [
-        timeseries("Retries", "reqps", "Failed attempts that will be tried again.", [perSecond(Metrics.retries, name)]),
-        timeseries("Attempts, 95 % within", "short", "Which attempt it was that failed and will be tried again.", [
+        timeseries("Retries", "reqps", "Failed attempts that will be retried.", [perSecond(Metrics.retries, name)]),
+        timeseries("Attempts, 95th percentile", "short", "Number of the failed attempt that will be retried.", [
           percentileBy(Metrics.retryDepth, 0.95, name)
         ]),
-        timeseries("Dead-lettered", "reqps", "Events given up, by reason.", [
+        timeseries("Dead-lettered", "reqps", "Dead-lettered events by reason.", [
           perSecond(Metrics.deadLettered, "eventbus.reason")
         ]),
-        timeseries("Restarts", "short", "Times that it lost its consumer and started again, in what is shown.", [
+        timeseries("Restarts", "short", "Restarts after the consumer was lost, in the selected time range.", [
           { query: query`sum ${by(name)} (increase(${on(Metrics.restarts)}[$__range]))`, legend: shows(name) }
         ])
       ]

@@ -1,90 +1,52 @@
-/**
- * The port `Broker` over RabbitMQ 3.10 to 4.x. Publishing and consuming have a connection each, since
- * a broker that blocks publishers freezes the whole connection; the consuming one is opened when it is
- * first needed.
- */
-import type { Channel } from "amqplib"
-import { Clock, Effect, Layer, Scope, Stream, SubscriptionRef } from "effect"
-import { randomUUID } from "node:crypto"
-import { Broker, type BrokerProbe, type BrokerStatus, type DeadLetterSource, type QueueKind } from "../bus/Broker.ts"
-import { BrokerError, BrokerRefused, Closed } from "../bus/BrokerError.ts"
-import * as AmqpError from "./AmqpError.ts"
+/** The port `Broker` over RabbitMQ 3.10 to 4.x. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import { Broker, type DeadLetterSource, type QueueKind } from "../bus/port/Broker.ts"
+import type { BrokerError } from "../bus/port/BrokerError.ts"
 import { type AmqpOptions, settle } from "./AmqpOptions.ts"
-import * as Connection from "./Connection.ts"
-import * as DelayCanary from "./DelayCanary.ts"
-import * as DeadLetterQueue from "./DeadLetterQueue.ts"
-import * as Ladder from "./DelayLadder.ts"
-import * as LineMetrics from "./LineMetrics.ts"
-import * as LineProbe from "./LineProbe.ts"
-import * as Pipeline from "./Pipeline.ts"
-import * as Receiver from "./Receiver.ts"
-import * as Sender from "./Sender.ts"
-import * as Topology from "./Topology.ts"
+import * as Connections from "./connection/Connections.ts"
+import type { Link } from "./connection/Link.ts"
+import * as ScopedChannel from "./connection/ScopedChannel.ts"
+import * as DeadLetterQueue from "./consuming/DeadLetterQueue.ts"
+import * as EphemeralQueue from "./consuming/EphemeralQueue.ts"
+import { LetterLosses } from "./consuming/LetterLosses.ts"
+import type { LetterPlace } from "./consuming/LetterRenewal.ts"
+import * as Receiver from "./consuming/Receiver.ts"
+import * as AmqpProbes from "./health/AmqpProbes.ts"
+import * as ConnectionMetrics from "./health/ConnectionMetrics.ts"
+import * as DelayCanary from "./health/DelayCanary.ts"
+import * as Sender from "./publishing/Sender.ts"
+import * as Declare from "./topology/Declare.ts"
+import * as Ladder from "./topology/DelayLadder.ts"
+import * as Servers from "./Servers.ts"
+import * as Topology from "./topology/Topology.ts"
 
-/** `meanwhile` is called while RabbitMQ is at work and this process waits: time for what else has to be loaded. */
+/** `meanwhile` runs once during the start while this process waits for RabbitMQ: time to load other parts. */
 export const layer = (options: AmqpOptions, meanwhile?: () => void): Layer.Layer<Broker, BrokerError> =>
   Layer.effect(Broker, make(options, meanwhile))
 
-export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile: () => void = () => {}) {
-  const settings = settle(options)
-  if (settings instanceof BrokerError) return yield* settings
+/** What two buses have in common whose subscribers share queues; undefined where the addresses cannot be read. */
+export const placeOf = (servers: AmqpOptions["servers"], namespace: string): string | undefined =>
+  Option.getOrUndefined(
+    Option.map(Result.getSuccess(Servers.parse(servers)), (parsed) =>
+      [namespace, ...parsed.map(({ address, vhost }) => `${address}/${vhost}`).toSorted()].join(" ")
+    )
+  )
+
+export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile?: () => void) {
+  const settings = yield* Effect.fromResult(settle(options))
   const { namespace } = settings
-  const scope = yield* Effect.scope
+  const rights = Declare.rights(settings.topology)
   const clock = yield* Clock.Clock
-  const acks: Receiver.AckCounters = { acked: 0, late: 0 }
-  yield* LineMetrics.lateAcks(() => acks.late)
+  const counters: Receiver.AckCounters = { acked: 0, late: 0 }
+  yield* ConnectionMetrics.lateAcks(() => counters.late)
   let consumers = 0
-  let closed = false
+  let canary: DelayCanary.DelayCanary | undefined
 
-  /** One answer of the broker, within the call deadline. */
-  const callAs =
-    (username: string): Receiver.Reception["call"] =>
-    (operation, entity, run) =>
-      Effect.tryPromise({ try: run, catch: (error) => AmqpError.refused(error, operation, entity, username) }).pipe(
-        Effect.timeoutOrElse({
-          duration: settings.callMillis,
-          orElse: () =>
-            Effect.fail(
-              new BrokerError({
-                reason: new BrokerRefused({
-                  operation,
-                  detail: `no answer within ${settings.callMillis} ms: look at the load of RabbitMQ, or raise callTimeout`
-                })
-              })
-            )
-        })
-      )
-
-  /** Declares, or looks for, one thing after the other; all are on the wire at once, and then `asked` is called. */
-  const declareAll = (link: Connection.Link, declarations: ReadonlyArray<Topology.Declaration>, asked = () => {}) =>
-    Effect.gen(function* () {
-      const call = callAs(link.username)
-      const channel = Pipeline.open(yield* Receiver.openChannel(link, call))
-      const wanted =
-        settings.topology === "verify" ? declarations.filter(({ verify }) => verify !== undefined) : declarations
-      const action = (declaration: Topology.Declaration): Promise<unknown> =>
-        settings.topology === "verify"
-          ? (declaration.verify ?? declaration.assert)(channel)
-          : declaration.assert(channel)
-      let answered = 0
-      const answers = wanted.map((declaration) => {
-        const answer = action(declaration)
-        // The first to fail closes the channel and fails the others: it alone is told.
-        answer.then(
-          () => {
-            // Whoever has the first answer has sent them all.
-            if (answered++ === 0) asked()
-          },
-          () => {}
-        )
-        return { declaration, answer }
-      })
-      // They come in order, and many in one turn.
-      for (const [index, { answer, declaration }] of answers.entries())
-        if (index >= answered) yield* call("declaring", declaration.entity, () => answer)
-    }).pipe(Effect.scoped)
-
-  const declareShared = (link: Connection.Link) => declareAll(link, Topology.shared(namespace), meanwhile)
+  const declareShared = (link: Link) => Declare.shared(link, rights, namespace, meanwhile)
   const sender = Sender.make({
     namespace,
     size: settings.publishChannels,
@@ -92,193 +54,110 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
     now: () => clock.currentTimeMillisUnsafe(),
     repair: declareShared
   })
-  // Closed beside each other: two lines that hang cost the time of one.
-  const connections = yield* Scope.fork(scope, "parallel")
-  const publishing = yield* Connection.make(settings, "publish", (link) => sender.open(link, declareShared(link))).pipe(
-    Scope.provide(yield* Scope.fork(connections))
-  )
-  let consumingState: Connection.Connection | undefined
-  let canary: DelayCanary.DelayCanary | undefined
-  // Once: whoever needs it first opens it, and it lives as long as the broker.
-  const consuming = yield* Effect.cached(
-    Effect.flatMap(Scope.fork(connections), (own) =>
-      Effect.gen(function* () {
-        const connection = yield* Connection.make(settings, "consume", () => Effect.void)
-        consumingState = connection
-        yield* Effect.forkScoped(wakes(connection, publishing))
-        yield* Effect.forkScoped(wakes(publishing, connection))
-        canary = yield* DelayCanary.make({
-          namespace,
-          everyMillis: settings.canaryMillis,
-          link: connection.link,
-          call: ({ username }) => callAs(username),
-          declare: (link) => declareAll(link, Topology.canaries(namespace)),
-          send: sender.send,
-          isUp: () => SubscriptionRef.getUnsafe(publishing.state)._tag === "Up"
-        })
-        return connection
-      }).pipe(Scope.provide(own))
-    )
-  )
-  const consumingLink = Effect.flatMap(consuming, (connection) =>
-    closed ? Effect.fail(new BrokerError({ reason: new Closed() })) : connection.link
-  )
-
-  /** On the live link, and once more on the next when it is lost under way: for what may be done twice. */
-  const onLink = <A, R>(use: (link: Connection.Link) => Effect.Effect<A, BrokerError, R>) =>
-    Effect.flatMap(consumingLink, (link) =>
-      Effect.catchIf(
-        use(link),
-        () => Connection.isLost(link),
-        () => Effect.flatMap(consumingLink, use)
-      )
-    )
-
-  const status = yield* SubscriptionRef.make<BrokerStatus>({
-    _tag: "Connecting",
-    since: clock.currentTimeMillisUnsafe(),
-    error: undefined
-  })
-  yield* SubscriptionRef.changes(publishing.state).pipe(
-    Stream.runForEach((state) => (closed ? Effect.void : SubscriptionRef.set(status, statusOf(state)))),
-    Effect.forkScoped
-  )
-  yield* Effect.addFinalizer(() =>
-    Effect.suspend(() => {
-      closed = true
-      return SubscriptionRef.set(status, { _tag: "Closed", since: clock.currentTimeMillisUnsafe() })
+  const connections = yield* Connections.make(
+    settings,
+    (link) => sender.open(link, declareShared(link)),
+    Effect.fnUntraced(function* (link, isUp) {
+      canary = yield* DelayCanary.make({
+        namespace,
+        everyMillis: settings.canaryMillis,
+        link,
+        declare: (live) => Declare.canaries(live, rights, namespace),
+        send: sender.send,
+        isUp
+      })
     })
   )
-  if (!settings.waitForBroker) yield* publishing.started
-  // The gate reads this: it must not open later than the layer.
-  yield* SubscriptionRef.set(status, statusOf(SubscriptionRef.getUnsafe(publishing.state)))
-
-  const onChannel = <A>(use: (channel: Channel, call: Receiver.Reception["call"]) => Effect.Effect<A, BrokerError>) =>
-    onLink((link) => {
-      const call = callAs(link.username)
-      return Effect.scoped(Effect.flatMap(Receiver.openChannel(link, call), (channel) => use(channel, call)))
-    })
-
-  const consumedQueue = (subscriber: string, queue: QueueKind | undefined): string =>
-    queue === "parked" ? Topology.parkedQueue(namespace, subscriber) : Topology.subscriberQueue(namespace, subscriber)
-  const queueOf = (source: DeadLetterSource): string =>
-    source._tag === "Undeliverable" ? Topology.undeliverable(namespace) : Topology.deadQueue(namespace, source.name)
+  const { consumingLink, onLink } = connections
+  const losses = new LetterLosses(() => clock.currentTimeMillisUnsafe(), yield* Effect.scope)
+  const tag = (link: Link, name: string): string => Receiver.consumerTag(name, link.epoch, ++consumers)
 
   return Broker.of({
     namespace,
-    features: { transport: "amqp", persistent: true, remote: true, server: LineProbe.onlyServer(settings) },
-    status,
+    features: { transport: "amqp", persistent: true, remote: true, server: AmqpProbes.onlyServer(settings) },
+    status: connections.status,
     send: sender.send,
-    declare: (spec) =>
-      onLink((link) =>
-        declareAll(link, Topology.subscriber(namespace, spec)).pipe(
-          // The shared objects were deleted meanwhile: once more from the ground.
-          Effect.catchIf(
-            (error) => error.reason._tag === "TopologyMissing" && settings.topology === "assert",
-            () => Effect.andThen(declareShared(link), declareAll(link, Topology.subscriber(namespace, spec)))
-          )
-        )
-      ),
-    consume: ({ queue, subscriber, ...rest }) =>
-      Effect.flatMap(consumingLink, (link) =>
-        Receiver.consume(link, {
-          ...rest,
-          namespace,
-          queue: consumedQueue(subscriber, queue),
-          tag: Receiver.consumerTag(subscriber, link.epoch, ++consumers),
-          counters: acks,
-          call: callAs(link.username)
-        })
-      ),
-    consumeEphemeral: ({ patterns, ...rest }) =>
-      Effect.gen(function* () {
-        const link = yield* consumingLink
-        const call = callAs(link.username)
-        const queue = `${namespace}.tmp.${randomUUID()}`
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const channel = yield* Receiver.openChannel(link, call)
-            yield* call("declaring", `queue ${queue}`, () => channel.assertQueue(queue, Receiver.ownQueue))
-            for (const pattern of patterns) {
-              yield* call("binding", `queue ${queue}`, () =>
-                channel.bindQueue(queue, Topology.events(namespace), pattern)
-              )
-              yield* call("binding", `queue ${queue}`, () =>
-                channel.bindQueue(queue, Ladder.deliverExchange(namespace), Ladder.anyDelay + Ladder.toEvent(pattern))
-              )
-            }
-          })
-        )
-        const tag = Receiver.consumerTag("ephemeral", link.epoch, ++consumers)
-        return yield* Receiver.consume(link, { ...rest, namespace, queue, tag, counters: acks, call })
+    declare: (spec) => onLink((link) => Declare.subscriber(link, rights, namespace, spec)),
+    consume: ({ queue: kind, subscriber, ...rest }) =>
+      Effect.flatMap(consumingLink, (link) => {
+        const queue = queueOf(namespace, subscriber, kind)
+        const rejects = kind !== "parked"
+        return Receiver.consume(link, { ...rest, namespace, queue, tag: tag(link, subscriber), counters, rejects })
       }),
-    depth: (subscriber, kind) => {
-      const queue = consumedQueue(subscriber, kind)
-      return onChannel((channel, call) =>
-        Effect.map(
-          call("looking at", `queue ${queue}`, () => channel.checkQueue(queue)),
-          ({ consumerCount, messageCount }) => ({ ready: messageCount, consumers: consumerCount })
+    consumeEphemeral: ({ patterns, ...rest }) =>
+      Effect.flatMap(consumingLink, (link) =>
+        Effect.flatMap(declareEphemeral(link, namespace, patterns), (queue) =>
+          Receiver.consume(link, { ...rest, namespace, queue, tag: tag(link, "ephemeral"), counters, rejects: false })
         )
-      )
-    },
-    deadLetterDepth: (source) => {
-      const queue = queueOf(source)
-      return onChannel((channel, call) =>
-        Effect.map(
-          call("looking at", `queue ${queue}`, () => channel.checkQueue(queue)),
-          ({ messageCount }) => messageCount
-        )
-      )
-    },
-    readDeadLetters: (source) =>
-      onLink((link) => DeadLetterQueue.read(link, { namespace, queue: queueOf(source), call: callAs(link.username) })),
-    probes: [
-      { name: "publish connection", check: SubscriptionRef.get(publishing.state).pipe(Effect.map(LineProbe.check)) },
-      {
-        name: "consume connection",
-        check: Effect.suspend(() =>
-          consumingState === undefined
-            ? Effect.succeed({ status: "up" as const, detail: "not used" })
-            : Effect.map(SubscriptionRef.get(consumingState.state), LineProbe.check)
-        )
-      },
-      {
-        name: "publish channels",
-        check: Effect.sync(() => ({
-          status: sender.channels() === settings.publishChannels ? ("up" as const) : ("degraded" as const),
-          detail: `${sender.channels()} of ${settings.publishChannels} open, ${acks.late} late acknowledgements`
+      ),
+    depth: (subscriber, kind) =>
+      onLink((link) =>
+        Effect.map(check(link, queueOf(namespace, subscriber, kind)), ({ consumerCount, messageCount }) => ({
+          ready: messageCount,
+          consumers: consumerCount
         }))
-      },
-      {
-        name: "topology",
-        check: Effect.succeed({
-          status: "up" as const,
-          detail:
-            settings.topology === "verify"
-              ? 'looked at: everything is there, its arguments are not known (topology "verify")'
-              : "declared with its arguments"
-        })
-      },
-      {
-        name: "delay ladder",
-        check: Effect.suspend(() => canary?.check ?? Effect.succeed({ status: "up" as const, detail: "not used" }))
-      }
-    ] satisfies ReadonlyArray<BrokerProbe>
+      ),
+    deadLetterDepth: (source) =>
+      onLink((link) =>
+        Effect.map(check(link, deadLetterQueueOf(namespace, source)), ({ messageCount }) => messageCount)
+      ),
+    readDeadLetters: readerOf(connections, namespace, losses),
+    probes: AmqpProbes.make({
+      settings,
+      rights,
+      publishing: connections.publishingState,
+      consuming: connections.consumingState,
+      openChannels: sender.channels,
+      lateAcks: () => counters.late,
+      canary: () => canary,
+      losses
+    })
   })
 })
 
-/** A broker that is back for one connection is so for the other: they do not wait out two backoffs. */
-const wakes = (one: Connection.Connection, other: Connection.Connection): Effect.Effect<void> =>
-  Stream.runForEach(SubscriptionRef.changes(one.state), ({ _tag }) => (_tag === "Up" ? other.wake : Effect.void))
-
-const statusOf = (state: Connection.State): BrokerStatus => {
-  switch (state._tag) {
-    case "Up":
-      return { _tag: "Up", since: state.since }
-    case "Blocked":
-      return { _tag: "Blocked", since: state.since, detail: state.detail }
-    case "Connecting":
-    case "Closed":
-      return state
+const readerOf = (
+  { onLink, publishingLink: publishing }: Connections.Connections,
+  namespace: string,
+  losses: LetterLosses
+): Broker["Service"]["readDeadLetters"] => {
+  return (source) => {
+    const place = letterPlaceOf(namespace, source)
+    return onLink((link) => DeadLetterQueue.read({ link, namespace, place, publishing, losses }))
   }
 }
+
+const queueOf = (namespace: string, subscriber: string, kind: QueueKind | undefined): string =>
+  kind === "parked" ? Topology.parkedQueue(namespace, subscriber) : Topology.subscriberQueue(namespace, subscriber)
+
+const deadLetterQueueOf = (namespace: string, source: DeadLetterSource): string =>
+  source._tag === "Undeliverable" ? Topology.undeliverable(namespace) : Topology.deadQueue(namespace, source.name)
+
+const letterPlaceOf = (namespace: string, source: DeadLetterSource): LetterPlace => {
+  const queue = deadLetterQueueOf(namespace, source)
+  return source._tag === "Undeliverable"
+    ? { queue, exchange: Topology.undeliverable(namespace), routingKey: undefined }
+    : { queue, exchange: Topology.deadExchange(namespace), routingKey: source.name }
+}
+
+const check = (link: Link, queue: string) =>
+  Effect.scoped(
+    Effect.flatMap(ScopedChannel.open(link), (channel) =>
+      link.call("looking at", `queue ${queue}`, () => channel.checkQueue(queue))
+    )
+  )
+
+/** A queue that gets the events of these patterns, at once or when their delay is over. */
+const declareEphemeral = (link: Link, namespace: string, patterns: ReadonlyArray<string>) =>
+  Effect.scoped(
+    Effect.flatMap(ScopedChannel.open(link), (channel) =>
+      EphemeralQueue.declare(
+        channel,
+        link.call,
+        namespace,
+        patterns.flatMap((pattern) => [
+          { exchange: Topology.events(namespace), pattern },
+          { exchange: Ladder.deliverExchange(namespace), pattern: Ladder.anyDelay + Ladder.toEvent(pattern) }
+        ])
+      )
+    )
+  )

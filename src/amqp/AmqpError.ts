@@ -1,10 +1,11 @@
 /**
- * What amqplib says, in terms of the bus. Its errors are read, never passed on: they may carry
- * secrets, and their useful code stands sometimes in a field and sometimes in the text.
+ * Translates errors of amqplib into reasons of the bus. They are read and never passed on, because they may contain
+ * secrets. Their code is in a field or in the text.
  */
+import * as Predicate from "effect/Predicate"
+import { BrokerError } from "../bus/port/BrokerError.ts"
 import {
   AuthenticationFailed,
-  BrokerError,
   type BrokerReason,
   BrokerRefused,
   ConnectionFailed,
@@ -13,14 +14,13 @@ import {
   TopologyMismatch,
   TopologyMissing,
   VhostUnavailable
-} from "../bus/BrokerError.ts"
-import type { Server } from "./AmqpOptions.ts"
+} from "../bus/port/BrokerReason.ts"
+import type { Server } from "./Servers.ts"
 
 const make = (reason: BrokerReason): BrokerError => new BrokerError({ reason })
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : "")
-const codeOf = (error: unknown): string =>
-  typeof error === "object" && error !== null && "code" in error ? String(error.code) : ""
+const codeOf = (error: unknown): string => (Predicate.hasProperty(error, "code") ? String(error.code) : "")
 
 const tlsRemedies: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed: give its authority as tls.ca",
@@ -30,7 +30,7 @@ const tlsRemedies: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "the certificate has expired: renew it",
   ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is for another name: connect by that name or set tls.servername",
   ERR_SSL_WRONG_VERSION_NUMBER: "the port does not speak TLS: use amqp:// or the TLS port, 5671",
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "the broker wants a certificate: give tls.cert and tls.key",
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "the broker requires a certificate: give tls.cert and tls.key",
   ERR_OSSL_PEM_NO_START_LINE: "tls.ca, tls.cert or tls.key is not PEM text",
   ERR_OSSL_BAD_DECRYPT: "tls.passphrase does not open tls.key",
   EPROTO: "the port does not speak TLS: use amqp:// or the TLS port, 5671"
@@ -45,24 +45,24 @@ export const connecting = (error: unknown, server: Server, username: string): Br
     tlsRemedies[code] ??
     (server.secure && /^(?:ERR_SSL|ERR_TLS|ERR_OSSL|CERT_)/.test(code) ? "see the code" : undefined)
   if (remedy !== undefined) return make(new TlsFailed({ address, code, remedy }))
-  // The system's own codes before the texts, which hold addresses and may look like anything.
+  // Codes of the system come before texts, which contain addresses and may look like anything.
   if (/^E[A-Z_]+$/.test(code)) return make(new ConnectionFailed({ address, detail: code }))
   if (/\b403 \(|ACCESS[-_]REFUSED|SASL mechanism/.test(text))
     return make(new AuthenticationFailed({ address, username }))
-  // A missing vhost and one without access look the same, and carry no code.
+  // A missing vhost and a vhost without access look the same and have no code.
   if (/ConnectionOpenOk|NOT_ALLOWED/.test(text)) {
     return make(new VhostUnavailable({ address, vhost: server.vhost, username }))
   }
   if (!server.secure && /Socket closed abruptly/.test(text)) {
     return make(
-      new ConnectionFailed({ address, detail: "it closed the connection at once: it may want TLS (amqps://)" })
+      new ConnectionFailed({ address, detail: "it closed the connection at once: it may require TLS (amqps://)" })
     )
   }
   return make(new ConnectionFailed({ address, detail: "the handshake failed" }))
 }
 
 const deleteAndDeclare =
-  "another version or program declared it so: use a new name, or delete it when it is empty and restart"
+  "another version or program declared it differently: use a new name, or delete it when it is empty and restart"
 const newSubscriber =
   "`ordering` is part of a queue's identity: use a new subscriber name, or delete the queue when it is empty"
 
@@ -72,30 +72,14 @@ export const refused = (error: unknown, operation: string, entity: string, usern
   const code = codeOf(error)
   const is = (number: number): boolean => code === String(number) || text.includes(`${number} (`)
   if (is(406)) {
-    const match = /inequivalent arg '([^']+)' for (\w+) '([^']+)'.*?: received (.*?) but current is (.*?)"?$/s.exec(
-      text
-    )
-    if (match !== null) {
-      const [, argument = "", kind = "", name = "", expected = "", actual = ""] = match
-      return make(
-        new TopologyMismatch({
-          entity: `${kind} ${name}`,
-          argument,
-          expected: plain(expected),
-          actual: plain(actual),
-          remedy: argument === "x-single-active-consumer" ? newSubscriber : deleteAndDeclare
-        })
-      )
-    }
-    return make(
-      new BrokerRefused({ operation, detail: `a precondition of ${entity} failed (406): RabbitMQ's log says which` })
-    )
+    const detail = `a precondition of ${entity} failed (406): RabbitMQ's log says which`
+    return make(mismatchOf(text) ?? new BrokerRefused({ operation, detail }))
   }
   if (is(404)) return make(new TopologyMissing({ entity, remedy: 'declare it (topology "assert"), or fix the name' }))
   if (is(403)) return make(new PermissionDenied({ entity, username }))
   if (is(405))
     return make(
-      new BrokerRefused({ operation, detail: `${entity} is used by another connection alone: stop that program` })
+      new BrokerRefused({ operation, detail: `${entity} is exclusive to another connection: stop that program` })
     )
   if (text.includes("No channels left")) {
     return make(
@@ -109,11 +93,26 @@ export const refused = (error: unknown, operation: string, entity: string, usern
   return make(
     new BrokerRefused({
       operation,
-      detail: `the channel or the connection was closed${/^\d{3}$/.test(code) ? ` (${code})` : ""}; it is tried again when there is a new one`
+      detail: `the channel or the connection was closed${/^\d{3}$/.test(code) ? ` (${code})` : ""}; it is retried on a new one`
     })
   )
 }
 
+/** Undefined for a 406 of another kind. */
+const mismatchOf = (text: string): TopologyMismatch | undefined => {
+  const match = /inequivalent arg '([^']+)' for (\w+) '([^']+)'.*?: received (.*?) but current is (.*?)"?$/s.exec(text)
+  if (match === null) return undefined
+  const [, argument = "", kind = "", name = "", expected = "", actual = ""] = match
+  return new TopologyMismatch({
+    entity: `${kind} ${name}`,
+    argument,
+    expected: plain(expected),
+    actual: plain(actual),
+    remedy: argument === "x-single-active-consumer" ? newSubscriber : deleteAndDeclare
+  })
+}
+
+/** The value alone, of the notations of RabbitMQ's versions. */
 const plain = (text: string): string =>
   text
     .replace(/^the value '(.*)' of type '.*'$/s, "$1")

@@ -1,10 +1,17 @@
 /**
- * Every setting that a service can make by its environment: name, meaning, default. The table in the
- * README is made from this file.
+ * The settings that a service takes from its environment: name, meaning and default. The table of settings in
+ * the documentation is generated from this file.
  */
-import { Config, Duration, Option } from "effect"
-import type { LiveOptions } from "./Live.ts"
-import type { RedisLiveOptions } from "./RedisLive.ts"
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { Signing } from "../bus/send/SignedBroker.ts"
+import { BrokerError } from "../bus/port/BrokerError.ts"
+import { SettingsInvalid } from "../bus/port/BrokerReason.ts"
+import { bounded } from "../event/EventError.ts"
+import type { LiveOptions } from "./LiveOptions.ts"
+import type { RedisOptions } from "./RedisOptions.ts"
 
 interface Setting<A> {
   readonly name: string
@@ -39,7 +46,7 @@ export const settings = {
   ),
   redisUrl: setting(
     "EVENTBUS_REDIS_URL",
-    "`redis://`, `redis+sentinel://` or `redis+cluster://`, with `rediss` over TLS; without it the process remembers by itself",
+    "`redis://`, `redis+sentinel://` or `redis+cluster://`, with `rediss` over TLS; without it, what is remembered stays in the process",
     "none",
     optional(Config.Redacted)
   ),
@@ -49,27 +56,45 @@ export const settings = {
     "`eduflow`",
     withDefault(Config.String, "eduflow")
   ),
+  stateNamespace: setting(
+    "EVENTBUS_STATE_NAMESPACE",
+    "First part of the Redis keys that this service alone uses (claims, done marks, state), for a Redis user of its own",
+    "the namespace",
+    optional(Config.String)
+  ),
   source: setting(
     "EVENTBUS_SOURCE",
     "Name of the service: `source` of its events",
     "`service`",
     withDefault(Config.String, "service")
   ),
+  signingSecret: setting(
+    "EVENTBUS_SIGNING_SECRET",
+    "Signs retries, delayed events and dead letters: at least 32 characters, or two such secrets separated by a comma, the new one first",
+    "none",
+    optional(Config.Redacted)
+  ),
+  signing: setting(
+    "EVENTBUS_SIGNING",
+    "With a secret: `sign` believes what is unsigned, until every process signs; `require` believes only what is signed",
+    "`sign`",
+    withDefault((name) => Config.Literals(["sign", "require"], name), "sign")
+  ),
   topology: setting(
     "EVENTBUS_TOPOLOGY",
-    "`assert` declares queues and exchanges, `verify` only looks whether they are there",
+    "`assert` declares queues and exchanges, `verify` only checks that they exist",
     "`assert`",
     withDefault((name) => Config.Literals(["assert", "verify"], name), "assert")
   ),
   waitForBroker: setting(
     "EVENTBUS_WAIT_FOR_BROKER",
-    "`true` starts without RabbitMQ and connects when it is there",
+    "`true` starts while RabbitMQ is away and connects when it is back",
     "`false`",
     withDefault(Config.Boolean, false)
   ),
   allowPlaintext: setting(
     "EVENTBUS_ALLOW_PLAINTEXT",
-    "`true` allows `amqp://` without TLS to other hosts than this one",
+    "`true` allows `amqp://` and `redis://`, which have no TLS, to other hosts than this one",
     "`false`",
     withDefault(Config.Boolean, false)
   ),
@@ -81,43 +106,87 @@ export const settings = {
   ),
   heartbeat: setting(
     "EVENTBUS_HEARTBEAT",
-    "Interval at which RabbitMQ and the service look for each other",
+    "Interval of the heartbeats between RabbitMQ and the service",
     "`10 seconds`",
     withDefault(Config.Duration, Duration.seconds(10))
   ),
   publishTimeout: setting(
     "EVENTBUS_PUBLISH_TIMEOUT",
-    "Longest time until the outcome of a publish",
+    "Longest time until a publish succeeds or fails",
     "`15 seconds`",
     withDefault(Config.Duration, Duration.seconds(15))
   ),
-  drain: setting(
-    "EVENTBUS_DRAIN",
-    "Longest time to finish what runs when the service stops",
+  drainTimeout: setting(
+    "EVENTBUS_DRAIN_TIMEOUT",
+    "Longest time to finish running work when the service stops",
     "`25 seconds`",
     withDefault(Config.Duration, Duration.seconds(25))
   )
 } as const
+
+/** The address, where there is one: what to do without it deserves more words than "a key is missing". */
+export const givenUrl = Config.option(settings.url.config)
 
 export const config: Config.Config<LiveOptions> = Config.map(
   Config.unwrap({
     url: settings.url.config,
     redisUrl: settings.redisUrl.config,
     namespace: settings.namespace.config,
+    stateNamespace: settings.stateNamespace.config,
     source: settings.source.config,
+    signingSecret: settings.signingSecret.config,
+    signing: settings.signing.config,
     topology: settings.topology.config,
     waitForBroker: settings.waitForBroker.config,
     allowPlaintext: settings.allowPlaintext.config,
     connectTimeout: settings.connectTimeout.config,
     heartbeat: settings.heartbeat.config,
     publishTimeout: settings.publishTimeout.config,
-    drain: settings.drain.config
+    drainTimeout: settings.drainTimeout.config
   }),
-  ({ redisUrl, ...rest }) => ({ ...rest, ...(redisUrl !== undefined && { redisUrl }) })
+  ({ redisUrl, signing: mode, signingSecret, stateNamespace, ...rest }) => ({
+    ...rest,
+    ...(redisUrl !== undefined && { redisUrl }),
+    ...(stateNamespace !== undefined && { stateNamespace }),
+    ...(signingSecret !== undefined && { signing: { secret: secretsOf(signingSecret), mode } })
+  })
 )
 
-/** Redis alone, which is required then. */
-export const redisConfig: Config.Config<RedisLiveOptions> = Config.unwrap({
-  url: Config.Redacted(settings.redisUrl.name),
-  namespace: settings.namespace.config
-})
+/** Two secrets are separated by a comma. */
+const secretsOf = (setting: Redacted.Redacted<string>): Signing["secret"] => {
+  const [first = "", second, ...others] = Redacted.value(setting).split(",")
+  if (second === undefined) return setting
+  // More than two are refused, as one that is too short is.
+  return others.length > 0 ? "" : [Redacted.make(first.trim()), Redacted.make(second.trim())]
+}
+
+/** Why a variable of the environment cannot be read, as an error of the bus; other errors stay as they are. */
+export const unreadable = (error: unknown, environment: Readonly<Record<string, string | undefined>>): unknown => {
+  if (!(error instanceof Config.ConfigError)) return error
+  const [expected = "", path = ""] = error.cause.message.split("\n")
+  const name = /\["(\w+)"\]/.exec(path)?.[1] ?? "the environment"
+  const known = Object.values(settings).find((setting) => setting.name === name)
+  // Addresses contain passwords.
+  const value = environment[name] === undefined || name.endsWith("URL") ? "it" : JSON.stringify(environment[name])
+  return new BrokerError({
+    reason: new SettingsInvalid({
+      setting: name,
+      problem: `${bounded(value, 100)} cannot be read (${expected})`,
+      remedy:
+        known === undefined
+          ? "Fix its value"
+          : `Fix its value, or unset it for the default (${known.default}). It means: ${known.meaning}`
+    })
+  })
+}
+
+/** The settings of Redis alone; the address is required here. */
+export const redisConfig: Config.Config<RedisOptions> = Config.map(
+  Config.unwrap({
+    url: Config.Redacted(settings.redisUrl.name),
+    namespace: settings.namespace.config,
+    stateNamespace: settings.stateNamespace.config,
+    allowPlaintext: settings.allowPlaintext.config
+  }),
+  ({ namespace, stateNamespace, ...rest }) => ({ ...rest, namespace: stateNamespace ?? namespace })
+)

@@ -1,86 +1,95 @@
 /**
- * Where the bus becomes live: ports and services wired into layers. The three layers are
- * interchangeable; no other line of a service changes. Clients are loaded when a layer is built, so
- * that importing the door costs none of them.
+ * The live layers of the bus: ports and services wired together. The layers are interchangeable; no other line
+ * of a service changes. Clients are loaded when a layer is built, so that importing the door loads none of them.
  */
-import type { Config } from "effect"
-import { type Duration, Effect, Layer, Redacted } from "effect"
-import type * as BrokerError from "../bus/BrokerError.ts"
-import { type Broker } from "../bus/Broker.ts"
-import { BrokerError as Failure, SettingsInvalid } from "../bus/BrokerError.ts"
-import { DeadLetters } from "../bus/DeadLetters.ts"
-import { type BusOptions, EventBus } from "../bus/EventBus.ts"
-import type { EventCache } from "../bus/EventCache.ts"
-import type { Marks } from "../bus/Marks.ts"
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type * as BrokerError from "../bus/port/BrokerError.ts"
+import { type Broker } from "../bus/port/Broker.ts"
+import { BrokerError as Failure } from "../bus/port/BrokerError.ts"
+import { SettingsInvalid } from "../bus/port/BrokerReason.ts"
+import { DeadLetters } from "../bus/deadletter/DeadLetters.ts"
+import { BusInternals } from "../bus/BusInternals.ts"
+import { type EventBus, layerWithInternals } from "../bus/EventBus.ts"
+import { EventCache } from "../bus/read/EventCache.ts"
+import type { CacheStore } from "../bus/port/CacheStore.ts"
+import type { ClaimStore } from "../bus/port/ClaimStore.ts"
+import { checkRuntime } from "../event/DuplicateEffect.ts"
+import * as SchemaModule from "../event/SchemaModule.ts"
 import { Health } from "../observe/Health.ts"
-import type { AmqpOptions } from "../amqp/AmqpOptions.ts"
-import { config } from "./Config.ts"
-import { redisClient, type Stores } from "./RedisLive.ts"
+import type { LiveOptions, MemoryOptions } from "./LiveOptions.ts"
+import { redisClient } from "./RedisConnection.ts"
+import type { Stores } from "./RedisStores.ts"
 
-export interface LiveOptions extends BusOptions, Omit<AmqpOptions, "servers" | "source" | "namespace"> {
-  /** `memory://`, or addresses of RabbitMQ separated by commas. */
-  readonly url: string | Redacted.Redacted<string>
-  /** Instead of `url`, where a password does not fit into one. */
-  readonly servers?: AmqpOptions["servers"]
-  /** `redis://`, `redis+sentinel://` or `redis+cluster://`, with `rediss` over TLS; without it the process remembers by itself. */
-  readonly redisUrl?: string | Redacted.Redacted<string>
-  readonly namespace?: string
-  /** Longest time of one Redis command. Default 150 ms. */
-  readonly redisTimeout?: Duration.Input
-}
-
-/** What every wiring provides. */
+/** The services that each of the layers provides. */
 export type Services = EventBus | EventCache | DeadLetters | Health | Stores
 
-const services = (options: BusOptions): Layer.Layer<EventBus | DeadLetters | Health, never, Broker | EventCache> =>
+const services = (
+  options: EventBus.Options
+): Layer.Layer<EventBus | DeadLetters | Health | EventCache, never, Broker | CacheStore> =>
   Layer.effect(
     Health,
-    Effect.flatMap(EventBus, (bus) => Health.watched(bus.probes))
-  ).pipe(Layer.provideMerge(EventBus.layerWith(options)), Layer.merge(DeadLetters.layer))
+    Effect.flatMap(BusInternals, ({ probes }) => Health.watched(probes))
+  ).pipe(
+    Layer.provideMerge(layerWithInternals(options)),
+    // Fresh, since a layer that another bus of this program has built would be shared with it, broker and all.
+    Layer.merge(Layer.fresh(Layer.merge(DeadLetters.layer, EventCache.layer)))
+  )
 
 const wire = (
-  options: BusOptions,
+  options: EventBus.Options,
   broker: Layer.Layer<Broker, Failure>,
   memory: Memory
 ): Layer.Layer<Services, Failure> =>
   services(options).pipe(
     Layer.provide(broker),
-    Layer.provide(memory.marks),
-    // Beneath the bus: its handlers may use them until it has drained.
-    Layer.provideMerge(Layer.merge(memory.cache, memory.stores))
+    // Beneath the bus: handlers may use the cache and the stores until it has drained.
+    Layer.provide(Layer.merge(memory.cache, memory.claims)),
+    Layer.provideMerge(memory.stores)
   )
 
-/** What is remembered besides RabbitMQ: in Redis, or in this process. */
+/** The stores beside RabbitMQ: in Redis, or in this process. */
 interface Memory {
-  readonly cache: Layer.Layer<EventCache, Failure>
-  readonly marks: Layer.Layer<Marks, Failure>
+  readonly cache: Layer.Layer<CacheStore, Failure>
+  readonly claims: Layer.Layer<ClaimStore, Failure>
   readonly stores: Layer.Layer<Stores, Failure>
 }
 
-/** Nothing to install: broker and cache live in this process, and end with it. */
-export const eventBusMemory = (options: BusOptions & { readonly namespace?: string } = {}): Layer.Layer<Services> =>
+/** The embedded bus: broker and stores live in this process and end with it. */
+export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<Services> =>
   Layer.unwrap(
-    Effect.promise(async () => {
-      const { MemoryBroker, MemoryCache, MemoryMarks, MemoryStores } = await import("../memory/index.ts")
-      const { namespace = "eduflow" } = options
-      return services(options).pipe(
-        Layer.provide(Layer.merge(MemoryBroker.layer({ namespace }), MemoryMarks.layer)),
-        Layer.provideMerge(Layer.merge(MemoryCache.layer, MemoryStores.layer))
-      )
-    })
+    Effect.andThen(
+      checkRuntime,
+      Effect.promise(async () => {
+        preload()
+        const { MemoryBroker, MemoryCache, MemoryClaims, MemoryStores } = await import("../memory/index.ts")
+        const { namespace = "eduflow" } = options
+        return services(options).pipe(
+          Layer.provide(Layer.mergeAll(MemoryBroker.layer({ namespace }), MemoryCache.layer, MemoryClaims.layer)),
+          Layer.provideMerge(MemoryStores.layer)
+        )
+      })
+    )
   )
 
-export const EventBusMemory: Layer.Layer<Services> = eventBusMemory()
-
-/** RabbitMQ and Redis by options; `memory://` is the embedded bus. */
-export const eventBusLive = (options: LiveOptions): Layer.Layer<Services, BrokerError.BrokerError> =>
+/** RabbitMQ and Redis by options; the address `memory://` is the embedded bus. */
+export const layerAmqp = (options: LiveOptions): Layer.Layer<Services, BrokerError.BrokerError> =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const { namespace = "eduflow", redisTimeout, redisUrl, servers, source = "service", url, ...rest } = options
-      const address = Redacted.isRedacted(url) ? Redacted.value(url) : url
-      const memory = yield* memoryOf(redisUrl, redisTimeout, namespace)
-      if (servers === undefined && address.startsWith("memory:")) {
-        if (address !== "memory://") {
+      yield* checkRuntime
+      // What the stores need goes no further: it has secrets.
+      const { redisTls: _tls, redisUrl: _address, ...others } = options
+      const { namespace = "eduflow", servers, signing, source = "service", url, ...rest } = others
+      const address: unknown = Redacted.isRedacted(url) ? Redacted.value(url) : url
+      // Callers without types may leave it out.
+      if (servers === undefined && (typeof address !== "string" || address === "")) return yield* withoutUrl("url")
+      const memory = yield* memoryOf(options, namespace)
+      const text = String(address).trim().toLowerCase()
+      if (servers === undefined && text.startsWith("memory:")) {
+        if (text !== "memory://") {
           return yield* new Failure({
             reason: new SettingsInvalid({
               setting: "url",
@@ -89,42 +98,91 @@ export const eventBusLive = (options: LiveOptions): Layer.Layer<Services, Broker
             })
           })
         }
+        preload()
         const { MemoryBroker } = yield* Effect.promise(() => import("../memory/index.ts"))
-        return wire({ ...rest, source }, MemoryBroker.layer({ namespace }), memory)
+        return wire({ ...rest, source }, signedBy(signing, MemoryBroker.layer({ namespace })), memory)
       }
       const { AmqpBroker } = yield* Effect.promise(() => import("../amqp/index.ts"))
+      const { CurrentNames, SubscriberNames } = yield* Effect.promise(
+        () => import("../bus/subscriber/SubscriberNames.ts")
+      )
+      const names = new SubscriberNames(`${source}\n${AmqpBroker.placeOf(servers ?? url, namespace)}`)
       return wire(
         { ...rest, source },
-        AmqpBroker.layer({ ...rest, namespace, source, servers: servers ?? url }, preload),
+        signedBy(signing, AmqpBroker.layer({ ...rest, namespace, source, servers: servers ?? url }, preload)),
         memory
-      )
+      ).pipe(Layer.provide(Layer.succeed(CurrentNames, names)))
     })
   )
 
-/** What the bus is made of, before it is asked for; who asks for it is told what is wrong with it. */
+const signedBy = (
+  signing: LiveOptions["signing"],
+  broker: Layer.Layer<Broker, Failure>
+): Layer.Layer<Broker, Failure> =>
+  signing === undefined
+    ? broker
+    : Layer.unwrap(
+        Effect.map(
+          Effect.promise(() => import("../bus/send/SignedBroker.ts")),
+          (signed) => Layer.provide(signed.layer(signing), broker)
+        )
+      )
+
+/** Loads the parts of the bus while others load or connect. A part that does not load fails where it is used. */
 const preload = (): void => {
-  for (const part of [import("../bus/Assembly.ts"), import("../bus/Letters.ts")]) part.catch(() => {})
+  for (const part of [
+    import("../bus/EventBusMake.ts"),
+    import("../bus/deadletter/DeadLettersLive.ts"),
+    import("../bus/read/CacheReader.ts"),
+    SchemaModule.load()
+  ])
+    part.catch(() => {})
 }
 
-const memoryOf = Effect.fnUntraced(function* (
-  url: LiveOptions["redisUrl"],
-  timeout: LiveOptions["redisTimeout"],
-  namespace: string
-) {
+const memoryOf = Effect.fnUntraced(function* (options: LiveOptions, namespace: string) {
+  const { allowPlaintext, redisTimeout: timeout, redisTls: tls, redisUrl: url, stateNamespace } = options
   if (url === undefined) {
-    const { MemoryCache, MemoryMarks, MemoryStores } = yield* Effect.promise(() => import("../memory/Remembering.ts"))
-    return { cache: MemoryCache.layer, marks: MemoryMarks.layer, stores: MemoryStores.layer } satisfies Memory
+    const { MemoryCache, MemoryClaims, MemoryStores } = yield* Effect.promise(() => import("../memory/Remembering.ts"))
+    return { cache: MemoryCache.layer, claims: MemoryClaims.layer, stores: MemoryStores.layer } satisfies Memory
   }
-  const options = { url, namespace, ...(timeout !== undefined && { timeout }) }
-  const { RedisCache, RedisMarks, Stores, client } = yield* redisClient(options)
+  const { RedisCache, RedisClaims, RedisClient, Stores, client } = yield* redisClient(
+    {
+      url,
+      namespace,
+      ...(allowPlaintext !== undefined && { allowPlaintext }),
+      ...(timeout !== undefined && { timeout }),
+      ...(tls !== undefined && { tls })
+    },
+    stateNamespace
+  )
+  const own = Layer.provide(RedisClient.ofService, client)
   return {
     cache: Layer.provide(RedisCache.layerOnClient, client),
-    marks: Layer.provide(RedisMarks.layer, client),
-    stores: Layer.provide(Stores.layer, client)
+    claims: Layer.provide(RedisClaims.layer, own),
+    stores: Layer.provide(Stores.layer, own)
   } satisfies Memory
 })
 
-/** RabbitMQ and Redis by the environment: see the table of settings in the README. */
+/**
+ * The bus on RabbitMQ and Redis with the settings of the environment: `EVENTBUS_URL` and the other variables of
+ * the table of settings. The address `memory://` is the embedded bus.
+ */
 export const EventBusLive: Layer.Layer<Services, BrokerError.BrokerError | Config.ConfigError> = Layer.unwrap(
-  Effect.map(config, eventBusLive)
+  Effect.gen(function* () {
+    const { config, givenUrl, settings } = yield* Effect.promise(() => import("./Config.ts"))
+    const url = yield* givenUrl
+    if (Option.isNone(url) || Redacted.value(url.value).trim() === "") return yield* withoutUrl(settings.url.name)
+    return layerAmqp(yield* config)
+  })
 )
+
+/** The error of a bus without an address. */
+const withoutUrl = (setting: string): Failure =>
+  new Failure({
+    reason: new SettingsInvalid({
+      setting,
+      problem: "it is not set",
+      remedy:
+        "Set it to memory:// for the embedded bus, or to amqp://user:password@host/vhost (amqps:// with TLS) for RabbitMQ"
+    })
+  })

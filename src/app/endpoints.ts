@@ -1,8 +1,9 @@
 /**
  * The health and metrics endpoints as a layer that loads its HTTP server when it is built.
  */
-import { Effect, Layer } from "effect"
-import type { BrokerError } from "../bus/BrokerError.ts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { BrokerError } from "../bus/port/BrokerError.ts"
 import type { Health } from "../observe/Health.ts"
 import type { EndpointOptions } from "./http/Server.ts"
 

@@ -1,21 +1,29 @@
 /**
- * Runs a service: launches its layer, and on SIGTERM or SIGINT drains it. Exit code 0 when it was
- * drained, 1 when something had to be cut off or the service failed; a second signal exits with 1 at
- * once (P12). Effect's own `runMain` exits with 130 and does not hear the second signal.
+ * Runs a service: launches its layer and drains it on SIGTERM or SIGINT. A drain is bounded (P12). The exit code
+ * is 0 after a whole drain and 1 when something was cut off or the service failed; a second signal exits with 1
+ * at once. Effect's own `runMain` exits with 130 and ignores a second signal.
  */
-import { Cause, Deferred, Effect, Exit, Layer, Runtime } from "effect"
-import { CurrentShutdown, type Shutdown } from "../bus/Shutdown.ts"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import { CurrentShutdown, type Shutdown } from "../bus/support/Shutdown.ts"
 
 export interface RunMainOptions {
   /**
-   * Milliseconds after which the process ends whatever is left. Default 28,000: the drain's 25 seconds
-   * and the closing of what is outside of the bus, within the 30 that Kubernetes gives; 3,000 more than the
-   * drain where that was given more time.
+   * Longest time from the signal to the end of the process, whatever is still running. Default: 28 seconds, or
+   * 3 seconds more than `drainTimeout` where that is longer. Both fit into the 30 seconds that Kubernetes gives
+   * by default.
    */
-  readonly deadlineMillis?: number
+  readonly deadline?: Duration.Input
 }
 
 /**
+ * Runs a layer or an Effect as the whole program: launches it, drains it on SIGTERM or SIGINT, and exits.
+ *
  * @example
  * ```ts
  * import { type EventBus, EventBusLive, runMain } from "@eduflow/events"
@@ -33,6 +41,8 @@ export const runMain = <A, E>(main: Layer.Layer<A, E> | Effect.Effect<A, E>, opt
   }
   const launched: Effect.Effect<unknown, E> = isEffect(main) ? main : Layer.launch(main)
   const program: Effect.Effect<unknown, E | Error> = Effect.raceFirst(launched, Deferred.await(failed))
+  const deadline =
+    options.deadline === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(options.deadline))
   let signalled = false
   const teardown: Runtime.Teardown = (exit, onExit) =>
     signalled && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
@@ -46,10 +56,10 @@ export const runMain = <A, E>(main: Layer.Layer<A, E> | Effect.Effect<A, E>, opt
       const onSignal = (): void => {
         if (signalled) process.exit(1)
         signalled = true
-        // The only timer that must outlive Effect's runtime: it ends a process that does not drain.
-        const millis = options.deadlineMillis ?? Math.max(28_000, (shutdown.budget ?? 0) + 3000)
+        // A timer of Node, since it must outlive Effect's runtime: it ends a process that does not drain.
+        const millis = deadline ?? Math.max(28_000, (shutdown.budget ?? 0) + 3000)
         setTimeout(() => {
-          Effect.runSyncExit(Effect.logError(`the process did not end within ${millis} ms of the signal: it is ended`))
+          Effect.runSyncExit(Effect.logError(`the process did not end within ${millis} ms of the signal and is killed`))
           process.exit(1)
         }, millis).unref()
         fiber.interruptUnsafe()

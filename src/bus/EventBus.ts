@@ -1,87 +1,123 @@
 /**
- * The service: publish events, subscribe to them, and look at what fails. It stands on two ports, the
- * broker and the cache, and knows neither RabbitMQ nor Redis. What it does is in Assembly, which is loaded
- * when a layer is built: who only names the service does not wait for it.
+ * The service: publish events, subscribe to them, and see what fails. It stands on two ports, the broker and
+ * the cache, and knows neither RabbitMQ nor Redis. EventBusMake implements it and is loaded when a layer is
+ * built: code that only names the service does not pay for loading it.
  */
-import { Context, type Duration, Effect, Layer, type Stream } from "effect"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Stream from "effect/Stream"
 import type * as Event from "../event/Event.ts"
-import type * as Health from "../observe/Health.ts"
+import { checkRuntime } from "../event/DuplicateEffect.ts"
+import * as SchemaModule from "../event/SchemaModule.ts"
 import type * as Trace from "../observe/Trace.ts"
-import type { Broker } from "./Broker.ts"
-import type { SubscribeError } from "./BusError.ts"
-import type * as Door from "./Door.ts"
-import type { EventCache } from "./EventCache.ts"
-import type * as Failures from "./Failures.ts"
-import type * as Publisher from "./Publisher.ts"
-import type * as SubscriberOptions from "./SubscriberOptions.ts"
-import type * as Subscribing from "./Subscribing.ts"
-import type * as Subscription from "./Subscription.ts"
-import type * as Tail from "./Tail.ts"
-import type * as Tree from "./Tree.ts"
-import type * as Watch from "./Watch.ts"
-
-export interface BusOptions {
-  /** The service that publishes: `source` of its events. Default `"service"`. */
-  readonly source?: string
-  /** Longest time until the outcome of a publish. Default 15 seconds. */
-  readonly publishTimeout?: Duration.Input
-  /** Events in flight to the broker. Default 1,000 events and 32 MiB. */
-  readonly inFlight?: Partial<Door.Bounds>
-  /** Longest time for a drain at the end. Default 25 seconds. */
-  readonly drain?: Duration.Input
-  /** `"declared-only"` refuses to publish events that declare no `publishers`. Default `"contracts"`. */
-  readonly authorise?: "contracts" | "declared-only"
-  /**
-   * Whether spans of handling belong to the trace of the publish (`"parent"`, default), or each is a trace of
-   * its own with a link to it (`"link"`): where one publish leads to thousands, or to work much later.
-   */
-  readonly traceRelation?: Trace.TraceRelation
-}
+import type { BusInternals } from "./BusInternals.ts"
+import type * as FailureFeed from "./delivery/FailureFeed.ts"
+import type { Broker, BrokerStatus } from "./port/Broker.ts"
+import type { CacheStore } from "./port/CacheStore.ts"
+import type * as Publisher from "./publish/Publisher.ts"
+import type * as LiveStream from "./read/LiveStream.ts"
+import type * as WatchStream from "./read/WatchStream.ts"
+import type * as InFlightLimit from "./send/InFlightLimit.ts"
+import type { SubscribeError } from "./subscriber/SubscribeError.ts"
+import type * as SubscriberOptions from "./subscriber/SubscriberOptions.ts"
+import type * as Subscription from "./subscriber/Subscription.ts"
 
 export class EventBus extends Context.Service<
   EventBus,
   {
     /**
-     * Succeeds when the broker holds the event safely for every queue it was routed to (P1).
-     * Otherwise it fails with a `PublishError` whose reason says whether anything was sent (P2).
+     * Succeeds when the broker has stored the event for every queue it was routed to. Otherwise it fails with a
+     * `PublishError`, whose reason says whether anything was sent: every publish has exactly one outcome.
      */
     readonly publish: Publisher.Publisher["publish"]
-    /** Publishes many, in order and pipelined; succeeds with their number, and stops at the first failure. */
+    /**
+     * Publishes many events, in order and pipelined. Returns their number; stops at the first failure. An event that a
+     * queue rejects after a later one of its key was sent fails the call as `Rejected`, so that what is stored of a key is
+     * in the order given. Without a later one it keeps its place and is sent again.
+     */
     readonly publishAll: Publisher.Publisher["publishAll"]
     /** `Subscriber.layer` as a scoped Effect: ready when its queue is declared, bound and consumed. */
-    readonly subscribe: Subscribing.Subscribe
+    readonly subscribe: SubscriberOptions.Subscribe
     /**
-     * A subscriber of this process alone, with a queue that is gone with it: for tails, websockets and
-     * caches. It retries in the process only, drops what it cannot handle and misses what is published
-     * while it is away: it is outside of P3.
+     * A subscriber of this process alone, whose queue is deleted with it: for live views, websockets and caches.
+     * It retries in the process only, drops what it cannot handle and misses what is published while it is
+     * away. Events are not guaranteed to be handled.
      */
-    readonly subscribeEphemeral: Subscribing.SubscribeEphemeral
-    /** Live events from now on, outside of P3 like `subscribeEphemeral`. */
+    readonly subscribeEphemeral: SubscriberOptions.SubscribeEphemeral
+    /** Live events from now on. Events are not guaranteed to arrive, as with `subscribeEphemeral`. */
     readonly stream: <E extends Event.Any>(
       events: SubscriberOptions.Events<E>,
-      options?: Tail.StreamOptions
-    ) => Stream.Stream<Tail.Tail<E>, SubscribeError>
-    /** The last known event of a key and then its live changes: each newer than the one before it, none twice. */
-    readonly watch: Watch.Watch
-    /** Retries and dead-letterings of this process, live; a slow reader misses some. */
-    readonly failures: Stream.Stream<Failures.BusFailure>
-    /** Everything that runs here at this moment, as data. */
-    readonly tree: Effect.Effect<Tree.BusTree>
-    /** The subscribers of this process. */
-    readonly subscriptions: Effect.Effect<ReadonlyArray<Subscription.Subscription>>
-    /** What health looks at. */
-    readonly probes: Effect.Effect<ReadonlyArray<Health.Probe>>
-    /** Stops publishing from outside of handlers and drains every subscriber. True when nothing was cut off. */
+      options?: EventBus.StreamOptions
+    ) => Stream.Stream<EventBus.StreamItem<E>, SubscribeError>
+    /** The last known event of a key and then its live changes. Each is newer than the one before; none comes twice. */
+    readonly watch: WatchStream.WatchStream
+    /** Retries and dead letters of this process, live; a slow reader misses some. */
+    readonly failures: Stream.Stream<FailureFeed.BusFailure>
+    /** Everything that runs in this bus at this moment, as data. */
+    readonly tree: Effect.Effect<EventBus.Tree>
+    /** Stops publishing from outside of handlers and drains every subscriber. Returns whether all work finished in time. */
     readonly drain: Effect.Effect<boolean>
   }
 >()("@eduflow/events/bus/EventBus") {
-  static readonly layerWith = (options: BusOptions): Layer.Layer<EventBus, never, Broker | EventCache> =>
-    Layer.unwrap(
-      Effect.map(
-        Effect.promise(() => import("./Assembly.ts")),
-        (assembly) => assembly.layerWith(options)
-      )
-    )
+  static readonly layerWith = (options: EventBus.Options): Layer.Layer<EventBus, never, Broker | CacheStore> =>
+    layerWithInternals(options)
 
-  static readonly layer: Layer.Layer<EventBus, never, Broker | EventCache> = Layer.suspend(() => EventBus.layerWith({}))
+  static readonly layer: Layer.Layer<EventBus, never, Broker | CacheStore> = Layer.suspend(() => EventBus.layerWith({}))
 }
+
+export declare namespace EventBus {
+  export interface Options {
+    /** The service that publishes: `source` of its events. Default `"service"`. */
+    readonly source?: string
+    /** Longest time until the outcome of a publish. Default 15 seconds. */
+    readonly publishTimeout?: Duration.Input
+    /** Events in flight to the broker. Default 1,000 events and 32 MiB. */
+    readonly inFlight?: Partial<InFlightLimit.Bounds>
+    /** Longest time for a drain at the end. Default 25 seconds. */
+    readonly drainTimeout?: Duration.Input
+    /** `"declared-only"` refuses to publish events that declare no `publishers`. Default `"contracts"`. */
+    readonly authorise?: "contracts" | "declared-only"
+    /**
+     * Whether spans of handling belong to the trace of the publish (`"parent"`, default), or each is a trace of
+     * its own with a link to it (`"link"`): for publishes that lead to thousands of deliveries or to work much later.
+     */
+    readonly traceRelation?: Trace.TraceRelation
+  }
+
+  /** What an in-flight limit admits and what waits for it. */
+  export interface InFlight {
+    readonly inFlight: number
+    readonly bytes: number
+    readonly waiting: number
+  }
+
+  export interface Tree {
+    readonly source: string
+    readonly namespace: string
+    readonly broker: BrokerStatus
+    /** Publishes in flight, and those that wait for the in-flight limit. */
+    readonly publishing: InFlight
+    /** Copies for retries and dead letters in flight, and those that wait. */
+    readonly settling: InFlight
+    readonly subscribers: ReadonlyArray<Subscription.SubscriberTree>
+  }
+
+  export type StreamOptions = LiveStream.StreamOptions
+  export type StreamItem<E extends Event.Any> = LiveStream.StreamItem<E>
+}
+
+/** The bus together with the parts that health and the test kit look at. */
+export const layerWithInternals = (
+  options: EventBus.Options
+): Layer.Layer<EventBus | BusInternals, never, Broker | CacheStore> =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.andThen(
+        checkRuntime,
+        Effect.promise(() => Promise.all([import("./EventBusMake.ts"), SchemaModule.load()]))
+      ),
+      ([maker]) => maker.layerWith(options)
+    )
+  )

@@ -1,22 +1,38 @@
 /**
- * A subscriber is an actor: a name (its identity), a mailbox (its queue), a behaviour (its handler), a
- * retry policy and a dead-letter queue. As a layer it lives as long as the service does.
+ * A subscriber is an actor: a name is its identity, a queue its mailbox, a handler its behaviour. It has a retry
+ * policy and a dead-letter queue. As a layer it lives as long as the service.
  */
-import { Effect, Layer } from "effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Event from "../event/Event.ts"
-import type { SubscribeError } from "./BusError.ts"
+import type { SubscribeError } from "./subscriber/SubscribeError.ts"
 import { EventBus } from "./EventBus.ts"
-import type { BatchedOptions, Required, SubscriberOptions } from "./SubscriberOptions.ts"
+import type { BatchedOptions, GapOptions, Required, SubscriberOptions } from "./subscriber/SubscriberOptions.ts"
 
-export type { BatchedOptions, BatchHandler, BatchOptions, SingleOptions } from "./SubscriberOptions.ts"
-export type { DeliveryInfo, Events, Handler, SubscriberOptions } from "./SubscriberOptions.ts"
-export type { Status, SubscriberStats, SubscriberStatus, Subscription } from "./Subscription.ts"
+export type { BatchedOptions, BatchHandler, BatchOptions, SingleOptions } from "./subscriber/SubscriberOptions.ts"
+export type {
+  DeliveryInfo,
+  Events,
+  GapOptions,
+  Handler,
+  SubscriberOptions as Options
+} from "./subscriber/SubscriberOptions.ts"
+export type {
+  Lag,
+  Lane,
+  Status,
+  SubscriberStats as Stats,
+  SubscriberStatus,
+  SubscriberTree as Tree,
+  Subscription
+} from "./subscriber/Subscription.ts"
 
 type Actor<R> = Layer.Layer<never, SubscribeError, EventBus | Required<R>>
 
 /**
- * Built when its queue is declared, bound and consumed; drained when it is released. Fails with
- * `SubscribeError` when an option cannot be, or the broker's queue is another than declared here.
+ * Ready when the queue of the subscriber is declared, bound and consumed; drains the subscriber when it is
+ * released. Fails with `SubscribeError` when an option cannot work, or when the queue on the broker differs from
+ * the one declared here.
  *
  * @example
  * ```ts
@@ -43,9 +59,9 @@ export const layer: {
 } = <E extends Event.Any, Err, R>(name: string, options: SubscriberOptions<E, Err, R>): Actor<R> =>
   Layer.effectDiscard(Effect.flatMap(EventBus, (bus) => bus.subscribe(name, options)))
 
-/** `EventBus.subscribeEphemeral` as a layer; outside of P3. */
+/** `EventBus.subscribeEphemeral` as a layer. Events are not guaranteed to be handled. */
 export const layerEphemeral: {
-  <E extends Event.Any, Err, R>(options: BatchedOptions<E, Err, R> & { readonly onGap?: () => void }): Actor<R>
-  <E extends Event.Any, Err, R>(options: SubscriberOptions<E, Err, R> & { readonly onGap?: () => void }): Actor<R>
-} = <E extends Event.Any, Err, R>(options: SubscriberOptions<E, Err, R> & { readonly onGap?: () => void }): Actor<R> =>
+  <E extends Event.Any, Err, R>(options: BatchedOptions<E, Err, R> & GapOptions): Actor<R>
+  <E extends Event.Any, Err, R>(options: SubscriberOptions<E, Err, R> & GapOptions): Actor<R>
+} = <E extends Event.Any, Err, R>(options: SubscriberOptions<E, Err, R> & GapOptions): Actor<R> =>
   Layer.effectDiscard(Effect.flatMap(EventBus, (bus) => bus.subscribeEphemeral(options)))

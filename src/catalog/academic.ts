@@ -1,23 +1,25 @@
 /**
- * What happens in courses: they are published, joined and left, work is set, handed in and graded, and
- * a student's standing is computed from it. The key is the student wherever there is one, so that
- * everything about one student keeps its order; courses and assignments are keyed by the course.
+ * Events of courses: publication, enrolment, assignments, submissions, grades and the performance computed from them.
+ * The key is the student wherever there is one, so that everything about one student keeps its order; courses and
+ * assignments have the key of the course.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import * as Event from "../event/Event.ts"
 import { AssignmentId, CourseId, Day, Moment, Percent, Sha256, text, UserId, whole } from "./fields.ts"
 import { publishersOf } from "./permissions.ts"
 
-/** Points reached out of those that could be reached. */
+/** Points out of the maximum. */
 const Score = Schema.Struct({
   points: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1000 })),
   outOf: Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))
-}).check(Schema.makeFilter(({ points, outOf }) => points <= outOf, { expected: "no more points than can be reached" }))
+}).check(
+  Schema.makeFilter(({ points, outOf }) => points <= outOf, { expected: "at most as many points as the maximum" })
+)
 
-/** A letter for those who think in letters. */
+/** A letter grade. */
 export const Letter = Schema.Literals(["A", "B", "C", "D", "F"])
 
-/** The letter of a share in percent. */
+/** The letter grade of a percentage. */
 export const letterOf = (percent: number): typeof Letter.Type =>
   percent >= 90 ? "A" : percent >= 80 ? "B" : percent >= 70 ? "C" : percent >= 60 ? "D" : "F"
 
@@ -66,7 +68,7 @@ export const CourseLeft = Event.make("academic.course.left", {
   publishers: publishersOf("academic.course.left", (leave: { readonly studentId: UserId }) => leave.studentId)
 })
 
-/** Work was set for the students of a course. */
+/** An assignment was published for the students of a course. */
 export const AssignmentPublished = Event.make("academic.assignment.published", {
   version: 1,
   data: Schema.Struct({
@@ -85,7 +87,7 @@ export const AssignmentPublished = Event.make("academic.assignment.published", {
   )
 })
 
-/** A student handed work in. */
+/** A student submitted an assignment. */
 export const AssignmentSubmitted = Event.make("academic.assignment.submitted", {
   version: 1,
   data: Schema.Struct({
@@ -133,7 +135,7 @@ export const GradePosted = Event.make("academic.grade.posted", {
   ]
 })
 
-/** A posted grade was changed, with the reason that students may read. */
+/** A posted grade was changed, for a reason that students may read. */
 export const GradeRevised = Event.make("academic.grade.revised", {
   version: 1,
   data: Schema.Struct({
@@ -148,7 +150,7 @@ export const GradeRevised = Event.make("academic.grade.revised", {
   publishers: publishersOf("academic.grade.revised", (grade: { readonly studentId: UserId }) => grade.studentId)
 })
 
-/** A student's standing over all courses was computed anew. */
+/** A student's performance in all courses was computed anew. */
 export const PerformanceUpdated = Event.make("academic.performance.updated", {
   version: 1,
   data: Schema.Struct({

@@ -1,14 +1,13 @@
 /**
- * The fields that EduFlow's contracts share: identifiers, names, texts, days and moments. Every text
- * has an upper bound, so that an event of this catalog always fits the limits of a body, and every
- * personal field is marked as sensitive here, once.
+ * Fields that EduFlow's contracts share: identifiers, names, texts, days and times. Every text has an upper bound, so
+ * that an event of this catalog always fits the limits of a body. Personal fields are marked as sensitive here, once.
  */
-import { Schema } from "effect"
-import { sensitive } from "../event/Sensitive.ts"
+import * as Schema from "effect/Schema"
+import { sensitive } from "../event/sensitive/Sensitive.ts"
 
 const identifier = Schema.String.check(
   Schema.isPattern(/^[a-z0-9][a-z0-9-]{0,63}$/u, {
-    expected: "an identifier of 1 to 64 of a-z, 0-9 and -, not beginning with -"
+    expected: "an identifier of 1 to 64 characters of a-z, 0-9 and -, not starting with -"
   })
 )
 
@@ -16,11 +15,11 @@ const identifier = Schema.String.check(
 export const UserId = identifier.pipe(Schema.brand("UserId"))
 export type UserId = typeof UserId.Type
 
-/** A course as it is taught in one term. */
+/** A course in one term. */
 export const CourseId = identifier.pipe(Schema.brand("CourseId"))
 export type CourseId = typeof CourseId.Type
 
-/** A piece of work that students hand in. */
+/** An assignment that students submit. */
 export const AssignmentId = identifier.pipe(Schema.brand("AssignmentId"))
 export type AssignmentId = typeof AssignmentId.Type
 
@@ -40,21 +39,20 @@ export type NotificationId = typeof NotificationId.Type
 export const TemplateId = identifier.pipe(Schema.brand("TemplateId"))
 export type TemplateId = typeof TemplateId.Type
 
-/** A document handed in to prove who somebody is. */
+/** A document that proves an identity. */
 export const DocumentId = identifier.pipe(Schema.brand("DocumentId"))
 export type DocumentId = typeof DocumentId.Type
 
-/** A text of 1 to `most` characters. */
-export const text = (most: number) => Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(most))
+/** A text of 1 to `maxLength` characters. */
+export const text = (maxLength: number) => Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(maxLength))
 
-/** A whole number from `least` to `most`. */
-export const whole = (least: number, most: number) =>
-  Schema.Int.check(Schema.isBetween({ minimum: least, maximum: most }))
+/** An integer from `minimum` to `maximum`. */
+export const whole = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
 /** A number from 0 to 100. */
 export const Percent = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 100 }))
 
-/** A moment; on the wire an ISO 8601 text in UTC. Years 1900 to 9999, which every language can read. */
+/** A point in time; on the wire ISO 8601 text in UTC. Limited to the years 1900 to 9999, which every language can read. */
 export const Moment = Schema.Date.check(
   Schema.isBetweenDate({
     minimum: new Date("1900-01-01T00:00:00.000Z"),
@@ -64,24 +62,24 @@ export const Moment = Schema.Date.check(
 
 const existsInCalendar = (day: string): boolean => {
   const parsed = new Date(`${day}T00:00:00.000Z`)
-  // "2026-02-30" parses, as a day of March.
+  // "2026-02-30" parses as a day in March.
   return !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(day)
 }
 
-/** A day of the calendar without a time zone, such as "2026-09-01". */
+/** A calendar day without a time zone, for example "2026-09-01". */
 export const Day = Schema.String.check(
   Schema.isPattern(/^(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/u, {
     expected: "a day such as 2026-09-01"
   }),
-  Schema.makeFilter(existsInCalendar, { expected: "a day that is in the calendar" })
+  Schema.makeFilter(existsInCalendar, { expected: "a day that exists in the calendar" })
 )
 
-/** A language and perhaps a region, such as "en" or "pt-BR". */
+/** A language with an optional region, for example "en" or "pt-BR". */
 export const Locale = Schema.String.check(
   Schema.isPattern(/^[a-z]{2}(?:-[A-Z]{2})?$/u, { expected: "a locale such as en or pt-BR" })
 )
 
-/** A country by its two letters (ISO 3166-1). */
+/** A country code of two letters (ISO 3166-1). */
 export const Country = Schema.String.check(Schema.isPattern(/^[A-Z]{2}$/u, { expected: "two letters of ISO 3166-1" }))
 
 /** A SHA-256 sum in hexadecimal. */
@@ -99,11 +97,11 @@ export const Email = sensitive(
   )
 )
 
-/** A person's name in two parts; sensitive. */
+/** The name of a person in two parts; sensitive. */
 export const PersonName = Schema.Struct({
   given: sensitive(text(100)),
   family: sensitive(text(100))
 })
 
-/** The day somebody was born; sensitive. */
+/** A date of birth; sensitive. */
 export const BirthDate = sensitive(Day)

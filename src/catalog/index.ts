@@ -1,6 +1,6 @@
 /**
- * EduFlow's events: every contract by name, one group for each domain, and `catalog` of all of them.
- * This is data only: importing it does no I/O, and it needs nothing of the bus.
+ * EduFlow's events: every contract by name, one group for each domain, and `catalog` with all of them. This is data
+ * only: importing it does no I/O and loads nothing of the bus.
  */
 import * as EventGroup from "../event/EventGroup.ts"
 import * as academicEvents from "./academic.ts"

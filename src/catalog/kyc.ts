@@ -1,12 +1,11 @@
 /**
- * How somebody proves who they are: documents are handed in and reviewed, then the identity is
- * verified or rejected. Documents have their own key, verdicts that of the user. Numbers, names and
- * birth dates are sensitive, files are told by their sum only, and nothing of it goes to the cache but
- * the verdict.
+ * Events of identity checks: documents are submitted and reviewed, then the identity is verified or rejected. Events of
+ * documents have the key of the document, verdicts the key of the user. Numbers, names and birth dates are sensitive,
+ * files are identified by their hash only, and nothing but the verdict is cached.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import * as Event from "../event/Event.ts"
-import { sensitive } from "../event/Sensitive.ts"
+import { sensitive } from "../event/sensitive/Sensitive.ts"
 import { BirthDate, Country, Day, DocumentId, Moment, PersonName, Sha256, text, UserId, whole } from "./fields.ts"
 import { publishersOf } from "./permissions.ts"
 import { KycStatus } from "./roles.ts"
@@ -23,7 +22,7 @@ export const DocumentKind = Schema.Literals([
   "teaching-certificate"
 ])
 
-/** Somebody handed a document in. */
+/** A document was submitted. */
 export const DocumentSubmitted = Event.make("kyc.document.submitted", {
   version: 1,
   data: Schema.Struct({
@@ -44,7 +43,7 @@ export const DocumentSubmitted = Event.make("kyc.document.submitted", {
   cache: false
 })
 
-/** An officer looked at a document. */
+/** An officer reviewed a document. */
 export const DocumentReviewed = Event.make("kyc.document.reviewed", {
   version: 1,
   data: Schema.Struct({
@@ -64,7 +63,7 @@ export const DocumentReviewed = Event.make("kyc.document.reviewed", {
   cache: false
 })
 
-/** Somebody is who they say they are. */
+/** An identity was verified. */
 export const IdentityVerified = Event.make("kyc.identity.verified", {
   version: 1,
   data: Schema.Struct({
@@ -80,7 +79,7 @@ export const IdentityVerified = Event.make("kyc.identity.verified", {
   cache: { last: true, perKey: true, history: 5 }
 })
 
-/** The check of somebody's identity ended without proof. */
+/** An identity could not be verified. */
 export const IdentityRejected = Event.make("kyc.identity.rejected", {
   version: 1,
   data: Schema.Struct({

@@ -1,17 +1,17 @@
 /**
- * Messages to people: the templates that they are rendered from, and what became of each dispatch. The
- * key of a dispatch is its recipient, so that two messages to one person arrive in the order in which
- * they were asked for. Addresses and device tokens are sensitive.
+ * Events of messages to people: the templates that they are rendered from, and the outcome of each dispatch. The key of
+ * a dispatch is its recipient, so that messages to one person keep the order of their requests. Addresses and device
+ * tokens are sensitive.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import * as Event from "../event/Event.ts"
-import { sensitive } from "../event/Sensitive.ts"
+import { sensitive } from "../event/sensitive/Sensitive.ts"
 import { Email, Locale, Moment, NotificationId, TemplateId, text, UserId, whole } from "./fields.ts"
 import { publishersOf } from "./permissions.ts"
 
 const recipient = (data: { readonly recipientId: UserId }): string => data.recipientId
 
-/** The way a message takes, with the address that it needs. */
+/** The channel of a message, with the address that it needs. */
 export const Target = Schema.TaggedUnion({
   Email: { address: Email },
   Sms: {
@@ -25,7 +25,7 @@ export const Target = Schema.TaggedUnion({
   InApp: {}
 })
 
-/** A new text of a template is in use from now on. */
+/** A new revision of a template was published. */
 export const TemplatePublished = Event.make("notification.template.published", {
   version: 1,
   data: Schema.Struct({
@@ -46,7 +46,7 @@ export const TemplatePublished = Event.make("notification.template.published", {
   cache: { last: true, perKey: true, history: 10 }
 })
 
-/** A message is to be sent to somebody. */
+/** The dispatch of a message was requested. */
 export const DispatchRequested = Event.make("notification.dispatch.requested", {
   version: 1,
   data: Schema.Struct({
@@ -64,7 +64,7 @@ export const DispatchRequested = Event.make("notification.dispatch.requested", {
   cache: false
 })
 
-/** A message reached the service that carries it. */
+/** A message was delivered to its provider. */
 export const DispatchDelivered = Event.make("notification.dispatch.delivered", {
   version: 1,
   data: Schema.Struct({
@@ -77,7 +77,7 @@ export const DispatchDelivered = Event.make("notification.dispatch.delivered", {
   publishers: publishersOf("notification.dispatch.delivered", recipient)
 })
 
-/** A message could not be carried; `retryable` says whether another attempt makes sense. */
+/** The dispatch of a message failed. `retryable` says whether another attempt makes sense. */
 export const DispatchFailed = Event.make("notification.dispatch.failed", {
   version: 1,
   data: Schema.Struct({

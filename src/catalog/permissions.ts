@@ -1,10 +1,10 @@
 /**
- * Who may publish what: one row for each event of the catalog. The contracts take their `publishers`
- * from this table and from nowhere else, so that reading it is knowing the rules.
+ * Who may publish which event: one row for each event of the catalog. All contracts take their `publishers` from this
+ * table, so it shows every rule.
  *
- * `roles` may publish the event; those of them in `own` only about themselves. `statuses` are the
- * states of an account that may. A service acts for itself and has no account, so no status. It
- * protects from mistakes; the boundary is the broker's user.
+ * `roles` may publish the event; those of them that are in `selfOnly` may publish it only about themselves. `statuses` are
+ * the account statuses that may publish; a service acts on its own behalf and has no account. The table protects from
+ * mistakes; the security boundary is the broker's user.
  */
 import type { Publishers } from "../event/Actor.ts"
 import type { Role, UserStatus } from "./roles.ts"
@@ -12,15 +12,15 @@ import type { Role, UserStatus } from "./roles.ts"
 /** One row of the table. */
 export interface Permission {
   readonly roles: ReadonlyArray<Role>
-  readonly own: ReadonlyArray<Role>
+  readonly selfOnly: ReadonlyArray<Role>
   readonly statuses: ReadonlyArray<UserStatus>
 }
 
-const row = <const Own extends ReadonlyArray<Role> = readonly []>(
+const row = <const SelfOnly extends ReadonlyArray<Role> = readonly []>(
   roles: ReadonlyArray<Role>,
   statuses: ReadonlyArray<UserStatus>,
-  own: Own | readonly [] = []
-): Permission => ({ roles, statuses, own })
+  selfOnly: SelfOnly | readonly [] = []
+): Permission => ({ roles, statuses, selfOnly })
 
 const active: ReadonlyArray<UserStatus> = ["active"]
 const verifying: ReadonlyArray<UserStatus> = ["unverified", "active"]
@@ -81,20 +81,20 @@ export const permissions = {
   "kyc.identity.rejected": row(["kyc-officer"], active)
 } satisfies Record<string, Permission>
 
-/** The name of an event that has a row. */
+/** The name of an event in the table. */
 export type PermittedName = keyof typeof permissions
 
 /**
- * The `publishers` of an event as the table has them. `owner` names whom the data is about: roles that
- * the table lets publish only about themselves must be that person.
+ * The `publishers` of an event by the table. `owner` returns the person that the data is about: roles in `selfOnly` must be
+ * that person.
  */
 export const publishersOf = <A>(name: PermittedName, owner: (data: A) => string): Publishers<A, Role, UserStatus> => {
-  const { roles, statuses, own }: Permission = permissions[name]
-  const restricted: ReadonlyArray<string> = own
+  const { roles, statuses, selfOnly }: Permission = permissions[name]
+  const restricted: ReadonlyArray<string> = selfOnly
   return {
     roles,
     statuses,
-    ...(own.length > 0 && {
+    ...(selfOnly.length > 0 && {
       check: (actor, data) => !restricted.includes(actor.role) || owner(data) === actor.id
     })
   }

@@ -1,11 +1,10 @@
 /**
- * Who EduFlow knows: the roles that people and services act in, what state their account is in, and
- * how far the check of their identity has come. Contracts and permissions take their words from here;
- * a role says nothing by itself, `permissions.ts` says what it may publish.
+ * Roles of people and services, statuses of accounts, and statuses of identity checks. `permissions.ts` says what each
+ * role may publish.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 
-/** The role somebody acts in. */
+/** The role that a person or service acts in. */
 export const Role = Schema.Literals([
   "student",
   "teacher",
@@ -19,19 +18,19 @@ export const Role = Schema.Literals([
 ])
 export type Role = typeof Role.Type
 
-/** Every role, in the order in which tables show them. */
+/** Every role, in the order of tables. */
 export const roles: ReadonlyArray<Role> = Role.literals
 
-/** The state of an account: `unverified` has signed in but not yet proven who they are. */
+/** The status of an account. An `unverified` user has signed in, but has not proven their identity yet. */
 export const UserStatus = Schema.Literals(["invited", "unverified", "active", "suspended", "closed"])
 export type UserStatus = typeof UserStatus.Type
 
-/** Every state of an account, in the order of a lifetime. */
+/** Every status of an account, in the order of its life cycle. */
 export const userStatuses: ReadonlyArray<UserStatus> = UserStatus.literals
 
-/** How far the check of somebody's identity has come. */
+/** The status of an identity check. */
 export const KycStatus = Schema.Literals(["none", "pending", "in-review", "verified", "rejected", "expired"])
 export type KycStatus = typeof KycStatus.Type
 
-/** Every state of an identity check, in the order of its course. */
+/** Every status of an identity check, in the order of its life cycle. */
 export const kycStatuses: ReadonlyArray<KycStatus> = KycStatus.literals

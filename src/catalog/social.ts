@@ -1,9 +1,8 @@
 /**
- * What people say to each other: posts, comments and connections. A post and its comments have the
- * post's key, so that a comment never comes before what it answers; connections have the key of the
- * one who asked.
+ * Events between people: posts, comments and connections. Comments have the key of their post, so that none arrives
+ * before it; connections have the key of the requester.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import * as Event from "../event/Event.ts"
 import { CommentId, CourseId, Moment, PostId, text, UserId } from "./fields.ts"
 import { publishersOf } from "./permissions.ts"
@@ -19,7 +18,7 @@ export const Audience = Schema.TaggedUnion({
 
 const PostV1 = Schema.Struct({ postId: PostId, authorId: UserId, text: text(5000) })
 
-/** Somebody posted. */
+/** A post was created. */
 export const PostCreated = Event.make("social.post.created", {
   version: 2,
   data: Schema.Struct({
@@ -44,7 +43,7 @@ export const PostCreated = Event.make("social.post.created", {
   ]
 })
 
-/** A post was taken down. */
+/** A post was removed. */
 export const PostRemoved = Event.make("social.post.removed", {
   version: 1,
   data: Schema.Struct({
@@ -57,7 +56,7 @@ export const PostRemoved = Event.make("social.post.removed", {
   publishers: publishersOf("social.post.removed", (removal: { readonly removedBy: UserId }) => removal.removedBy)
 })
 
-/** Somebody commented on a post, or answered a comment of it. */
+/** A comment was added to a post, or as an answer to another comment. */
 export const CommentAdded = Event.make("social.comment.added", {
   version: 1,
   data: Schema.Struct({
@@ -72,7 +71,7 @@ export const CommentAdded = Event.make("social.comment.added", {
   cache: { last: false, perKey: true, history: 20 }
 })
 
-/** Somebody asked another to connect. */
+/** One person asked another to connect. */
 export const ConnectionRequested = Event.make("social.connection.requested", {
   version: 1,
   data: Schema.Struct({ fromId: UserId, toId: UserId, note: Schema.optionalKey(text(300)), requestedAt: Moment }),
@@ -80,7 +79,7 @@ export const ConnectionRequested = Event.make("social.connection.requested", {
   publishers: publishersOf("social.connection.requested", (request: { readonly fromId: UserId }) => request.fromId)
 })
 
-/** The one who was asked agreed to connect. */
+/** The other person accepted the request to connect. */
 export const ConnectionAccepted = Event.make("social.connection.accepted", {
   version: 1,
   data: Schema.Struct({ fromId: UserId, toId: UserId, acceptedAt: Moment }),

@@ -1,18 +1,17 @@
 /**
- * Who people are and how they belong together: accounts, profiles, roles, presence and relations. The
- * key is the user, so that what is known of one person never overtakes itself. Personal fields are
- * sensitive, and what is most personal is not remembered by the cache.
+ * Events of users: accounts, profiles, roles, presence and relations. The key is the user, so that events of one person
+ * keep their order. Personal fields are sensitive, and the most personal events are not cached.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import * as Event from "../event/Event.ts"
-import { sensitive } from "../event/Sensitive.ts"
+import { sensitive } from "../event/sensitive/Sensitive.ts"
 import { BirthDate, CourseId, Email, Locale, Moment, PersonName, text, UserId } from "./fields.ts"
 import { publishersOf } from "./permissions.ts"
 import { Role, UserStatus } from "./roles.ts"
 
 const self = (data: { readonly userId: UserId }): string => data.userId
 
-/** Somebody got an account. */
+/** An account was registered. */
 export const AccountRegistered = Event.make("user.account.registered", {
   version: 1,
   data: Schema.Struct({
@@ -31,7 +30,7 @@ export const AccountRegistered = Event.make("user.account.registered", {
 
 const ProfileV1 = Schema.Struct({ userId: UserId, name: sensitive(text(200)), email: Email })
 
-/** Somebody's profile is now this; the last one of each user is what services look up. */
+/** A profile was updated. Services look up the last one of each user. */
 export const ProfileUpdated = Event.make("user.profile.updated", {
   version: 2,
   data: Schema.Struct({
@@ -50,13 +49,13 @@ export const ProfileUpdated = Event.make("user.profile.updated", {
     {
       version: 1,
       data: ProfileV1,
-      // The narrowest visibility that existed before there was a choice.
+      // The narrowest visibility from before there was a choice.
       up: ({ name, ...old }) => ({ ...old, displayName: name, locale: "en", links: [], visibility: "school" as const })
     }
   ]
 })
 
-/** An account went from one state to another. */
+/** The status of an account changed. */
 export const StatusChanged = Event.make("user.status.changed", {
   version: 1,
   data: Schema.Struct({
@@ -71,7 +70,7 @@ export const StatusChanged = Event.make("user.status.changed", {
   cache: { last: true, perKey: true, history: 10 }
 })
 
-/** Somebody may from now on act in a role. */
+/** A user was granted a role. */
 export const RoleGranted = Event.make("user.role.granted", {
   version: 1,
   data: Schema.Struct({
@@ -84,14 +83,14 @@ export const RoleGranted = Event.make("user.role.granted", {
   publishers: publishersOf("user.role.granted", self)
 })
 
-/** How one person stands to another; the first is `userId` of the event. */
+/** The relation of `userId` to another person. */
 export const Relation = Schema.TaggedUnion({
   GuardianOf: { studentId: UserId, custody: Schema.Literals(["full", "shared", "emergency"]) },
   TeacherOf: { studentId: UserId, courseId: CourseId },
   Blocked: { otherId: UserId }
 })
 
-/** Two people now stand in a relation. */
+/** A relation between two people began. */
 export const RelationEstablished = Event.make("user.relation.established", {
   version: 1,
   data: Schema.Struct({ userId: UserId, relation: Relation, since: Moment }),
@@ -99,7 +98,7 @@ export const RelationEstablished = Event.make("user.relation.established", {
   publishers: publishersOf("user.relation.established", self)
 })
 
-/** Two people no longer stand in a relation. */
+/** A relation between two people ended. */
 export const RelationEnded = Event.make("user.relation.ended", {
   version: 1,
   data: Schema.Struct({ userId: UserId, relation: Relation, endedAt: Moment }),
@@ -107,7 +106,7 @@ export const RelationEnded = Event.make("user.relation.ended", {
   publishers: publishersOf("user.relation.ended", self)
 })
 
-/** Somebody came, went or fell idle; forgotten after two minutes, which means away. */
+/** The presence of a user changed. The cache forgets it after two minutes; without an entry a user is away. */
 export const PresenceChanged = Event.make("user.presence.changed", {
   version: 1,
   data: Schema.Struct({
@@ -117,5 +116,5 @@ export const PresenceChanged = Event.make("user.presence.changed", {
   }),
   key: (presence) => presence.userId,
   publishers: publishersOf("user.presence.changed", self),
-  cache: { last: true, ttl: 120_000, history: 1 }
+  cache: { last: true, timeToLive: "2 minutes", history: 1 }
 })

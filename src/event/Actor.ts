@@ -1,10 +1,11 @@
 /**
- * Who publishes, and who may. The actor is what a service says of itself or of the user it acts for;
- * a policy protects from mistakes. It is not a security boundary: that is the broker's user. A
- * subscriber therefore gets `event.actor` as the publisher's claim.
+ * The actor of a publish, and the policy that decides which actors may publish an event. The actor is what a service
+ * claims about itself or about the user it acts for, and a policy protects from mistakes. It is not a security
+ * boundary (the broker's user is), so a subscriber gets `event.actor` as a claim of the publisher.
  */
-import { Context } from "effect"
+import * as Context from "effect/Context"
 
+/** Who acts: a user, or a service on its own behalf. */
 export interface Actor {
   readonly id: string
   readonly role: string
@@ -30,13 +31,16 @@ export const CurrentActor: Context.Reference<Actor | undefined> = Context.Refere
   { defaultValue: () => undefined }
 )
 
-/** The role of a publisher without an actor: the service on its own behalf. */
+/** The role of a publisher without an actor: the service acts on its own behalf. */
 export const serviceRole = "service"
 
-/** Who may publish an event. An absent part allows everyone; all present parts must allow. */
+/** Who may publish an event. Every condition that is given must hold. */
 export interface Publishers<in A, out Role extends string = string, out Status extends string = string> {
+  /** Roles that may publish. */
   readonly roles?: ReadonlyArray<Role>
+  /** Statuses of the actor that may publish. They do not apply to a service without an actor. */
   readonly statuses?: ReadonlyArray<Status>
+  /** Whether this actor may publish this data. */
   readonly check?: (actor: Actor, data: A) => boolean
 }
 
@@ -50,7 +54,7 @@ export const denial = <A>(policy: Publishers<A>, actor: Actor | undefined, data:
     return `status "${actor.status ?? "none"}" of role "${role}" may not publish it, only ${list(policy.statuses)}`
   }
   return policy.check !== undefined && !policy.check(actor ?? { id: serviceRole, role: serviceRole }, data)
-    ? `the policy's check refused role "${role}"`
+    ? `the contract's check refused role "${role}"`
     : undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * The body of an event on its way: the bytes, or the text that they spell in UTF-8. It stays what it was made
- * as until somebody needs the other, since to make one of the other costs more than most that is done to it.
+ * The body of an event in transit: its bytes, or the same as UTF-8 text. It keeps the form in which it was made until
+ * the other one is needed, because a conversion costs more than most of what is done with a body.
  */
 export type Body = Buffer | string
 
@@ -8,11 +8,11 @@ export const bytesOf = (body: Body): Buffer => (typeof body === "string" ? Buffe
 
 export const textOf = (body: Body): string => (typeof body === "string" ? body : body.toString("utf8"))
 
-/** Whether both are the same bytes. */
+/** Whether two bodies are the same bytes. */
 export const isSame = (one: Body, other: Body): boolean => {
   if (typeof one === "string" && typeof other === "string") return one === other
   return bytesOf(one).equals(bytesOf(other))
 }
 
-/** How many bytes it has. */
+/** Length in bytes. */
 export const sizeOf = (body: Body): number => (typeof body === "string" ? Buffer.byteLength(body) : body.length)

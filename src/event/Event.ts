@@ -1,45 +1,42 @@
 /**
- * A contract for one kind of event: its name, its version and data, the key that orders and caches
- * it, how older versions become the newest, and who may publish it. A contract is data: defining one
- * does no I/O, and publishing or subscribing is the bus's business.
+ * The contract of one kind of event: its name, its version and data, the key that it is ordered and cached by, how
+ * older versions become the newest, and who may publish it. A contract is data: defining one does no I/O.
  */
+import * as Predicate from "effect/Predicate"
+import type * as Schema from "effect/Schema"
 import { type Actor, denial, type Publishers } from "./Actor.ts"
-import * as Contract from "./Contract.ts"
+import { type CachePolicy, type CacheSettings, toPolicy } from "./CacheSettings.ts"
+import * as DataCodec from "./DataCodec.ts"
 import { EventDefinitionError } from "./EventError.ts"
 import { nameFault } from "./Name.ts"
+import { modules } from "./SchemaModule.ts"
+
+export type { CachePolicy, CacheSettings } from "./CacheSettings.ts"
 
 export const TypeId = "~@eduflow/events/Event"
-
-/** What the cache remembers of an event; `false` is nothing. */
-export interface CacheSettings {
-  /** Keep the last known event per key. Default true. */
-  readonly last?: boolean
-  /** Milliseconds after which the last known event is forgotten. Default: never. */
-  readonly ttl?: number
-  /** How many past events to keep. Default 100. */
-  readonly history?: number
-  /** Whether a history of its own is kept for each key. Default false. */
-  readonly perKey?: boolean
-}
 
 /** Any event, with the type of its data left open. */
 export interface Any {
   readonly [TypeId]: typeof TypeId
   readonly name: string
   readonly version: number
-  /** Type of the data; it exists for the compiler only. */
+  /** The type of the data. It exists at compile time only. */
   readonly Type: unknown
-  readonly schema: Contract.DataSchema
-  readonly cache: CacheSettings | false
+  readonly schema: DataCodec.DataSchema
+  /** What the cache remembers of it; `false` is nothing. */
+  readonly cache: CachePolicy | false
   /** Whether the contract says who may publish. */
   readonly declaresPublishers: boolean
-  /** The key of valid data. */
+  /** Whether the contract says what the key is. If it does not, the publisher may give one. */
+  readonly declaresKey: boolean
+  /** The key of valid data, if the contract declares one. */
   readonly keyOf: (data: unknown) => string | undefined
-  /** Why the actor may not publish this data, or undefined when it may. */
+  /** Why the actor may not publish this data; undefined if it may. */
   readonly denial: (actor: Actor | undefined, data: unknown) => string | undefined
-  readonly contract: Contract.Contract
+  readonly dataCodec: DataCodec.DataCodec
 }
 
+/** A contract with the name `Name` and data of type `A`. */
 export interface Event<out Name extends string, out A> extends Any {
   readonly name: Name
   readonly Type: A
@@ -48,19 +45,29 @@ export interface Event<out Name extends string, out A> extends Any {
 /** The data of an event. */
 export type Data<E extends Any> = E["Type"]
 
-interface Options<S extends Contract.DataSchema, Role extends string, Status extends string> {
+interface Options<S extends DataCodec.DataSchema, Role extends string, Status extends string> {
   readonly data: S
-  /** Orders, caches and partitions: events of one key are one thing's history. At most 255 bytes. */
+  /**
+   * The key that orders and caches the event: events of one key are the history of one thing. At most 255 bytes.
+   * Publishers and subscribers both compute it, so it holds for events of other programs, too.
+   */
   readonly key?: (data: S["Type"]) => string
+  /** Who may publish the event. Default: everyone. */
   readonly publishers?: Publishers<S["Type"], Role, Status>
+  /** What the cache remembers; `false` is nothing. Default: the last known event of each key and 100 past events. */
   readonly cache?: CacheSettings | false
 }
 
-/** An older version: `up` makes the data of the next version of it. */
-export interface Previous<Version extends number, S extends Contract.DataSchema, Next> {
+/** Converts data of the version `From` to data of the version `To`. An error of the compiler names both. */
+export interface Upcaster<_From extends number, _To extends number, in Old, out New> {
+  (data: Old): New
+}
+
+/** An older version. `up` converts its data to data of the next version. */
+export interface Previous<Version extends number, S extends DataCodec.DataSchema, Next, To extends number = number> {
   readonly version: Version
   readonly data: S
-  readonly up: (data: S["Type"]) => Next
+  readonly up: Upcaster<Version, To, S["Type"], Next>
 }
 
 type Following = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16"]
@@ -69,12 +76,22 @@ type At<T, K> = K extends keyof T ? T[K] : never
 type NextOf<P, K, Newest> = At<Following, K> extends keyof P ? At<P[At<Following, K>], "Type"> : Newest
 
 /** Every older version from 1 up, each `up` returning the data of the one after it. */
-type Chain<P extends ReadonlyArray<Contract.DataSchema>, Newest> = {
-  readonly [K in keyof P]: Previous<At<VersionOf, K> & number, P[K], NextOf<P, K, Newest>>
+type Chain<P extends ReadonlyArray<DataCodec.DataSchema>, Newest> = {
+  readonly [K in keyof P]: Previous<
+    At<VersionOf, K> & number,
+    P[K],
+    NextOf<P, K, Newest>,
+    At<VersionOf, At<Following, K>> & number
+  >
 }
 
+/** The version after all older ones; any where none is listed. */
+type NewestOf<P extends ReadonlyArray<DataCodec.DataSchema>> = P["length"] extends 0
+  ? number
+  : At<VersionOf, `${P["length"]}`>
+
 /**
- * Defines an event. Throws `EventDefinitionError` when the name or the versions are wrong.
+ * Defines an event. Throws `EventDefinitionError` if the name, an option or the versions are invalid.
  *
  * @example
  * ```ts
@@ -93,81 +110,137 @@ type Chain<P extends ReadonlyArray<Contract.DataSchema>, Newest> = {
  * })
  * ```
  */
-export const make: {
-  <
-    const Name extends string,
-    S extends Contract.DataSchema,
-    const P extends ReadonlyArray<Contract.DataSchema>,
-    Role extends string = string,
-    Status extends string = string
-  >(
-    name: Name,
-    options: Options<S, Role, Status> & {
-      readonly version: At<VersionOf, `${P["length"]}`>
-      readonly previous: Chain<P, S["Type"]>
-    }
-  ): Event<Name, S["Type"]>
-  <
-    const Name extends string,
-    S extends Contract.DataSchema,
-    Role extends string = string,
-    Status extends string = string
-  >(
-    name: Name,
-    options: Options<S, Role, Status> & { readonly version: number }
-  ): Event<Name, S["Type"]>
-} = (
-  name: string,
-  options: Options<Contract.DataSchema, string, string> & {
+export const make: <
+  const Name extends string,
+  S extends DataCodec.DataSchema,
+  const P extends ReadonlyArray<DataCodec.DataSchema> = readonly [],
+  Role extends string = string,
+  Status extends string = string
+>(
+  name: Name,
+  options: Options<S, Role, Status> & {
+    readonly version: NewestOf<P>
+    readonly previous?: Chain<P, S["Type"]>
+  }
+) => Event<Name, S["Type"]> = <const Name extends string, S extends DataCodec.DataSchema>(
+  name: Name,
+  options: Options<S, string, string> & {
     readonly version: number
-    readonly previous?: ReadonlyArray<Previous<number, Contract.DataSchema, unknown>>
+    readonly previous?: ReadonlyArray<Previous<number, DataCodec.DataSchema, unknown>>
   }
 ) => {
   if (name === "bus" || name.startsWith("bus.")) {
     throw new EventDefinitionError({
       event: name,
-      problem: 'names below "bus." belong to the runtime',
+      problem: 'names that start with "bus." are reserved for the runtime',
       remedy: "Choose another first word"
     })
   }
   return define(name, options)
 }
 
-/** The runtime's own events are defined past the reservation of `bus.*`. */
-export const define = <const Name extends string, S extends Contract.DataSchema>(
+/** Like `make`, but allows the reserved names `bus.*`: the runtime defines its own events with it. */
+export const define = <const Name extends string, S extends DataCodec.DataSchema>(
   name: Name,
   options: Options<S, string, string> & {
     readonly version: number
-    readonly previous?: ReadonlyArray<Previous<number, Contract.DataSchema, unknown>>
+    readonly previous?: ReadonlyArray<Previous<number, DataCodec.DataSchema, unknown>>
   }
 ): Event<Name, S["Type"]> => {
   const fault = nameFault(name)
   if (fault !== undefined) {
     throw new EventDefinitionError({ event: name, problem: fault, remedy: "Use words of a-z, 0-9 and - between dots" })
   }
+  checkOptions(name, options)
   const previous = options.previous ?? []
+  for (const schema of [options.data, ...previous.map(({ data }) => data)]) checkSchema(name, schema)
   checkVersions(name, options.version, previous)
   const { key, publishers } = options
   return {
     [TypeId]: TypeId,
     name,
     version: options.version,
-    // Phantom: read by the compiler alone, see Any.Type.
+    // Exists at compile time only, see Any.Type.
     Type: undefined,
     schema: options.data,
-    cache: options.cache ?? {},
+    cache: options.cache === false ? false : toPolicy(name, options.cache ?? {}),
     declaresPublishers: publishers !== undefined,
+    declaresKey: key !== undefined,
     keyOf: key ?? noKey,
     denial: publishers === undefined ? allowed : (actor, data) => denial(publishers, actor, data),
-    contract: Contract.make(name, options.version, options.data, previous)
+    dataCodec: DataCodec.make(name, options.version, options.data, previous)
+  }
+}
+
+/** An event of the runtime. Its schema is made when it is first needed, so that defining the event does not load Schema. */
+export const defineRuntime = <const Name extends string, S extends DataCodec.DataSchema>(
+  name: Name,
+  version: number,
+  data: (schema: typeof Schema) => S
+): Event<Name, S["Type"]> => {
+  let made: Event<Name, S["Type"]> | undefined
+  const event = (): Event<Name, S["Type"]> =>
+    (made ??= define(name, { version, data: data(modules().Schema), cache: false }))
+  return {
+    [TypeId]: TypeId,
+    name,
+    version,
+    Type: undefined,
+    get schema() {
+      return event().schema
+    },
+    cache: false,
+    declaresPublishers: false,
+    declaresKey: false,
+    keyOf: noKey,
+    denial: allowed,
+    get dataCodec() {
+      return event().dataCodec
+    }
   }
 }
 
 const noKey = (): undefined => undefined
 const allowed = (): undefined => undefined
 
+const optionNames = ["version", "data", "key", "publishers", "cache", "previous"]
+const publisherNames = ["roles", "statuses", "check"]
+const cacheNames = ["last", "timeToLive", "history", "perKey"]
+
+/**
+ * The compiler does not see a misspelled name in options that are spread, and an unread `publishers` would allow
+ * everybody.
+ */
+const checkOptions = (event: string, options: { readonly publishers?: unknown; readonly cache?: unknown }): void => {
+  checkNames(event, "", options, optionNames)
+  checkNames(event, "publishers.", options.publishers, publisherNames)
+  checkNames(event, "cache.", options.cache, cacheNames)
+}
+
+const checkNames = (event: string, path: string, given: unknown, known: ReadonlyArray<string>): void => {
+  const unknown = Predicate.isObjectOrArray(given)
+    ? Object.keys(given).find((name) => !known.includes(name))
+    : undefined
+  if (unknown === undefined) return
+  throw new EventDefinitionError({
+    event,
+    problem: `there is no option \`${path}${unknown}\``,
+    remedy: `The options are ${known.map((name) => path + name).join(", ")}`
+  })
+}
+
+const checkSchema = (event: string, schema: unknown): void => {
+  // The key by which Effect 4 recognises its schemas, of any copy of it.
+  if (Predicate.hasProperty(schema, "~effect/Schema/Schema")) return
+  throw new EventDefinitionError({
+    event,
+    problem: "`data` is not a schema of effect 4",
+    remedy: "Use Schema of the package effect that @eduflow/events is installed with: `npm ls effect` shows it"
+  })
+}
+
 const checkVersions = (name: string, version: number, previous: ReadonlyArray<{ readonly version: number }>): void => {
-  const wrong = (problem: string): never => {
+  const refuse = (problem: string): never => {
     throw new EventDefinitionError({
       event: name,
       problem,
@@ -175,11 +248,11 @@ const checkVersions = (name: string, version: number, previous: ReadonlyArray<{ 
         "Versions are whole numbers from 1 up; `previous` lists every older one in order, from 1 to the one before `version`"
     })
   }
-  if (!Number.isSafeInteger(version) || version < 1) wrong(`version ${version} is not a whole number from 1 up`)
+  if (!Number.isSafeInteger(version) || version < 1) refuse(`version ${version} is not a whole number from 1 up`)
   previous.forEach((old, i) => {
-    if (old.version !== i + 1) wrong(`previous[${i}] has version ${old.version} where ${i + 1} is expected`)
+    if (old.version !== i + 1) refuse(`previous[${i}] has version ${old.version} where ${i + 1} is expected`)
   })
   if (previous.length > 0 && previous.length !== version - 1) {
-    wrong(`\`previous\` ends at version ${previous.length}, which is not the one before ${version}`)
+    refuse(`\`previous\` ends at version ${previous.length}, which is not the one before ${version}`)
   }
 }

@@ -1,43 +1,45 @@
 /**
- * What can be wrong with an event: its definition (thrown where it is defined, a programmer's
- * mistake), its data when it is published, or the bytes that arrive for it.
+ * Errors about an event: an invalid definition (a programmer's mistake, thrown where the event is defined), invalid
+ * data in a publish, or invalid bytes in a delivery.
  *
- * Messages name the place and the remedy. They never hold a value of the payload unless the caller
- * who wrote the value is the one who reads the message, and never one of a sensitive field (P14).
+ * Messages name the place and the remedy. They contain a value of the payload only if the caller who wrote the value
+ * reads the message, and never the value of a sensitive field.
  */
-import { Schema } from "effect"
+import type * as Schema from "effect/Schema"
+import { printable } from "./FieldValue.ts"
+import { TaggedError } from "./Tagged.ts"
 
-/** A text from outside as a message may quote it; the fields hold it whole. */
-export const quoted = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 199)}…`)
-/** A text of bounded length. */
-export const bounded = (text: string, most = 800): string =>
-  text.length <= most ? text : `${text.slice(0, most - 1)}…`
+/** A text from outside, shortened and on one line for a message. The fields of the error hold the whole text. */
+export const quoted = (text: string): string => printable(text.length <= 200 ? text : `${text.slice(0, 199)}…`)
+/** A text of at most `maxLength` characters. */
+export const bounded = (text: string, maxLength = 800): string =>
+  text.length <= maxLength ? text : `${text.slice(0, maxLength - 1)}…`
 
-/** Thrown by `Event.make`, `EventGroup.make` and patterns: the definition itself is wrong. */
-export class EventDefinitionError extends Schema.TaggedError<EventDefinitionError>()("EventDefinitionError", {
+/** The definition itself is wrong. Thrown by `Event.make`, `EventGroup.make` and by invalid patterns. */
+export class EventDefinitionError extends TaggedError<EventDefinitionError>()("EventDefinitionError", (Schema) => ({
   event: Schema.String,
   problem: Schema.String,
   remedy: Schema.String
-}) {
+})) {
   override get message(): string {
     return `event "${this.event}": ${this.problem}. ${this.remedy}`
   }
 }
 
-/** One fault in an event's data: where it is and what was expected there. */
-export const Fault = Schema.Struct({
-  /** Path inside of the event, `data.grade` for example; empty when the fault is in the bytes as a whole. */
-  path: Schema.String,
-  expected: Schema.String
-})
-export type Fault = typeof Fault.Type
+/** One fault in the data of an event: where it is, and what was expected there. */
+export interface Fault {
+  /** Path within the event, for example `data.grade`; empty if the body as a whole is at fault. */
+  readonly path: string
+  readonly expected: string
+}
+export const faultSchema = ({ String, Struct }: typeof Schema) => Struct({ path: String, expected: String })
 
-/** The data of an event does not fit its contract or exceeds a limit. */
-export class InvalidEvent extends Schema.TaggedError<InvalidEvent>()("InvalidEvent", {
-  /** Event name, or `"?"` when the bytes did not tell. */
+/** The data of an event does not match its contract, or exceeds a limit. */
+export class InvalidEvent extends TaggedError<InvalidEvent>()("InvalidEvent", (Schema) => ({
+  /** The event name, or `"?"` if the body does not say. */
   event: Schema.String,
-  faults: Schema.Array(Fault)
-}) {
+  faults: Schema.Array(faultSchema(Schema))
+})) {
   override get message(): string {
     return `event "${quoted(this.event)}" is invalid: ${bounded(this.faults.map(faultText).join("; "))}`
   }
@@ -47,23 +49,23 @@ export class InvalidEvent extends Schema.TaggedError<InvalidEvent>()("InvalidEve
   }
 }
 
-/** The event is of a known name, in a version that is newer than the contract here. */
-export class UnknownVersion extends Schema.TaggedError<UnknownVersion>()("UnknownVersion", {
+/** The name of the event is known, but its version is newer than the contract here. */
+export class UnknownVersion extends TaggedError<UnknownVersion>()("UnknownVersion", (Schema) => ({
   event: Schema.String,
   version: Schema.Int,
   known: Schema.Int
-}) {
+})) {
   override get message(): string {
-    return `event "${this.event}" came in version ${this.version}, this service knows up to ${this.known}: deploy the newer contract, then replay`
+    return `event "${this.event}" has version ${this.version}, but this service knows versions up to ${this.known}: deploy the newer contract, then replay`
   }
 }
 
-/** The name of the event is not among the contracts it was decoded with. */
-export class UnknownEvent extends Schema.TaggedError<UnknownEvent>()("UnknownEvent", {
+/** No contract that the event was decoded with has its name. */
+export class UnknownEvent extends TaggedError<UnknownEvent>()("UnknownEvent", (Schema) => ({
   event: Schema.String
-}) {
+})) {
   override get message(): string {
-    return `event "${quoted(this.event)}" is none of the contracts known here: add its contract to the group or fix the name`
+    return `event "${quoted(this.event)}" has no contract here: add its contract to the group or fix the name`
   }
 }
 

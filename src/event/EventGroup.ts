@@ -1,26 +1,29 @@
 /**
- * A set of contracts under one roof: what a service publishes, or what a company's services say to
- * each other. It answers to patterns, decodes anything by name and version, and describes itself as
- * JSON Schema.
+ * A set of contracts: those that one service publishes, or those of a whole company. A group can be matched with topic
+ * patterns, decodes bodies by name and version, and describes itself as JSON Schema.
  */
-import { type JsonSchema, Result, Schema } from "effect"
-import * as Codec from "./Codec.ts"
+import type * as JsonSchema from "effect/JsonSchema"
+import * as Result from "effect/Result"
+import * as WireFormat from "./WireFormat.ts"
 import type * as Envelope from "./Envelope.ts"
 import type * as Event from "./Event.ts"
 import { EventDefinitionError, type InvalidEvent, type UnknownEvent, type UnknownVersion } from "./EventError.ts"
 import * as Limits from "./Limits.ts"
 import { matcher, type NameOf } from "./Name.ts"
+import { modules } from "./SchemaModule.ts"
 
-/** The events of a group that match a pattern; a subscriber binds the pattern and knows these contracts. */
+/** The events of a group that match a pattern. A subscriber binds the pattern and decodes with these contracts. */
 export interface Match<out E extends Event.Any> {
   readonly pattern: string
   readonly events: ReadonlyArray<E>
 }
 
+/** A set of contracts with distinct names. */
 export interface EventGroup<E extends Event.Any> {
   readonly events: ReadonlyArray<E>
+  /** The contract with this name. */
   readonly get: (name: string) => E | undefined
-  /** The contracts that match a topic pattern. Throws `EventDefinitionError` when none does. */
+  /** The contracts that match a topic pattern. Throws `EventDefinitionError` if none does. */
   readonly match: <const Pattern extends string>(
     pattern: Pattern
   ) => Match<Extract<E, { readonly name: NameOf<Pattern> }>>
@@ -31,7 +34,7 @@ export interface EventGroup<E extends Event.Any> {
 }
 
 /**
- * Throws `EventDefinitionError` when two contracts have one name.
+ * Makes a group. Throws `EventDefinitionError` if two contracts have the same name.
  *
  * @example
  * ```ts
@@ -52,7 +55,7 @@ export const make = <const E extends ReadonlyArray<Event.Any>>(...events: E): Ev
       throw new EventDefinitionError({
         event: event.name,
         problem: "two contracts of this group have this name",
-        remedy: "Keep one, or raise its version with `previous`"
+        remedy: "Keep one, and declare the older versions in its `previous`"
       })
     }
     byName.set(event.name, event)
@@ -69,20 +72,23 @@ export const make = <const E extends ReadonlyArray<Event.Any>>(...events: E): Ev
         throw new EventDefinitionError({
           event: pattern,
           problem: "no event of this group matches this pattern",
-          remedy: `The group has ${events.map((event) => event.name).join(", ")}`
+          remedy: `Its events are ${events.map((event) => event.name).join(", ")}`
         })
       }
       return { pattern, events: found }
     },
     decode: (body) => {
-      const parsed = Codec.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength), Limits.defaults)
+      const parsed = WireFormat.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength), Limits.defaults)
       if (Result.isFailure(parsed)) return Result.fail(parsed.failure)
-      // The contract found by name made this data, which is what the union says of that name.
-      return Codec.decode(parsed.success, byName.get(parsed.success.type)) as Result.Result<
+      // The contract with this name decoded the data, so its type is the member of the union with this name.
+      return WireFormat.decode(parsed.success, byName.get(parsed.success.type)) as Result.Result<
         Envelope.Of<E[number]>,
         InvalidEvent | UnknownVersion | UnknownEvent
       >
     },
-    jsonSchema: () => Object.fromEntries(events.map((event) => [event.name, Schema.toJsonSchemaDocument(event.schema)]))
+    jsonSchema: () => {
+      const { Schema } = modules()
+      return Object.fromEntries(events.map((event) => [event.name, Schema.toJsonSchemaDocument(event.schema)]))
+    }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Names and patterns. A name is what an event, a subscriber or a namespace is called on the broker; a
- * pattern is a topic binding of RabbitMQ: words between dots, `*` for one word, `#` for any number.
+ * Names of events, subscribers and namespaces on the broker, and topic patterns of RabbitMQ: words between dots, `*`
+ * for one word, `#` for any number of words (https://www.rabbitmq.com/tutorials/tutorial-five-javascript).
  */
 import { EventDefinitionError } from "./EventError.ts"
 
@@ -8,39 +8,39 @@ const grammar = /^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/
 const namespaceGrammar = /^[a-z0-9-]{1,32}$/
 const patternGrammar = /^(?:[a-z0-9-]+|\*|#)(?:\.(?:[a-z0-9-]+|\*|#))*$/
 
-/** Longest name in bytes: with 20 ladder words before it, it fits a routing key of 255 bytes. */
+/** Longest name in bytes. A routing key of 255 bytes has room for it after 20 words of the delay ladder. */
 export const maxNameBytes = 200
 
-/** Why `name` cannot be used, or undefined when it can. */
+/** Why a name is invalid; undefined if it is valid. */
 export const nameFault = (name: string): string | undefined =>
   typeof name !== "string" || name.length === 0
-    ? "a name is empty"
+    ? "the name is empty"
     : name.length > maxNameBytes
-      ? `the name has ${name.length} bytes, at most ${maxNameBytes} fit`
+      ? `the name has ${name.length} bytes, the limit is ${maxNameBytes}`
       : grammar.test(name)
         ? undefined
-        : `"${printable(name)}" is not of the form "words.of-letters.2"`
+        : `"${printable(name)}" is not a name of the form "words.of-letters.2"`
 
-/** Why `namespace` cannot be used, or undefined when it can. */
+/** Why a namespace is invalid; undefined if it is valid. */
 export const namespaceFault = (namespace: string): string | undefined =>
   !namespaceGrammar.test(namespace)
-    ? `"${printable(namespace)}" is not 1 to 32 of a-z, 0-9 and -`
+    ? `"${printable(namespace)}" is not 1 to 32 characters of a-z, 0-9 and -`
     : namespace === "amq"
-      ? `"amq" belongs to the broker`
+      ? `"amq" is reserved by the broker`
       : undefined
 
-/** Throws an `EventDefinitionError` when `pattern` is not a topic pattern. */
+/** Throws `EventDefinitionError` if `pattern` is not a topic pattern. */
 export const checkPattern = (pattern: string): void => {
   if (pattern.length > maxNameBytes || !patternGrammar.test(pattern)) {
     throw new EventDefinitionError({
       event: printable(pattern),
-      problem: "this is not a pattern",
+      problem: "this is not a topic pattern",
       remedy: `Use words of a-z, 0-9 and - between dots, "*" for one word, "#" for any number of words, at most ${maxNameBytes} bytes`
     })
   }
 }
 
-/** What a name looks like to the compiler when a pattern matches it; wider than the pattern, never narrower. */
+/** The type of names that a pattern matches. It may be wider than the pattern, never narrower. */
 export type NameOf<Pattern extends string> = Pattern extends "#"
   ? string
   : Pattern extends `#.${infer Rest}`
@@ -51,7 +51,7 @@ export type NameOf<Pattern extends string> = Pattern extends "#"
         ? string
         : Pattern
 
-/** What follows a word: its dot included, or nothing where only `#` is left. */
+/** What follows a word, including the dot; nothing if only `#` is left. */
 type After<Rest extends string> = Rest extends "#"
   ? "" | `.${string}`
   : Rest extends `#.${infer More}`
@@ -63,8 +63,8 @@ type After<Rest extends string> = Rest extends "#"
         : `.${Rest}`
 
 /**
- * Compiles a topic pattern into a predicate over names. Patterns that start with a wildcard do not
- * match the reserved `bus.*` names unless they are written `bus.…`.
+ * Compiles a topic pattern into a predicate over names. The reserved names `bus.*` match only if the pattern itself
+ * starts with `bus.`.
  */
 export const matcher = (pattern: string): ((name: string) => boolean) => {
   checkPattern(pattern)
@@ -75,7 +75,7 @@ export const matcher = (pattern: string): ((name: string) => boolean) => {
 
 /** RabbitMQ's topic matching: `*` is exactly one word, `#` is any number of words. */
 export const topicMatches = (pattern: ReadonlyArray<string>, key: ReadonlyArray<string>): boolean => {
-  // Greedy with one point of return: linear in practice, no backtracking explosion on many '#'.
+  // Greedy, returning to the last `#` only: linear in practice, without exponential backtracking on many `#`.
   let p = 0
   let k = 0
   let hash = -1
@@ -99,7 +99,7 @@ export const topicMatches = (pattern: ReadonlyArray<string>, key: ReadonlyArray<
   return p === pattern.length
 }
 
-/** Control characters and lone surrogates made visible and the length bounded, for error messages. */
+/** A name for an error message: control characters and lone surrogates made visible, at most 80 characters. */
 export const printable = (text: string): string => {
   const shown = JSON.stringify(String(text).slice(0, 80)).slice(1, -1)
   return text.length > 80 ? `${shown}…` : shown

@@ -1,164 +1,170 @@
 /**
- * Who is connected to the embedded broker, and what becomes of it: cut off, alone or with all others,
- * blocked, closed, or dead. Each client hears of its own state, and what it waits for is answered or lost.
+ * The clients of the embedded broker and their connections: cut off, alone or with all others, blocked, closed, or
+ * dead. Each client is notified of its own status; its open sends are answered or lost.
  */
-import type { BrokerStatus } from "../bus/Broker.ts"
-import { BrokerError, Closed, ConnectionFailed } from "../bus/BrokerError.ts"
+import { BrokerError } from "../bus/port/BrokerError.ts"
+import { Closed, ConnectionFailed } from "../bus/port/BrokerReason.ts"
 import type { Faults } from "./Faults.ts"
-import * as Sends from "./Sends.ts"
+import type { CutOff, Peer } from "./Peer.ts"
+import { type Send, Sends } from "./Sends.ts"
 
-/** One client as the server knows it. */
-export interface Peer {
-  /** What the server calls it; several may have one name. */
-  readonly name: string
-  readonly namespace: string
-  /** What its status became, and why nothing can be done, if so. */
-  readonly onStatus: (status: BrokerStatus, fault: BrokerError | undefined) => void
-}
-
-/** What happens to the sends that have no answer yet when the connection is cut. */
-export type CutOff = "stored" | "not stored"
-
-/** The faults of the server as one client's consumers meet them. */
+/** The faults of the server as the consumers of one client meet them. */
 export interface LinkFaults {
-  /** Called behind each delivery; `end` ends its consumer. */
+  /** Called after each delivery; `end` ends its consumer. */
   readonly delivered: (id: string, end: () => void) => void
-  /** Called for each acknowledgement that counts; whether it did. */
+  /** Called for each acknowledgement that counts; returns whether it did. */
   readonly acknowledged: (id: string, settle: () => boolean, end: () => void) => boolean
 }
 
-export interface Connections {
-  readonly sends: Sends.Sends
-  readonly open: (peer: Peer) => { readonly linkFaults: LinkFaults | undefined; readonly close: () => void }
-  readonly block: (detail: string) => void
-  readonly unblock: () => void
-  readonly cutAll: (open: CutOff) => void
-  readonly reconnect: () => void
-  readonly cut: (name: string, open: CutOff) => void
-  readonly restore: (name: string) => void
-  readonly sever: (name: string, open: CutOff) => void
-}
-
-export const make = (options: {
+export interface ConnectionsOptions {
   readonly now: () => number
   /** Asks for a turn. */
   readonly schedule: () => void
-  readonly store: (send: Sends.Send) => boolean
+  readonly store: (send: Send) => boolean
   readonly faults: Faults | undefined
+  /** Runs the action after this many milliseconds. */
   readonly later: (millis: number, action: () => void) => void
-}): Connections => {
-  const { faults, later, now, schedule, store } = options
-  const peers = new Set<Peer>()
-  /** Those whose own connection is lost. */
-  const away = new Set<Peer>()
-  let connected = true
-  let blocked: string | undefined
+}
 
-  const tellOne = (peer: Peer): void => {
-    const since = now()
-    if (!connected || away.has(peer)) {
+export class Connections {
+  readonly sends: Sends
+  private readonly options: ConnectionsOptions
+  private readonly peers = new Set<Peer>()
+  /** Clients whose own connection is lost. */
+  private readonly away = new Set<Peer>()
+  private connected = true
+  private blocked: string | undefined
+
+  constructor(options: ConnectionsOptions) {
+    this.options = options
+    this.sends = new Sends({
+      store: options.store,
+      isBlocked: () => this.blocked !== undefined,
+      faults: options.faults,
+      cut: (peer) => this.flap(peer),
+      crash: (peer) => this.crash(peer)
+    })
+  }
+
+  open(peer: Peer): { readonly linkFaults: LinkFaults | undefined; readonly close: () => void } {
+    this.peers.add(peer)
+    if (!this.connected || this.blocked !== undefined) this.notify(peer)
+    return {
+      linkFaults: this.linkFaults(peer),
+      close: () => {
+        this.peers.delete(peer)
+        this.away.delete(peer)
+        this.sends.leave(peer)
+      }
+    }
+  }
+
+  block(detail: string): void {
+    this.blocked = detail
+    this.notifyAll()
+  }
+
+  unblock(): void {
+    if (this.blocked === undefined) return
+    this.blocked = undefined
+    this.notifyAll()
+    this.options.schedule()
+  }
+
+  cutAll(open: CutOff): void {
+    if (!this.connected) return
+    this.connected = false
+    this.notifyAll()
+    this.sends.lose(() => true, open)
+    this.options.schedule()
+  }
+
+  reconnect(): void {
+    if (this.connected) return
+    this.connected = true
+    this.notifyAll()
+  }
+
+  cut(name: string, open: CutOff): void {
+    this.cutWhere((peer) => peer.name === name, open)
+  }
+
+  restore(name: string): void {
+    this.restoreWhere((peer) => peer.name === name)
+  }
+
+  sever(name: string, open: CutOff): void {
+    const severed = [...this.peers].filter((peer) => peer.name === name)
+    for (const peer of severed) this.severOne(peer, open)
+  }
+
+  private notify(peer: Peer): void {
+    const since = this.options.now()
+    if (!this.connected || this.away.has(peer)) {
       return peer.onStatus({ _tag: "Connecting", since, error: unreachable }, unreachable)
     }
     peer.onStatus(
-      blocked === undefined ? { _tag: "Up", since } : { _tag: "Blocked", since, detail: blocked },
+      this.blocked === undefined ? { _tag: "Up", since } : { _tag: "Blocked", since, detail: this.blocked },
       undefined
     )
   }
-  const tell = (): void => {
-    for (const peer of peers) tellOne(peer)
+
+  private notifyAll(): void {
+    for (const peer of this.peers) this.notify(peer)
   }
-  const cut = (whose: (peer: Peer) => boolean, open: CutOff): void => {
-    const those = new Set([...peers].filter((peer) => !away.has(peer) && whose(peer)))
-    for (const peer of those) away.add(peer)
-    // First the clients: what they send while they hear that an answer is lost is not sent.
-    for (const peer of those) tellOne(peer)
-    sends.lose((peer) => those.has(peer), open)
-    schedule()
+
+  private cutWhere(whose: (peer: Peer) => boolean, open: CutOff): void {
+    const cut = new Set([...this.peers].filter((peer) => !this.away.has(peer) && whose(peer)))
+    for (const peer of cut) this.away.add(peer)
+    // Notify first: a client that sends again because an answer is lost must already be cut off.
+    for (const peer of cut) this.notify(peer)
+    this.sends.lose((peer) => cut.has(peer), open)
+    this.options.schedule()
   }
-  const restore = (whose: (peer: Peer) => boolean): void => {
-    const back = [...away].filter(whose)
-    for (const peer of back) if (away.delete(peer) && connected) tellOne(peer)
+
+  private restoreWhere(whose: (peer: Peer) => boolean): void {
+    const back = [...this.away].filter(whose)
+    for (const peer of back) if (this.away.delete(peer) && this.connected) this.notify(peer)
   }
-  const sever = (peer: Peer, open: CutOff): void => {
-    if (!peers.delete(peer)) return
-    away.delete(peer)
-    sends.forget(peer, open)
-    peer.onStatus({ _tag: "Closed", since: now() }, dead)
-    schedule()
+
+  private severOne(peer: Peer, open: CutOff): void {
+    if (!this.peers.delete(peer)) return
+    this.away.delete(peer)
+    this.sends.forget(peer, open)
+    peer.onStatus({ _tag: "Closed", since: this.options.now() }, dead)
+    this.options.schedule()
   }
-  /** A connection that is lost by chance is made again by itself. */
-  const flap = (peer: Peer): void => {
-    cut((other) => other === peer, "not stored")
-    later(faults?.outageMillis() ?? 0, () => restore((other) => other === peer))
+
+  /** Loses a connection for a while; it is restored by itself. */
+  private flap(peer: Peer): void {
+    const { faults, later } = this.options
+    this.cutWhere((other) => other === peer, "not-stored")
+    later(faults?.outageMillis() ?? 0, () => this.restoreWhere((other) => other === peer))
   }
-  const crash = (peer: Peer): void => {
-    sever(peer, "not stored")
-    faults?.crashed(peer.name)
+
+  private crash(peer: Peer): void {
+    this.severOne(peer, "not-stored")
+    this.options.faults?.crashed(peer.name)
   }
-  const sends = Sends.make({ store, isBlocked: () => blocked !== undefined, faults, cut: flap, crash })
-  const linkFaults = (peer: Peer): LinkFaults | undefined =>
-    faults && {
+
+  private linkFaults(peer: Peer): LinkFaults | undefined {
+    const { faults } = this.options
+    if (faults === undefined) return undefined
+    return {
       delivered: (id, end) => {
         const fault = faults.onDelivery(peer.name, id)
         if (fault === "cancel") end()
-        else if (fault === "cut") flap(peer)
-        else if (fault === "crash") crash(peer)
+        else if (fault === "cut") this.flap(peer)
+        else if (fault === "crash") this.crash(peer)
       },
       acknowledged: (id, settle, end) => {
         const fault = faults.onAck(peer.name, id)
         if (fault === "none") return settle()
-        if (fault === "crash after") settle()
+        if (fault === "crash-after") settle()
         if (fault === "lose") end()
-        else crash(peer)
+        else this.crash(peer)
         return true
       }
-    }
-  const named =
-    (name: string) =>
-    (peer: Peer): boolean =>
-      peer.name === name
-
-  return {
-    sends,
-    open: (peer) => {
-      peers.add(peer)
-      if (!connected || blocked !== undefined) tellOne(peer)
-      return {
-        linkFaults: linkFaults(peer),
-        close: () => {
-          peers.delete(peer)
-          away.delete(peer)
-          sends.leave(peer)
-        }
-      }
-    },
-    block: (detail) => {
-      blocked = detail
-      tell()
-    },
-    unblock: () => {
-      if (blocked === undefined) return
-      blocked = undefined
-      tell()
-      schedule()
-    },
-    cutAll: (open) => {
-      if (!connected) return
-      connected = false
-      tell()
-      sends.lose(() => true, open)
-      schedule()
-    },
-    reconnect: () => {
-      if (connected) return
-      connected = true
-      tell()
-    },
-    cut: (name, open) => cut(named(name), open),
-    restore: (name) => restore(named(name)),
-    sever: (name, open) => {
-      const those = [...peers].filter(named(name))
-      for (const peer of those) sever(peer, open)
     }
   }
 }

@@ -1,6 +1,4 @@
-/**
- * Messages that wait for their time: a binary heap by due time, and by arrival among equals.
- */
+/** Delayed messages: a binary heap by due time, and by arrival among equals. */
 interface Entry<A> {
   readonly due: number
   readonly order: number

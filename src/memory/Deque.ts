@@ -1,6 +1,6 @@
 /**
- * A first-in, first-out queue in constant time: a ring that grows by doubling and shrinks again, so
- * that a backlog that is gone holds no memory. What was taken is not referenced any more.
+ * A first-in, first-out queue in constant time: a ring that grows by doubling and shrinks again, so that a backlog that
+ * was worked off holds no memory. It keeps no reference to items that were taken.
  */
 export interface Deque<A> {
   readonly size: () => number
@@ -45,7 +45,7 @@ export const make = <A>(): Deque<A> => {
       head = 0
       size = 0
     },
-    // What lies between head and size was put there.
+    // Every place from head up to size holds an item.
     toArray: () => Array.from({ length: size }, (_, index) => ring[at(index)] as A)
   }
 }

@@ -1,64 +1,65 @@
 /**
- * What goes wrong on the embedded broker, decided at each of its steps: when it takes a send, when it
- * brings a delivery, when it hears an acknowledgement. Without faults nothing of this runs.
+ * Faults of the embedded broker, decided at each of its steps: when it takes a send, makes a delivery, or receives an
+ * acknowledgement. Without faults none of this runs.
  *
- * `seeded` draws from a seed, so that the same run has the same faults again; who needs one fault at
- * one moment writes the three decisions down.
+ * `seeded` draws from a seed, so that the same run has the same faults again. A test that needs one fault at one moment
+ * implements the three decisions itself.
  */
+import * as SeededRandom from "../bus/support/SeededRandom.ts"
 
-/** What becomes of one send. */
+/** The fault of one send. */
 export type SendFault =
   | "none"
-  /** Stored; its sender hears that the answer is lost. */
-  | "lose confirm"
-  /** Stored; its sender hears nothing until its connection is lost. */
-  | "drop confirm"
-  /** Stored; answered some turns later, after others that came behind it. */
-  | "delay confirm"
+  /** Stored; reported to its sender as a lost answer. */
+  | "lose-confirm"
+  /** Stored; not answered until its sender loses the connection. */
+  | "drop-confirm"
+  /** Stored; answered some turns later, after sends that came behind it. */
+  | "delay-confirm"
   /** Answered with a nack, and not stored. */
   | "reject"
   /** Answered with a nack, but stored. */
-  | "reject but store"
+  | "reject-but-store"
   /** Not stored and answered as if no queue were there. */
   | "return"
-  /** The sender's connection is lost with it before it is stored, or behind it. */
-  | "cut before store"
-  | "cut after store"
+  /** The sender's connection is lost, before the message is stored or after. */
+  | "cut-before-store"
+  | "cut-after-store"
   /** The sender's process dies at this point. */
-  | "crash before store"
-  | "crash after store"
+  | "crash-before-store"
+  | "crash-after-store"
 
-/** What comes of one delivery. */
+/** The fault of one delivery. */
 export type DeliveryFault =
   | "none"
-  /** Its consumer is cancelled by the broker once it has it: all that it holds comes again. */
+  /** The broker cancels its consumer after it: everything that the consumer holds is delivered again. */
   | "cancel"
   | "cut"
-  /** The consumer's process dies with it. */
+  /** The consumer's process dies after it. */
   | "crash"
 
-/** What becomes of one acknowledgement. */
+/** The fault of one acknowledgement. */
 export type AckFault =
   | "none"
-  /** It never arrives, since its channel is lost: the broker brings again what was handled. */
+  /** It never arrives, because its channel is lost: the handled event is delivered again. */
   | "lose"
-  /** The process dies before it arrives, or behind it. */
-  | "crash before"
-  | "crash after"
+  /** The process dies before it arrives, or after. */
+  | "crash-before"
+  | "crash-after"
 
 export interface Faults {
   readonly onSend: (client: string, id: string) => SendFault
   readonly onDelivery: (client: string, id: string) => DeliveryFault
   readonly onAck: (client: string, id: string) => AckFault
-  /** For how many turns a confirm is late. */
+  /** How many turns a delayed confirm is late. */
   readonly lateTurns: () => number
-  /** For how many milliseconds a connection that was lost stays lost. */
+  /** How many milliseconds a lost connection stays lost. */
   readonly outageMillis: () => number
-  /** Told of a client whose process died, when it is dead. */
+  /** Called after the process of a client died. */
   readonly crashed: (client: string) => void
 }
 
-/** How often each of them happens, 0 to 1; absent is never. */
+/** How often each fault happens, from 0 to 1. Absent is never. */
 export interface Rates {
   readonly send?: Partial<Record<Exclude<SendFault, "none">, number>>
   readonly delivery?: Partial<Record<Exclude<DeliveryFault, "none">, number>>
@@ -68,39 +69,30 @@ export interface Rates {
 export interface SeededOptions {
   readonly seed: number
   readonly rates: Rates
-  /** At most so many faults in all. Default no bound. */
+  /** At most this many faults in all. Default no bound. */
   readonly limit?: number
-  /** A confirm is late by at most so many turns. Default 20. */
+  /** A delayed confirm is late by at most this many turns. Default 20. */
   readonly maxLateTurns?: number
-  /** A connection stays lost for at most so many milliseconds. Default 3,000. */
+  /** A connection stays lost for at most this many milliseconds. Default 3,000. */
   readonly maxOutageMillis?: number
-  /** Told of each fault that is injected. */
-  readonly onFault?: (what: string, client: string, id: string) => void
+  /** Called for each fault. */
+  readonly onFault?: (fault: string, client: string, id: string) => void
   readonly onCrash?: (client: string) => void
 }
 
 export interface Seeded extends Faults {
-  /** From now on nothing goes wrong. */
+  /** Ends the faults. */
   readonly calm: () => void
-  /** How many there were. */
+  /** How many faults there were. */
   readonly count: () => number
 }
 
 /**
  * Faults by chance, the same for the same seed.
- *
- * @example
- * ```ts
- * import * as Faults from "../../src/memory/Faults.ts"
- * import { MemoryServer } from "../../src/memory/MemoryServer.ts"
- *
- * const faults = Faults.seeded({ seed: 7, rates: { send: { "lose confirm": 0.1 }, ack: { lose: 0.05 } } })
- * export const server = MemoryServer.makeWith({ faults })
- * ```
  */
 export const seeded = (options: SeededOptions): Seeded => {
   const { maxLateTurns = 20, maxOutageMillis = 3000, onFault, rates } = options
-  const random = generator(options.seed)
+  const random = SeededRandom.make(options.seed)
   let left = options.limit ?? Number.POSITIVE_INFINITY
   let count = 0
   const draw = <K extends string>(table: ReadonlyArray<readonly [K, number]>, client: string, id: string) => {
@@ -134,14 +126,3 @@ export const seeded = (options: SeededOptions): Seeded => {
 const entries = <K extends string>(rates: Partial<Record<K, number>> = {}): ReadonlyArray<readonly [K, number]> =>
   // The keys of a record by K are of K.
   (Object.keys(rates) as Array<K>).map((kind) => [kind, rates[kind] ?? 0])
-
-/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
-export const generator = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}

@@ -1,28 +1,37 @@
 /**
- * The port `Broker` over the embedded server: one client of it. By default it has a server of its own;
- * `layerOf` connects to one that others use too.
+ * The port `Broker` over the embedded server: one client of it. By default it has a server of its own; `layerOf`
+ * connects to one that others use too.
  */
-import { Clock, Effect, Layer, type Scope, SubscriptionRef } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import {
   Broker,
   type BrokerProbe,
   type BrokerStatus,
+  type ConsumeOptions,
   type DeadLetterReader,
   type DeadLetterSource,
+  type Depth,
+  type InFlightMessage,
   type QueueKind,
-  type SendOutcome
-} from "../bus/Broker.ts"
-import { BrokerError, type BrokerReason, BrokerRefused, Closed, TopologyMissing } from "../bus/BrokerError.ts"
-import * as Population from "../bus/Population.ts"
+  type SubscriberSpec
+} from "../bus/port/Broker.ts"
+import { BrokerError } from "../bus/port/BrokerError.ts"
+import { type BrokerReason, BrokerRefused, Closed, TopologyMissing } from "../bus/port/BrokerReason.ts"
+import { notSent } from "../bus/port/SendOutcome.ts"
 import * as MemoryConsumer from "./MemoryConsumer.ts"
-import { MemoryDelivery, type Receiver } from "./MemoryDelivery.ts"
-import type { Holder, MemoryQueue } from "./MemoryQueue.ts"
-import { MemoryServer } from "./MemoryServer.ts"
+import * as MemoryReader from "./MemoryReader.ts"
+import type { MemoryQueue } from "./MemoryQueue.ts"
+import { type Link, MemoryServer } from "./MemoryServer.ts"
+import { Session } from "./Session.ts"
 
 export interface MemoryBrokerOptions {
   /** Default `"eduflow"`. */
   readonly namespace?: string
-  /** What the server calls this client, where it is to be cut off alone. Default `"client"`. */
+  /** The name of this client on the server, by which it can be cut off alone. Default `"client"`. */
   readonly name?: string
 }
 
@@ -42,124 +51,123 @@ export const layer = (options: MemoryBrokerOptions = {}): Layer.Layer<Broker> =>
   layerClient(options).pipe(Layer.provide(MemoryServer.layerWith({})))
 
 export const make = Effect.fnUntraced(function* (server: MemoryServer["Service"], options: MemoryBrokerOptions) {
-  const { name = "client", namespace = "eduflow" } = options
   const clock = yield* Clock.Clock
-  const now = (): number => clock.currentTimeMillisUnsafe()
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  const open = new Set<MemoryConsumer.Open>()
-  let current: BrokerStatus = { _tag: "Up", since: now() }
-  const status = yield* SubscriptionRef.make<BrokerStatus>(current)
-  /** Why nothing can be done now, or undefined when it can. */
-  let fault: BrokerError | undefined
-
-  const set = (next: BrokerStatus, problem: BrokerError | undefined): void => {
-    current = next
-    fault = problem
-    run(SubscriptionRef.set(status, next))
-    if (problem === undefined) return
-    // All of them before anybody hears of it: what is done then may not settle what another one had.
-    const gone = [...open]
-    for (const { end } of gone) end()
-    for (const { tell } of gone) tell(problem)
-  }
-  const link = server.connect({ name, namespace, onStatus: set })
-  const client: MemoryConsumer.Client = { open, faults: link.faults, late: 0 }
-  const own = link.namespace
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      // No answer that is given now may reach the server again.
-      set({ _tag: "Closed", since: now() }, failed(new Closed()))
-      link.close()
-    })
-  )
-
-  const reachable = Effect.suspend(() => (fault === undefined ? Effect.void : Effect.fail(fault)))
-  const found = (queue: () => MemoryQueue | undefined, name: string): Effect.Effect<MemoryQueue, BrokerError> =>
-    Effect.andThen(
-      reachable,
-      Effect.suspend(() => {
-        const there = queue()
-        return there === undefined ? Effect.fail(missing(`queue ${namespace}.${name}`)) : Effect.succeed(there)
-      })
-    )
-  const subscriberQueue = (subscriber: string, kind: QueueKind | undefined) =>
-    found(() => own.queueOf(subscriber, kind), `${kind === "parked" ? "parked" : "sub"}.${subscriber}`)
-  const letters = (source: DeadLetterSource) =>
-    found(() => own.deadLettersOf(source), source._tag === "Subscriber" ? `dead.${source.name}` : "undeliverable")
-
-  const read = Effect.fnUntraced(function* (source: DeadLetterSource) {
-    const queue = yield* letters(source)
-    const holder: Holder = { unacked: Population.make() }
-    let ended = false
-    let problem = failed(new Closed())
-    const lost = (): boolean => ended
-    const end = (): void => {
-      if (ended) return
-      ended = true
-      client.open.delete(reader)
-      queue.release(holder)
-    }
-    const receiver: Receiver = {
-      lost,
-      acknowledge: (stored) => MemoryConsumer.counted(client, !ended && queue.settle(holder, stored))
-    }
-    const reader: MemoryConsumer.Open = { end, tell: (error) => void (problem = error) }
-    yield* Effect.acquireRelease(
-      Effect.sync(() => client.open.add(reader)),
-      () => Effect.sync(end)
-    )
-    return {
-      count: queue.ready(),
-      next: Effect.gen(function* () {
-        if (ended) return yield* problem
-        const stored = queue.take(holder)
-        if (stored === undefined) return undefined
-        return new MemoryDelivery(stored, receiver)
-      })
-    } satisfies DeadLetterReader
-  })
-
-  return Broker.of({
-    namespace,
-    features: { transport: "memory", persistent: false, remote: false },
-    status,
-    send: (message, done) => {
-      if (fault !== undefined) return done({ _tag: "NotSent", error: fault })
-      // What the wire would not take is refused here too.
-      for (const name of Object.keys(message.headers)) if (isEndless(message.headers[name])) return done(badHeader)
-      link.send(message, done)
-    },
-    declare: (spec) =>
-      Effect.andThen(
-        reachable,
-        Effect.suspend(() => {
-          const mismatch = own.declare(spec)
-          return mismatch === undefined ? Effect.void : Effect.fail(failed(mismatch))
-        })
-      ),
-    consume: (options) =>
-      Effect.flatMap(subscriberQueue(options.subscriber, options.queue), (queue) =>
-        MemoryConsumer.make(client, queue, options)
-      ),
-    consumeEphemeral: ({ patterns, ...options }) =>
-      Effect.andThen(
-        reachable,
-        // Nothing can come between: the queue is there and consumed, or not there.
-        Effect.suspend(() => {
-          const { drop, queue } = own.temporary(patterns)
-          return MemoryConsumer.make(client, queue, options, drop)
-        })
-      ),
-    depth: (subscriber, kind) =>
-      Effect.map(subscriberQueue(subscriber, kind), (queue) => ({
-        ready: queue.ready(),
-        consumers: queue.consumers()
-      })),
-    deadLetterDepth: (source) => Effect.map(letters(source), (queue) => queue.ready()),
-    readDeadLetters: (source): Effect.Effect<DeadLetterReader, BrokerError, Scope.Scope> => read(source),
-    probes: [{ name: "memory broker", check: Effect.sync(() => probe(current, client.late)) }]
-  })
+  const up: BrokerStatus = { _tag: "Up", since: clock.currentTimeMillisUnsafe() }
+  const status = yield* SubscriptionRef.make<BrokerStatus>(up)
+  const client = new Client(server, options, up, status, (next) => void run(SubscriptionRef.set(status, next)))
+  yield* Effect.addFinalizer(() => Effect.sync(() => client.close(clock.currentTimeMillisUnsafe())))
+  return Broker.of(client)
 })
+
+class Client {
+  readonly namespace: string
+  readonly features: Broker["Service"]["features"] = { transport: "memory", persistent: false, remote: false }
+  readonly status: SubscriptionRef.SubscriptionRef<BrokerStatus>
+  readonly probes: ReadonlyArray<BrokerProbe>
+  private readonly link: Link
+  private readonly session = new Session()
+  private current: BrokerStatus
+  private readonly publishStatus: (status: BrokerStatus) => void
+  /** Why nothing can be done now, or undefined when it can. */
+  private fault: BrokerError | undefined
+
+  constructor(
+    server: MemoryServer["Service"],
+    { name = "client", namespace = "eduflow" }: MemoryBrokerOptions,
+    initial: BrokerStatus,
+    status: SubscriptionRef.SubscriptionRef<BrokerStatus>,
+    publishStatus: (status: BrokerStatus) => void
+  ) {
+    this.namespace = namespace
+    this.current = initial
+    this.status = status
+    this.publishStatus = publishStatus
+    this.link = server.connect({ name, namespace, onStatus: (next, problem) => this.setStatus(next, problem) })
+    this.probes = [
+      { name: "memory broker", check: Effect.sync(() => probe(this.current, this.session.lateAcknowledgements())) }
+    ]
+  }
+
+  readonly send = (inFlight: InFlightMessage): void => {
+    const { headers } = inFlight.message
+    if (this.fault !== undefined) return inFlight.answered(notSent(this.fault))
+    // AMQP cannot carry them, so they are refused here too.
+    for (const name of Object.keys(headers)) if (isEndless(headers[name])) return inFlight.answered(badHeader)
+    this.link.send(inFlight)
+  }
+
+  readonly declare = (spec: SubscriberSpec): Effect.Effect<void, BrokerError> =>
+    this.whenReachable(() => {
+      const mismatch = this.link.namespace.declare(spec)
+      return mismatch === undefined ? Effect.void : Effect.fail(failed(mismatch))
+    })
+
+  readonly consume = (options: ConsumeOptions) =>
+    Effect.flatMap(this.subscriberQueue(options.subscriber, options.queue), (queue) =>
+      MemoryConsumer.make(this.session, this.link.faults, queue, options)
+    )
+
+  readonly consumeEphemeral = ({
+    patterns,
+    ...options
+  }: Omit<ConsumeOptions, "subscriber"> & { readonly patterns: ReadonlyArray<string> }) =>
+    this.whenReachable(() => {
+      // Synchronous: there is no time in which the queue exists and nobody consumes it.
+      const { drop, queue } = this.link.namespace.temporary(patterns)
+      return MemoryConsumer.make(this.session, this.link.faults, queue, options, drop)
+    })
+
+  readonly depth = (subscriber: string, kind?: QueueKind): Effect.Effect<Depth, BrokerError> =>
+    Effect.map(this.subscriberQueue(subscriber, kind), (queue) => ({
+      ready: queue.ready(),
+      consumers: queue.consumers()
+    }))
+
+  readonly deadLetterDepth = (source: DeadLetterSource): Effect.Effect<number, BrokerError> =>
+    Effect.map(this.deadLetterQueue(source), (queue) => queue.ready())
+
+  readonly readDeadLetters = (source: DeadLetterSource): Effect.Effect<DeadLetterReader, BrokerError, Scope.Scope> =>
+    Effect.flatMap(this.deadLetterQueue(source), (queue) => MemoryReader.make(this.session, queue))
+
+  close(now: number): void {
+    // No answer that is given now may reach the server again.
+    this.setStatus({ _tag: "Closed", since: now }, failed(new Closed()))
+    this.link.close()
+  }
+
+  private setStatus(next: BrokerStatus, problem: BrokerError | undefined): void {
+    this.current = next
+    this.fault = problem
+    this.publishStatus(next)
+    if (problem !== undefined) this.session.lose(problem)
+  }
+
+  private whenReachable<A, R>(action: () => Effect.Effect<A, BrokerError, R>): Effect.Effect<A, BrokerError, R> {
+    return Effect.suspend(() => (this.fault === undefined ? action() : Effect.fail(this.fault)))
+  }
+
+  private subscriberQueue(subscriber: string, kind: QueueKind | undefined) {
+    return this.found(
+      () => this.link.namespace.queueOf(subscriber, kind),
+      `${kind === "parked" ? "parked" : "sub"}.${subscriber}`
+    )
+  }
+
+  private deadLetterQueue(source: DeadLetterSource) {
+    return this.found(
+      () => this.link.namespace.deadLettersOf(source),
+      source._tag === "Subscriber" ? `dead.${source.name}` : "undeliverable"
+    )
+  }
+
+  private found(queue: () => MemoryQueue | undefined, name: string): Effect.Effect<MemoryQueue, BrokerError> {
+    return this.whenReachable(() => {
+      const found = queue()
+      return found === undefined ? Effect.fail(missing(`queue ${this.namespace}.${name}`)) : Effect.succeed(found)
+    })
+  }
+}
 
 const failed = (reason: BrokerReason): BrokerError => new BrokerError({ reason })
 
@@ -168,10 +176,9 @@ const missing = (entity: string): BrokerError =>
 
 const isEndless = (value: unknown): boolean => typeof value === "number" && !Number.isFinite(value)
 
-const badHeader: SendOutcome = {
-  _tag: "NotSent",
-  error: failed(new BrokerRefused({ operation: "publish", detail: "a header is a number that is not finite" }))
-}
+const badHeader = notSent(
+  failed(new BrokerRefused({ operation: "publish", detail: "a header is a number that is not finite" }))
+)
 
 const probe = (status: BrokerStatus, late: number): Effect.Success<BrokerProbe["check"]> => {
   switch (status._tag) {

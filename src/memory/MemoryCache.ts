@@ -1,21 +1,15 @@
 /**
- * `CacheStore` in the memory of the process: what Redis remembers, without Redis. The same order, the
- * same caps and times to live, on Effect's Clock; gone with its layer, and unknown to other processes.
+ * `CacheStore` in the memory of the process: the same order, caps and times to live as in Redis, on Effect's Clock. It is
+ * gone with its layer, and unknown to other processes.
  *
- * Bounded: beyond 10,000 keys or 64 MiB what was not written for the longest time is forgotten.
+ * Bounded: beyond 10,000 keys or 64 MiB the keys that were not written for the longest time are forgotten.
  */
-import { Clock, Effect, Layer, Option } from "effect"
-import {
-  type CacheEntry,
-  type CacheStore,
-  compare,
-  historyCap,
-  isWithin,
-  maxHistory,
-  orderOf,
-  type Remembered
-} from "../bus/CacheStore.ts"
-import { EventCache } from "../bus/EventCache.ts"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { compare, historyCap, isWithin, maxHistory, orderOf } from "../bus/port/CacheOrder.ts"
+import { type CacheEntry, CacheStore, type Remembered } from "../bus/port/CacheStore.ts"
 import { type Body, isSame, sizeOf } from "../event/Body.ts"
 
 export interface MemoryCacheOptions {
@@ -25,7 +19,7 @@ export interface MemoryCacheOptions {
   readonly maxBytes?: number
 }
 
-export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore> =>
+export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore["Service"]> =>
   Effect.map(Clock.Clock, (clock) => {
     const now = (): number => clock.currentTimeMillisUnsafe()
     const shelf = makeShelf(options.maxKeys ?? 10_000, options.maxBytes ?? 64 * 1024 * 1024)
@@ -59,7 +53,7 @@ export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore
     }
     const write = ({ body, event, id, key, settings, time }: CacheEntry): void => {
       const one = new Kept(orderOf(time, now()), id, body)
-      if (settings.last !== false) replace(event, key, one, settings.ttl ?? Number.POSITIVE_INFINITY)
+      if (settings.last !== false) replace(event, key, one, settings.timeToLiveMillis ?? Number.POSITIVE_INFINITY)
       const cap = historyCap(settings)
       if (cap === 0) return
       insert(event, undefined, one, cap)
@@ -85,12 +79,12 @@ export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore
     }
   })
 
-export const layerWith = (options: MemoryCacheOptions): Layer.Layer<EventCache> =>
-  Layer.effect(EventCache, Effect.map(make(options), EventCache.fromStore))
+export const layerWith = (options: MemoryCacheOptions): Layer.Layer<CacheStore> =>
+  Layer.effect(CacheStore, make(options))
 
-export const layer: Layer.Layer<EventCache> = layerWith({})
+export const layer: Layer.Layer<CacheStore> = layerWith({})
 
-/** Where it belongs in the order, which is nearly always the end; false when it is there already. */
+/** Inserts it in order, which is nearly always at the end. Returns false when it is there already. */
 const place = (events: Array<Kept>, one: Kept): boolean => {
   let at = events.length
   for (; at > 0; at--) {
@@ -119,7 +113,7 @@ class Kept implements Remembered {
   }
 }
 
-/** By key; a history over all keys has none. There are as many of these as contracts. */
+/** By key; the history over all keys has none. There is one of these for each contract. */
 type Slots = Map<string | undefined, Slot>
 
 const of = (all: Map<string, Slots>, event: string): Slots => {
@@ -128,7 +122,7 @@ const of = (all: Map<string, Slots>, event: string): Slots => {
   return slots
 }
 
-/** Between the one that was written before it and the one that was written after it. */
+/** One entry of the list of all slots, in the order of their last writes. */
 class Slot {
   /** The last known event, or a history, oldest first. */
   readonly events: Array<Kept> = []
@@ -146,8 +140,8 @@ class Slot {
 }
 
 /**
- * All slots, bounded in number and bytes; writing moves one to the end, and the beginning is forgotten first. A
- * list, since to move an entry of a map to its end costs more than all the rest of a write.
+ * All slots, bounded in number and bytes: a write moves its slot to the end, and the first is forgotten first. A linked
+ * list, because moving an entry of a map to its end costs more than all the rest of a write.
  */
 const makeShelf = (maxKeys: number, maxBytes: number) => {
   let first: Slot | undefined
@@ -183,7 +177,7 @@ const makeShelf = (maxKeys: number, maxBytes: number) => {
       size++
       return slot
     },
-    /** It was written, and has so many bytes now. */
+    /** Moves a slot that was written to the end; it has `now` bytes. */
     touch: (slot: Slot, now: number): void => {
       bytes += now - slot.bytes
       slot.bytes = now

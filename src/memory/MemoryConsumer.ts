@@ -1,49 +1,33 @@
 /**
- * A client's consumer of one queue of the embedded broker. It ends with its scope, or is lost: with
- * its client, or with its queue. What it holds then goes back, in order, and its deliveries are lost.
+ * A client's consumer of one queue of the embedded broker. It ends with its scope, or is lost with its client or its
+ * queue. What it holds then goes back, in order, and its deliveries are lost.
  */
-import { Effect, type Scope } from "effect"
-import type { Consumer, ConsumeOptions } from "../bus/Broker.ts"
-import { BrokerError, BrokerRefused } from "../bus/BrokerError.ts"
-import * as Population from "../bus/Population.ts"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Consumer, ConsumeOptions } from "../bus/port/Broker.ts"
+import { BrokerError } from "../bus/port/BrokerError.ts"
+import { BrokerRefused } from "../bus/port/BrokerReason.ts"
+import * as RenewedSet from "../bus/support/RenewedSet.ts"
 import type { LinkFaults } from "./Connections.ts"
 import { MemoryDelivery, type Receiver } from "./MemoryDelivery.ts"
 import type { MemoryQueue, QueueConsumer, Stored } from "./MemoryQueue.ts"
+import type { OpenPart, Session } from "./Session.ts"
 
-/** Something that a client has open, and that goes with it. */
-export interface Open {
-  /** What it has goes back, and it can settle nothing any more. */
-  readonly end: () => void
-  readonly tell: (error: BrokerError) => void
-}
-
-/** What a client knows of all that it has open. */
-export interface Client {
-  readonly open: Set<Open>
-  readonly faults: LinkFaults | undefined
-  /** Acknowledgements that came twice or too late. */
-  late: number
-}
-
-/** Each is settled once, by whoever is not lost; other acknowledgements are counted. */
-export const counted = (client: Client, settled: boolean): void => {
-  if (!settled) client.late++
-}
-
+/** Lives as long as the current scope. */
 export const make = (
-  client: Client,
+  session: Session,
+  faults: LinkFaults | undefined,
   queue: MemoryQueue,
   { onDelivery, onLost, prefetch }: Omit<ConsumeOptions, "subscriber" | "queue">,
-  /** Called when it takes no more deliveries, for whatever reason. */
+  /** Called when it takes no more deliveries, whatever the reason. */
   onEnd: () => void = () => {}
 ): Effect.Effect<Consumer, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { faults } = client
     let gone = false
     const end = (): void => {
       if (gone) return
       gone = true
-      client.open.delete(open)
+      session.delete(part)
       queue.remove(consumer)
       onEnd()
     }
@@ -52,17 +36,17 @@ export const make = (
       end()
       onLost(error)
     }
-    const open: Open = { end, tell: onLost }
+    const part: OpenPart = { end, onLost }
     const settle = (stored: Stored): boolean => queue.settle(consumer, stored)
     const cancel = (): void => lose(cancelled)
     const receiver: Receiver = {
       lost: () => gone,
+      reject: queue.rejects ? ({ tag = -1 }) => session.acknowledged(!gone && queue.reject(consumer, tag)) : undefined,
       acknowledge:
         faults === undefined
-          ? (stored) => counted(client, !gone && settle(stored))
+          ? (stored) => session.acknowledged(!gone && settle(stored))
           : (stored) =>
-              counted(
-                client,
+              session.acknowledged(
                 !gone &&
                   consumer.unacked.has(stored) &&
                   faults.acknowledged(stored.message.properties.messageId, () => settle(stored), cancel)
@@ -70,7 +54,7 @@ export const make = (
     }
     const consumer: QueueConsumer = {
       prefetch,
-      unacked: Population.make(),
+      unacked: RenewedSet.make(),
       taken: 0,
       cancelled: false,
       deliver: (stored) => {
@@ -81,7 +65,7 @@ export const make = (
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => {
-        client.open.add(open)
+        session.add(part)
         queue.add(consumer)
       }),
       () => Effect.sync(end)
@@ -91,7 +75,9 @@ export const make = (
         if (gone || consumer.cancelled) return
         queue.cancel(consumer)
         onEnd()
-      })
+      }),
+      // An acknowledgement settles at once.
+      flush: () => true
     }
   })
 

@@ -1,32 +1,37 @@
 /**
- * What a receiver gets of a stored message: as it would come over the wire. Headers are a copy without
- * a prototype, times are whole seconds, and only what the broker itself knows is believed. The body is
- * shared: nobody writes to it.
+ * A stored message as a receiver gets it, equal to one that came over a network: headers are a copy without a prototype,
+ * times are whole seconds, and only the broker's own facts are trusted. The body is shared: nobody writes to it.
  */
-import type { Delivery } from "../bus/Broker.ts"
-import { MessageProperties } from "../bus/Message.ts"
+import type { Delivery } from "../bus/port/Broker.ts"
+import { MessageProperties } from "../bus/port/OutgoingMessage.ts"
+import * as ReceivedHeaders from "../bus/support/ReceivedHeaders.ts"
 import type { Body } from "../event/Body.ts"
 import type { Stored } from "./MemoryQueue.ts"
 import { nameIn } from "./Namespace.ts"
 
-/** Who received it: a consumer or a reader. */
+/** The consumer or reader that received it. */
 export interface Receiver {
-  /** Whether it is gone, and settles nothing any more. */
+  /** Whether it has ended and settles nothing any more. */
   readonly lost: () => boolean
   readonly acknowledge: (stored: Stored) => void
+  readonly reject?: Delivery["reject"]
 }
 
-/** A class and no literal, as `bus/Message` says. */
+/** A class and not a literal: see bus/port/OutgoingMessage.ts. */
 export class MemoryDelivery implements Delivery {
   readonly body: Body
   readonly properties: Delivery["properties"]
   readonly headers: Delivery["headers"]
+  readonly droppedHeaders: number | undefined
   readonly trusted: boolean
+  readonly delayed: boolean
   readonly recipient: string | undefined
   readonly redelivered: boolean
   readonly deliveryCount: number
   readonly routingKey: string
   readonly ack: () => void
+  readonly tag: number
+  readonly reject: Delivery["reject"]
   readonly lost: () => boolean
 
   constructor(stored: Stored, receiver: Receiver) {
@@ -34,7 +39,7 @@ export class MemoryDelivery implements Delivery {
     const { body, properties, to } = message
     const copy = to._tag === "Subscriber" || to._tag === "Parked"
     this.body = body
-    this.properties = new MessageProperties(
+    const plain = new MessageProperties(
       properties.messageId,
       properties.type,
       Math.floor(properties.timestamp / 1000) * 1000,
@@ -42,18 +47,26 @@ export class MemoryDelivery implements Delivery {
       properties.correlationId,
       properties.contentType
     )
-    this.headers = headersOf(message.headers, extra, returns)
+    const { contentEncoding } = properties
+    this.properties = contentEncoding === undefined ? plain : { ...plain, contentEncoding }
+    const headers = headersOf(message.headers, extra, returns)
+    const bounded = to._tag === "Event" || to._tag === "DelayedEvent" ? ReceivedHeaders.bound(headers) : undefined
+    this.headers = bounded?.headers ?? headers
+    this.droppedHeaders = bounded?.dropped
     this.trusted = copy
+    this.delayed = to._tag === "DelayedEvent"
     this.recipient = copy ? nameIn(to) : undefined
     this.redelivered = returns > 0
     this.deliveryCount = returns
-    this.routingKey = copy ? "" : nameIn(to)
+    this.routingKey = to._tag === "Event" || to._tag === "DelayedEvent" ? to.name : ""
     this.ack = () => receiver.acknowledge(stored)
+    this.tag = stored.position
+    this.reject = receiver.reject
     this.lost = receiver.lost
   }
 }
 
-/** Nobody writes to it. */
+/** Shared, and never written to. */
 const noHeaders: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null))
 
 const headersOf = (

@@ -1,9 +1,12 @@
 /**
- * Effect's `BackingPersistence` in the memory of the process. Unlike Effect's own it forgets what nobody asks
- * for: each `set` looks at two more entries whether their time is over. Bounded: beyond 100,000 the
- * values that were not set for the longest time are forgotten.
+ * Effect's `BackingPersistence` in the memory of the process. Unlike Effect's own it also forgets expired values that
+ * nobody reads: each `set` checks two more entries. Bounded: beyond 100,000 the values that were not set for the longest
+ * time are forgotten.
  */
-import { Clock, Duration, Effect, Layer } from "effect"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Persistence from "effect/persistence/Persistence"
 
 interface Held {

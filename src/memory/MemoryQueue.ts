@@ -1,21 +1,20 @@
 /**
- * One queue of the embedded broker, as a quorum queue does it: competing or single active consumers,
- * prefetch, and readers that take one message at a time. What comes back unsettled goes before
- * everything that was not delivered yet, with its count raised; beyond the delivery limit it leaves the
- * queue. It knows no addresses, no clients and no time.
+ * One queue of the embedded broker, which behaves like a quorum queue: competing or single active consumers, prefetch,
+ * and readers that take one message at a time. A message that comes back unsettled goes before everything that was not
+ * delivered yet, with its count raised; beyond the delivery limit it leaves the queue. A queue knows no addresses, no
+ * clients and no time.
  */
-import type { Outgoing } from "../bus/Broker.ts"
-import type * as Population from "../bus/Population.ts"
+import type { Outgoing } from "../bus/port/Broker.ts"
+import type * as RenewedSet from "../bus/support/RenewedSet.ts"
 import * as Deque from "./Deque.ts"
 
 /**
- * Where a message that came back stands among others that came back: where it stood, or behind them, as
- * RabbitMQ 3.10 has it. There the first of six that returned together, taken alone and returned again,
- * is the last of the six.
+ * The place of a message that came back among others that came back: its old one, or behind them as in RabbitMQ 3.10.
+ * There the first of six that returned together, taken alone and returned again, is the last of the six.
  */
-export type Returns = "in place" | "behind"
+export type Returns = "in-place" | "behind"
 
-/** A class and no literal, as `bus/Message` says. */
+/** A class and not a literal: see bus/port/OutgoingMessage.ts. */
 export class Stored {
   readonly message: Outgoing
   /** Its place in the queue. */
@@ -32,53 +31,25 @@ export class Stored {
   }
 }
 
-/** Who has messages of a queue until they are settled. */
+/** A consumer or reader, which has messages of a queue until they are settled. */
 export interface Holder {
   /** In the order of delivery. */
-  readonly unacked: Population.Population<Stored>
+  readonly unacked: RenewedSet.RenewedSet<Stored>
 }
 
 /** A consumer as its queue sees it. */
 export interface QueueConsumer extends Holder {
-  /** 0 is without a bound. */
+  /** 0 is no bound. */
   readonly prefetch: number
   readonly deliver: (stored: Stored) => void
-  /** Told when the queue is gone, or the broker ends its deliveries. */
+  /** Called when the queue is gone, or the broker ends its deliveries. */
   readonly dropped: (why: "deleted" | "cancelled") => void
   /** Counts against the prefetch in this turn: like over a network, an ack makes room in the next one. */
   taken: number
   cancelled: boolean
 }
 
-export interface MemoryQueue {
-  readonly name: string
-  readonly singleActive: boolean
-  /** `extra` are headers that the broker adds. */
-  readonly push: (message: Outgoing, extra?: Stored["extra"]) => void
-  /** The next message, held by a reader. */
-  readonly take: (holder: Holder) => Stored | undefined
-  readonly add: (consumer: QueueConsumer) => void
-  /** Stops deliveries to it; what it holds stays with it. */
-  readonly cancel: (consumer: QueueConsumer) => void
-  /** Takes a consumer away, and back what it holds. */
-  readonly remove: (consumer: QueueConsumer) => void
-  /** False when the holder did not have it any more. */
-  readonly settle: (holder: Holder, stored: Stored) => boolean
-  /** Takes back what a holder has. */
-  readonly release: (holder: Holder) => void
-  /** Delivers what can be delivered in this turn. */
-  readonly pump: () => void
-  readonly ready: () => number
-  readonly unacked: () => number
-  /** How many consumers are not cancelled. */
-  readonly consumers: () => number
-  /** Every consumer is cancelled by the broker, and told. */
-  readonly cancelAll: () => void
-  /** The queue is deleted: it loses everything, and tells its consumers. */
-  readonly drop: () => void
-}
-
-export const make = (options: {
+export interface MemoryQueueOptions {
   readonly name: string
   readonly singleActive: boolean
   /** How often a message may come back. */
@@ -86,122 +57,179 @@ export const make = (options: {
   readonly returns: Returns
   /** Asks for a pump in the next turn. */
   readonly wake: (queue: MemoryQueue) => void
-  readonly beyondLimit: (stored: Stored) => void
-}): MemoryQueue => {
-  // What came back is delivered first.
-  const returned = Deque.make<Stored>()
-  const fresh = Deque.make<Stored>()
-  const consumers: Array<QueueConsumer> = []
-  let positions = 0
-  let unacked = 0
-  let turn = 0
-  let gone = false
+  /** Called with a message that came back too often, or was rejected. */
+  readonly dead: (stored: Stored, reason: "delivery_limit" | "rejected") => void
+  /** Whether it dead-letters messages. */
+  readonly rejects: boolean
+}
 
-  const ready = (): number => returned.size() + fresh.size()
-  const hungry = (consumer: QueueConsumer): boolean =>
-    !consumer.cancelled && (consumer.prefetch === 0 || consumer.taken < consumer.prefetch)
-  const next = (): QueueConsumer | undefined => {
-    if (options.singleActive) {
-      // Only the first that is not cancelled is active; the others stand by.
-      const active = consumers.find(({ cancelled }) => !cancelled)
-      return active !== undefined && hungry(active) ? active : undefined
+export class MemoryQueue {
+  readonly name: string
+  readonly singleActive: boolean
+  readonly rejects: boolean
+  private readonly options: MemoryQueueOptions
+  /** Messages that came back; they are delivered first. */
+  private readonly returned = Deque.make<Stored>()
+  private readonly fresh = Deque.make<Stored>()
+  private readonly attached: Array<QueueConsumer> = []
+  private positions = 0
+  private held = 0
+  private turn = 0
+  private isDropped = false
+
+  constructor(options: MemoryQueueOptions) {
+    this.options = options
+    this.name = options.name
+    this.singleActive = options.singleActive
+    this.rejects = options.rejects
+  }
+
+  /** `extra` are headers that the broker adds. */
+  push(message: Outgoing, extra?: Stored["extra"]): void {
+    this.fresh.push(new Stored(message, this.positions++, extra))
+    this.wake()
+  }
+
+  /** The next message, held by a reader. */
+  take(holder: Holder): Stored | undefined {
+    const stored = this.returned.shift() ?? this.fresh.shift()
+    if (stored === undefined) return undefined
+    holder.unacked.add(stored)
+    this.held++
+    return stored
+  }
+
+  add(consumer: QueueConsumer): void {
+    this.attached.push(consumer)
+    this.wake()
+  }
+
+  /** Stops deliveries to it; it keeps what it holds. */
+  cancel(consumer: QueueConsumer): void {
+    consumer.cancelled = true
+    this.wake()
+  }
+
+  /** Removes a consumer, and takes back what it holds. */
+  remove(consumer: QueueConsumer): void {
+    const at = this.attached.indexOf(consumer)
+    if (at >= 0) this.attached.splice(at, 1)
+    // The turn stays with the consumer that had it.
+    if (at >= 0 && at < this.turn) this.turn--
+    this.release(consumer)
+  }
+
+  /** Returns false when the holder did not have it any more. */
+  settle(holder: Holder, stored: Stored): boolean {
+    if (!holder.unacked.delete(stored)) return false
+    this.held--
+    this.wake()
+    return true
+  }
+
+  /** Dead-letters the message at this place; returns false when the holder did not have it any more. */
+  reject(holder: Holder, position: number): boolean {
+    for (const stored of holder.unacked) {
+      if (stored.position !== position) continue
+      this.settle(holder, stored)
+      this.options.dead(stored, "rejected")
+      return true
     }
-    for (let i = 0; i < consumers.length; i++) {
-      const at = (turn + i) % consumers.length
-      const consumer = consumers[at]
-      if (consumer !== undefined && hungry(consumer)) {
-        turn = at + 1
+    return false
+  }
+
+  /** Takes back what a holder has. */
+  release(holder: Holder): void {
+    const back = [...holder.unacked]
+    holder.unacked.clear()
+    this.held -= back.length
+    if (this.isDropped || back.length === 0) return this.wake()
+    for (const stored of back) stored.returns++
+    const { dead, deliveryLimit, returns } = this.options
+    const kept = back.filter((stored) => stored.returns <= deliveryLimit)
+    const all = [...this.returned.toArray(), ...kept]
+    this.returned.clear()
+    for (const stored of returns === "in-place" ? all.sort(byPosition) : all) this.returned.push(stored)
+    for (const stored of back.sort(byPosition)) if (stored.returns > deliveryLimit) dead(stored, "delivery_limit")
+    this.wake()
+  }
+
+  /** Delivers what can be delivered in this turn. */
+  pump(): void {
+    for (const consumer of this.attached) consumer.taken = consumer.unacked.size
+    // All are handed out before the first is delivered: a consumer that is lost while it handles one had the
+    // others too.
+    const holders: Array<QueueConsumer> = []
+    const handed: Array<Stored> = []
+    while (this.ready() > 0) {
+      const consumer = this.next()
+      const stored = consumer && this.take(consumer)
+      if (consumer === undefined || stored === undefined) break
+      consumer.taken++
+      holders.push(consumer)
+      handed.push(stored)
+    }
+    for (let i = 0; i < handed.length; i++) {
+      const consumer = holders[i]
+      const stored = handed[i]
+      if (consumer !== undefined && stored !== undefined && consumer.unacked.has(stored)) consumer.deliver(stored)
+    }
+  }
+
+  ready(): number {
+    return this.returned.size() + this.fresh.size()
+  }
+
+  unacked(): number {
+    return this.held
+  }
+
+  /** How many consumers are not cancelled. */
+  consumers(): number {
+    return this.attached.reduce((count, { cancelled }) => (cancelled ? count : count + 1), 0)
+  }
+
+  /** The broker cancels every consumer, which is notified. */
+  cancelAll(): void {
+    for (const consumer of this.attached.filter(isLive)) consumer.dropped("cancelled")
+  }
+
+  /** The queue is deleted: it loses everything, and its consumers are notified. */
+  drop(): void {
+    this.isDropped = true
+    this.returned.clear()
+    this.fresh.clear()
+    // A consumer that cancelled asked for the end and is not notified; the others remove themselves.
+    for (const consumer of this.attached.filter(isLive)) consumer.dropped("deleted")
+    this.wake()
+  }
+
+  private wake(): void {
+    this.options.wake(this)
+  }
+
+  private next(): QueueConsumer | undefined {
+    const { attached } = this
+    if (this.singleActive) {
+      // Only the first that is not cancelled is active; the others stand by.
+      const active = attached.find(isLive)
+      return active !== undefined && hasRoom(active) ? active : undefined
+    }
+    for (let i = 0; i < attached.length; i++) {
+      const at = (this.turn + i) % attached.length
+      const consumer = attached[at]
+      if (consumer !== undefined && hasRoom(consumer)) {
+        this.turn = at + 1
         return consumer
       }
     }
     return undefined
   }
-  const take = (holder: Holder): Stored | undefined => {
-    const stored = returned.shift() ?? fresh.shift()
-    if (stored === undefined) return undefined
-    holder.unacked.add(stored)
-    unacked++
-    return stored
-  }
-
-  const queue: MemoryQueue = {
-    name: options.name,
-    singleActive: options.singleActive,
-    push: (message, extra) => {
-      fresh.push(new Stored(message, positions++, extra))
-      options.wake(queue)
-    },
-    take,
-    add: (consumer) => {
-      consumers.push(consumer)
-      options.wake(queue)
-    },
-    cancel: (consumer) => {
-      consumer.cancelled = true
-      options.wake(queue)
-    },
-    remove: (consumer) => {
-      const at = consumers.indexOf(consumer)
-      if (at >= 0) consumers.splice(at, 1)
-      // The turn stays with the consumer that had it.
-      if (at >= 0 && at < turn) turn--
-      queue.release(consumer)
-    },
-    settle: (holder, stored) => {
-      if (!holder.unacked.delete(stored)) return false
-      unacked--
-      options.wake(queue)
-      return true
-    },
-    release: (holder) => {
-      const back = [...holder.unacked]
-      holder.unacked.clear()
-      unacked -= back.length
-      if (gone || back.length === 0) return options.wake(queue)
-      for (const stored of back) stored.returns++
-      const kept = back.filter(({ returns }) => returns <= options.deliveryLimit)
-      const all = [...returned.toArray(), ...kept]
-      returned.clear()
-      for (const stored of options.returns === "in place" ? all.sort(byPosition) : all) returned.push(stored)
-      for (const stored of back.sort(byPosition))
-        if (stored.returns > options.deliveryLimit) options.beyondLimit(stored)
-      options.wake(queue)
-    },
-    pump: () => {
-      for (const consumer of consumers) consumer.taken = consumer.unacked.size
-      // All are handed out before the first arrives: who goes on hearing of one had the others too.
-      const holders: Array<QueueConsumer> = []
-      const handed: Array<Stored> = []
-      while (ready() > 0) {
-        const consumer = next()
-        const stored = consumer && take(consumer)
-        if (consumer === undefined || stored === undefined) break
-        consumer.taken++
-        holders.push(consumer)
-        handed.push(stored)
-      }
-      for (let i = 0; i < handed.length; i++) {
-        const consumer = holders[i]
-        const stored = handed[i]
-        if (consumer !== undefined && stored !== undefined && consumer.unacked.has(stored)) consumer.deliver(stored)
-      }
-    },
-    ready,
-    unacked: () => unacked,
-    consumers: () => consumers.reduce((count, { cancelled }) => (cancelled ? count : count + 1), 0),
-    cancelAll: () => {
-      for (const consumer of consumers.filter(({ cancelled }) => !cancelled)) consumer.dropped("cancelled")
-    },
-    drop: () => {
-      gone = true
-      returned.clear()
-      fresh.clear()
-      // Who cancelled asked for the end and is told nothing; who is told takes itself away.
-      for (const consumer of consumers.filter(({ cancelled }) => !cancelled)) consumer.dropped("deleted")
-      options.wake(queue)
-    }
-  }
-  return queue
 }
+
+const isLive = ({ cancelled }: QueueConsumer): boolean => !cancelled
+
+const hasRoom = (consumer: QueueConsumer): boolean =>
+  !consumer.cancelled && (consumer.prefetch === 0 || consumer.taken < consumer.prefetch)
 
 const byPosition = (a: Stored, b: Stored): number => a.position - b.position

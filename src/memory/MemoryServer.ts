@@ -1,28 +1,32 @@
 /**
- * The embedded broker: what a RabbitMQ node does, in this process. Several clients may share one, as
- * several services share a node. Nothing is persistent: it ends with its scope.
- *
- * Each hop of a message (into the broker, out to a consumer) takes one turn of the event loop, so
- * that interleavings exist as they do over a network; delays follow Effect's Clock.
+ * The embedded broker: a RabbitMQ node in this process. Several clients may share one, as several services share a
+ * node. Nothing is persistent: it ends with its scope. Messages move in turns of the event loop (Turns.ts), and delays
+ * follow Effect's Clock.
  */
-import { Clock, Context, Effect, Latch, Layer, type Scope } from "effect"
-import type { Outgoing, QueueKind, SendOutcome } from "../bus/Broker.ts"
-import type { CutOff, LinkFaults, Peer } from "./Connections.ts"
-import * as Connections from "./Connections.ts"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { InFlightMessage, Outgoing, QueueKind } from "../bus/port/Broker.ts"
+import { Connections, type LinkFaults } from "./Connections.ts"
 import * as Delays from "./Delays.ts"
 import * as Deque from "./Deque.ts"
 import type { Faults } from "./Faults.ts"
-import type { MemoryQueue, Returns } from "./MemoryQueue.ts"
-import * as Namespace from "./Namespace.ts"
+import type { Returns } from "./MemoryQueue.ts"
+import { Namespace } from "./Namespace.ts"
+import type { CutOff, Peer } from "./Peer.ts"
 import { Send } from "./Sends.ts"
+import { Turns } from "./Turns.ts"
 
-export type { CutOff, Peer } from "./Connections.ts"
+export type { CutOff, Peer } from "./Peer.ts"
 
 /** A client's connection. */
 export interface Link {
-  readonly namespace: Namespace.Namespace
-  readonly send: (message: Outgoing, done: (outcome: SendOutcome) => void) => void
-  /** What goes wrong with its deliveries and acknowledgements, if anything. */
+  readonly namespace: Namespace
+  readonly send: (inFlight: InFlightMessage) => void
+  /** Faults of its deliveries and acknowledgements. Undefined without faults. */
   readonly faults: LinkFaults | undefined
   /** Ends it: what was sent arrives, but its answers do not. */
   readonly close: () => void
@@ -33,16 +37,16 @@ export interface Counts {
   readonly sending: number
   readonly unacked: number
   readonly delayed: number
-  /** Ready in queues that somebody consumes. */
+  /** Ready in queues that have a consumer. */
   readonly ready: number
 }
 
 export interface MemoryServerOptions {
-  /** How many of the last published events `published` tells; 0, the default, keeps none. */
+  /** How many of the last published events `published` returns; 0, the default, keeps none. */
   readonly remember?: number
-  /** Default `"in place"`; `"behind"` is for tests of what must hold under RabbitMQ's own order of returns. */
+  /** Default `"in-place"`; `"behind"` is for tests under the order of returns of RabbitMQ 3.10. */
   readonly returns?: Returns
-  /** What goes wrong by itself. Default nothing. */
+  /** Faults that occur by themselves. Default none. */
   readonly faults?: Faults
 }
 
@@ -53,9 +57,9 @@ export class MemoryServer extends Context.Service<
     readonly counts: () => Counts
     /** When the next delay ends, in milliseconds of the clock. */
     readonly nextDue: () => number | undefined
-    /** Completes when nothing is on its way, delayed, ready for somebody or unsettled. */
+    /** Completes when nothing is on its way, delayed, ready for a consumer or unsettled. */
     readonly idle: Effect.Effect<void>
-    /** The same, leaving delays out of account. */
+    /** The same, but delays may remain. */
     readonly quiet: Effect.Effect<void>
     /** Stops taking publishes, like a memory alarm; answers come after `unblock`. */
     readonly block: (detail: string) => void
@@ -63,19 +67,19 @@ export class MemoryServer extends Context.Service<
     /** Cuts every client off. */
     readonly disconnect: (open: CutOff) => void
     readonly reconnect: () => void
-    /** Cuts off the clients of this name; the others notice nothing. */
+    /** Cuts off the clients with this name only. */
     readonly cut: (name: string, open: CutOff) => void
     readonly restore: (name: string) => void
     /**
-     * The process of these clients is dead: nothing that they do reaches the server any more, they hear of
-     * no answer, and what they held goes back.
+     * Ends the process of these clients: nothing that they do reaches the server any more, no answer reaches them, and
+     * what they held goes back.
      */
     readonly sever: (name: string, open: CutOff) => void
-    /** Cancels the consumers of a subscriber, as a node does that leaves its cluster; what they hold goes back. */
+    /** Cancels the consumers of a subscriber, like a node that leaves its cluster; what they hold goes back. */
     readonly cancelConsumers: (subscriber: string, queue?: QueueKind) => void
     /** Deletes a subscriber's queue, in every namespace that has one; its dead letters stay. */
     readonly deleteQueue: (subscriber: string) => void
-    /** What was published as events, newest last; the oldest are forgotten. */
+    /** The last published events, newest last. */
     readonly published: () => ReadonlyArray<Outgoing>
   }
 >()("@eduflow/events/memory/MemoryServer") {
@@ -91,148 +95,140 @@ export class MemoryServer extends Context.Service<
     Layer.effect(MemoryServer, MemoryServer.makeWith(options))
 }
 
-interface Waiting {
-  readonly namespace: Namespace.Namespace
+interface Delayed {
+  readonly namespace: Namespace
   readonly message: Outgoing
 }
 
-const make = Effect.fnUntraced(function* ({ faults, remember = 0, returns = "in place" }: MemoryServerOptions) {
-  const clock = yield* Clock.Clock
-  const now = (): number => clock.currentTimeMillisUnsafe()
-  const namespaces = new Map<string, Namespace.Namespace>()
-  const delays = Delays.make<Waiting>()
-  const earlier = yield* Latch.make(false)
-  const published = Deque.make<Outgoing>()
-  const watchers = new Set<() => void>()
-  const run = Effect.runForkWith(yield* Effect.context<never>())
-  let awake = new Set<MemoryQueue>()
-  let hopping = false
+class Server {
+  readonly connections: Connections
+  readonly turns = new Turns(() => this.connections.sends.turn())
+  readonly delays = Delays.make<Delayed>()
+  readonly published = Deque.make<Outgoing>()
+  private readonly options: MemoryServerOptions
+  private readonly now: () => number
+  private readonly namespaces = new Map<string, Namespace>()
+  /** Open when a delay was added that ends before all others. */
+  private readonly earlier = Latch.makeUnsafe(false)
 
-  // -- what happens to a message: one function for each step ----------------------------------------
+  constructor(options: MemoryServerOptions, now: () => number, later: (millis: number, action: () => void) => void) {
+    this.options = options
+    this.now = now
+    this.connections = new Connections({
+      now,
+      schedule: this.turns.schedule,
+      store: (send) => this.store(send),
+      faults: options.faults,
+      later
+    })
+  }
 
-  /** Stores a message where it belongs; whether anything took it. */
-  const store = ({ message, namespace }: Waiting): boolean => {
-    const { to } = message
-    if (to._tag === "DelayedEvent" || (to._tag === "Subscriber" && to.seconds > 0)) {
-      const due = now() + to.seconds * 1000
-      const first = delays.next()
-      delays.add(due, { namespace, message })
-      if (first === undefined || due < first) earlier.openUnsafe()
-      return true
+  connect(peer: Peer): Link {
+    const namespace = this.namespaceOf(peer.namespace)
+    const { close, linkFaults } = this.connections.open(peer)
+    return {
+      namespace,
+      send: (inFlight) => {
+        this.connections.sends.push(new Send(peer, namespace, inFlight))
+        this.turns.schedule()
+      },
+      faults: linkFaults,
+      close
     }
-    if (to._tag === "Event" && remember > 0) {
-      published.push(message)
-      if (published.size() > remember) published.shift()
-    }
-    return namespace.place(message)
-  }
-  // -- hops -----------------------------------------------------------------------------------------
-
-  const schedule = (): void => {
-    if (hopping) return
-    hopping = true
-    setImmediate(hop)
-  }
-  const hop = (): void => {
-    hopping = false
-    const queues = awake
-    awake = new Set()
-    for (const queue of queues) queue.pump()
-    const more = sends.turn()
-    if (awake.size > 0 || more) schedule()
-    for (const watcher of watchers) watcher()
-  }
-  const wake = (queue: MemoryQueue): void => {
-    awake.add(queue)
-    schedule()
   }
 
-  const counts = (): Counts => {
+  allNamespaces(): Iterable<Namespace> {
+    return this.namespaces.values()
+  }
+
+  counts(): Counts {
     let unacked = 0
     let ready = 0
-    for (const namespace of namespaces.values()) {
+    for (const namespace of this.namespaces.values()) {
       for (const queue of namespace.queues()) {
         unacked += queue.unacked()
         if (queue.consumers() > 0) ready += queue.ready()
       }
     }
-    return { sending: sends.size(), unacked, delayed: delays.size(), ready }
+    return { sending: this.connections.sends.size(), unacked, delayed: this.delays.size(), ready }
   }
-  const until = (condition: (counts: Counts) => boolean): Effect.Effect<void> =>
-    Effect.callback<void>((resume) => {
-      const watcher = (): void => {
-        if (hopping || !condition(counts())) return
-        watchers.delete(watcher)
-        resume(Effect.void)
-      }
-      watchers.add(watcher)
-      schedule()
-      return Effect.sync(() => {
-        watchers.delete(watcher)
-      })
-    })
 
-  // -- delays ---------------------------------------------------------------------------------------
-
-  /** One sleep until the first is due, or until one comes that is due earlier. */
-  const passDelays = Effect.gen(function* () {
-    earlier.closeUnsafe()
-    const due = delays.next()
-    if (due === undefined) return yield* earlier.await
-    const wait = due - now()
-    if (wait > 0) yield* earlier.await.pipe(Effect.timeoutOrElse({ duration: wait, orElse: () => Effect.void }))
-    for (const { message, namespace } of delays.takeDue(now())) namespace.arrive(message)
+  /** One sleep until the first delay ends, or until one is added that ends earlier. */
+  readonly passDelays = Effect.gen({ self: this }, function* () {
+    this.earlier.closeUnsafe()
+    const due = this.delays.next()
+    if (due === undefined) return yield* this.earlier.await
+    const wait = due - this.now()
+    if (wait > 0) yield* this.earlier.await.pipe(Effect.timeoutOrElse({ duration: wait, orElse: () => Effect.void }))
+    for (const { message, namespace } of this.delays.takeDue(this.now())) namespace.arrive(message)
   })
-  yield* Effect.forkScoped(Effect.forever(passDelays))
 
-  // -- connections ----------------------------------------------------------------------------------
+  private namespaceOf(name: string): Namespace {
+    const known = this.namespaces.get(name)
+    if (known !== undefined) return known
+    const { returns = "in-place" } = this.options
+    const namespace = new Namespace(name, { wake: this.turns.wake, returns })
+    this.namespaces.set(name, namespace)
+    return namespace
+  }
 
-  const connections = Connections.make({
-    now,
-    schedule,
-    store,
-    faults,
-    later: (millis, action) => void run(Effect.andThen(Effect.sleep(millis), Effect.sync(action)))
-  })
-  const { sends } = connections
-  yield* Effect.addFinalizer(() => Effect.sync(() => connections.cutAll("not stored")))
+  /** Stores a message where it belongs; returns whether a queue or a delay took it. */
+  private store({ message, namespace }: Delayed): boolean {
+    const { to } = message
+    if (to._tag === "DelayedEvent" || (to._tag === "Subscriber" && to.seconds > 0)) {
+      const due = this.now() + to.seconds * 1000
+      const first = this.delays.next()
+      this.delays.add(due, { namespace, message })
+      if (first === undefined || due < first) this.earlier.openUnsafe()
+      return true
+    }
+    if (to._tag === "Event") this.remember(message)
+    return namespace.place(message)
+  }
 
+  private remember(message: Outgoing): void {
+    const { remember = 0 } = this.options
+    if (remember === 0) return
+    this.published.push(message)
+    if (this.published.size() > remember) this.published.shift()
+  }
+}
+
+const make = Effect.fnUntraced(function* (options: MemoryServerOptions) {
+  const clock = yield* Clock.Clock
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const server = new Server(
+    options,
+    () => clock.currentTimeMillisUnsafe(),
+    (millis, action) => void run(Effect.andThen(Effect.sleep(millis), Effect.sync(action)))
+  )
+  const { connections, turns } = server
+  yield* Effect.forkScoped(Effect.forever(server.passDelays))
+  yield* Effect.addFinalizer(() => Effect.sync(() => connections.cutAll("not-stored")))
+
+  const isQuiet = ({ ready, sending, unacked }: Counts): boolean => sending + unacked + ready === 0
   return MemoryServer.of({
-    connect: (peer) => {
-      let namespace = namespaces.get(peer.namespace)
-      if (namespace === undefined) {
-        namespace = Namespace.make(peer.namespace, { wake, returns })
-        namespaces.set(peer.namespace, namespace)
-      }
-      const own = namespace
-      const { close, linkFaults } = connections.open(peer)
-      return {
-        namespace: own,
-        send: (message, done) => {
-          sends.push(new Send(peer, own, message, done))
-          schedule()
-        },
-        faults: linkFaults,
-        close
-      }
-    },
-    counts,
-    nextDue: delays.next,
-    idle: until(({ delayed, ready, sending, unacked }) => sending + unacked + delayed + ready === 0),
-    quiet: until(({ ready, sending, unacked }) => sending + unacked + ready === 0),
-    block: connections.block,
-    unblock: connections.unblock,
-    disconnect: connections.cutAll,
-    reconnect: connections.reconnect,
-    cut: connections.cut,
-    restore: connections.restore,
-    sever: connections.sever,
+    connect: (peer) => server.connect(peer),
+    counts: () => server.counts(),
+    nextDue: server.delays.next,
+    idle: turns.until(() => {
+      const counts = server.counts()
+      return isQuiet(counts) && counts.delayed === 0
+    }),
+    quiet: turns.until(() => isQuiet(server.counts())),
+    block: (detail) => connections.block(detail),
+    unblock: () => connections.unblock(),
+    disconnect: (open) => connections.cutAll(open),
+    reconnect: () => connections.reconnect(),
+    cut: (name, open) => connections.cut(name, open),
+    restore: (name) => connections.restore(name),
+    sever: (name, open) => connections.sever(name, open),
     cancelConsumers: (subscriber, queue) => {
-      for (const namespace of namespaces.values()) namespace.queueOf(subscriber, queue)?.cancelAll()
+      for (const namespace of server.allNamespaces()) namespace.queueOf(subscriber, queue)?.cancelAll()
     },
     deleteQueue: (subscriber) => {
-      for (const namespace of namespaces.values()) namespace.deleteQueue(subscriber)
+      for (const namespace of server.allNamespaces()) namespace.deleteQueue(subscriber)
     },
-    published: published.toArray
+    published: server.published.toArray
   })
 })

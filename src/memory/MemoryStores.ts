@@ -1,5 +1,5 @@
-/** Effect's stores in the memory of the process: what a bus without Redis offers, and uses itself. */
-import { Layer } from "effect"
+/** Effect's stores in the memory of the process: a bus without Redis uses them, and offers them to its services. */
+import * as Layer from "effect/Layer"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Persistence from "effect/persistence/Persistence"

@@ -1,168 +1,191 @@
 /**
- * What one namespace has on the embedded broker: subscriber queues and their bindings, dead-letter
- * queues, the queue of what was undeliverable. It says where a message belongs and puts it there;
- * namespaces of one server see nothing of each other. Delays and connections are the server's.
+ * One namespace of the embedded broker: subscriber queues and their bindings, dead-letter queues, and the queue of
+ * undeliverable messages. It puts a message where it belongs; the namespaces of one server see nothing of each other.
+ * Delays and connections are the server's.
  */
-import type { Address, DeadLetterSource, Headers, Outgoing, QueueKind, SubscriberSpec } from "../bus/Broker.ts"
-import { TopologyMismatch } from "../bus/BrokerError.ts"
+import type { Address, DeadLetterSource, Headers, Outgoing, QueueKind, SubscriberSpec } from "../bus/port/Broker.ts"
+import { TopologyMismatch } from "../bus/port/BrokerReason.ts"
 import { topicMatches } from "../event/Name.ts"
-import * as MemoryQueue from "./MemoryQueue.ts"
+import { MemoryQueue, type Returns } from "./MemoryQueue.ts"
 
-/** The limits of the queues that RabbitMQ has: an event's lives, and looks at a dead letter. */
+/** The limits of RabbitMQ's queues: how often an event may come back, and a dead letter be looked at. */
 const deliveryLimit = 20
 const readLimit = 1_000_000_000
-/** Names whose routes are remembered; they come from publishers. */
-const rememberedRoutes = 10_000
+/** Event names whose routes are remembered; names come from publishers. */
+const maxRoutes = 10_000
 
-interface Bound {
-  readonly queue: MemoryQueue.MemoryQueue
+interface Binding {
+  readonly queue: MemoryQueue
   readonly patterns: Map<string, ReadonlyArray<string>>
 }
 
-export interface Temporary {
-  readonly queue: MemoryQueue.MemoryQueue
+export interface TemporaryQueue {
+  readonly queue: MemoryQueue
   readonly drop: () => void
 }
 
-export interface Namespace {
-  readonly name: string
-  /** Why a subscriber cannot be declared so, or undefined when it is. */
-  readonly declare: (spec: SubscriberSpec) => TopologyMismatch | undefined
-  readonly queueOf: (subscriber: string, kind?: QueueKind) => MemoryQueue.MemoryQueue | undefined
-  /** Undefined for a subscriber that never was. */
-  readonly deadLettersOf: (source: DeadLetterSource) => MemoryQueue.MemoryQueue | undefined
-  /** A queue of one consumer's own. */
-  readonly temporary: (patterns: ReadonlyArray<string>) => Temporary
-  /** Puts a message into every queue where it belongs; whether there was one. */
-  readonly place: (message: Outgoing) => boolean
-  /** The same at the end of a delay: what nobody takes is kept where it can be found. */
-  readonly arrive: (message: Outgoing) => void
-  readonly deleteQueue: (subscriber: string) => void
-  /** The queues that are consumed: dead letters are only read. */
-  readonly queues: () => Iterable<MemoryQueue.MemoryQueue>
+export interface NamespaceOptions {
+  readonly wake: (queue: MemoryQueue) => void
+  readonly returns: Returns
 }
 
-export const make = (
-  name: string,
-  options: { readonly wake: (queue: MemoryQueue.MemoryQueue) => void; readonly returns: MemoryQueue.Returns }
-): Namespace => {
-  const bound = new Map<string, Bound>()
-  const temporary = new Set<Bound>()
-  const dead = new Map<string, MemoryQueue.MemoryQueue>()
-  const parked = new Map<string, MemoryQueue.MemoryQueue>()
-  const routes = new Map<string, ReadonlyArray<MemoryQueue.MemoryQueue>>()
+export class Namespace {
+  readonly name: string
+  private readonly options: NamespaceOptions
+  private readonly bound = new Map<string, Binding>()
+  private readonly temporaryQueues = new Set<Binding>()
+  private readonly dead = new Map<string, MemoryQueue>()
+  private readonly parked = new Map<string, MemoryQueue>()
+  private readonly undeliverable: MemoryQueue
+  private readonly routes = new Map<string, ReadonlyArray<MemoryQueue>>()
 
-  /** A queue that is read, or one consumer's own: nothing leaves it by itself. */
-  const plainQueue = (queue: string) =>
-    MemoryQueue.make({ ...options, name: queue, singleActive: false, deliveryLimit: readLimit, beyondLimit: () => {} })
-  const undeliverable = plainQueue(`${name}.undeliverable`)
+  constructor(name: string, options: NamespaceOptions) {
+    this.name = name
+    this.options = options
+    this.undeliverable = this.plainQueue(`${name}.undeliverable`)
+  }
 
-  const routeOf = (event: string): ReadonlyArray<MemoryQueue.MemoryQueue> => {
-    const known = routes.get(event)
-    if (known !== undefined) return known
-    const words = event.split(".")
-    const found: Array<MemoryQueue.MemoryQueue> = []
-    for (const { patterns, queue } of [...bound.values(), ...temporary]) {
-      if (isMatch(patterns, words)) found.push(queue)
+  /** Returns why a subscriber cannot be declared like this, or undefined when it is. */
+  declare({ name: subscriber, ordering, parking, patterns }: SubscriberSpec): TopologyMismatch | undefined {
+    const singleActive = ordering === "key"
+    if (parking === true && !this.parked.has(subscriber)) {
+      this.parked.set(subscriber, this.plainQueue(`${this.name}.parked.${subscriber}`))
     }
-    if (routes.size >= rememberedRoutes) routes.clear()
-    routes.set(event, found)
-    return found
+    const binding = this.bound.get(subscriber) ?? this.bind(subscriber, singleActive)
+    if (binding.queue.singleActive !== singleActive) return mismatch(binding.queue.name, singleActive)
+    for (const pattern of patterns) binding.patterns.set(pattern, pattern.split("."))
+    this.routes.clear()
+    return undefined
   }
-  const put = (queue: MemoryQueue.MemoryQueue | undefined, message: Outgoing): boolean => {
-    queue?.push(message)
-    return queue !== undefined
+
+  queueOf(subscriber: string, kind?: QueueKind): MemoryQueue | undefined {
+    return kind === "parked" ? this.parked.get(subscriber) : this.bound.get(subscriber)?.queue
   }
-  const place = (message: Outgoing): boolean => {
+
+  /** Undefined for a subscriber that was never declared. */
+  deadLettersOf(source: DeadLetterSource): MemoryQueue | undefined {
+    return source._tag === "Undeliverable" ? this.undeliverable : this.dead.get(source.name)
+  }
+
+  /** A queue of one consumer's own. */
+  temporary(patterns: ReadonlyArray<string>): TemporaryQueue {
+    const binding: Binding = {
+      queue: this.plainQueue(`${this.name}.tmp`),
+      patterns: new Map(patterns.map((pattern) => [pattern, pattern.split(".")]))
+    }
+    this.temporaryQueues.add(binding)
+    this.routes.clear()
+    return {
+      queue: binding.queue,
+      drop: () => {
+        if (!this.temporaryQueues.delete(binding)) return
+        this.routes.clear()
+        binding.queue.drop()
+      }
+    }
+  }
+
+  /** Puts a message into every queue where it belongs; returns whether there was one. */
+  place(message: Outgoing): boolean {
     const { to } = message
     switch (to._tag) {
       case "Event":
       case "DelayedEvent": {
-        const queues = routeOf(to.name)
-        for (const queue of queues) put(queue, message)
+        const queues = this.routeOf(to.name)
+        for (const queue of queues) queue.push(message)
         return queues.length > 0
       }
       case "Subscriber":
-        return put(bound.get(to.name)?.queue, message)
+        return put(this.bound.get(to.name)?.queue, message)
       case "DeadLetter":
-        return put(dead.get(to.subscriber), message)
+        return put(this.dead.get(to.subscriber), message)
       case "Parked":
-        return put(parked.get(to.subscriber), message)
+        return put(this.parked.get(to.subscriber), message)
     }
   }
 
-  const subscriberQueue = (subscriber: string, singleActive: boolean, letters: MemoryQueue.MemoryQueue) => {
-    const queue = `${name}.sub.${subscriber}`
-    return MemoryQueue.make({
-      ...options,
-      name: queue,
+  /** The same at the end of a delay: without a queue the message is kept where it can be found. */
+  arrive(message: Outgoing): void {
+    if (!this.place(message)) this.undeliverable.push(message)
+  }
+
+  deleteQueue(subscriber: string): void {
+    const binding = this.bound.get(subscriber)
+    this.bound.delete(subscriber)
+    this.routes.clear()
+    binding?.queue.drop()
+  }
+
+  /** The queues that are consumed: dead letters are only read. */
+  *queues(): Iterable<MemoryQueue> {
+    for (const { queue } of this.bound.values()) yield queue
+    yield* this.parked.values()
+    for (const { queue } of this.temporaryQueues) yield queue
+  }
+
+  private bind(subscriber: string, singleActive: boolean): Binding {
+    const letters = this.dead.get(subscriber) ?? this.plainQueue(`${this.name}.dead.${subscriber}`)
+    this.dead.set(subscriber, letters)
+    const binding = {
+      queue: this.subscriberQueue(subscriber, singleActive, letters),
+      patterns: new Map<string, ReadonlyArray<string>>()
+    }
+    this.bound.set(subscriber, binding)
+    return binding
+  }
+
+  /** A queue that is read, or one consumer's own: no message leaves it by itself. */
+  private plainQueue(name: string): MemoryQueue {
+    const { returns, wake } = this.options
+    return new MemoryQueue({
+      name,
+      singleActive: false,
+      deliveryLimit: readLimit,
+      returns,
+      wake,
+      rejects: false,
+      dead: () => {}
+    })
+  }
+
+  private subscriberQueue(subscriber: string, singleActive: boolean, letters: MemoryQueue): MemoryQueue {
+    const { returns, wake } = this.options
+    const name = `${this.name}.sub.${subscriber}`
+    return new MemoryQueue({
+      name,
       singleActive,
       deliveryLimit,
-      beyondLimit: ({ message }) =>
+      returns,
+      wake,
+      rejects: true,
+      dead: ({ message }, reason) =>
         letters.push(
           { ...message, to: { _tag: "DeadLetter", subscriber }, headers: withoutDeaths(message.headers) },
-          deathOf(queue, name, message.to)
+          deathOf(name, this.name, message.to, reason)
         )
     })
   }
 
-  return {
-    name,
-    declare: ({ name: subscriber, ordering, parking, patterns }) => {
-      const singleActive = ordering === "key"
-      if (parking === true && !parked.has(subscriber)) {
-        parked.set(subscriber, plainQueue(`${name}.parked.${subscriber}`))
-      }
-      let entry = bound.get(subscriber)
-      if (entry === undefined) {
-        const letters = dead.get(subscriber) ?? plainQueue(`${name}.dead.${subscriber}`)
-        dead.set(subscriber, letters)
-        entry = { queue: subscriberQueue(subscriber, singleActive, letters), patterns: new Map() }
-        bound.set(subscriber, entry)
-      } else if (entry.queue.singleActive !== singleActive) {
-        return mismatch(entry.queue.name, singleActive)
-      }
-      for (const pattern of patterns) entry.patterns.set(pattern, pattern.split("."))
-      routes.clear()
-      return undefined
-    },
-    queueOf: (subscriber, kind) => (kind === "parked" ? parked.get(subscriber) : bound.get(subscriber)?.queue),
-    deadLettersOf: (source) => (source._tag === "Undeliverable" ? undeliverable : dead.get(source.name)),
-    temporary: (patterns) => {
-      const entry = {
-        queue: plainQueue(`${name}.tmp`),
-        patterns: new Map(patterns.map((pattern) => [pattern, pattern.split(".")]))
-      }
-      temporary.add(entry)
-      routes.clear()
-      return {
-        queue: entry.queue,
-        drop: () => {
-          if (!temporary.delete(entry)) return
-          routes.clear()
-          entry.queue.drop()
-        }
-      }
-    },
-    place,
-    arrive: (message) => {
-      if (!place(message)) put(undeliverable, message)
-    },
-    deleteQueue: (subscriber) => {
-      const entry = bound.get(subscriber)
-      bound.delete(subscriber)
-      routes.clear()
-      entry?.queue.drop()
-    },
-    queues: function* () {
-      for (const { queue } of bound.values()) yield queue
-      yield* parked.values()
-      for (const { queue } of temporary) yield queue
+  private routeOf(event: string): ReadonlyArray<MemoryQueue> {
+    const known = this.routes.get(event)
+    if (known !== undefined) return known
+    const words = event.split(".")
+    const found: Array<MemoryQueue> = []
+    for (const { patterns, queue } of [...this.bound.values(), ...this.temporaryQueues]) {
+      if (isMatch(patterns, words)) found.push(queue)
     }
+    if (this.routes.size >= maxRoutes) this.routes.clear()
+    this.routes.set(event, found)
+    return found
   }
 }
 
-/** In the words of RabbitMQ's answer: a queue without the argument has "none" of it. */
+const put = (queue: MemoryQueue | undefined, message: Outgoing): boolean => {
+  queue?.push(message)
+  return queue !== undefined
+}
+
+/** In the words of RabbitMQ's answer, where a missing argument is "none". */
 const mismatch = (queue: string, singleActive: boolean): TopologyMismatch =>
   new TopologyMismatch({
     entity: `queue ${queue}`,
@@ -177,16 +200,15 @@ const isMatch = (patterns: Map<string, ReadonlyArray<string>>, words: ReadonlyAr
   return false
 }
 
-/** What a publisher wrote there is not the broker's and would be taken for it. */
+/** Without the headers that only the broker sets: those of a publisher would be taken for its. */
 const withoutDeaths = (headers: Headers): Headers =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "x-death" && name !== "x-delivery-count"))
 
-const deathOf = (queue: string, namespace: string, to: Address): Readonly<Record<string, unknown>> => {
+const deathOf = (queue: string, namespace: string, to: Address, reason: string): Readonly<Record<string, unknown>> => {
   const [exchange, key] =
     to._tag === "Event"
       ? [`${namespace}.events`, to.name]
       : [`${namespace}.delay.deliver`, to._tag === "Subscriber" ? `to.${to.name}` : `publish.${nameIn(to)}`]
-  const reason = "delivery_limit"
   return {
     "x-death": [{ count: 1, reason, queue, exchange, "routing-keys": [key] }],
     "x-first-death-exchange": exchange,
@@ -198,6 +220,6 @@ const deathOf = (queue: string, namespace: string, to: Address): Readonly<Record
   }
 }
 
-/** The name that an address is routed by: of an event, or of the subscriber whose dead letter it is. */
+/** The name that an address is routed by: that of an event, or of a subscriber. */
 export const nameIn = (to: Address): string =>
   to._tag === "DeadLetter" || to._tag === "Parked" ? to.subscriber : to.name

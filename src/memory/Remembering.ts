@@ -1,4 +1,4 @@
-/** What a process remembers by itself, where there is RabbitMQ and no Redis: the embedded broker stays unloaded. */
+/** The stores of a process on RabbitMQ without Redis: the embedded broker is not loaded for them. */
 export * as MemoryCache from "./MemoryCache.ts"
-export * as MemoryMarks from "./MemoryMarks.ts"
+export * as MemoryClaims from "./MemoryClaims.ts"
 export * as MemoryStores from "./MemoryStores.ts"

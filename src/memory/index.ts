@@ -1,4 +1,4 @@
-/** What app/ and testing/ take of this folder. */
+/** The parts of this folder that app/ and testing/ use. */
 export * as CacheFaults from "./CacheFaults.ts"
 export * as Faults from "./Faults.ts"
 export * as MemoryBroker from "./MemoryBroker.ts"

@@ -1,38 +1,37 @@
 /**
- * The state of each check as a metric, for alerts.
+ * The status of each check as a metric, for alerts.
  */
-import { Effect } from "effect"
-import type { Check } from "./Health.ts"
+import * as Effect from "effect/Effect"
+import type { Check, Status } from "./HealthReport.ts"
 import * as Meter from "./Meter.ts"
 import * as Metrics from "./Metrics.ts"
 
-const states = ["up", "degraded", "down"] as const
+const statuses: ReadonlyArray<Status> = ["up", "degraded", "down"]
 
-/** Told until the scope ends. */
+/** The metrics exist until the scope closes. */
 export const make = Effect.gen(function* () {
   const context = yield* Effect.context<never>()
-  const latest = new Map<string, Check["status"]>()
-  const stops = new Map<string, ReadonlyArray<() => void>>()
+  const latest = new Map<string, Status>()
+  const observations = new Map<string, ReadonlyArray<() => void>>()
   const forget = (name: string): void => {
-    stops.get(name)?.forEach((stop) => stop())
-    stops.delete(name)
+    observations.get(name)?.forEach((stop) => stop())
+    observations.delete(name)
     latest.delete(name)
   }
-  yield* Effect.addFinalizer(() => Effect.sync(() => [...stops.keys()].forEach(forget)))
+  const observe = (name: string): ReadonlyArray<() => void> =>
+    statuses.map((status) =>
+      Meter.observe(Metrics.health, context, { "eventbus.check": name, "eventbus.state": status }, () =>
+        latest.get(name) === status ? 1 : 0
+      )
+    )
+  yield* Effect.addFinalizer(() => Effect.sync(() => [...observations.keys()].forEach(forget)))
   return {
-    tell: (checks: ReadonlyArray<Check>): void => {
+    update: (checks: ReadonlyArray<Check>): void => {
       const names = new Set(checks.map(({ name }) => name))
-      for (const name of stops.keys()) if (!names.has(name)) forget(name)
+      for (const name of observations.keys()) if (!names.has(name)) forget(name)
       for (const { name, status } of checks) {
         latest.set(name, status)
-        if (stops.has(name)) continue
-        const own = (state: string) => ({ "eventbus.check": name, "eventbus.state": state })
-        stops.set(
-          name,
-          states.map((state) =>
-            Meter.observe(Metrics.health, context, own(state), () => (latest.get(name) === state ? 1 : 0))
-          )
-        )
+        if (!observations.has(name)) observations.set(name, observe(name))
       }
     }
   }

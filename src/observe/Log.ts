@@ -1,16 +1,19 @@
 /**
- * The lines that the runtime writes. Each says what happened to one event or one part, with ids and
- * names as annotations and never with data (P14). A publish is a debug line, a failed attempt a
- * warning, a dead letter an error; each belongs to the trace of its event. A storm of the same warning or
- * error is summed up.
+ * The log of the runtime. An entry says what happened to one event or one component, with ids and names as annotations
+ * and never with data, which may be secret. A publish is logged at level debug, a failed attempt as a warning, a dead
+ * letter as an error; each entry belongs to the trace of its event. Repeated warnings and errors are throttled.
  *
- * Lines are written from callbacks as well as from fibers, hence a plain function per line; the
- * debug ones cost nothing when the level is off, decided once.
+ * Entries are written by plain functions because callbacks write them as well as fibers. Whether debug is enabled is
+ * decided once, so that it costs nothing when it is not.
  */
-import { Context, Effect, LogLevel, References, Tracer } from "effect"
-import * as Storm from "./Storm.ts"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as LogLevel from "effect/LogLevel"
+import * as References from "effect/References"
+import * as Tracer from "effect/Tracer"
+import * as LogThrottle from "./LogThrottle.ts"
 
-/** `span` is the span that the line belongs to, and no field. */
+/** `span` is not a field, but the span that the entry belongs to. */
 export interface Fields {
   readonly [name: string]: string | number | boolean | Tracer.AnySpan | undefined
   readonly span?: Tracer.AnySpan | undefined
@@ -20,63 +23,66 @@ export interface Log {
   readonly debugEnabled: boolean
   readonly debug: (message: string, fields: Fields) => void
   readonly info: (message: string, fields: Fields) => void
-  readonly warning: (message: string, fields: Fields) => void
-  readonly error: (message: string, fields: Fields) => void
+  /** `more` is asked for the fields that cost something, if the entry is written. */
+  readonly warning: (message: string, fields: Fields, more?: () => Fields) => void
+  readonly error: (message: string, fields: Fields, more?: () => Fields) => void
 }
 
-/** Lives as long as the current scope; at its end a storm that is under way is summed up. */
+/** Lives as long as the current scope. When the scope closes, throttled entries are summed up. */
 export const make = Effect.gen(function* () {
   const context = yield* Effect.context<never>()
-  const storm = Storm.make(context)
-  yield* Effect.addFinalizer(() => Effect.sync(storm.flush))
-  return over(context, storm)
+  const throttle = LogThrottle.make(context)
+  yield* Effect.addFinalizer(() => Effect.sync(throttle.flush))
+  return makeLog(context, throttle)
 })
 
-const over = (context: Context.Context<never>, storm: Storm.Storm): Log => {
+const makeLog = (context: Context.Context<never>, throttle: LogThrottle.LogThrottle): Log => {
   const run = Effect.runForkWith(context)
-  const line =
+  const unthrottled =
     (level: "Debug" | "Info" | "Warn" | "Error") =>
     (message: string, { span, ...fields }: Fields): void => {
       const write = Effect.annotateLogs(Effect.logWithLevel(level)(message), present(fields))
       run(span === undefined ? write : Effect.provideService(write, Tracer.ParentSpan, span))
     }
-  const bounded = (level: "Warn" | "Error") => {
-    const write = line(level)
-    return (message: string, fields: Fields): void => {
-      const sumUp = (more: number, seconds: number): void =>
-        write(`${message} (and ${more.toLocaleString("en")} more in ${seconds} s)`, {
-          ...meant(fields),
-          suppressed: more
+  const throttled = (level: "Warn" | "Error") => {
+    const write = unthrottled(level)
+    return (message: string, fields: Fields, more?: () => Fields): void => {
+      const sumUp = (suppressed: number, seconds: number): void =>
+        write(`${message} (and ${suppressed.toLocaleString("en")} more in ${seconds} s)`, {
+          ...distinguishing(fields),
+          suppressed
         })
-      if (storm.admits(meaning(message, fields), sumUp)) write(message, fields)
+      if (!throttle.admits(meaningOf(message, fields), sumUp)) return
+      write(message, more === undefined ? fields : { ...fields, ...more() })
     }
   }
   return {
     debugEnabled: LogLevel.isGreaterThanOrEqualTo("Debug", Context.get(context, References.MinimumLogLevel)),
-    debug: line("Debug"),
-    info: line("Info"),
-    warning: bounded("Warn"),
-    error: bounded("Error")
+    debug: unthrottled("Debug"),
+    info: unthrottled("Info"),
+    warning: throttled("Warn"),
+    error: throttled("Error")
   }
 }
 
-/** What tells one failure from another: where it is and what it is, not which event it met. */
-const meanings: ReadonlyArray<string> = ["subscriber", "event", "error", "reason", "to"]
-/** As a text, and no JSON: most lines of a storm are not written, and cost this alone. */
-const meaning = (message: string, fields: Fields): string => {
+/** The fields that distinguish failures: where one happened and what it is, not which event was affected. */
+const distinguishingFields: ReadonlyArray<string> = ["subscriber", "event", "error", "reason", "to"]
+/** Concatenated text instead of JSON: most throttled entries are not written, and cost nothing but this. */
+const meaningOf = (message: string, fields: Fields): string => {
   let text = message
-  for (const name of meanings) {
+  for (const name of distinguishingFields) {
     const value = fields[name]
     if (value !== undefined) text += `\n${name} ${String(value)}`
   }
   return text
 }
-const meant = (fields: Fields): Fields => {
-  const meaning: Record<string, Fields[string]> = {}
-  for (const name of meanings) if (fields[name] !== undefined) meaning[name] = fields[name]
-  return meaning
+const distinguishing = (fields: Fields): Fields => {
+  const kept: Record<string, Fields[string]> = {}
+  for (const name of distinguishingFields) if (fields[name] !== undefined) kept[name] = fields[name]
+  return kept
 }
 
+/** Without the fields that are undefined. */
 const present = (fields: Fields): Record<string, unknown> => {
   const shown: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(fields)) if (value !== undefined) shown[key] = value

@@ -1,35 +1,35 @@
 /**
- * What spans and metrics call the broker and its parts, by OpenTelemetry's conventions for RabbitMQ
- * (https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/).
+ * Names of the broker, its destinations and operations in spans and metrics, by OpenTelemetry's conventions for
+ * RabbitMQ (https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/).
  */
 
-/** The broker as telemetry knows it. */
-export interface Place {
+/** The broker as telemetry identifies it. */
+export interface BrokerIdentity {
   readonly system: "rabbitmq" | "memory"
   readonly namespace: string
-  /** The broker's address, where there is one only. */
+  /** The address of the broker, if it has exactly one. */
   readonly server?: { readonly address: string; readonly port: number } | undefined
 }
 
-/** What an event is published to. */
-export const destination = ({ namespace }: Place, event: string): string => `${namespace}.events:${event}`
+/** The destination that an event is published to: exchange and routing key. */
+export const destination = ({ namespace }: BrokerIdentity, event: string): string => `${namespace}.events:${event}`
 
-/** Where a subscriber's events wait. */
-export const queue = ({ namespace }: Place, subscriber: string): string => `${namespace}.sub.${subscriber}`
+/** The queue of a subscriber. */
+export const queue = ({ namespace }: BrokerIdentity, subscriber: string): string => `${namespace}.sub.${subscriber}`
 
-/** Where an event came from and where it waited. */
-export const source = (place: Place, event: string, subscriber: string): string =>
-  `${destination(place, event)}:${queue(place, subscriber)}`
+/** The source of a delivery: exchange, routing key and queue. */
+export const source = (broker: BrokerIdentity, event: string, subscriber: string): string =>
+  `${destination(broker, event)}:${queue(broker, subscriber)}`
 
-export const publishing = {
+export const publishOperation = {
   "messaging.operation.name": "publish",
   "messaging.operation.type": "send"
 } as const
-export const delivering = {
+export const deliverOperation = {
   "messaging.operation.name": "deliver",
   "messaging.operation.type": "receive"
 } as const
-export const processing = {
+export const processOperation = {
   "messaging.operation.name": "process",
   "messaging.operation.type": "process"
 } as const

@@ -1,31 +1,32 @@
 /**
- * Where the figures are kept. A series is a cell that is found once, when a contract or subscriber is
- * made; to count is to add to a number, and whoever reads Effect's registry (a scrape, an export, a test)
- * reads the cells. Levels that live elsewhere, such as what is in flight, are asked when they are read.
+ * The values of metrics. A series is a cell that is looked up once, when a contract or a subscriber is created, so that
+ * counting is an addition. Every reader of Effect's registry (a scrape, an export, a test) reads the cells. Values that
+ * live elsewhere, such as the number of events in flight, are observed whenever the metric is read.
  *
- * Two buses of one process share the cells of the same name and attributes, and their levels are added
- * up; of a gauge the highest counts. Counts stay when their bus is gone, levels go with it.
+ * Two buses in one process share the cells of the same name and attributes: their observed values are summed, except
+ * that a gauge reports the highest. When a bus closes, its counts stay and its observed values go.
  */
-import { Context, Metric } from "effect"
-import type { AttributeName, Definition } from "./Definition.ts"
+import * as Context from "effect/Context"
+import * as Metric from "effect/Metric"
+import type { AttributeName, Definition } from "./MetricDefinition.ts"
 
 export type Attributes = Readonly<Partial<Record<AttributeName, string>>>
 
-/** A series. */
-export interface Bound {
-  /** Adds to a counter, sets a gauge, or is one observation of a histogram. */
+/** One metric with one set of attributes. */
+export interface Series {
+  /** Adds to a counter, sets a gauge, or adds one observation to a histogram. */
   readonly update: (value: number) => void
 }
 
-interface Cell extends Bound {
-  /** Those who tell a part of it, each for a bus. */
+interface Cell extends Series {
+  /** Functions that report a part of the value, one for each bus. */
   readonly readers: Set<() => number>
   readonly remove: () => void
 }
 
 const registries = new WeakMap<object, Map<string, Cell>>()
 
-/** As Effect knows it: a way to read it. */
+/** The metric of Effect for a definition. */
 export const metric = (definition: Definition): Metric.Metric<number, unknown> => {
   const { description, name } = definition
   switch (definition.kind) {
@@ -52,7 +53,7 @@ const cellOf = (definition: Definition, context: Context.Context<never>, attribu
   const found = known.get(key)
   if (found !== undefined) return found
   const readers = new Set<() => number>()
-  const { get, update } = kept(definition, readers)
+  const { get, update } = makeState(definition, readers)
   const registration = Metric.registerUnsafe(Metric.withAttributes(metric(definition), { ...attributes }), context, {
     get,
     update,
@@ -70,35 +71,35 @@ const cellOf = (definition: Definition, context: Context.Context<never>, attribu
   return cell
 }
 
-const told = (readers: ReadonlySet<() => number>): number => {
+const sumOf = (readers: ReadonlySet<() => number>): number => {
   let sum = 0
   for (const read of readers) sum += read()
   return sum
 }
 
-/** Who looks at the same thing from two places must not see it twice. */
+/** Observers of the same thing must not count it twice. */
 const highest = (readers: ReadonlySet<() => number>): number => {
-  let most = Number.NEGATIVE_INFINITY
-  for (const read of readers) most = Math.max(most, read())
-  return most
+  let max = Number.NEGATIVE_INFINITY
+  for (const read of readers) max = Math.max(max, read())
+  return max
 }
 
-/** What a cell remembers, and how Effect reads it. */
-const kept = (definition: Definition, readers: ReadonlySet<() => number>): { get: () => unknown } & Bound => {
+/** The state of a cell, and how Effect reads it. */
+const makeState = (definition: Definition, readers: ReadonlySet<() => number>): { get: () => unknown } & Series => {
   let value = 0
   switch (definition.kind) {
     case "counter":
       return {
-        get: () => ({ count: value + told(readers), incremental: true }),
-        update: (more) => {
-          value += more
+        get: () => ({ count: value + sumOf(readers), incremental: true }),
+        update: (added) => {
+          value += added
         }
       }
     case "gauge":
     case "updowncounter":
       return {
         get: () => ({
-          value: readers.size === 0 ? value : definition.kind === "gauge" ? highest(readers) : told(readers)
+          value: readers.size === 0 ? value : definition.kind === "gauge" ? highest(readers) : sumOf(readers)
         }),
         update: (next) => {
           value = next
@@ -122,7 +123,7 @@ const distribution = (boundaries: ReadonlyArray<number>) => {
       return { buckets, count, sum, min, max }
     },
     update: (value: number) => {
-      // Most are short: from below it is found soon.
+      // Most durations are short, so the search starts at the lowest bucket.
       let at = 0
       while (at < boundaries.length && value > (boundaries[at] ?? 0)) at++
       counts[at] = (counts[at] ?? 0) + 1
@@ -134,35 +135,36 @@ const distribution = (boundaries: ReadonlyArray<number>) => {
   }
 }
 
-/** A series by its attributes. It is there from now on, with 0 while nothing happened. */
-export const bind = (definition: Definition, context: Context.Context<never>, attributes: Attributes = {}): Bound =>
+/** The series with these attributes. It exists from now on, and is 0 until something is counted. */
+export const series = (definition: Definition, context: Context.Context<never>, attributes: Attributes = {}): Series =>
   cellOf(definition, context, attributes)
 
-/** At most so many values of an attribute whose values are not ours, such as the tags of handlers' errors. */
-const maxVarying = 50
-const otherwise = "_OTHER"
+/** Most values of an attribute whose values come from outside, such as the tags of handlers' errors. */
+const maxValues = 50
+/** By OpenTelemetry's convention for `error.type`. */
+const otherValue = "_OTHER"
 
-/** Series by an attribute whose values are few and known late, such as an outcome. */
-export const bindBy = (
+/** Series by the value of one attribute, for values that are few and not known in advance, such as an outcome. */
+export const seriesBy = (
   definition: Definition,
   context: Context.Context<never>,
   attributes: Attributes,
   varying: AttributeName
-): ((value: string) => Bound) => {
-  const known = new Map<string, Bound>()
+): ((value: string) => Series) => {
+  const known = new Map<string, Series>()
   return (wanted) => {
     const found = known.get(wanted)
     if (found !== undefined) return found
-    const value = known.size < maxVarying ? wanted : otherwise
-    const made = bind(definition, context, { ...attributes, [varying]: value })
+    const value = known.size < maxValues ? wanted : otherValue
+    const made = series(definition, context, { ...attributes, [varying]: value })
     if (value === wanted) known.set(value, made)
     return made
   }
 }
 
 /**
- * A level, or a total, that lives elsewhere and is asked whenever it is read; answers a way to stop that.
- * Several who tell the same series are added up.
+ * Observes a value that lives elsewhere whenever the metric is read. Returns a function that ends the observation.
+ * Several observations of one series are summed.
  */
 export const observe = (
   definition: Definition,
@@ -172,7 +174,7 @@ export const observe = (
 ): (() => void) => {
   const cell = cellOf(definition, context, attributes)
   const reader = (): number => {
-    // Telemetry that throws changes nothing (P18).
+    // Telemetry changes nothing: an observation that throws must not break a scrape.
     try {
       return read()
     } catch {
@@ -182,7 +184,7 @@ export const observe = (
   cell.readers.add(reader)
   return () => {
     if (!cell.readers.delete(reader)) return
-    // A total stays what it was; a level is gone with who had it.
+    // Counters keep their total; gauges are removed with their last observer.
     if (definition.kind === "counter") cell.update(reader())
     else if (cell.readers.size === 0) cell.remove()
   }

@@ -1,34 +1,35 @@
 /**
- * The series of one contract, one subscriber, one door: everything that an event counts on its way, bound
- * once, so that an event costs additions and no look-up by attributes.
+ * The series of one contract and of one subscriber: everything that is counted for an event, looked up once, so that an
+ * event costs additions and no look-up by attributes.
  */
-import { Clock, Context } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Messaging from "./Messaging.ts"
-import { bind, bindBy, type Bound } from "./Meter.ts"
+import { series, seriesBy, type Series } from "./Meter.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Stopwatch from "./Stopwatch.ts"
 
-/** Failures of a publish of which nothing was sent. */
-const unsent: ReadonlySet<string> = new Set(["Invalid", "Denied", "Unavailable", "Overloaded"])
+/** Reasons of failed publishes for which nothing was sent. */
+const notSentReasons: ReadonlySet<string> = new Set(["Invalid", "Denied", "Unavailable", "Overloaded"])
 
 /** Metrics of publishing one event. */
-export const publisher = (event: string, place: Messaging.Place, context: Context.Context<never>) => {
+export const publisher = (event: string, broker: Messaging.BrokerIdentity, context: Context.Context<never>) => {
   const attributes = {
-    "messaging.system": place.system,
-    ...Messaging.publishing,
-    "messaging.destination.name": Messaging.destination(place, event),
+    "messaging.system": broker.system,
+    ...Messaging.publishOperation,
+    "messaging.destination.name": Messaging.destination(broker, event),
     "eventbus.event": event
   }
-  const outcomes = bindBy(Metrics.publishes, context, { "eventbus.event": event }, "eventbus.outcome")
-  const sent = bind(Metrics.sent, context, attributes)
-  const duration = bind(Metrics.sendDuration, context, attributes)
-  const sentInVain = bindBy(Metrics.sent, context, attributes, "error.type")
-  const durationInVain = bindBy(Metrics.sendDuration, context, attributes, "error.type")
+  const outcomes = seriesBy(Metrics.publishes, context, { "eventbus.event": event }, "eventbus.outcome")
+  const sent = series(Metrics.sent, context, attributes)
+  const duration = series(Metrics.sendDuration, context, attributes)
+  const sendFailed = seriesBy(Metrics.sent, context, attributes, "error.type")
+  const failedSendDuration = seriesBy(Metrics.sendDuration, context, attributes, "error.type")
   const [confirmed, unrouted] = [outcomes("confirmed"), outcomes("unrouted")]
-  // From 0 on: what appears with 1 is no increase to Prometheus.
+  // Exported as 0 from the start: Prometheus sees no increase in a series that first appears as 1.
   for (const reason of ["Invalid", "Denied", "Unavailable", "Overloaded", "Rejected", "Unknown"]) outcomes(reason)
   return {
-    /** It is with the broker; `seconds` since the call. */
+    /** The broker confirmed it, `seconds` after the call. */
     confirmed: (routed: boolean, seconds: number): void => {
       const outcome = routed ? confirmed : unrouted
       outcome.update(1)
@@ -37,57 +38,65 @@ export const publisher = (event: string, place: Messaging.Place, context: Contex
     },
     failed: (reason: string, seconds: number): void => {
       outcomes(reason).update(1)
-      if (unsent.has(reason)) return
-      sentInVain(reason).update(1)
-      durationInVain(reason).update(seconds)
+      if (notSentReasons.has(reason)) return
+      sendFailed(reason).update(1)
+      failedSendDuration(reason).update(seconds)
     }
   }
 }
 export type PublisherMetrics = ReturnType<typeof publisher>
 
 /** Metrics of one subscriber. */
-export const subscriber = (name: string, place: Messaging.Place, context: Context.Context<never>) => {
+export const subscriber = (name: string, broker: Messaging.BrokerIdentity, context: Context.Context<never>) => {
   const stopwatch = Stopwatch.of(Context.get(context, Clock.Clock))
-  const own = { "eventbus.subscriber": name }
+  const bySubscriber = { "eventbus.subscriber": name }
   const group = {
-    "messaging.system": place.system,
-    "messaging.destination.name": Messaging.queue(place, name),
+    "messaging.system": broker.system,
+    "messaging.destination.name": Messaging.queue(broker, name),
     "messaging.consumer.group.name": name,
-    ...own
+    ...bySubscriber
   }
-  const processing = { ...group, ...Messaging.processing }
-  const processed = bind(Metrics.processDuration, context, processing)
-  const processedInVain = bindBy(Metrics.processDuration, context, processing, "error.type")
-  const consumed = bind(Metrics.consumed, context, { ...group, ...Messaging.delivering })
-  const redelivered = bind(Metrics.redelivered, context, own)
-  const depth = bind(Metrics.retryDepth, context, own)
-  const count = bind(Metrics.retries, context, own)
-  const outcome = bindBy(Metrics.outcomes, context, own, "eventbus.outcome")
-  const deadLettered = bindBy(Metrics.deadLettered, context, own, "eventbus.reason")
-  // From 0 on: what appears with 1 is no increase to Prometheus.
+  const processing = { ...group, ...Messaging.processOperation }
+  const processed = series(Metrics.processDuration, context, processing)
+  const processFailed = seriesBy(Metrics.processDuration, context, processing, "error.type")
+  const consumed = series(Metrics.consumed, context, { ...group, ...Messaging.deliverOperation })
+  const redelivered = series(Metrics.redelivered, context, bySubscriber)
+  const droppedHeaders = series(Metrics.droppedHeaders, context, bySubscriber)
+  const foreignSubjects = series(Metrics.foreignSubjects, context, bySubscriber)
+  const depth = series(Metrics.retryDepth, context, bySubscriber)
+  const count = series(Metrics.retries, context, bySubscriber)
+  const outcome = seriesBy(Metrics.outcomes, context, bySubscriber, "eventbus.outcome")
+  const deadLettered = seriesBy(Metrics.deadLettered, context, bySubscriber, "eventbus.reason")
+  // Exported as 0 from the start: Prometheus sees no increase in a series that first appears as 1.
   for (const known of ["handled", "retried", "dead-lettered", "postponed"]) outcome(known)
+  series(Metrics.unsigned, context, bySubscriber)
   for (const known of ["Exhausted", "Rejected", "Invalid", "CrashLoop", "LaneFull", "LaneTooSlow"]) deadLettered(known)
   return {
-    delivered: (again: boolean): void => {
+    delivered: (isRedelivery: boolean): void => {
       consumed.update(1)
-      if (again) redelivered.update(1)
+      if (isRedelivery) redelivered.update(1)
     },
+    droppedHeaders,
+    foreignSubjects,
     outcome,
-    /** When something begins. */
+    /** Seconds on the clock that `processed` measures with. */
     stopwatch,
-    /** A handler that began then has ended; `error` is what it failed with. */
-    processed: (began: number, error: string | undefined): void =>
-      (error === undefined ? processed : processedInVain(error)).update(stopwatch() - began),
+    /** A handler that began at this time has ended; `error` is the type of its failure. Returns its seconds. */
+    processed: (began: number, error: string | undefined): number => {
+      const seconds = stopwatch() - began
+      ;(error === undefined ? processed : processFailed(error)).update(seconds)
+      return seconds
+    },
     deadLettered,
     retries: {
-      /** This attempt failed and there will be another one. */
+      /** This attempt failed and another one follows. */
       update: (attempt: number): void => {
         count.update(1)
         depth.update(attempt)
       }
-    } satisfies Bound,
-    restarts: bind(Metrics.restarts, context, own),
-    returns: bind(Metrics.returns, context, own)
+    } satisfies Series,
+    restarts: series(Metrics.restarts, context, bySubscriber),
+    returns: series(Metrics.returns, context, bySubscriber)
   }
 }
 export type SubscriberMetrics = ReturnType<typeof subscriber>

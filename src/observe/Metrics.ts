@@ -1,15 +1,13 @@
 /**
- * Every metric of the runtime as data: name, kind, unit (UCUM), description, attributes. Nothing else in
- * the library names a metric, so that dashboards and alerts are generated from here and a test holds it
- * against what a run really emits.
+ * Every metric of the runtime as data: name, kind, unit (UCUM), description, attributes. No other file names a metric:
+ * dashboards and alerts are generated from here, and a test compares this file with what a run emits.
  *
  * Names in `messaging.*` and their attributes follow OpenTelemetry's conventions
- * (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/ and .../rabbitmq/), the rest
- * is ours under `eventbus.*`. Attributes are bounded: names of events, subscribers, outcomes and reasons;
- * never an id or a key.
+ * (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/ and .../rabbitmq/), all others are ours
+ * in `eventbus.*`. Attributes are bounded: names of events, subscribers, outcomes and reasons, never an id or a key.
  */
 
-import { collection } from "./Definition.ts"
+import { collection } from "./MetricDefinition.ts"
 
 const { all, counter, gauge, histogram, updowncounter } = collection()
 
@@ -34,20 +32,20 @@ export const sent = counter(
   "messaging.client.sent.messages",
   "{message}",
   published,
-  "Events that were sent to the broker, whatever it answered"
+  "Events sent to the broker, whatever the outcome"
 )
 export const sendDuration = histogram(
   "messaging.client.operation.duration",
   "s",
   published,
-  "Time from the call of publish to its outcome, of events that were sent",
+  "Time from the call of publish to its outcome, for events that were sent",
   { boundaries: seconds }
 )
 export const publishes = counter(
   "eventbus.publish.outcomes",
   "{event}",
   ["eventbus.event", "eventbus.outcome"],
-  "Publishes by outcome, those included that were refused before anything was sent"
+  "Publishes by outcome, including those refused before anything was sent"
 )
 export const resent = counter(
   "eventbus.publish.resent",
@@ -59,25 +57,25 @@ export const blockedTime = counter(
   "eventbus.publish.blocked_time",
   "s",
   [],
-  "Time in which the broker blocked publishers: it was out of memory or disk"
+  "Time during which the broker blocked publishers because it was out of memory or disk"
 )
-export const doorInFlight = updowncounter(
-  "eventbus.door.in_flight",
+export const limitInFlight = updowncounter(
+  "eventbus.limit.in_flight",
   "{event}",
-  ["eventbus.door"],
-  "Events between the door and their outcome"
+  ["eventbus.limit"],
+  "Events in flight: admitted by the in-flight limit, without an outcome yet"
 )
-export const doorSize = updowncounter(
-  "eventbus.door.size",
+export const limitBytes = updowncounter(
+  "eventbus.limit.size",
   "By",
-  ["eventbus.door"],
-  "Bodies of the events between the door and their outcome"
+  ["eventbus.limit"],
+  "Size of the bodies of all events in flight"
 )
-export const doorWaiting = updowncounter(
-  "eventbus.door.waiting",
+export const limitWaiting = updowncounter(
+  "eventbus.limit.waiting",
   "{event}",
-  ["eventbus.door"],
-  "Events that wait in front of the door: it is full, or the broker is away or blocks"
+  ["eventbus.limit"],
+  "Events waiting because the in-flight limit is reached, or the broker is away or blocks publishers"
 )
 
 // The connection
@@ -92,147 +90,165 @@ export const reconnects = counter(
   "eventbus.connection.reconnects",
   "{reconnect}",
   ["eventbus.connection"],
-  "Connections that were lost and are up again",
+  "Connections that were lost and re-established",
   { emitter: "rabbitmq" }
 )
 export const lateAcks = counter(
   "eventbus.connection.late_acks",
   "{acknowledgement}",
   [],
-  "Acknowledgements dropped because their channel was gone: the events come again",
+  "Acknowledgements dropped because their channel was closed; the events are redelivered",
   { emitter: "rabbitmq" }
 )
 export const delayLateness = gauge(
   "eventbus.delay.lateness",
   "s",
   [],
-  "How late the last canary came through the delay ladder",
+  "How late the last canary message arrived through the delay ladder",
   { emitter: "rabbitmq" }
 )
 
 // Handling
+export const droppedHeaders = counter(
+  "eventbus.subscriber.dropped_headers",
+  "{header}",
+  subscriber,
+  "Headers of received events that were dropped: more than 64, or more than 8 KiB"
+)
+export const unsigned = counter(
+  "eventbus.subscriber.unsigned",
+  "{message}",
+  subscriber,
+  "Copies and delayed events without a valid signature, where a signing secret is set"
+)
 export const consumed = counter(
   "messaging.client.consumed.messages",
   "{message}",
   delivered,
-  "Deliveries to the subscriber, each time that one is brought"
+  "Deliveries to the subscriber, redeliveries included"
 )
 export const processDuration = histogram(
   "messaging.process.duration",
   "s",
   [...delivered, "error.type"],
-  "Time that the handler ran",
+  "Run time of the handler",
   { boundaries: seconds }
 )
 export const outcomes = counter(
   "eventbus.subscriber.outcomes",
   "{event}",
   ["eventbus.subscriber", "eventbus.outcome"],
-  "What became of deliveries; one that is retried or postponed comes again"
+  "Settled deliveries by outcome; a retried or postponed event is delivered again"
 )
 export const redelivered = counter(
   "eventbus.subscriber.redelivered",
   "{event}",
   subscriber,
-  "Deliveries that came back unsettled: a process or connection ended, or drained"
+  "Deliveries that came back because a process, a connection or a drain ended without settling them"
+)
+export const foreignSubjects = counter(
+  "eventbus.subscriber.foreign_subjects",
+  "{event}",
+  subscriber,
+  "Deliveries whose `subject` is not the key that their contract computes; the key of the contract counts"
 )
 export const retries = counter(
   "eventbus.subscriber.retries",
   "{retry}",
   subscriber,
-  "Failed attempts that will be tried again"
+  "Failed attempts that will be retried"
 )
 export const retryDepth = histogram(
   "eventbus.subscriber.retry_depth",
   "{attempt}",
   subscriber,
-  "Which attempt it was that failed and will be tried again",
+  "Number of the failed attempt that will be retried",
   { boundaries: attempts }
 )
 export const deadLettered = counter(
   "eventbus.dead_letters.added",
   "{event}",
   ["eventbus.subscriber", "eventbus.reason"],
-  "Events dead-lettered, by reason"
+  "Dead-lettered events by reason"
 )
 export const deadLetters = gauge(
   "eventbus.dead_letters.depth",
   "{event}",
   subscriber,
-  "Events in the subscriber's dead-letter queue, looked at every 15 s; each process tells the same"
+  "Events in the subscriber's dead-letter queue, measured every 15 s; all processes report the same value"
 )
 export const undeliverable = gauge(
   "eventbus.undeliverable.depth",
   "{event}",
   [],
-  "Delayed events that nobody wanted when they were due, looked at every 15 s"
+  "Delayed events that matched no subscriber when they were due, measured every 15 s"
 )
 export const lag = gauge(
   "eventbus.subscriber.lag",
   "{event}",
   subscriber,
-  "Ready events in the subscriber's queue, looked at every 15 s; each process tells the same"
+  "Ready events in the subscriber's queue, measured every 15 s; all processes report the same value"
 )
 export const consumers = gauge(
   "eventbus.subscriber.consumers",
   "{consumer}",
   subscriber,
-  "Consumers of the subscriber's queue, of all processes, looked at every 15 s"
+  "Consumers of the subscriber's queue in all processes, measured every 15 s"
 )
 export const oldest = gauge(
   "eventbus.subscriber.oldest_age",
   "s",
   subscriber,
-  "Age of the oldest event that is delivered and not settled; 0 when there is none"
+  "Age of the oldest event that is delivered but not settled; 0 if there is none"
 )
 export const idleTime = gauge(
   "eventbus.subscriber.idle_time",
   "s",
   subscriber,
-  "How long nothing was settled although events are held or ready, parked ones aside; 0 when there are none"
+  "Time since the last settlement while events are held or ready, parked ones not counted; 0 if there are none"
 )
 export const inFlight = updowncounter("eventbus.subscriber.in_flight", "{handler}", subscriber, "Handlers running")
 export const held = updowncounter(
   "eventbus.subscriber.held",
   "{event}",
   subscriber,
-  "Deliveries held, running or waiting"
+  "Deliveries held by the process, running or waiting"
 )
 export const lanes = updowncounter(
   "eventbus.subscriber.lanes",
   "{lane}",
   subscriber,
-  "Keys of which an event is held; 0 without order"
+  "Keys with at least one held event; 0 without ordering"
 )
 export const parked = updowncounter(
   "eventbus.subscriber.parked",
   "{event}",
   subscriber,
-  "Events parked until their key may go on; told by the active process, 0 by the others"
+  "Events parked until their key may continue; reported by the active process, 0 by all others"
 )
 export const zombies = updowncounter(
   "eventbus.subscriber.zombies",
   "{handler}",
   subscriber,
-  "Handlers that ignore their deadline and their interruption"
+  "Handlers that ignored both their deadline and their interruption"
 )
 export const state = updowncounter(
   "eventbus.subscriber.state",
   "{subscriber}",
   ["eventbus.subscriber", "eventbus.state"],
-  "1 for the state that the subscriber is in, 0 for the others"
+  "1 for the current state of the subscriber, 0 for all others"
 )
 export const restarts = counter(
   "eventbus.subscriber.restarts",
   "{restart}",
   subscriber,
-  "Times that a subscriber lost its consumer and started again"
+  "Restarts of the subscriber after it lost its consumer"
 )
 export const returns = counter(
   "eventbus.subscriber.returns",
   "{event}",
   subscriber,
-  "Deliveries given back to the queue unsettled; each costs one of an event's lives"
+  "Deliveries returned to the queue unsettled; an event that is returned too often is dead-lettered"
 )
 
 // The process
@@ -246,43 +262,38 @@ export const eventLoopLag = gauge(
   "eventbus.event_loop.lag",
   "s",
   [],
-  "How late the event loop was at most in 15 s: a handler that computes holds up everybody"
+  "Longest delay of the event loop in 15 s; a handler that computes delays everything else"
 )
-export const drainDuration = histogram("eventbus.drain.duration", "s", ["eventbus.outcome"], "Time that a drain took", {
+export const drainDuration = histogram("eventbus.drain.duration", "s", ["eventbus.outcome"], "Duration of a drain", {
   boundaries: seconds
 })
-export const cacheReads = counter(
-  "eventbus.cache.reads",
-  "{read}",
-  ["eventbus.result"],
-  "Reads of the cache by their result"
-)
+export const cacheReads = counter("eventbus.cache.reads", "{read}", ["eventbus.result"], "Reads of the cache by result")
 export const cacheDropped = counter(
   "eventbus.cache.dropped",
   "{event}",
   [],
-  "Events that the cache does not remember: its buffer was full, or it refused them"
+  "Events that the cache did not store because its buffer was full or it refused them"
 )
 export const cachePending = updowncounter(
   "eventbus.cache.pending",
   "{event}",
   [],
-  "Events that wait to be written to the cache"
+  "Events waiting to be written to the cache"
 )
 export const health = updowncounter(
   "eventbus.health.state",
   "{check}",
   ["eventbus.check", "eventbus.state"],
-  "1 for the state that the check is in, 0 for the others, looked at every 5 s",
+  "1 for the current status of the check, 0 for all others, measured every 5 s",
   { emitter: "health" }
 )
 export const exports = counter(
   "eventbus.telemetry.exports",
   "{request}",
   ["eventbus.signal", "eventbus.outcome"],
-  "Requests to the collector by outcome; `dropped` means that too many were open",
+  "Export requests to the collector by outcome; `dropped` means that too many were open",
   { emitter: "otlp" }
 )
 
-/** All of them, in the order of this file. */
+/** Every metric, in the order of this file. */
 export { all }

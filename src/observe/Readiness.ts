@@ -1,32 +1,37 @@
 /**
- * Whether work may be sent here, told in a way that does not flap: what is told changes when the opposite
- * was seen for a while without a break. Until it is ready for the first time each look counts at once: a start
- * takes no longer than it does.
+ * Whether work may be sent here, without flapping: readiness changes once the opposite has been observed without a
+ * break for a while. Until the service is ready for the first time every observation counts at once, so that a start
+ * takes no longer than it has to.
  */
 export interface Readiness {
   readonly ready: boolean
   /** Milliseconds since the epoch. */
   readonly since: number
-  /** Since when the opposite is seen; undefined while nothing contradicts. */
+  /** Since when the opposite is observed, in milliseconds since the epoch; undefined if it is not. */
   readonly contradictedSince: number | undefined
 }
 
-export const make = (patienceMillis: number) => {
+export interface Tracker {
+  /** Records an observation, and returns the readiness to report. `now` is in milliseconds since the epoch. */
+  readonly update: (healthy: boolean, now: number) => Readiness
+}
+
+export const make = (patienceMillis: number): Tracker => {
   let state: Readiness | undefined
-  let started = false
+  let hasBeenReady = false
   return {
-    /** What is to be told after this look. */
-    look: (fine: boolean, now: number): Readiness => {
-      if (state === undefined || (!started && fine)) state = { ready: fine, since: now, contradictedSince: undefined }
-      else if (fine === state.ready) state = { ...state, contradictedSince: undefined }
+    update: (healthy, now) => {
+      if (state === undefined || (!hasBeenReady && healthy))
+        state = { ready: healthy, since: now, contradictedSince: undefined }
+      else if (healthy === state.ready) state = { ...state, contradictedSince: undefined }
       else {
         const since = state.contradictedSince ?? now
         state =
           now - since >= patienceMillis
-            ? { ready: fine, since: now, contradictedSince: undefined }
+            ? { ready: healthy, since: now, contradictedSince: undefined }
             : { ...state, contradictedSince: since }
       }
-      started ||= state.ready
+      hasBeenReady ||= state.ready
       return state
     }
   }

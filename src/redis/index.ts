@@ -1,5 +1,5 @@
-/** What app/ takes of this folder. */
-export * as RedisCache from "./RedisCache.ts"
-export { RedisClient } from "./RedisClient.ts"
-export * as RedisMarks from "./RedisMarks.ts"
-export * as Stores from "./Stores.ts"
+/** The parts of this folder that app/ uses. */
+export * as RedisCache from "./cache/RedisCache.ts"
+export { RedisClient } from "./connection/RedisClient.ts"
+export * as RedisClaims from "./claims/RedisClaims.ts"
+export * as Stores from "./stores/Stores.ts"

@@ -1,41 +1,39 @@
 /**
- * The bus for tests of handlers: the real one, over an embedded broker of its own, without a network.
- * Under Effect's TestClock `settle` runs everything to its end, retries of days included, in moments.
+ * The bus for tests of handlers: the real one, over an embedded broker of its own, without a network. Under Effect's
+ * TestClock `settle` runs everything to its end, retries of days included, in moments.
  */
-import { Clock, Context, Effect, Layer, Option, Result, Schema } from "effect"
-import { TestClock } from "effect/testing"
-import * as Assembly from "../bus/Assembly.ts"
-import type { DeadLetters } from "../bus/DeadLetters.ts"
-import { type BusOptions, EventBus } from "../bus/EventBus.ts"
-import type { EventCache } from "../bus/EventCache.ts"
-import * as Letters from "../bus/Letters.ts"
-import * as Codec from "../event/Codec.ts"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as TestClock from "effect/testing/TestClock"
+import * as EventBusMake from "../bus/EventBusMake.ts"
+import type { DeadLetters } from "../bus/deadletter/DeadLetters.ts"
+import { BusInternals } from "../bus/BusInternals.ts"
+import { EventBus } from "../bus/EventBus.ts"
+import { Broker, type Outgoing } from "../bus/port/Broker.ts"
+import { CacheStore } from "../bus/port/CacheStore.ts"
+import { ClaimStore } from "../bus/port/ClaimStore.ts"
+import { EventCache } from "../bus/read/EventCache.ts"
+import * as DeadLettersLive from "../bus/deadletter/DeadLettersLive.ts"
+import * as WireFormat from "../event/WireFormat.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
 import * as Limits from "../event/Limits.ts"
-import { MemoryBroker, MemoryCache, MemoryMarks, MemoryServer } from "../memory/index.ts"
-
-/** Something goes on without end: a handler that never returns, or events that cause each other for ever. */
-export class NotSettled extends Schema.TaggedError<NotSettled>()("NotSettled", {
-  steps: Schema.Int,
-  running: Schema.Int,
-  held: Schema.Int,
-  delayed: Schema.Int
-}) {
-  override get message(): string {
-    return (
-      `the bus did not come to rest in ${this.steps} steps: ${this.running} handlers run, ${this.held} deliveries are held, ` +
-      `${this.delayed} are delayed. Look for a handler that never ends or events that cause each other for ever`
-    )
-  }
-}
+import { MemoryBroker, MemoryCache, MemoryClaims, MemoryServer } from "../memory/index.ts"
+import { deliver, type DeliverError, type DeliverOptions, type Settlement } from "./Deliver.ts"
+import { type NotSettled, Quiescence } from "./Quiescence.ts"
+import { RealWork } from "./RealWork.ts"
+import { type FaultOptions, FaultPlan, type TestFaults } from "./TestFaults.ts"
 
 export class TestBus extends Context.Service<
   TestBus,
   {
     /**
-     * Under TestClock: runs until nothing is in flight, moves the clock to the next due time, and so
-     * on until nothing is delayed either. With the live clock it waits for the same.
+     * Under TestClock it runs until nothing is in flight, moves the clock to the next due time, and repeats that until
+     * nothing is delayed either. With the live clock it waits for the same.
      *
      * @example
      * ```ts
@@ -57,121 +55,124 @@ export class TestBus extends Context.Service<
      * ```
      */
     readonly settle: Effect.Effect<void, NotSettled>
+    /**
+     * Delivers one event to one subscriber alone, through its queue, its decoding and its failure policy, and reports
+     * how the delivery was settled. Retries run later, in `settle`. Deliver one event at a time, with nothing else on
+     * the way to that subscriber.
+     *
+     * @example
+     * ```ts
+     * import { Event, Reject, Subscriber } from "@eduflow/events"
+     * import { TestBus } from "@eduflow/events/testing"
+     * import { Effect, Layer, Schema } from "effect"
+     *
+     * const Posted = Event.make("social.post.created", { version: 1, data: Schema.Struct({ text: Schema.String }) })
+     * const Feed = Subscriber.layer("social.feed", {
+     *   events: [Posted],
+     *   handler: (event) => event.data.text === "" ? Effect.fail(new Reject({ reason: "empty" })) : Effect.void
+     * })
+     *
+     * export const test = Effect.gen(function*() {
+     *   const bus = yield* TestBus
+     *   const settlement = yield* bus.deliver("social.feed", Posted, { text: "" })
+     *   return settlement._tag === "DeadLettered" && settlement.reason === "Rejected"
+     * }).pipe(Effect.provide(Feed.pipe(Layer.provideMerge(TestBus.layer))))
+     * ```
+     */
+    readonly deliver: <Name extends string, A>(
+      subscriber: string,
+      event: Event.Event<Name, A>,
+      data: A,
+      options?: DeliverOptions
+    ) => Effect.Effect<Settlement, DeliverError>
+    /**
+     * Faults at one moment: a broker that blocks or is away, a consumer that is cancelled, a cache that does not
+     * answer. `TestBus.layerWith({ faults: { seed, … } })` adds faults by chance.
+     *
+     * @example
+     * ```ts
+     * import { Event, EventBus } from "@eduflow/events"
+     * import { TestBus } from "@eduflow/events/testing"
+     * import { Effect, Schema } from "effect"
+     *
+     * const Posted = Event.make("social.post.created", { version: 1, data: Schema.Struct({ text: Schema.String }) })
+     *
+     * export const test = Effect.gen(function*() {
+     *   const { faults, settle } = yield* TestBus
+     *   yield* faults.failStores
+     *   yield* (yield* EventBus).publish(Posted, { text: "stored all the same" })
+     *   yield* settle
+     *   return yield* faults.injected
+     * }).pipe(Effect.provide(TestBus.layerWith({ faults: { seed: 7, redelivered: 0.2, confirmDelayed: 0.2 } })))
+     * ```
+     */
+    readonly faults: TestFaults
     /** What was published of an event, oldest first; the last 1,000 events of all kinds are kept. */
     readonly published: <Name extends string, A>(
       event: Event.Event<Name, A>
     ) => Effect.Effect<ReadonlyArray<Envelope.Envelope<Name, A>>>
-    /** The broker, for tests of what happens when it is blocked, cut off or loses a queue. */
-    readonly broker: MemoryServer["Service"]
   }
 >()("@eduflow/events/testing/TestBus") {
-  static readonly layerWith = (options: BusOptions): Layer.Layer<TestBus | EventBus | EventCache | DeadLetters> =>
-    Layer.effect(TestBus, make).pipe(
-      Layer.provideMerge(Assembly.layerWith(options)),
-      Layer.merge(Letters.layer),
-      Layer.provide(Layer.merge(MemoryBroker.layerClient(), MemoryMarks.layer)),
-      Layer.provideMerge(MemoryCache.layer),
-      Layer.provide(MemoryServer.layer)
-    )
+  static readonly layerWith = ({
+    faults,
+    ...options
+  }: TestBusOptions): Layer.Layer<TestBus | EventBus | EventCache | DeadLetters> =>
+    Layer.unwrap(Effect.sync(() => layerOf(options, new FaultPlan(faults))))
   static readonly layer: Layer.Layer<TestBus | EventBus | EventCache | DeadLetters> = Layer.suspend(() =>
-    TestBus.layerWith({ source: "test" })
+    TestBus.layerWith({})
   )
 }
 
-const maxSteps = 100_000
-/** Waits in the process are passed in steps: small ones, or a part of what has passed without any change. */
-const stepMillis = 100
-const stepShare = 16
-/** Turns of the event loop without change after which nothing more comes by itself. */
-const calmTurns = 4
-/** Real milliseconds that a handler gets for real work before the clock moves on. */
-const patienceMillis = 20
+export interface TestBusOptions extends EventBus.Options {
+  /** Faults by chance, the same for the same seed. Default none. */
+  readonly faults?: FaultOptions
+}
 
-const make = Effect.gen(function* () {
-  const bus = yield* EventBus
-  const server = yield* MemoryServer
+const layerOf = (options: EventBus.Options, plan: FaultPlan) =>
+  Layer.effect(TestBus, make(plan)).pipe(
+    Layer.provideMerge(EventBusMake.layerWith({ source: "test", ...options })),
+    Layer.merge(Layer.merge(DeadLettersLive.layer, EventCache.layer)),
+    Layer.provide(Layer.mergeAll(MemoryBroker.layerClient(), storesOf(plan))),
+    Layer.provide(MemoryServer.layerWith({ remember: 1000, ...(plan.broker !== undefined && { faults: plan.broker }) }))
+  )
 
-  const look = Effect.gen(function* () {
-    let running = 0
-    let held = 0
-    let settled = 0
-    for (const subscription of yield* bus.subscriptions) {
-      const stats = yield* subscription.stats
-      running += stats.inFlight
-      held += stats.held
-      settled += stats.handled + stats.deadLettered + stats.retried + stats.postponed + stats.skipped
-    }
-    return { running, held, settled, ...server.counts() }
-  })
-  type View = Effect.Success<typeof look>
-  const same = (a: View, b: View): boolean => JSON.stringify(a) === JSON.stringify(b)
+const storesOf = ({ stores }: FaultPlan) =>
+  Layer.merge(
+    Layer.effect(
+      CacheStore,
+      Effect.map(MemoryCache.make(), (store) => stores.cache(store))
+    ),
+    Layer.effect(
+      ClaimStore,
+      Effect.map(MemoryClaims.make, (store) => stores.claims(store))
+    )
+  )
 
-  /** Until nothing changes by itself any more. */
-  const calm = Effect.gen(function* () {
-    let view = yield* look
-    for (let turns = 0; turns < calmTurns;) {
-      yield* turn
-      const next = yield* look
-      turns = same(view, next) ? turns + 1 : 0
-      view = next
-    }
-    return view
-  })
-
-  const settle = Effect.gen(function* () {
-    const clock = yield* Clock.Clock
-    // The live clock cannot be moved.
-    if (!("adjust" in clock)) return yield* server.idle
-    let last: View | undefined
-    let stillSince = 0
-    for (let step = 0; step < maxSteps; step++) {
-      let view = yield* calm
-      const now = yield* Clock.currentTimeMillis
-      if (last === undefined || !same(last, view)) stillSince = now
-      last = view
-      if (view.running > 0) {
-        // It may do real work, which no clock hurries.
-        yield* pause(patienceMillis)
-        const later = yield* calm
-        if (!same(view, later)) continue
-        view = later
-      }
-      if (view.sending + view.unacked + view.ready + view.held > 0) {
-        yield* TestClock.adjust(Math.max(stepMillis, (now - stillSince) / stepShare))
-        continue
-      }
-      const due = server.nextDue()
-      if (due === undefined) return
-      yield* TestClock.adjust(Math.max(0, due - now))
-    }
-    const { delayed, held, running } = yield* look
-    return yield* new NotSettled({ steps: maxSteps, running, held, delayed })
+const make = (plan: FaultPlan) =>
+  Effect.gen(function* () {
+    const server = yield* MemoryServer
+    const internals = yield* BusInternals
+    const bus = yield* EventBus
+    // Ends the timer by which the test clock warns of a sleep: the bus itself sleeps, and `settle` moves the clock.
+    if ("adjust" in (yield* Clock.Clock)) yield* TestClock.adjust(0)
+    const quiescence = new Quiescence(bus, internals, server, yield* RealWork.watch)
+    const parts = { bus, internals, broker: yield* Broker, quiescence }
+    return TestBus.of({
+      settle: quiescence.settle(),
+      deliver: (subscriber, event, data, options = {}) => deliver(parts, subscriber, event, data, options),
+      faults: plan.control(server),
+      published: <Name extends string, A>(event: Event.Event<Name, A>) =>
+        Effect.sync(() => server.published().flatMap((message) => decoded(event, message)))
+    })
   })
 
-  return TestBus.of({
-    settle,
-    broker: server,
-    published: <Name extends string, A>(event: Event.Event<Name, A>) =>
-      Effect.sync(() =>
-        server.published().flatMap(({ body, to }) => {
-          if (to._tag !== "Event" || to.name !== event.name) return []
-          const parsed = Codec.parse(body, Limits.defaults)
-          const decoded = Result.isFailure(parsed)
-            ? Option.none()
-            : Result.getSuccess(Codec.decode(parsed.success, event))
-          // The contract of this event made the data of it.
-          return Option.isNone(decoded) ? [] : [decoded.value as Envelope.Envelope<Name, A>]
-        })
-      )
-  })
-})
-
-const turn = Effect.callback<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
-/** Real time, whatever Effect's clock says. */
-const pause = (millis: number) =>
-  Effect.callback<void>((resume) => {
-    setTimeout(() => resume(Effect.void), millis)
-  })
+const decoded = <Name extends string, A>(
+  event: Event.Event<Name, A>,
+  { body, to }: Outgoing
+): ReadonlyArray<Envelope.Envelope<Name, A>> => {
+  if (to._tag !== "Event" || to.name !== event.name) return []
+  const parsed = WireFormat.parse(body, Limits.defaults)
+  const found = Result.isFailure(parsed) ? Option.none() : Result.getSuccess(WireFormat.decode(parsed.success, event))
+  // The contract of this event made the data of it.
+  return Option.isNone(found) ? [] : [found.value as Envelope.Envelope<Name, A>]
+}

@@ -1,4 +1,7 @@
 /**
  * @eduflow/events/testing: what a service tests its handlers with.
  */
-export { NotSettled, TestBus } from "./TestBus.ts"
+export { type DeliverError, type DeliverOptions, NoSuchSubscriber, type Settlement } from "./Deliver.ts"
+export { NotSettled } from "./Quiescence.ts"
+export { TestBus, type TestBusOptions } from "./TestBus.ts"
+export type { FaultOptions, FaultRates, InjectedFault, TestFaults } from "./TestFaults.ts"

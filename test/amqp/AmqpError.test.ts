@@ -1,8 +1,8 @@
-/** What amqplib, Node and RabbitMQ say, in terms of the bus: texts as they were seen, and texts that only look like them. */
+/** Errors of amqplib, Node and RabbitMQ as reasons of the bus: texts as they were seen, and texts that only look like them. */
 import { assert, describe, it } from "@effect/vitest"
 import { inspect } from "node:util"
 import * as AmqpError from "../../src/amqp/AmqpError.ts"
-import type { Server } from "../../src/amqp/AmqpOptions.ts"
+import type { Server } from "../../src/amqp/Servers.ts"
 
 const server = (more: Partial<Server> = {}): Server => ({
   host: "h",
@@ -19,7 +19,7 @@ const tag = (message: string, code?: string | number, more?: Partial<Server>): s
   AmqpError.connecting(error(message, code), server(more), "user").reason._tag
 
 describe("AmqpError", () => {
-  it("O3, PUB16, PUB17: connecting: the reason is taken from what is said, not from what an address happens to contain", () => {
+  it("O3, PUB16, PUB17: connecting: the reason comes from the error, not from what an address happens to contain", () => {
     const table: ReadonlyArray<readonly [string, string, (string | number | undefined)?, Partial<Server>?]> = [
       [
         "Authentication",
@@ -113,7 +113,7 @@ describe("AmqpError", () => {
     }
   })
 
-  it("O4, P14: nothing of a foreign error but what was understood gets out", () => {
+  it("O4, P14: nothing of a foreign error is passed on but what was recognised", () => {
     const secret = "canary-password"
     const foreign = Object.assign(error(`something odd ${secret}`, secret), { config: { secret }, cause: secret })
     for (const made of [

@@ -1,15 +1,15 @@
 /** Settings that cannot work: refused before anything is connected, with the remedy and without the password. */
 import { assert, describe, it } from "@effect/vitest"
-import { Redacted } from "effect"
+import { Redacted, Result } from "effect"
 import { inspect } from "node:util"
 import { type AmqpOptions, settle } from "../../src/amqp/AmqpOptions.ts"
-import { BrokerError } from "../../src/bus/BrokerError.ts"
+import { BrokerError } from "../../src/bus/port/BrokerError.ts"
 
 const secret = "canary-5ecret"
 const settled = (servers: AmqpOptions["servers"], more: Partial<AmqpOptions> = {}) =>
   settle({ servers, namespace: "ns", source: "test", ...more })
 const refusal = (servers: AmqpOptions["servers"], more: Partial<AmqpOptions> = {}): BrokerError => {
-  const result = settled(servers, more)
+  const result = Result.getOrThrow(Result.flip(settled(servers, more)))
   assert.instanceOf(result, BrokerError)
   assert.strictEqual(result.reason._tag, "Settings")
   assert.notInclude(
@@ -18,14 +18,11 @@ const refusal = (servers: AmqpOptions["servers"], more: Partial<AmqpOptions> = {
   )
   return result
 }
-const accepted = (servers: AmqpOptions["servers"], more: Partial<AmqpOptions> = {}) => {
-  const result = settled(servers, more)
-  if (result instanceof BrokerError) return assert.fail(result.message)
-  return result
-}
+const accepted = (servers: AmqpOptions["servers"], more: Partial<AmqpOptions> = {}) =>
+  Result.getOrThrow(settled(servers, more))
 
 describe("AmqpOptions", () => {
-  it("urls that cannot be meant", () => {
+  it("urls that cannot work", () => {
     const table = [
       "",
       " ",
@@ -59,7 +56,30 @@ describe("AmqpOptions", () => {
     }
   })
 
-  it("a comma in a password is told apart from a list", () => {
+  it("urls as other tools write them are read as what they stand for", () => {
+    const table: ReadonlyArray<readonly [string, string]> = [
+      ["AMQP://localhost:5672/shop", "localhost:5672 shop"],
+      ["AmqpS://mq.example", "mq.example:5671 /"],
+      ["amqps://user%61:%61pass@ho%61st:10000/v%2fhost", "hoast:10000 v/host"],
+      ["amqps://b\u00fccher.example", "xn--bcher-kva.example:5671 /"],
+      ["amqps://b%C3%BCcher.example", "xn--bcher-kva.example:5671 /"],
+      ["amqps://mq.example/%2e%2e", "mq.example:5671 .."],
+      ["amqps://mq.example/..", "mq.example:5671 .."],
+      ["amqps://mq.example/.", "mq.example:5671 ."],
+      ["amqps://mq.example/a/../b", "mq.example:5671 a/../b"],
+      [" amqps://mq.example/shop\n", "mq.example:5671 shop"],
+      ["amqps://[2001:db8::1]/x", "2001:db8::1:5671 x"],
+      ["amqps://MQ_1.example", "MQ_1.example:5671 /"]
+    ]
+    for (const [url, expected] of table) {
+      const { host, port, vhost } = accepted(url).servers[0] ?? assert.fail(url)
+      assert.strictEqual(`${host}:${port} ${vhost}`, expected, url)
+    }
+    for (const host of ["a%2Fb", "a%40b", "a%3A1", "%", "%ff", "a%20b", "a%23b", "%5B::1%5D"])
+      refusal(`amqps://${host}/x`)
+  })
+
+  it("a comma in a password is not taken for a list", () => {
     for (const url of [`amqp://user:${secret},x@localhost`, `amqp://user:12,${secret}@localhost`])
       assert.include(refusal(url).message, "%2C")
   })
@@ -77,7 +97,7 @@ describe("AmqpOptions", () => {
     assert.strictEqual(accepted("amqp://localhost/a%40b").servers[0]?.vhost, "a@b")
   })
 
-  it("parts that cannot be meant", () => {
+  it("parts that cannot work", () => {
     const table: ReadonlyArray<AmqpOptions["servers"]> = [
       { hosts: [] },
       { hosts: [""] },
@@ -93,7 +113,7 @@ describe("AmqpOptions", () => {
     for (const servers of table) refusal(servers)
   })
 
-  it("N24: what is written is what is used: user, password and vhost with every sign", () => {
+  it("N24: user, password and vhost are used as written, whatever characters they have", () => {
     const [server] = accepted(`amqp://us%40er:p%23%2F%40%2C%3A%25@localhost:5673/a%2Fb%25`).servers
     assert.deepInclude(server, {
       host: "localhost",
@@ -146,7 +166,7 @@ describe("AmqpOptions", () => {
     for (const host of ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"]) accepted(`amqp://user:${secret}@${host}`)
   })
 
-  it("N15: durations, counts and names out of range name their default", () => {
+  it("N15: durations, counts and names out of range fail with their default", () => {
     const table: ReadonlyArray<Partial<AmqpOptions>> = [
       { connectTimeout: 0 },
       { connectTimeout: -1 },

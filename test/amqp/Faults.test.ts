@@ -1,24 +1,21 @@
-/** The RabbitMQ adapter on a node of its own, which is overloaded, cut off, killed and lied to. */
-import { afterAll, beforeAll } from "vitest"
+/** The RabbitMQ adapter on a node of its own that is overloaded, cut off and killed. Its cases are in `faults/`. */
 import { describeLive } from "../support/live.ts"
-import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
-import { connectionCases } from "./ConnectionCases.ts"
-import { ladderCases } from "./LadderCases.ts"
-import { receiverCases } from "./ReceiverCases.ts"
-import { senderCases } from "./SenderCases.ts"
+import { ownRabbit } from "../support/OwnRabbit.ts"
+import { connectionCases } from "./faults/ConnectionCases.ts"
+import { foreignCases } from "./faults/ForeignCases.ts"
+import { ladderCases } from "./faults/LadderCases.ts"
+import { readerCases } from "./faults/ReaderCases.ts"
+import { receiverCases } from "./faults/ReceiverCases.ts"
+import { senderCases } from "./faults/SenderCases.ts"
 
 describeLive(
   "RabbitMQ with faults",
   () => {
-    let node: RabbitNode | undefined
-    beforeAll(async () => void (node = await startRabbit()))
-    afterAll(() => node?.stop())
-    const given = (): RabbitNode => {
-      if (node === undefined) throw new Error("the node did not start")
-      return node
-    }
+    const given = ownRabbit()
     senderCases(given)
     receiverCases(given)
+    foreignCases(given)
+    readerCases(given)
     ladderCases(given)
     // Last: it blocks the node and closes what others have open.
     connectionCases(given)

@@ -1,20 +1,23 @@
-/** Every reason that the adapter gives: what to do about it, whether trying again can help, and that it holds no secret. */
+/** Every reason of the adapter: its remedy, whether a retry can help, and that it contains no secret. */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Redacted } from "effect"
+import type { ChannelModel } from "amqplib"
+import { Duration, Effect, Redacted, Result } from "effect"
 import { inspect } from "node:util"
 import * as AmqpBroker from "../../src/amqp/AmqpBroker.ts"
 import * as AmqpError from "../../src/amqp/AmqpError.ts"
+import * as AmqplibInternals from "../../src/amqp/AmqplibInternals.ts"
 import { type AmqpOptions, settle } from "../../src/amqp/AmqpOptions.ts"
-import * as HeaderTable from "../../src/amqp/HeaderTable.ts"
-import * as Refusals from "../../src/amqp/Refusals.ts"
-import type { SendOutcome } from "../../src/bus/Broker.ts"
-import { BrokerError, Closed } from "../../src/bus/BrokerError.ts"
-import { assertSecretless, secret } from "./Stage.ts"
+import * as HeaderTable from "../../src/amqp/frames/HeaderTable.ts"
+import * as Refusals from "../../src/amqp/publishing/Refusals.ts"
+import type { SendOutcome } from "../../src/bus/port/Broker.ts"
+import { BrokerError } from "../../src/bus/port/BrokerError.ts"
+import { Closed } from "../../src/bus/port/BrokerReason.ts"
+import { assertSecretless, secret } from "./setup/OpenBroker.ts"
 
 const foreign = (text: string, code?: string | number): Error =>
   Object.assign(new Error(text), {
     ...(code !== undefined && { code }),
-    // What a client may hang on its errors.
+    // Fields that a client may add to its errors.
     options: { password: secret },
     config: { url: `amqp://user:${secret}@h` },
     stackAtStateChange: secret
@@ -47,23 +50,25 @@ const mismatch = (argument: string): BrokerError =>
     "queue ns.sub.a",
     "user"
   )
-const setting = (more: Partial<AmqpOptions>): BrokerError => {
-  const settings = settle(options(more))
-  return settings instanceof BrokerError ? settings : assert.fail("it was taken")
-}
-const told = (outcome: SendOutcome | undefined): BrokerError =>
+const setting = (more: Partial<AmqpOptions>): BrokerError => Result.getOrThrow(Result.flip(settle(options(more))))
+const errorOf = (outcome: SendOutcome | undefined): BrokerError =>
   outcome?._tag === "NotSent" ? outcome.error : assert.fail("it was not refused")
 const publishing = (error: Error, bytes = 1): BrokerError => {
   const refusals = Refusals.make(() => 0)
   const refusal = Refusals.read(error)
   if (refusal !== undefined) refusals.learn(refusal, "user")
-  return told(refusals.of("ns.events", "x", Buffer.alloc(bytes)))
+  return errorOf(refusals.of("ns.events", "x", Buffer.alloc(bytes)))
 }
 
-/** Reason, whether trying again can help, what to do, the error. */
+const unknownClient = (): BrokerError => {
+  const model = { connection: {} } as ChannelModel // what a changed amqplib could make
+  return Result.getOrThrow(Result.flip(AmqplibInternals.verify(model)))
+}
+
+/** The reason, whether a retry can help, the remedy, the error. */
 const table: ReadonlyArray<readonly [string, boolean, RegExp, BrokerError]> = [
   ["Connection", true, /h:5671 is not reachable.*check that RabbitMQ runs there/, connecting("x", "ECONNREFUSED")],
-  ["Connection", true, /it may want TLS \(amqps/, connecting("Socket closed abruptly", undefined, false)],
+  ["Connection", true, /it may require TLS \(amqps/, connecting("Socket closed abruptly", undefined, false)],
   ["Connection", true, /the handshake failed.*check/, connecting(`odd ${secret}`)],
   ["Authentication", false, /check the user name and the password/, connecting("403 (ACCESS-REFUSED)")],
   [
@@ -89,7 +94,7 @@ const table: ReadonlyArray<readonly [string, boolean, RegExp, BrokerError]> = [
   ["Refused", true, /stop that program/, refused("405 (RESOURCE-LOCKED)", 405)],
   ["Refused", true, /RabbitMQ's log says which/, refused("406 (PRECONDITION-FAILED)", 406)],
   ["Refused", true, /raise RabbitMQ's channel_max/, refused("No channels left to allocate")],
-  ["Refused", true, /tried again/, refused("Channel closed")],
+  ["Refused", true, /retried on a new one/, refused("Channel closed")],
   [
     "Refused",
     true,
@@ -117,11 +122,12 @@ const table: ReadonlyArray<readonly [string, boolean, RegExp, BrokerError]> = [
   ["Settings", false, /The default is "eduflow"/, setting({ namespace: "Not Good" })],
   ["Settings", false, /The default is 15 seconds/, setting({ canaryInterval: "1 second" })],
   ["Settings", false, /The default is 15 seconds/, setting({ canaryInterval: Duration.infinity })],
-  ["Closed", false, /used after its scope ended/, new BrokerError({ reason: new Closed() })]
+  ["ClientUnsupported", false, /amqplib 2\.3\.\d+ is not supported, 2\.3\.x is .*remove the override/, unknownClient()],
+  ["Closed", false, /close it after its last use/, new BrokerError({ reason: new Closed() })]
 ]
 
 describe("Reasons", () => {
-  it("O3, O4, T1, T2, PUB16, PUB17, N10, P14, P16: each says what to do and whether trying again can help, and no secret", () => {
+  it("O3, O4, T1, T2, PUB16, PUB17, N10, P14, P16: each names the remedy and whether a retry can help, and contains no secret", () => {
     for (const [tag, isRetryable, remedy, error] of table) {
       assert.strictEqual(error.reason._tag, tag, error.message)
       assert.match(error.message, remedy)
@@ -136,7 +142,7 @@ describe("Reasons", () => {
     assert.deepStrictEqual(new Set(table.map(([tag]) => tag)), new Set<string>(all))
   })
 
-  it("P14: headers that the wire cannot carry are told without what is in them", () => {
+  it("P14: headers that the wire cannot carry are reported without their contents", () => {
     for (const headers of [{ [secret]: Number.NaN }, { [secret]: secret.repeat(1000) }]) {
       const fault = HeaderTable.fault(headers, 4096)
       assert.match(fault ?? "", /leave it out|shorten/)
@@ -144,7 +150,7 @@ describe("Reasons", () => {
     }
   })
 
-  it.live("what cannot work is told before anything is connected", () =>
+  it.live("settings that cannot work fail before anything is connected", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Effect.scoped(AmqpBroker.make(options({ publishChannels: 0 }))))
       assert.strictEqual(error.reason._tag, "Settings")

@@ -1,4 +1,4 @@
-/** The benchmark runs, for the library and for amqplib by hand, and can tell their figures apart. */
+/** The benchmark runs for the library and for amqplib by hand, and has figures of both. */
 import { assert, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { join } from "node:path"
@@ -17,7 +17,7 @@ interface Told {
 describeLive(
   "benchmark",
   () => {
-    it("publishes and consumes by the library and by amqplib, each in a process of its own", async () => {
+    it("publishes and consumes with the library and with amqplib, each in a process of its own", async () => {
       const main = join(import.meta.dirname, "../../bench/main.ts")
       const chosen = ["--only", "publish", "--only", "consume", "--entries", "raw", "--entries", "ours"]
       const sizes = ["--quick", "--json", "--rounds", "1", "--warm", "200", "--count", "1000"]

@@ -3,8 +3,10 @@
  * order with a way to answer it; everything but `send` and `status` dies.
  */
 import { Effect, SubscriptionRef } from "effect"
-import { Broker, type BrokerStatus, type Outgoing, type SendOutcome } from "../../src/bus/Broker.ts"
-import { BrokerError, BrokerRefused, ConnectionFailed } from "../../src/bus/BrokerError.ts"
+import { Broker, type BrokerStatus, type Outgoing, type SendOutcome } from "../../src/bus/port/Broker.ts"
+import * as SendOutcomes from "../../src/bus/port/SendOutcome.ts"
+import { BrokerError } from "../../src/bus/port/BrokerError.ts"
+import { BrokerRefused, ConnectionFailed, PermissionDenied } from "../../src/bus/port/BrokerReason.ts"
 
 export interface Sent {
   readonly message: Outgoing
@@ -21,16 +23,18 @@ export interface ScriptedBroker {
   script: ((message: Outgoing, call: number) => SendOutcome | undefined) | undefined
 }
 
-export const confirmed: SendOutcome = { _tag: "Confirmed", routed: true }
-export const unrouted: SendOutcome = { _tag: "Confirmed", routed: false }
-export const rejected: SendOutcome = { _tag: "Rejected" }
-export const lost: SendOutcome = { _tag: "Lost" }
+export const confirmed: SendOutcome = SendOutcomes.routed
+export const unrouted: SendOutcome = SendOutcomes.unrouted
+export const rejected: SendOutcome = SendOutcomes.rejected
+export const lost: SendOutcome = SendOutcomes.unknown
 export const connection = new BrokerError({ reason: new ConnectionFailed({ address: "test", detail: "gone" }) })
-export const notSent: SendOutcome = { _tag: "NotSent", error: connection }
-export const refused: SendOutcome = {
-  _tag: "NotSent",
-  error: new BrokerError({ reason: new BrokerRefused({ operation: "publish", detail: "a header it cannot carry" }) })
-}
+export const notSent: SendOutcome = SendOutcomes.notSent(connection)
+export const refused: SendOutcome = SendOutcomes.notSent(
+  new BrokerError({ reason: new BrokerRefused({ operation: "publish", detail: "a header it cannot carry" }) })
+)
+export const denied: SendOutcome = SendOutcomes.notSent(
+  new BrokerError({ reason: new PermissionDenied({ entity: "topic a.b in exchange e (write)", username: "u" }) })
+)
 export const up: BrokerStatus = { _tag: "Up", since: 0 }
 export const connecting: BrokerStatus = { _tag: "Connecting", since: 0, error: connection }
 export const blocked: BrokerStatus = { _tag: "Blocked", since: 0, detail: "low on memory" }
@@ -50,12 +54,13 @@ export const make = Effect.fnUntraced(function* (initial: BrokerStatus = up) {
       namespace: "test",
       features: { transport: "memory", persistent: false, remote: false },
       status,
-      send: (message, done) => {
+      send: (inFlight) => {
+        const { message } = inFlight
         let answered = false
         const answer = (outcome: SendOutcome): void => {
           if (answered) throw new Error("answered twice")
           answered = true
-          done(outcome)
+          inFlight.answered(outcome)
         }
         sent.push({ message, answer })
         const outcome = scripted.script?.(message, sent.length)

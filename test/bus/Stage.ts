@@ -5,11 +5,12 @@
 import { assert } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import type { BusOptions } from "../../src/bus/EventBus.ts"
+import type { EventBus } from "../../src/bus/EventBus.ts"
 import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
 import { MemoryServer } from "../../src/memory/MemoryServer.ts"
-import { type Entry, processOver, start } from "../suites/Workbench.ts"
+import type { Entry } from "../../src/ports/conformance/setup/HandlerLedger.ts"
+import { processOver, start } from "../../src/ports/conformance/setup/BusProcess.ts"
 
 /** Lets everything happen that needs no time. */
 export const turns: Effect.Effect<void> = Effect.promise(async () => {
@@ -46,9 +47,9 @@ export const runningOut = Effect.fnUntraced(function* <A, E, R>(begin: Effect.Ef
 
 export const make = Effect.gen(function* () {
   const server = yield* MemoryServer.make
-  const connect = (options?: BusOptions) =>
+  const connect = (options?: EventBus.Options) =>
     processOver(Layer.merge(MemoryBroker.layerOf(server, { namespace: "test" }), MemoryCache.layer), {
-      drain: "25 seconds",
+      drainTimeout: "25 seconds",
       ...options
     })
   const process = yield* runningOut(start(connect()))

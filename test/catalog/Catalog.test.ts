@@ -1,10 +1,10 @@
-/** Every contract of the catalog keeps what it says: round trips, keys, versions, schemas, secrecy. */
+/** Every contract of the catalog is sound: round trips, keys, versions, schemas, sensitive fields. */
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Equal, Result, Schema, SchemaAST } from "effect"
 import { academic, catalog, Email, kyc, letterOf, notification, social, user } from "../../src/catalog/index.ts"
-import * as Codec from "../../src/event/Codec.ts"
+import * as WireFormat from "../../src/event/WireFormat.ts"
 import { nameFault } from "../../src/event/Name.ts"
-import { sensitivePaths } from "../../src/event/Sensitive.ts"
+import { sensitivePaths } from "../../src/event/sensitive/Sensitive.ts"
 import { bodyOf, dataOf, failure, parse, succeed } from "../event/support.ts"
 
 const utf8 = (text: string): number => Buffer.byteLength(text)
@@ -40,7 +40,7 @@ describe("the catalog", () => {
     assert.isAtLeast(count, 25)
   })
 
-  it("renders as JSON Schema whose patterns other languages can read", () => {
+  it("is JSON Schema with patterns that other languages can read", () => {
     const schemas = catalog.jsonSchema()
     assert.sameMembers(
       Object.keys(schemas),
@@ -87,7 +87,7 @@ describe("the catalog", () => {
     }
   })
 
-  it("keeps what is most personal out of the cache", () => {
+  it("keeps the most personal events out of the cache", () => {
     for (const name of [
       "user.account.registered",
       "kyc.document.submitted",
@@ -104,10 +104,10 @@ describe.each(catalog.events.map((event) => ({ name: event.name as string, event
 
   it.effect.prop("round trips through JSON", [dataOf(event)], ([data]) =>
     Effect.sync(() => {
-      const text = JSON.stringify(succeed(event.contract.encode(data)))
-      const back = succeed(event.contract.decode(event.version, JSON.parse(text)))
+      const text = JSON.stringify(succeed(event.dataCodec.encode(data)))
+      const back = succeed(event.dataCodec.decode(event.version, JSON.parse(text)))
       if (!Equal.equals(back, data)) assert.deepStrictEqual(back, data)
-      assert.strictEqual(JSON.stringify(succeed(event.contract.encode(back))), text)
+      assert.strictEqual(JSON.stringify(succeed(event.dataCodec.encode(back))), text)
     })
   )
 
@@ -120,10 +120,10 @@ describe.each(catalog.events.map((event) => ({ name: event.name as string, event
     })
   )
 
-  it.effect.prop("is accepted as a whole body, within the limits", [dataOf(event)], ([data]) =>
+  it.effect.prop("is accepted as a complete body, within the limits", [dataOf(event)], ([data]) =>
     Effect.sync(() => {
       const body = bodyOf(event, data)
-      const envelope = succeed(Codec.decode(succeed(parse(body)), event))
+      const envelope = succeed(WireFormat.decode(succeed(parse(body)), event))
       assert.strictEqual(envelope.key, event.keyOf(data))
       assert.strictEqual(envelope.version, event.version)
       assert.isTrue(Equal.equals(envelope.data, data))
@@ -137,7 +137,7 @@ describe.each(catalog.events.map((event) => ({ name: event.name as string, event
       for (const path of paths) {
         const canary = `s3cret canary ${"x".repeat(2000)}`
         const wrongs = [canary, { inner: canary }, [canary, canary]]
-        // Every branch of a union is to have been met.
+        // Every member of a union must have occurred.
         assert.isTrue(
           samples.some((data) => at(data, path) !== undefined),
           path.join(".")
@@ -145,7 +145,7 @@ describe.each(catalog.events.map((event) => ({ name: event.name as string, event
         for (const data of samples.filter((sample) => at(sample, path) !== undefined)) {
           for (const wrong of wrongs) {
             const broken = replaced(data, path, wrong)
-            for (const result of [event.contract.encode(broken), event.contract.decode(event.version, broken)]) {
+            for (const result of [event.dataCodec.encode(broken), event.dataCodec.decode(event.version, broken)]) {
               if (Result.isSuccess(result)) throw new Error(`${path.join(".")} accepts ${JSON.stringify(wrong)}`)
               assert.notInclude(JSON.stringify(result.failure) + result.failure.message, "s3cret")
             }
@@ -166,9 +166,9 @@ describe("older versions", () => {
       dataschema: `urn:event:${name}:${version}`,
       data: json
     })
-    const envelope = succeed(Codec.decode(succeed(parse(body)), catalog.get(name)))
-    // What an upcaster makes has to be valid in the newest version.
-    succeed(catalog.get(name)!.contract.encode(envelope.data))
+    const envelope = succeed(WireFormat.decode(succeed(parse(body)), catalog.get(name)))
+    // The result of an upcaster must be valid in the newest version.
+    succeed(catalog.get(name)!.dataCodec.encode(envelope.data))
     assert.strictEqual(envelope.version, version)
     return envelope.data
   }
@@ -213,9 +213,9 @@ describe("older versions", () => {
     )
   })
 
-  it("an old version that is wrong is told at its place, without its value", () => {
+  it("invalid data of an old version is reported with its path, without its value", () => {
     const fault = failure(
-      catalog.get("academic.grade.posted")!.contract.decode(1, { studentId: "u-1", courseId: "c-7", grade: 12345 })
+      catalog.get("academic.grade.posted")!.dataCodec.decode(1, { studentId: "u-1", courseId: "c-7", grade: 12345 })
     )
     assert.include(fault.message, "data.grade")
     assert.notInclude(fault.message, "12345")
@@ -232,7 +232,7 @@ describe("fields", () => {
       assert.isFalse(valid(Email, bad), bad)
   })
 
-  it("days are in the calendar", () => {
+  it("days exist in the calendar", () => {
     const course = (startsOn: string) => ({
       courseId: "c-1",
       title: "T",
@@ -241,7 +241,7 @@ describe("fields", () => {
       credits: 5,
       topics: []
     })
-    const contract = catalog.get("academic.course.published")!.contract
+    const contract = catalog.get("academic.course.published")!.dataCodec
     for (const good of ["2026-09-01", "2024-02-29", "2000-02-29"]) succeed(contract.encode(course(good)))
     for (const bad of [
       "2026-02-29",
@@ -256,13 +256,16 @@ describe("fields", () => {
     }
   })
 
-  it("no more points than can be reached", () => {
-    const contract = catalog.get("academic.grade.posted")!.contract
+  it("refuses more points than the maximum", () => {
+    const contract = catalog.get("academic.grade.posted")!.dataCodec
     const grade = { studentId: "u-1", courseId: "c-7", letter: "A", score: { points: 101, outOf: 100 } }
-    assert.include(failure(contract.encode(grade)).message, "data.score: Expected no more points than can be reached")
+    assert.include(
+      failure(contract.encode(grade)).message,
+      "data.score: Expected at most as many points as the maximum"
+    )
   })
 
-  it("letters follow the share", () => {
+  it("letters follow the percentage", () => {
     assert.deepStrictEqual([100, 90, 89.9, 80, 70, 60, 59.9, 0].map(letterOf), ["A", "A", "B", "B", "C", "D", "F", "F"])
   })
 })

@@ -1,4 +1,4 @@
-/** The table of permissions and the contracts say the same, for everybody in every state. */
+/** The contracts enforce the table of permissions, for every role in every status. */
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Result, Schema } from "effect"
 import {
@@ -27,18 +27,19 @@ describe("permissions", () => {
   it("names only roles and statuses that exist, each once", () => {
     const isRole = Schema.is(Role)
     const isStatus = Schema.is(UserStatus)
-    for (const [name, { own, roles: allowed, statuses }] of Object.entries(table)) {
+    for (const [name, { selfOnly, roles: allowed, statuses }] of Object.entries(table)) {
       assert.isTrue(allowed.length > 0 && allowed.every(isRole), name)
       assert.isTrue(statuses.length > 0 && statuses.every(isStatus), name)
       assert.isTrue(
-        own.every((role) => allowed.includes(role)),
-        `${name}: own is part of roles`
+        selfOnly.every((role) => allowed.includes(role)),
+        `${name}: selfOnly is part of roles`
       )
-      for (const list of [allowed, statuses, own]) assert.strictEqual(new Set<string>(list).size, list.length, name)
+      for (const list of [allowed, statuses, selfOnly])
+        assert.strictEqual(new Set<string>(list).size, list.length, name)
     }
   })
 
-  it("gives every role something to do, and nothing to suspended or closed accounts", () => {
+  it("lets every role publish something, and suspended or closed accounts nothing", () => {
     for (const role of roles)
       assert.isTrue(
         Object.values(table).some((row) => row.roles.includes(role)),
@@ -58,7 +59,7 @@ describe("permissions", () => {
 describe.each(catalog.events.map((event) => ({ name: event.name as string, event })))("$name", ({ event, name }) => {
   const row = table[name]!
 
-  it.effect("is denied to exactly those whom the table does not name", () =>
+  it.effect("is denied to exactly those who are not in the table", () =>
     Effect.gen(function* () {
       const [data] = yield* Arbitrary.sampleEffect(dataOf(event), { count: 1, seed: 7 })
       for (const role of [...roles, "intruder"]) {
@@ -67,7 +68,7 @@ describe.each(catalog.events.map((event) => ({ name: event.name as string, event
           const expected =
             row.roles.some((allowed) => allowed === role) &&
             row.statuses.some((allowed) => allowed === status) &&
-            !row.own.some((only) => only === role)
+            !row.selfOnly.some((only) => only === role)
           assert.strictEqual(event.denial(actor, data) === undefined, expected, `${role} ${status}`)
         }
       }
@@ -83,11 +84,11 @@ describe.each(catalog.events.map((event) => ({ name: event.name as string, event
     Effect.gen(function* () {
       const samples = yield* Arbitrary.sampleEffect(dataOf(event), { count: 5, seed: 11 })
       for (const data of samples) {
-        // One of the fields of the event is the owner; being that person is enough.
+        // One field of the event is the owner; being that person is enough.
         const ids = Object.values(
           Result.getOrThrow(Schema.decodeUnknownResult(Schema.Record(Schema.String, Schema.Unknown))(data))
         )
-        for (const role of row.own) {
+        for (const role of row.selfOnly) {
           assert.isTrue(
             ids.some(
               (id) => typeof id === "string" && event.denial({ id, role, status: row.statuses[0]! }, data) === undefined

@@ -1,21 +1,22 @@
-/** The demo's data is valid, varied and the same for the same seed, and somebody may publish it. */
+/** The data of the demo is valid, varied, the same for the same seed, and some actor may publish it. */
 import { assert, describe, it } from "@effect/vitest"
-import { actorFor, sample, seeded } from "../../src/app/demo/Samples.ts"
+import { actorFor, sample } from "../../src/app/demo/Samples.ts"
+import * as SeededRandom from "../../src/bus/support/SeededRandom.ts"
 import { catalog, GradePosted } from "../../src/catalog/index.ts"
-import * as Codec from "../../src/event/Codec.ts"
+import * as WireFormat from "../../src/event/WireFormat.ts"
 import { bodyOf, parse, succeed } from "../event/support.ts"
 
 describe("samples", () => {
   it.each(catalog.events.map((event) => ({ name: event.name as string, event })))(
-    "$name: 300 are valid, of few keys, allowed to somebody",
+    "$name: 300 samples are valid, have few keys, and some actor may publish them",
     ({ event }) => {
-      const random = seeded(42)
+      const random = SeededRandom.make(42)
       const keys = new Set<string | undefined>()
       const bodies = new Set<string>()
       for (let i = 0; i < 300; i++) {
         const data = sample(event, random)
         const body = bodyOf(event, data)
-        assert.deepStrictEqual<unknown>(succeed(Codec.decode(succeed(parse(body)), event)).data, data)
+        assert.deepStrictEqual<unknown>(succeed(WireFormat.decode(succeed(parse(body)), event)).data, data)
         const actor = actorFor(event, data)
         assert.isUndefined(event.denial(actor, data))
         keys.add(event.keyOf(data))
@@ -28,21 +29,21 @@ describe("samples", () => {
 
   it("the extremes of a random source give valid data", () => {
     for (const event of catalog.events) {
-      for (const extreme of [0, 0.5, 1 - Number.EPSILON]) succeed(event.contract.encode(sample(event, () => extreme)))
+      for (const extreme of [0, 0.5, 1 - Number.EPSILON]) succeed(event.dataCodec.encode(sample(event, () => extreme)))
     }
   })
 
   it("the same seed gives the same data, another seed other data", () => {
     const run = (seed: number) => {
-      const random = seeded(seed)
+      const random = SeededRandom.make(seed)
       return catalog.events.map((event) => JSON.stringify(sample(event, random)))
     }
     assert.deepStrictEqual(run(7), run(7))
     assert.notDeepEqual(run(7), run(8))
   })
 
-  it("grades are believable", () => {
-    const random = seeded(1)
+  it("grades are plausible", () => {
+    const random = SeededRandom.make(1)
     const shares = Array.from({ length: 500 }, () => sample(GradePosted, random).score).map(
       ({ outOf, points }) => points / outOf
     )
@@ -51,7 +52,7 @@ describe("samples", () => {
   })
 
   it("the seeded source is uniform enough", () => {
-    const random = seeded(3)
+    const random = SeededRandom.make(3)
     const buckets = Array.from({ length: 10 }, () => 0)
     for (let i = 0; i < 10_000; i++) {
       const value = random()

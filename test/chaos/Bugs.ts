@@ -1,20 +1,22 @@
 /**
- * Ten mistakes that this library does not make, made in a process of these runs: a verdict that does not
- * see them proves nothing. Some are done to amqplib's channels, some to the bytes on
- * the wire, some to the ports of the bus.
+ * Mistakes that the library does not make, made in a process of a run: a judgement that does not find them
+ * proves nothing. Some change amqplib's channels, some the bytes that are sent, some the ports of the bus.
  */
 import type { ConsumeMessage } from "amqplib"
 import { Effect, Layer, Redacted } from "effect"
 import { AmqpBroker } from "../../src/amqp/index.ts"
-import { Broker, type Delivery } from "../../src/bus/Broker.ts"
-import { Marks } from "../../src/bus/Marks.ts"
-import { EventBus } from "../../src/index.ts"
-import { RedisCache, RedisClient, RedisMarks } from "../../src/redis/index.ts"
-import { busOptions } from "./Child.ts"
-import type { ProcessOptions } from "./Contract.ts"
-import * as Wire from "./Wire.ts"
+import { Broker, type Delivery, inFlight } from "../../src/bus/port/Broker.ts"
+import { ClaimStore, type Subject } from "../../src/bus/port/ClaimStore.ts"
+import { Event, EventBus } from "../../src/index.ts"
+import { RedisCache, RedisClient, RedisClaims } from "../../src/redis/index.ts"
+import { foreign, Step, stepOptions } from "./Events.ts"
+import { busOptions } from "./ProcessHarness.ts"
+import type { ProcessOptions } from "./ProcessOptions.ts"
+import { eventsOf, firstRelease } from "./Releases.ts"
+import * as AmqplibHooks from "./AmqplibHooks.ts"
+import { fromCallback } from "../support/CallbackSend.ts"
 
-/** The mistakes on the wire. */
+/** The mistakes in channels and bytes. */
 export const install = ({ bug, namespace }: ProcessOptions): void => {
   const isSubscriber = (queue: string): boolean => queue.startsWith(`${namespace}.sub.`)
   switch (bug) {
@@ -23,24 +25,47 @@ export const install = ({ bug, namespace }: ProcessOptions): void => {
     case "transient-classic":
       return transientClassic(isSubscriber)
     case "no-mandatory":
-      return Wire.neverMandatory()
+      return AmqplibHooks.neverMandatory()
     case "cancel-first":
       return cancelFirst(isSubscriber)
     case "requeue-forever":
       return requeueForever(isSubscriber)
+    case "late-acks":
+      return lateAcks(isSubscriber)
     default:
       return
   }
 }
 
+/** Acknowledgements wait for a while, so that what was handled before a killer counts as unhandled. */
+const lateAcks = (isSubscriber: (queue: string) => boolean): void => {
+  const late = new WeakSet<AmqplibHooks.Channel>()
+  AmqplibHooks.around(
+    "consume",
+    (consume) =>
+      function (queue, receive, settings) {
+        if (isSubscriber(queue)) late.add(this)
+        return consume.call(this, queue, receive, settings)
+      }
+  )
+  AmqplibHooks.around(
+    "ack",
+    (ack) =>
+      function (message, allUpTo) {
+        if (late.has(this)) setTimeout(() => ack.call(this, message, allUpTo), 200)
+        else ack.call(this, message, allUpTo)
+      }
+  )
+}
+
 const ackBeforeHandle = (isSubscriber: (queue: string) => boolean): void => {
-  const hasty = new WeakSet<Wire.Channel>()
-  Wire.around(
+  const hasty = new WeakSet<AmqplibHooks.Channel>()
+  AmqplibHooks.around(
     "consume",
     (consume) =>
       function (queue, receive, settings) {
         if (!isSubscriber(queue)) return consume.call(this, queue, receive, settings)
-        Wire.byAmqplib(this)
+        AmqplibHooks.byAmqplib(this)
         const early = (message: ConsumeMessage | null): void => {
           if (message !== null) this.ack(message, false)
           hasty.add(this)
@@ -49,18 +74,18 @@ const ackBeforeHandle = (isSubscriber: (queue: string) => boolean): void => {
         return consume.call(this, queue, early, settings)
       }
   )
-  Wire.around(
+  AmqplibHooks.around(
     "ack",
     (ack) =>
       function (message, allUpTo) {
-        // Those of the library come without a body.
+        // Acks of the library come without a body.
         if ("content" in message || !hasty.has(this)) ack.call(this, message, allUpTo)
       }
   )
 }
 
 const transientClassic = (isSubscriber: (queue: string) => boolean): void => {
-  Wire.around(
+  AmqplibHooks.around(
     "assertQueue",
     (assert) =>
       function (queue, settings) {
@@ -74,12 +99,12 @@ const transientClassic = (isSubscriber: (queue: string) => boolean): void => {
         })
       }
   )
-  Wire.neverPersistent()
+  AmqplibHooks.neverPersistent()
 }
 
 const cancelFirst = (isSubscriber: (queue: string) => boolean): void => {
   const consumers: Array<() => Promise<unknown>> = []
-  Wire.around(
+  AmqplibHooks.around(
     "consume",
     (consume) =>
       async function (queue, receive, settings) {
@@ -91,16 +116,16 @@ const cancelFirst = (isSubscriber: (queue: string) => boolean): void => {
   process.prependListener("SIGTERM", () => consumers.forEach((cancel) => void cancel().catch(() => {})))
 }
 
-/** "I am busy, somebody else will do it": nobody else is there, so the same event comes at once, a life poorer. */
+/** "I am busy, another consumer will take it": there is none, so the same event comes back at once, with one life less. */
 const requeueForever = (isSubscriber: (queue: string) => boolean): void => {
-  const busy = new WeakMap<Wire.Channel, Set<number>>()
-  Wire.around(
+  const busy = new WeakMap<AmqplibHooks.Channel, Set<number>>()
+  AmqplibHooks.around(
     "consume",
     (consume) =>
       function (queue, receive, settings) {
         if (!isSubscriber(queue)) return consume.call(this, queue, receive, settings)
         const taken = new Set<number>()
-        Wire.byAmqplib(this)
+        AmqplibHooks.byAmqplib(this)
         busy.set(this, taken)
         const fussy = (message: ConsumeMessage | null): void => {
           if (message !== null && taken.size >= 4) return this.nack(message, false, true)
@@ -110,7 +135,7 @@ const requeueForever = (isSubscriber: (queue: string) => boolean): void => {
         return consume.call(this, queue, fussy, settings)
       }
   )
-  Wire.around(
+  AmqplibHooks.around(
     "ack",
     (ack) =>
       function (message, allUpTo) {
@@ -123,12 +148,12 @@ const requeueForever = (isSubscriber: (queue: string) => boolean): void => {
   )
 }
 
-/** The mistakes at the ports; undefined when the bus is to be as the door gives it. */
+/** The mistakes at the ports; undefined for a bus without such a mistake. */
 export const bus = (options: ProcessOptions) => {
   const { bug, namespace, redisUrl } = options
   const { heartbeat, publishTimeout, source, url } = busOptions(options)
   const client = RedisClient.layer({ url: Redacted.make(redisUrl), prefix: namespace })
-  const marks = Layer.provide(RedisMarks.layer, client)
+  const marks = Layer.provide(RedisClaims.layer, client)
   const broker = AmqpBroker.layer({ servers: url, namespace, source, heartbeat })
   const wired = (brokerLayer: typeof broker, marksLayer: typeof marks) =>
     EventBus.layerWith({ source, publishTimeout }).pipe(
@@ -141,14 +166,30 @@ export const bus = (options: ProcessOptions) => {
       return wired(Layer.provide(unconfirmedLetters, broker), marks)
     case "mark-before-handle":
       return wired(broker, Layer.provide(markFirst, marks))
+    case "unknown-is-acked":
+      return wired(Layer.provide(ackedUnknown(options), broker), marks)
     case "group-missing-in-key":
-      return wired(broker, Layer.provide(groupless, marks))
+      return wired(
+        broker,
+        Layer.provide(
+          changedSubjects((subject) => ({ ...subject, subscriber: "all" })),
+          marks
+        )
+      )
+    case "source-missing-in-key":
+      return wired(
+        broker,
+        Layer.provide(
+          changedSubjects((subject) => ({ ...subject, source: "any" })),
+          marks
+        )
+      )
     default:
       return undefined
   }
 }
 
-/** Acknowledges by tag on whatever channel there is now. */
+/** Acknowledges by tag on the present channel, which may be another one. */
 const wrongChannel = Layer.effect(
   Broker,
   Effect.map(Broker, (broker) => {
@@ -170,25 +211,45 @@ const wrongChannel = Layer.effect(
   })
 )
 
-/** Takes a dead letter for stored as soon as it was given away. */
+/** Counts a dead letter as stored as soon as it was sent. */
 const unconfirmedLetters = Layer.effect(
   Broker,
   Effect.map(Broker, (broker) =>
     Broker.of({
       ...broker,
-      send: (message, done) => {
-        if (message.to._tag !== "DeadLetter") return broker.send(message, done)
-        broker.send(message, () => {})
+      send: fromCallback((message, done) => {
+        if (message.to._tag !== "DeadLetter") return broker.send(inFlight(message, done))
+        broker.send(inFlight(message, () => {}))
         queueMicrotask(() => done({ _tag: "Confirmed", routed: true }))
-      }
+      })
     })
   )
 )
 
+/** Acknowledges events that this process does not know, which another process of its subscriber may. */
+const ackedUnknown = (options: ProcessOptions) => {
+  const { release = firstRelease } = options.role === "subscriber" ? options : {}
+  const known = eventsOf(release).map(({ name }) => name)
+  return Layer.effect(
+    Broker,
+    Effect.map(Broker, (broker) =>
+      Broker.of({
+        ...broker,
+        consume: (consumer) =>
+          broker.consume({
+            ...consumer,
+            onDelivery: (delivery) =>
+              known.some((name) => name === delivery.properties.type) ? consumer.onDelivery(delivery) : delivery.ack()
+          })
+      })
+    )
+  )
+}
+
 const markFirst = Layer.effect(
-  Marks,
-  Effect.map(Marks, (marks) =>
-    Marks.of({
+  ClaimStore,
+  Effect.map(ClaimStore, (marks) =>
+    ClaimStore.of({
       ...marks,
       claim: (subject, claimant, lease) =>
         Effect.tap(marks.claim(subject, claimant, lease), (claim) =>
@@ -198,13 +259,24 @@ const markFirst = Layer.effect(
   )
 )
 
-const groupless = Layer.effect(
-  Marks,
-  Effect.map(Marks, (marks) =>
-    Marks.of({
-      claim: ({ id }, claimant, lease) => marks.claim({ subscriber: "all", id }, claimant, lease),
-      done: ({ id }, claimant, ttl) => marks.done({ subscriber: "all", id }, claimant, ttl),
-      release: ({ id }, claimant) => marks.release({ subscriber: "all", id }, claimant)
-    })
+/** Claims and done marks that do not tell all events apart. */
+const changedSubjects = (change: (subject: Subject) => Subject) =>
+  Layer.effect(
+    ClaimStore,
+    Effect.map(ClaimStore, (marks) =>
+      ClaimStore.of({
+        claim: (subject, claimant, lease) => marks.claim(change(subject), claimant, lease),
+        done: (subject, claimant, ttl) => marks.done(change(subject), claimant, ttl),
+        release: (subject, claimant) => marks.release(change(subject), claimant)
+      })
+    )
   )
-)
+
+/** The contract as a subscriber has it that takes the subject of an event for its key. */
+export const stepOf = ({ bug }: ProcessOptions): typeof Step =>
+  bug !== "subject-is-key"
+    ? Step
+    : Event.make("chaos.step", {
+        ...stepOptions,
+        key: ({ key, kind, seq }) => (foreign.some((other) => other === kind) ? `${key}/${seq}` : key)
+      })

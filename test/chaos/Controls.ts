@@ -1,28 +1,33 @@
 /**
- * The verdict, put to the test: each of the ten mistakes of Bugs.ts in a short run with the faults that
- * bring it to light has to make it red, and the same run without the mistake has to be green.
+ * A test of the judgement itself: each bug of Bugs.ts, in a short run with the faults that expose it, must be
+ * found, and the same run without the bug must be green.
  */
 import { setTimeout as delay } from "node:timers/promises"
-import { type Bug, bugs, type Group, type PublisherOptions, type SubscriberOptions } from "./Contract.ts"
-import { converge, endPublishing } from "./Ending.ts"
+import { type Bug, bugs, type Group, type PublisherOptions, type SubscriberOptions } from "./ProcessOptions.ts"
+import { converge, endPublishing, goesOn } from "./Convergence.ts"
 import { judgeRun } from "./Judgement.ts"
-import type { Entry } from "./Ledger.ts"
-import { allReady, type Brokers, openStage, type Stage, until } from "./Stage.ts"
-import type { Rule, Violation } from "./Verdict.ts"
+import type { Entry } from "./Journal.ts"
+import { allReady, type Brokers, openDeployment, type Deployment, until } from "./Deployment.ts"
+import { deploy } from "./Deploys.ts"
+import { deployed, firstRelease } from "./Releases.ts"
+import { inject } from "./Faults.ts"
+import { strike } from "./Killers.ts"
+import type { Rule, Violation } from "./GroupRules.ts"
 import type { Worker } from "./Worker.ts"
 
-/** A run in the making. */
-interface Scene extends Stage {
+/** A short run with one group. */
+interface ShortRun extends Deployment {
   readonly subscribe: (name: string, ...groups: ReadonlyArray<Partial<Group>>) => Promise<Worker>
-  readonly publish: (options: Partial<PublisherOptions>) => Promise<Worker>
-  /** Waits until so many lines of this kind are there. */
+  readonly publish: (options: Partial<PublisherOptions>, name?: string) => Promise<Worker>
+  readonly operate: (name: string, ...subscribers: ReadonlyArray<string>) => Promise<Worker>
+  /** Waits for this many lines of this kind. */
   readonly lines: (t: Entry["t"], count: number) => Promise<void>
 }
 
 interface Control {
-  /** What the verdict has to say of it: one of these is enough. */
+  /** The judgement must find one of these. */
   readonly rules: ReadonlyArray<Rule>
-  readonly play: (scene: Scene) => Promise<void>
+  readonly play: (run: ShortRun) => Promise<void>
 }
 
 const group = "control.group"
@@ -30,142 +35,196 @@ const group = "control.group"
 export const controls: Readonly<Record<Bug, Control>> = {
   "ack-before-handle": {
     rules: ["lost"],
-    play: async (scene) => {
-      const worker = await scene.subscribe("s1", {})
-      await scene.publish({ count: 60, work: 400 })
-      await scene.lines("start", 10)
-      await scene.during("kill-subscriber", [worker.name], () => worker.kill())
+    play: async (run) => {
+      const worker = await run.subscribe("s1", {})
+      await run.publish({ count: 60, work: 400 })
+      await run.lines("start", 10)
+      await run.during("kill-subscriber", [worker.name], () => worker.kill())
     }
   },
   "transient-classic": {
     rules: ["lost"],
-    play: async (scene) => {
-      const worker = await scene.subscribe("s1", {})
-      await scene.node.flush()
+    play: async (run) => {
+      const worker = await run.subscribe("s1", {})
+      await run.node.flush()
       await worker.terminate()
-      await scene.publish({ count: 40 })
-      await scene.lines("finished", 1)
-      await scene.node.flush()
-      await scene.during("kill-node", [], () => scene.node.restart())
+      await run.publish({ count: 40 })
+      await run.lines("finished", 1)
+      await run.node.flush()
+      await run.during("kill-node", [], () => run.node.restart())
     }
   },
   "no-mandatory": {
     rules: ["lost"],
-    play: async (scene) => {
-      await scene.subscribe("s1", {})
-      const { namespace, observe } = scene
+    play: async (run) => {
+      await run.subscribe("s1", {})
+      const { namespace, observe } = run
       await observe((channel) => channel.unbindQueue(`${namespace}.dead.${group}`, `${namespace}.dead`, group))
-      await scene.publish({ count: 10, first: ["throw", "reject", "throw", "bad-json"] })
-      await scene.lines("done", 6)
+      await run.publish({ count: 10, first: ["throw", "reject", "throw", "bad-json"] })
+      await run.lines("done", 6)
     }
   },
   "mark-before-handle": {
     rules: ["lost"],
-    play: async (scene) => {
-      const worker = await scene.subscribe("s1", { idempotent: true })
-      const publisher = scene.publish({ count: 40, rate: 20 })
-      await scene.lines("done", 5)
-      await scene.during("kill-subscriber", [worker.name], async () => void (await worker.killAt("at-start", 10_000)))
+    play: async (run) => {
+      const worker = await run.subscribe("s1", { idempotent: true })
+      const publisher = run.publish({ count: 40, rate: 20 })
+      await run.lines("done", 5)
+      await run.during("kill-subscriber", [worker.name], async () => void (await worker.killAt("at-start", 60_000)))
       await publisher
     }
   },
   "key-before-confirm": {
     rules: ["lost"],
-    play: async (scene) => {
-      await scene.subscribe("s1", {})
-      const publisher = await scene.publish({ count: 60, rate: 40, outbox: true })
-      await scene.lines("outcome", 5)
-      await scene.during("kill-publisher", [publisher.name], async () => {
-        await publisher.killAt("before-send", 10_000)
+    play: async (run) => {
+      await run.subscribe("s1", {})
+      const publisher = await run.publish({ count: 60, rate: 40, outbox: true })
+      await run.lines("outcome", 5)
+      await run.during("kill-publisher", [publisher.name], async () => {
+        await publisher.killAt("before-send", 60_000)
         await publisher.start()
       })
-      await scene.lines("finished", 1)
+      await run.lines("finished", 1)
     }
   },
   "ack-on-wrong-channel": {
     rules: ["lost"],
-    play: async (scene) => {
-      const worker = await scene.subscribe("s1", { concurrency: 4, prefetch: 20, deadline: 10_000, deaf: true })
-      // Six are handled and four run when the line breaks, long enough for the next channel: their tags mean others there.
-      await scene.publish({ count: 22, works: [...Array.from({ length: 6 }, () => 1), 5000, 5000, 5000, 5000, 1000] })
-      await scene.lines("done", 6)
-      await scene.lines("start", 10)
-      await scene.during("rst-one", [worker.name], async () => worker.amqp.reset())
-      await scene.lines("done", 10)
+    play: async (run) => {
+      const worker = await run.subscribe("s1", { concurrency: 4, prefetch: 20, deadline: 10_000, deaf: true })
+      // When the connection breaks, six are handled and four run on into the next channel, where their tags mean other events.
+      await run.publish({ count: 22, works: [...Array.from({ length: 6 }, () => 1), 5000, 5000, 5000, 5000, 1000] })
+      await run.lines("done", 6)
+      await run.lines("start", 10)
+      await run.during("rst-one", [worker.name], async () => worker.amqp.reset())
+      await run.lines("done", 10)
       await delay(50)
-      await scene.during("kill-subscriber", [worker.name], () => worker.kill())
+      await run.during("kill-subscriber", [worker.name], () => worker.kill())
     }
   },
   "dead-letter-unconfirmed": {
     rules: ["lost"],
-    play: async (scene) => {
-      await scene.subscribe("s1", {})
-      await scene.observe((channel) => channel.deleteExchange(`${scene.namespace}.dead`))
-      await scene.publish({ count: 10, first: ["throw", "reject", "throw", "bad-json"] })
-      await scene.lines("done", 6)
+    play: async (run) => {
+      await run.subscribe("s1", {})
+      await run.observe((channel) => channel.deleteExchange(`${run.namespace}.dead`))
+      await run.publish({ count: 10, first: ["throw", "reject", "throw", "bad-json"] })
+      await run.lines("done", 6)
     }
   },
   "cancel-first": {
     rules: ["order", "overlap"],
-    play: async (scene) => {
+    play: async (run) => {
       const ordered = { ordering: "key", prefetch: 12 } as const
-      await scene.subscribe("s1", ordered)
-      await scene.subscribe("s2", ordered)
-      await scene.publish({ count: 160, rate: 200, keys: ["k0", "k1", "k2"], work: 60 })
-      await scene.lines("done", 20)
-      const { who } = scene.read().find(({ t }) => t === "start") ?? { who: "s1" }
-      await scene.worker(who).terminate()
-      await scene.lines("finished", 1)
+      await run.subscribe("s1", ordered)
+      await run.subscribe("s2", ordered)
+      await run.publish({ count: 160, rate: 200, keys: ["k0", "k1", "k2"], work: 60 })
+      await run.lines("done", 20)
+      const { who } = run.read().find(({ t }) => t === "start") ?? { who: "s1" }
+      await run.worker(who).terminate()
+      await run.lines("finished", 1)
     }
   },
   "requeue-forever": {
     rules: ["innocent dead letter"],
-    play: async (scene) => {
-      await scene.subscribe("s1", {})
-      await scene.publish({ count: 60, work: 200 })
-      await scene.lines("finished", 1)
+    play: async (run) => {
+      await run.subscribe("s1", {})
+      await run.publish({ count: 60, work: 200 })
+      await run.lines("finished", 1)
     }
   },
   "group-missing-in-key": {
     rules: ["lost"],
-    play: async (scene) => {
-      await scene.subscribe("s1", { idempotent: true })
-      await scene.subscribe("s2", { idempotent: true, name: "control.other" })
-      await scene.publish({ count: 30 })
-      await scene.lines("finished", 1)
+    play: async (run) => {
+      await run.subscribe("s1", { idempotent: true })
+      await run.subscribe("s2", { idempotent: true, name: "control.other" })
+      await run.publish({ count: 30 })
+      await run.lines("finished", 1)
+    }
+  },
+  "source-missing-in-key": {
+    rules: ["lost"],
+    play: async (run) => {
+      await run.subscribe("s1", { idempotent: true })
+      for (const name of ["p0", "p1"]) await run.publish({ count: 30 }, name)
+      await run.lines("finished", 2)
+    }
+  },
+  "late-acks": {
+    rules: ["innocent dead letter"],
+    play: async (run) => {
+      const worker = await run.subscribe("s1", { name: "control.mortal", events: "mortal", ordering: "key" })
+      const killers = { flow: "mortal", count: 1, place: "last", after: 0 } as const
+      await run.during("killers", [worker.name], () => strike(run, [worker], killers))
+    }
+  },
+  "looks-take-lives": {
+    rules: ["lost"],
+    play: async (run) => {
+      await run.subscribe("s1", {})
+      await run.publish({ count: 20, first: ["throw", "reject", "throw", "bad-json"] })
+      await run.lines("done", 16)
+      const operator = await run.operate("o1", group)
+      await operator.terminate()
+      await inject(run, { kind: "delivery-limit", targets: ["o1"], millis: 4000 })
+    }
+  },
+  "denied-is-confirmed": {
+    rules: ["lost"],
+    play: async (run) => {
+      await run.subscribe("s1", {})
+      const publisher = await run.publish({ rate: 40 })
+      await run.lines("outcome", 10)
+      await inject(run, { kind: "take-topic", targets: [publisher.name], millis: 3000 })
+      await goesOn(run)
+    }
+  },
+  "unknown-is-acked": {
+    rules: ["lost"],
+    play: async (run) => {
+      const workers = [await run.subscribe("s1", ...deployed), await run.subscribe("s2", ...deployed)]
+      await run.during("deploy", ["s1", "s2"], () => deploy(run, workers, { change: "event", rollsBack: false }))
+    }
+  },
+  "subject-is-key": {
+    rules: ["order", "overlap"],
+    play: async (run) => {
+      await run.subscribe("s1", { ordering: "key" })
+      await run.publish({ count: 100, keys: ["k0", "k1"], foreign: 1, work: 60 })
+      await run.lines("finished", 1)
     }
   }
 }
 
-const sceneOf = (stage: Stage, bug: Bug | undefined): Scene => {
-  const { namespace, seed } = stage
+const shortRunOf = (deployment: Deployment, bug: Bug | undefined): ShortRun => {
+  const { namespace, seed } = deployment
   const common = { seed, namespace, ...(bug !== undefined && { bug }) }
   const ready = async (worker: Worker): Promise<Worker> => {
-    await allReady(stage, [worker])
+    await allReady(deployment, [worker])
     return worker
   }
   return {
-    ...stage,
+    ...deployment,
     subscribe: async (name, ...groups) => {
-      const options: Omit<SubscriberOptions, "url" | "redisUrl" | "ledger" | "arm"> = {
+      const options: Omit<SubscriberOptions, "url" | "redisUrl" | "journal" | "arm"> = {
         ...common,
         role: "subscriber",
         name,
+        ...(groups.some(({ events }) => events === "deployed") && { release: firstRelease }),
         groups: groups.map((given) => ({ name: group, events: "step", ordering: "none", idempotent: false, ...given }))
       }
-      return ready(await stage.add(options))
+      return ready(await deployment.add(options))
     },
-    publish: async (given) =>
+    publish: async (given, name = "p0") =>
       ready(
-        await stage.add({
+        await deployment.add({
           ...common,
           role: "publisher",
-          name: "p0",
+          name,
           rate: 200,
           keys: Array.from({ length: 16 }, (_, i) => `k${i}`),
           poison: 0,
           flaky: 0,
           old: 0,
+          foreign: 0,
           big: 0,
           work: 20,
           outbox: false,
@@ -173,12 +232,14 @@ const sceneOf = (stage: Stage, bug: Bug | undefined): Scene => {
           ...given
         })
       ),
+    operate: async (name, ...subscribers) =>
+      ready(await deployment.add({ ...common, role: "operator", name, subscribers })),
     lines: (t, count) =>
-      until(`${count} lines "${t}"`, () => stage.read().filter((entry) => entry.t === t).length >= count, 40_000)
+      until(`${count} lines "${t}"`, () => deployment.read().filter((entry) => entry.t === t).length >= count)
   }
 }
 
-/** What the verdict says of a run with the mistake, or without it. */
+/** The violations in a run with the bug, or without it. */
 export const play = async (
   brokers: Brokers,
   seed: number,
@@ -186,25 +247,25 @@ export const play = async (
   broken: boolean
 ): Promise<ReadonlyArray<Violation>> => {
   const namespace = `control-${bugs.indexOf(name)}-${broken ? "on" : "off"}`
-  await using stage = openStage(brokers, namespace, seed)
-  await controls[name].play(sceneOf(stage, broken ? name : undefined))
-  await endPublishing(stage)
-  // What is lost does not come by waiting; what is only late has to have its time.
-  const ended = await converge(stage, broken ? 8000 : 40_000, { looksForLeaks: false })
-  return judgeRun(stage, ended).violations
+  await using deployment = openDeployment(brokers, namespace, seed)
+  await controls[name].play(shortRunOf(deployment, broken ? name : undefined))
+  await endPublishing(deployment)
+  // Waiting brings no lost event; late ones need their time.
+  const ended = await converge(deployment, broken ? 8000 : 40_000, { looksForLeaks: false })
+  return judgeRun(deployment, ended).violations
 }
 
 export interface Result {
   readonly bug: Bug
   readonly isCaught: boolean
   readonly isGreenWithout: boolean
-  readonly told: string
+  readonly found: string
 }
 
 export const runControls = async (
   brokers: Brokers,
   seed: number,
-  tell: (line: string) => void,
+  print: (line: string) => void,
   which: ReadonlyArray<Bug> = bugs
 ): Promise<ReadonlyArray<Result>> => {
   const results: Array<Result> = []
@@ -218,14 +279,14 @@ export const runControls = async (
       bug,
       isCaught: caught !== undefined,
       isGreenWithout: green.length === 0,
-      told: caught === undefined ? red.map(shown).join("; ") : shown(caught)
+      found: caught === undefined ? red.map(shown).join("; ") : shown(caught)
     })
-    tell(
+    print(
       `${bug}: ${caught === undefined ? `NOT CAUGHT, ${red.map(shown).join("; ") || "no violation"}` : `caught, ${shown(caught)}`}`
     )
-    tell(`  without it: ${green.length === 0 ? "green" : `RED, ${green.map(shown).join("; ")}`}`)
+    print(`  without it: ${green.length === 0 ? "green" : `RED, ${green.map(shown).join("; ")}`}`)
   }
   const good = results.filter(({ isCaught, isGreenWithout }) => isCaught && isGreenWithout).length
-  tell(`${good} of ${results.length} mistakes caught`)
+  print(`${good} of ${results.length} bugs caught`)
   return results
 }

@@ -1,7 +1,10 @@
-/** What can go wrong: each fault is done, lasts, and is undone; what it was done to is chosen before. */
+/** The faults: each is injected, lasts, and is undone. The plan has chosen its target before. */
 import { setTimeout as delay } from "node:timers/promises"
-import { failpoints, type Failpoint } from "./Contract.ts"
-import { bringUp, type Stage } from "./Stage.ts"
+import { failpoints, type Failpoint } from "./ProcessOptions.ts"
+import { type Deploy, deploy } from "./Deploys.ts"
+import { bringUp, type Deployment } from "./Deployment.ts"
+import { type Killers, strike } from "./Killers.ts"
+import { clearLimit, giveBack, setLimit, take } from "./Operating.ts"
 import type { Worker } from "./Worker.ts"
 
 export const networkFaults = [
@@ -21,38 +24,53 @@ export const brokerFaults = [
   "freeze-node",
   "memory-alarm",
   "disk-alarm",
-  "delete-queue"
+  "delete-queue",
+  "delivery-limit"
 ] as const
-export const processFaults = ["kill-publisher", "kill-subscriber", "rolling-restart"] as const
+export const processFaults = ["kill-publisher", "kill-subscriber", "rolling-restart", "killers", "deploy"] as const
+/** A user loses a right and has it back: to publish an event, to publish any, to send copies. */
+export const rightsFaults = ["take-topic", "take-write", "take-copies"] as const
 export const redisFaults = ["redis-kill", "redis-freeze", "redis-readonly", "redis-oom", "redis-flush"] as const
-export const faultKinds = [...networkFaults, ...brokerFaults, ...processFaults, ...redisFaults] as const
+export const faultKinds = [
+  ...networkFaults,
+  ...brokerFaults,
+  ...processFaults,
+  ...rightsFaults,
+  ...redisFaults
+] as const
 export type FaultKind = (typeof faultKinds)[number]
 
 /** One fault as it is planned; the plan depends on the seed alone. */
 export interface Fault {
   readonly kind: FaultKind
-  /** Names of processes; empty for what is done to a broker. */
+  /** Names of processes; empty for a fault of a broker. */
   readonly targets: ReadonlyArray<string>
   readonly millis: number
-  /** Where a process kills itself; absent for a plain SIGKILL. */
+  /** The point at which a process kills itself; absent for a plain SIGKILL. */
   readonly failpoint?: Failpoint
+  readonly killers?: Killers
+  readonly deploy?: Deploy
 }
 
-/** Whether connections to RabbitMQ may be lost by it, without a process that ends in good order. */
+/** Whether the fault may cut connections to RabbitMQ, other than by a process that ends in good order. */
 export const losesConnections = (kind: string): boolean =>
-  !["slice", "memory-alarm", "disk-alarm", "rolling-restart", "delete-queue"].includes(kind) && !isRedis(kind)
+  !["slice", "memory-alarm", "disk-alarm", "rolling-restart", "deploy", "delete-queue", "delivery-limit"].includes(
+    kind
+  ) && !isRedis(kind)
 
+export const isRights = (kind: string): boolean => rightsFaults.some((other) => other === kind)
 export const isRedis = (kind: string): boolean => kind.startsWith("redis-")
-/** Marks of what was handled are lost or cannot be written. */
+/** Whether done marks may be lost or cannot be written. */
 export const spoilsMarks = isRedis
 
 export const failpointsOf = (kind: FaultKind): ReadonlyArray<Failpoint> =>
   kind === "kill-publisher" ? failpoints.publisher : failpoints.subscriber
 
-/** Does it, waits, and sets everything right. */
-export const inject = async (stage: Stage, { failpoint, kind, millis, targets }: Fault): Promise<void> => {
-  const { namespace, node, redis } = stage
-  const workers = targets.map(stage.worker)
+/** Injects a fault, waits, and undoes it. */
+export const inject = async (deployment: Deployment, fault: Fault): Promise<void> => {
+  const { failpoint, kind, killers, millis, targets } = fault
+  const { namespace, node, redis } = deployment
+  const workers = targets.map(deployment.worker)
   const proxies = workers.map(({ amqp }) => amqp)
   const act = async (): Promise<void> => {
     switch (kind) {
@@ -66,7 +84,7 @@ export const inject = async (stage: Stage, { failpoint, kind, millis, targets }:
         await delay(millis)
         return proxies.forEach((proxy) => proxy.resume())
       case "stall-down-rst":
-        // Confirms and deliveries are on their way, and never arrive.
+        // Confirms and deliveries are on their way and never arrive.
         proxies.forEach((proxy) => proxy.stall("down"))
         await delay(millis)
         return proxies.forEach((proxy) => {
@@ -110,18 +128,35 @@ export const inject = async (stage: Stage, { failpoint, kind, millis, targets }:
         await delay(millis)
         return void (await node.ctl("set_disk_free_limit", "20MB"))
       case "delete-queue":
-        return deleteQueue(stage)
+        return deleteQueue(deployment)
+      case "delivery-limit":
+        await setLimit(node, namespace)
+        await bringUp(deployment, workers)
+        await delay(millis)
+        for (const worker of workers) await worker.terminate()
+        return clearLimit(node)
+      case "take-topic":
+      case "take-write":
+      case "take-copies":
+        for (const { user } of workers) await take(node, user, kind, namespace)
+        await delay(millis)
+        for (const { user } of workers) await giveBack(node, user, namespace)
+        return
       case "kill-publisher":
       case "kill-subscriber":
         for (const worker of workers) {
           if (failpoint === undefined) await worker.kill()
-          else await worker.killAt(failpoint, 4000)
+          else await worker.killAt(failpoint, 30_000)
         }
         await delay(millis)
-        return bringUp(stage, workers)
+        return bringUp(deployment, workers)
       case "rolling-restart":
-        for (const worker of workers) await restart(stage, worker)
+        for (const worker of workers) await restart(deployment, worker)
         return
+      case "killers":
+        return killers === undefined ? undefined : await strike(deployment, workers, killers)
+      case "deploy":
+        return fault.deploy === undefined ? undefined : await deploy(deployment, workers, fault.deploy)
       case "redis-kill":
         await redis.kill()
         await delay(millis)
@@ -143,10 +178,10 @@ export const inject = async (stage: Stage, { failpoint, kind, millis, targets }:
     }
   }
   if (kind === "delete-queue") await node.flush()
-  await stage.during(kind, targets, act)
-  // A queue that was declared again is like a new one: see `flush`.
+  await deployment.during(kind, targets, act)
+  // A queue that was declared again is like a new one: see `RabbitNode.flush`.
   if (kind === "delete-queue") await node.flush()
-  function deleteQueue({ observe }: Stage): Promise<void> {
+  function deleteQueue({ observe }: Deployment): Promise<void> {
     return observe(async (channel) => void (await channel.deleteQueue(`${namespace}.sub.${sacrifice}`)))
   }
 }
@@ -154,7 +189,7 @@ export const inject = async (stage: Stage, { failpoint, kind, millis, targets }:
 /** The subscriber whose queue is deleted: what was in it is not promised, but it must go on. */
 export const sacrifice = "chaos.sacrifice"
 
-const restart = async (stage: Stage, worker: Worker): Promise<void> => {
+const restart = async (deployment: Deployment, worker: Worker): Promise<void> => {
   await worker.terminate()
-  await bringUp(stage, [worker])
+  await bringUp(deployment, [worker])
 }

@@ -1,8 +1,9 @@
-/** What happened in a run, put together from the ledgers: each event, and what each group made of it. */
-import type { Kind } from "./Contract.ts"
-import type { Entry, Of } from "./Ledger.ts"
+/** The history of a run, put together from the journals: each event, and the runs of its handlers in each group. */
+import type { Kind } from "./Events.ts"
+import type { Entry, Of } from "./Journal.ts"
+import type { Flow } from "./ProcessOptions.ts"
 
-/** Confirmed is a promise; Unknown may be either; Refused was told that nothing was sent. */
+/** Confirmed must arrive; Unknown may arrive; Refused must not. */
 export type Fate = "Confirmed" | "Unknown" | "Refused"
 
 export interface Published {
@@ -11,9 +12,10 @@ export interface Published {
   readonly key: string
   readonly seq: number
   readonly kind: Kind
+  readonly flow: Flow
   readonly at: number
   fate: Fate
-  /** Of the bytes that were sent, where they were looked at. */
+  /** Hashes of the bytes that were sent, where they were recorded. */
   readonly shas: Set<string>
 }
 
@@ -49,16 +51,20 @@ export const historyOf = (
   const entries = unsorted.toSorted((a, b) => a.at - b.at)
   const published = new Map<string, Published>()
   const answers = new Map<string, Array<string>>()
+  const attempts = new Map<string, number>()
   const outcomes: Array<Of<"outcome">> = []
   const runs = new Map<string, Array<Run>>()
   const running = new Map<string, Array<Run>>()
   for (const entry of entries) {
     switch (entry.t) {
       case "intent": {
-        const { at, id, key, kind, seq, who } = entry
-        published.set(id, { id, who, key, seq, kind, at, fate: "Unknown", shas: new Set() })
+        const { at, flow = "step", id, key, kind, seq, who } = entry
+        published.set(id, { id, who, key, seq, kind, flow, at, fate: "Unknown", shas: new Set() })
         break
       }
+      case "again":
+        attempts.set(entry.id, (attempts.get(entry.id) ?? 1) + 1)
+        break
       case "wire":
         published.get(entry.id)?.shas.add(entry.sha)
         break
@@ -79,7 +85,7 @@ export const historyOf = (
       case "done":
       case "fail":
       case "stop": {
-        // Of two that run at once in one process nobody can tell which one ended: the older one.
+        // Of two runs at once in one process the journal does not say which one ended: take the older one.
         const run = running.get(`${entry.g}/${entry.who}/${entry.life}/${entry.id}`)?.shift()
         if (run === undefined) break
         run.end = entry.at
@@ -89,9 +95,11 @@ export const historyOf = (
     }
   }
   for (const event of published.values()) {
-    const told = answers.get(event.id) ?? []
-    if (told.includes("Confirmed") || told.includes("Known")) event.fate = "Confirmed"
-    else if (told.length > 0 && told.every((outcome) => beforeTheWire.has(outcome))) event.fate = "Refused"
+    const ends = answers.get(event.id) ?? []
+    if (ends.includes("Confirmed") || ends.includes("Known")) event.fate = "Confirmed"
+    // A process may die during its last attempt, whose outcome nobody knows.
+    else if (ends.length >= (attempts.get(event.id) ?? 1) && ends.every((outcome) => beforeTheWire.has(outcome)))
+      event.fate = "Refused"
   }
   for (const list of runs.values()) {
     for (const run of list) {

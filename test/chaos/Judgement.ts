@@ -1,12 +1,11 @@
-/** The verdict over a whole run: that of each group, and what concerns the processes and the broker. */
-import { isRedis, losesConnections } from "./Faults.ts"
+/** The judgement of a whole run: the rules of each group, and those of the processes and the broker. */
+import { isRedis } from "./Faults.ts"
+import { byKiller, ends, growth, lateRefusals, noises, quiet, quietPublishers, slopes } from "./ProcessRules.ts"
 import { type History, historyOf } from "./History.ts"
-import { type Ended } from "./Ending.ts"
-import type { Entry } from "./Ledger.ts"
-import { type Quantiles, quantiles, slope } from "./Statistics.ts"
-import type { Stage, Window } from "./Stage.ts"
-import { type GroupFigures, judge, type Violation } from "./Verdict.ts"
-import { type Death, terminationMillis } from "./Worker.ts"
+import { type Converged, judgedGroups } from "./Convergence.ts"
+import { type Quantiles, quantiles } from "./Statistics.ts"
+import type { Deployment, Window } from "./Deployment.ts"
+import { type GroupFigures, judge, type Violation } from "./GroupRules.ts"
 
 export interface Figures {
   readonly seed: number
@@ -19,7 +18,7 @@ export interface Figures {
   readonly publishMillisRedisWindow: Quantiles
   readonly redisWindowPublishes: number
   readonly redisWindowFailures: number
-  /** Per kind of fault: how long it lasted, and the silence of the streams that it touched. */
+  /** Per kind of fault: how long it lasted, and how long the streams that it touched were silent. */
   readonly recovery: Readonly<
     Record<
       string,
@@ -30,7 +29,7 @@ export interface Figures {
   readonly drainMillis: Quantiles
   readonly reconnects: number
   readonly megabytes: Quantiles
-  /** Heap after a collection, megabytes a minute over the last third of each life long enough to tell. */
+  /** Heap after a collection, megabytes a minute, over the last third of each life that is long enough. */
   readonly heapSlope: Quantiles
   readonly convergeMillis: number
   readonly queueDeletions: number
@@ -42,22 +41,24 @@ export interface Judgement {
   readonly windows: ReadonlyArray<Window>
 }
 
-export const judgeRun = (stage: Stage, ended: Ended): Judgement => {
-  const { windows, workers } = stage
-  const entries = stage.read()
-  const deaths = workers.flatMap((worker) => worker.deaths)
+export const judgeRun = (deployment: Deployment, ended: Converged): Judgement => {
+  const { windows, workers } = deployment
+  const entries = deployment.read()
+  const deaths = workers.flatMap((worker) => worker.deaths).map((death) => byKiller(death, entries))
   const history = historyOf(entries, deaths)
   const violations: Array<Violation> = [...ended.violations]
   const groups: Array<GroupFigures> = []
-  for (const group of stage.groups.filter(({ events }) => events === "step")) {
-    const verdict = judge(group, { history, windows, deaths, deadLetters: ended.letters })
-    violations.push(...verdict.violations)
-    groups.push(verdict.figures)
+  for (const group of judgedGroups(deployment)) {
+    const judged = judge(group, { history, windows, deaths, deadLetters: ended.letters })
+    violations.push(...judged.violations)
+    groups.push(judged.figures)
   }
   violations.push(
     ...ends(deaths, history, windows),
-    ...noises(stage),
-    ...quiet(stage, history),
+    ...noises(deployment, deaths, history),
+    ...quiet(deployment, history),
+    ...quietPublishers(deployment, history),
+    ...lateRefusals(deployment, history),
     ...growth(history.entries)
   )
 
@@ -70,7 +71,9 @@ export const judgeRun = (stage: Stage, ended: Ended): Judgement => {
         !windows.some((other) => !isRedis(other.kind) && other.from < at && other.to > at - ms)
     )
   )
-  const failed = inRedisWindow.filter(({ outcome }) => outcome !== "Confirmed" && outcome !== "Known")
+  // A right that was given back is believed after a while: Redis has no part in that.
+  const fine = ["Confirmed", "Known", "Denied"]
+  const failed = inRedisWindow.filter(({ outcome }) => !fine.includes(outcome))
   if (failed.length > 0) {
     const detail = `${failed.length} publishes: ${[...new Set(failed.map(({ detail = "", outcome }) => `${outcome} ${detail}`))].join("; ")}`
     violations.push({ rule: "publish failed without Redis", detail, ids: failed.map(({ id }) => id) })
@@ -88,7 +91,7 @@ export const judgeRun = (stage: Stage, ended: Ended): Judgement => {
     windows,
     violations,
     figures: {
-      seed: stage.seed,
+      seed: deployment.seed,
       groups,
       published: published.length,
       confirmed,
@@ -109,94 +112,6 @@ export const judgeRun = (stage: Stage, ended: Ended): Judgement => {
       queueDeletions: windows.filter(({ kind }) => kind === "delete-queue").length
     }
   }
-}
-
-/**
- * SIGTERM ends with 0 in time, and nobody ends without being told to; but for who starts while there is no
- * broker, and fails.
- */
-const ends = (
-  deaths: ReadonlyArray<Death>,
-  { entries }: History,
-  windows: ReadonlyArray<Window>
-): ReadonlyArray<Violation> =>
-  deaths.flatMap(({ at, code, how, life, ms, who }) => {
-    const own = entries.filter((entry) => entry.who === who && entry.life === life)
-    const began = own[0]?.at ?? at
-    const hadNoBroker =
-      code === "exit code 1" &&
-      !own.some(({ t }) => t === "ready") &&
-      windows.some(({ from, kind, to }) => losesConnections(kind) && from < at && to > began)
-    const bad =
-      how === "by itself" && !hadNoBroker
-        ? `ended by itself: ${code}`
-        : how === "SIGTERM" && (code !== "exit code 0" || ms > terminationMillis)
-          ? `after SIGTERM: ${code} within ${Math.round(ms)} ms`
-          : undefined
-    return bad === undefined ? [] : [{ rule: "bad end" as const, detail: `${who}, life ${life}, ${bad}`, ids: [] }]
-  })
-
-const noises = ({ workers }: Stage): ReadonlyArray<Violation> =>
-  workers.flatMap((worker) => {
-    const noise = worker.noise()
-    return noise === ""
-      ? []
-      : [{ rule: "noise" as const, detail: `${worker.name} wrote: ${noise.slice(0, 2000)}`, ids: [] }]
-  })
-
-/** A subscriber whose queue was deleted goes on by itself: it handles what is published after a while. */
-const quiet = ({ groups, windows }: Stage, { runs }: History): ReadonlyArray<Violation> =>
-  groups
-    .filter(({ events }) => events === "tick")
-    .flatMap(({ name }) => {
-      const handled = runs.get(name) ?? []
-      const deaf = windows.filter(({ kind, to }) => kind === "delete-queue" && !handled.some(({ start }) => start > to))
-      return deaf.length === 0
-        ? []
-        : [
-            {
-              rule: "quiet subscriber" as const,
-              group: name,
-              detail: "handled nothing after its queue was deleted",
-              ids: []
-            }
-          ]
-    })
-
-const livesOf = (
-  entries: ReadonlyArray<Entry>
-): ReadonlyArray<ReadonlyArray<Extract<Entry, { readonly t: "vitals" }>>> => {
-  const lives = new Map<string, Array<Extract<Entry, { readonly t: "vitals" }>>>()
-  for (const entry of entries) {
-    if (entry.t !== "vitals") continue
-    const name = `${entry.who}/${entry.life}`
-    lives.set(name, [...(lives.get(name) ?? []), entry])
-  }
-  return [...lives.values()]
-}
-
-const slopes = (entries: ReadonlyArray<Entry>): ReadonlyArray<number> =>
-  livesOf(entries).flatMap((vitals) => {
-    const last = vitals.slice(Math.floor((vitals.length * 2) / 3))
-    return last.length < 6 ? [] : [slope(last.map(({ at, heap }) => [at / 60_000, heap / 1e6]))]
-  })
-
-/** What is left over by each event would be seen here: 20 MB a minute are less than 3 KB for each event of a common load. */
-const growth = (entries: ReadonlyArray<Entry>): ReadonlyArray<Violation> => {
-  const steep = slopes(entries).filter((value) => value > 20)
-  const descriptors = livesOf(entries).filter((vitals) => (vitals.at(-1)?.fds ?? 0) > (vitals[1]?.fds ?? Infinity) + 50)
-  return [
-    ...steep.map((value) => ({
-      rule: "growth" as const,
-      detail: `the heap grows by ${value.toFixed(1)} MB a minute`,
-      ids: []
-    })),
-    ...descriptors.map((vitals) => ({
-      rule: "growth" as const,
-      detail: `${vitals[0]?.who} has ${vitals.at(-1)?.fds} files open, ${vitals[1]?.fds} at its beginning`,
-      ids: []
-    }))
-  ]
 }
 
 /** From the last success before the end of a fault to the first one after it, of whom it touched. */

@@ -1,5 +1,5 @@
-/** What goes wrong when: a list of steps that depends on the seed alone. */
-import { type Chance, chance } from "./Chance.ts"
+/** Which fault happens when: a list of steps that depends on the seed alone. */
+import { fromSeed, type RandomSource } from "../support/RandomSource.ts"
 import {
   brokerFaults,
   failpointsOf,
@@ -7,65 +7,85 @@ import {
   type FaultKind,
   networkFaults,
   processFaults,
-  redisFaults
+  redisFaults,
+  rightsFaults
 } from "./Faults.ts"
 
 export interface Planned {
-  /** Done together; the second begins `offset` milliseconds after the first. */
+  /** Injected together; the second one begins `offset` milliseconds after the first. */
   readonly faults: ReadonlyArray<Fault>
   readonly offset: number
-  /** Nothing is done for so long afterwards. */
+  /** Milliseconds without a fault afterwards. */
   readonly pause: number
 }
 
-/** Who is there to be hurt. */
+/** The processes that faults can hit. */
 export interface Cast {
   readonly publishers: ReadonlyArray<string>
   readonly subscribers: ReadonlyArray<string>
+  /** Those that killers end. */
+  readonly mortals: ReadonlyArray<string>
+  readonly operators: ReadonlyArray<string>
+  /** Those that get new code. */
+  readonly deployed: ReadonlyArray<string>
 }
 
-/** Everything once, some things several times; Redis alone, in a block of its own. */
-const round: ReadonlyArray<FaultKind> = [
+/** What every system meets in ordinary life: deploys, operators, rights, events that end their process. */
+const ordinary: ReadonlyArray<FaultKind> = ["deploy", "killers", "delivery-limit", ...rightsFaults]
+
+/** Every other fault once, some several times. Faults of Redis are a block of their own. */
+const others: ReadonlyArray<FaultKind> = [
   ...networkFaults,
   ...brokerFaults,
   ...Array.from({ length: 3 }, () => "kill-publisher" as const),
   ...Array.from({ length: 4 }, () => "kill-subscriber" as const),
-  "rolling-restart",
-  "rolling-restart"
-]
+  "rolling-restart" as const,
+  "rolling-restart" as const
+].filter((kind) => !ordinary.includes(kind))
 
-/** Enough for any length of run. */
+/** Enough steps for a run of any length. */
 export const planOf = (seed: number, cast: Cast, kinds?: ReadonlyArray<FaultKind>): ReadonlyArray<Planned> => {
-  const random = chance(seed).fork("plan")
+  const random = fromSeed(seed).fork("plan")
   if (kinds !== undefined) return kinds.map((kind) => alone(random, kind, cast))
   const steps: Array<Planned> = []
   for (let n = 0; n < 8; n++) {
-    const order = random.shuffled(round)
-    const half = Math.floor(order.length / 3)
-    steps.push(...order.slice(0, half).map((kind) => paired(random, kind, cast)))
+    const life = random.shuffled(ordinary)
+    const order = random.shuffled(others)
+    const half = Math.floor(life.length / 2)
+    /** One of each kind after the other, so that a short run has both. */
+    const mixed = (from: number, to: number) =>
+      life.slice(from, to).flatMap((kind, i) => [kind, ...order.slice(from + i, from + i + 1)])
+    const add = (kinds: ReadonlyArray<FaultKind>): void =>
+      void steps.push(...kinds.map((kind) => paired(random, kind, cast)))
+    add(mixed(0, half))
     steps.push(...random.shuffled(redisFaults).map((kind) => alone(random, kind, cast)))
-    steps.push(...order.slice(half).map((kind) => paired(random, kind, cast)))
+    add(mixed(half, life.length))
+    add(order.slice(life.length))
   }
   return steps
 }
 
-const alone = (random: Chance, kind: FaultKind, cast: Cast): Planned => ({
+const alone = (random: RandomSource, kind: FaultKind, cast: Cast): Planned => ({
   faults: [faultOf(random, kind, cast)],
   offset: 0,
   pause: random.between(1500, 3500)
 })
 
-/** A process dies while the network or the broker is bad, now and then. */
-const paired = (random: Chance, kind: FaultKind, cast: Cast): Planned => {
+/** Now and then a process dies while the network or the broker is faulty. */
+const paired = (random: RandomSource, kind: FaultKind, cast: Cast): Planned => {
   const step = alone(random, kind, cast)
   const isProcess = processFaults.some((other) => other === kind)
-  // What is deleted by hand must be looked at alone.
-  if (isProcess || kind === "delete-queue" || random.next() > 0.3) return step
+  // A deleted queue is judged alone, and so is an operator's limit, which bounds how often a process may end.
+  if (isProcess || kind === "delete-queue" || kind === "delivery-limit" || random.next() > 0.3) return step
   const second = faultOf(random, random.pick(["kill-publisher", "kill-subscriber"]), cast)
   return { ...step, faults: [...step.faults, second], offset: random.between(0, 1500) }
 }
 
-const faultOf = (random: Chance, kind: FaultKind, { publishers, subscribers }: Cast): Fault => {
+const faultOf = (
+  random: RandomSource,
+  kind: FaultKind,
+  { deployed, mortals, operators, publishers, subscribers }: Cast
+): Fault => {
   const all = [...publishers, ...subscribers]
   const [low, high] = duration(kind)
   const millis = Math.round(random.between(low, high))
@@ -80,6 +100,11 @@ const faultOf = (random: Chance, kind: FaultKind, { publishers, subscribers }: C
       return { kind, millis, targets: [random.pick(all)] }
     case "rst-all":
       return { kind, millis, targets: all }
+    case "take-topic":
+    case "take-write":
+      return { kind, millis, targets: [random.pick(publishers)] }
+    case "take-copies":
+      return { kind, millis, targets: [random.pick(subscribers)] }
     case "rolling-restart":
       return { kind, millis, targets: random.shuffled(all) }
     case "kill-publisher":
@@ -88,6 +113,24 @@ const faultOf = (random: Chance, kind: FaultKind, { publishers, subscribers }: C
       const failpoint = random.pick([undefined, ...failpointsOf(kind)])
       return { kind, millis, targets: [target], ...(failpoint !== undefined && { failpoint }) }
     }
+    case "deploy": {
+      const change = random.pick(["event", "event", "version", "name"] as const)
+      return { kind, millis: 0, targets: deployed, deploy: { change, rollsBack: random.next() < 0.5 } }
+    }
+    case "delivery-limit":
+      return { kind, millis, targets: operators }
+    case "killers":
+      return {
+        kind,
+        millis: 0,
+        targets: mortals,
+        killers: {
+          flow: random.pick(["mortal", "mortal-by-key"]),
+          count: random.pick([1, 1, 2]),
+          place: random.pick(["first", "middle", "last"]),
+          after: random.pick([0, 0, 5, 20, 60])
+        }
+      }
     default:
       return { kind, millis, targets: [] }
   }
@@ -102,7 +145,11 @@ const duration = (kind: FaultKind): readonly [number, number] => {
     case "stall-down-rst":
       return [500, 2500]
     case "memory-alarm":
+    case "delivery-limit":
     case "disk-alarm":
+    case "take-topic":
+    case "take-write":
+    case "take-copies":
       return [4000, 6000]
     case "slice":
     case "throttle":
@@ -124,8 +171,8 @@ export const describePlan = (steps: ReadonlyArray<Planned>): ReadonlyArray<strin
   steps.map(({ faults, offset }) =>
     faults
       .map(
-        ({ failpoint, kind, millis, targets }, i) =>
-          `${kind}${targets.length === 0 ? "" : ` ${targets.join("+")}`} ${millis} ms${failpoint === undefined ? "" : ` at ${failpoint}`}${i === 0 ? "" : ` (+${Math.round(offset)} ms)`}`
+        ({ deploy, failpoint, kind, killers, millis, targets }, i) =>
+          `${kind}${killers === undefined ? "" : ` ${killers.count} of ${killers.flow}, ${killers.place}, after ${killers.after} ms`}${deploy === undefined ? "" : ` of one ${deploy.change}${deploy.rollsBack ? ", rolled back once" : ""}`}${targets.length === 0 ? "" : ` ${targets.join("+")}`} ${millis} ms${failpoint === undefined ? "" : ` at ${failpoint}`}${i === 0 ? "" : ` (+${Math.round(offset)} ms)`}`
       )
       .join(" and ")
   )

@@ -1,15 +1,15 @@
-/** The network's faults do what they say: slices, a throttle, a FIN, a hole that nobody is told of. */
+/** The network faults of the proxy: slices, a throttle, a FIN, and connections that vanish silently. */
 import { once } from "node:events"
 import { connect, createServer, type Socket } from "node:net"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 import { type Proxy, startProxy } from "../support/Proxy.ts"
 
-interface Line extends AsyncDisposable {
+interface Connection extends AsyncDisposable {
   readonly client: Socket
   readonly server: Socket
 }
 
-describe("a bad network", () => {
+describe("a faulty network", () => {
   const target = createServer({ allowHalfOpen: true, noDelay: true })
   let proxy: Proxy
   beforeEach(async () => {
@@ -24,7 +24,7 @@ describe("a bad network", () => {
     await new Promise((done) => target.close(done))
   })
 
-  const open = async (): Promise<Line> => {
+  const open = async (): Promise<Connection> => {
     const accepted: Promise<Array<Socket>> = once(target, "connection")
     const client = connect({ port: proxy.port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
     await once(client, "connect")
@@ -51,7 +51,7 @@ describe("a bad network", () => {
       })
     })
 
-  it("slices and loses nothing", async () => {
+  it("slices the bytes and loses none", async () => {
     await using line = await open()
     proxy.slice(3)
     const received = receive(line.server, text.length)
@@ -61,7 +61,7 @@ describe("a bad network", () => {
     assert.isAbove(chunks, 100)
   })
 
-  it("throttles, keeps the order with what follows, and a FIN waits its turn", async () => {
+  it("throttles in order, and a FIN waits its turn", async () => {
     await using line = await open()
     proxy.throttle(40_000)
     const received = receive(line.server, 2 * text.length)
@@ -87,10 +87,10 @@ describe("a bad network", () => {
     assert.strictEqual(proxy.accepted(), 1)
   })
 
-  it("what is in a hole stays dead and is not told; new connections work afterwards", async () => {
+  it("a swallowed connection stays silent; new connections work afterwards", async () => {
     await using dead = await open()
-    let heard = 0
-    for (const event of ["data", "end", "error"]) dead.server.on(event, () => heard++)
+    let events = 0
+    for (const event of ["data", "end", "error"]) dead.server.on(event, () => events++)
     proxy.swallow()
     dead.client.write("lost")
     dead.client.resetAndDestroy()
@@ -100,6 +100,6 @@ describe("a bad network", () => {
     const received = receive(alive.server, 4)
     alive.client.write("here")
     assert.strictEqual((await received).body.toString(), "here")
-    assert.strictEqual(heard, 0)
+    assert.strictEqual(events, 0)
   })
 })

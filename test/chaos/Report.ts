@@ -1,4 +1,4 @@
-/** The figures of a run, for a person. */
+/** The figures of a run as text. */
 import type { Figures, Judgement } from "./Judgement.ts"
 import type { Quantiles } from "./Statistics.ts"
 

@@ -1,41 +1,50 @@
-/** One run: processes, load, faults, the end, the verdict. */
+/** One run: processes, load, faults, the end, the judgement. */
 import { setTimeout as delay } from "node:timers/promises"
-import { chance } from "./Chance.ts"
-import type { PublisherOptions, SubscriberOptions } from "./Contract.ts"
-import { converge, endPublishing } from "./Ending.ts"
+import { fromSeed } from "../support/RandomSource.ts"
+import type { OperatorOptions, PublisherOptions, SubscriberOptions } from "./ProcessOptions.ts"
+import { converge, endPublishing, goesOn } from "./Convergence.ts"
 import { type FaultKind, inject, isRedis, sacrifice } from "./Faults.ts"
 import { type Judgement, judgeRun } from "./Judgement.ts"
-import { now } from "./Ledger.ts"
+import { now } from "./Journal.ts"
+import { mortals } from "./Killers.ts"
+import { deployed, firstRelease } from "./Releases.ts"
+import { foreign } from "./Events.ts"
 import { type Cast, describePlan, planOf } from "./Plan.ts"
-import { allReady, type Brokers, openStage, type Stage, until } from "./Stage.ts"
+import { allReady, type Brokers, openDeployment, type Deployment, until } from "./Deployment.ts"
 
 export interface RunOptions {
   readonly seed: number
-  /** Of load. */
+  /** How long the load lasts. */
   readonly seconds: number
   /** Events a second of each publisher. */
   readonly rate: number
-  /** Longest time until everything promised is true. */
+  /** How long the promises may take to come true after the faults. */
   readonly convergeSeconds: number
-  /** These in this order, instead of a plan by chance. */
+  /** These faults in this order, instead of a random plan. */
   readonly faults?: ReadonlyArray<FaultKind>
-  /** Shares of the events. */
+  /** Share of poison events. */
   readonly poison?: number
   readonly namespace?: string
-  readonly tell: (line: string) => void
-  /** Keeps the ledgers here. */
+  readonly print: (line: string) => void
+  /** Folder for the journals. */
   readonly keep?: string
-  /** Keeps them here when something is wrong. */
+  /** Folder for the journals when a promise was broken. */
   readonly evidence?: string
 }
 
-const cast: Cast = { publishers: ["p0", "p1"], subscribers: ["a1", "a2", "b1"] }
+const cast: Cast = {
+  publishers: ["p0", "p1"],
+  subscribers: ["a1", "a2", "b1"],
+  mortals: ["m1", "m2"],
+  operators: ["o1"],
+  deployed: ["d1", "d2"]
+}
 
 const publisher = (
   options: RunOptions,
   namespace: string,
   n: number
-): Omit<PublisherOptions, "url" | "redisUrl" | "ledger" | "arm"> => ({
+): Omit<PublisherOptions, "url" | "redisUrl" | "journal" | "arm"> => ({
   role: "publisher",
   name: `p${n}`,
   seed: options.seed,
@@ -45,13 +54,15 @@ const publisher = (
   poison: options.poison ?? 0.005,
   flaky: 0.02,
   old: 0.01,
+  foreign: 0.04,
   big: 0.005,
-  // Each kind of poison is there, however short the run.
-  first: chance(options.seed)
+  // Each kind of event occurs, however short the run.
+  first: fromSeed(options.seed)
     .fork(`first/${n}`)
     .shuffled([
       "plain",
       "plain",
+      ...foreign,
       "flaky",
       "old",
       "throw",
@@ -72,7 +83,7 @@ const subscriber = (
   namespace: string,
   name: string,
   groups: SubscriberOptions["groups"]
-): Omit<SubscriberOptions, "url" | "redisUrl" | "ledger" | "arm"> => ({
+): Omit<SubscriberOptions, "url" | "redisUrl" | "journal" | "arm"> => ({
   role: "subscriber",
   name,
   seed: options.seed,
@@ -80,74 +91,96 @@ const subscriber = (
   groups
 })
 
+const operator = (
+  options: RunOptions,
+  namespace: string,
+  name: string
+): Omit<OperatorOptions, "url" | "redisUrl" | "journal" | "arm"> => ({
+  role: "operator",
+  name,
+  seed: options.seed,
+  namespace,
+  subscribers: [keyed, ordered, plain, once, batched].map((group) => group.name)
+})
+
 const keyed = { name: "chaos.keyed", events: "step", ordering: "key", idempotent: false } as const
 const plain = { name: "chaos.plain", events: "step", ordering: "none", idempotent: false } as const
 const once = { name: "chaos.once", events: "step", ordering: "none", idempotent: true } as const
-/** In three processes: small enough a window that keys are parked. */
+/** In three processes, with a window small enough that keys are parked. */
 const ordered = { ...keyed, name: "chaos.ordered", idempotent: true, parks: true, prefetch: 16 } as const
-const batched = { ...once, name: "chaos.batched", batch: { size: 10, within: 50 }, concurrency: 2 } as const
+const batched = { ...once, name: "chaos.batched", batch: { size: 10, maxWait: 50 }, concurrency: 2 } as const
 const victim = { name: sacrifice, events: "tick", ordering: "none", idempotent: false } as const
 
 export const run = async (brokers: Brokers, options: RunOptions): Promise<Judgement> => {
-  const { namespace = "chaos", seconds, seed, tell } = options
-  await using stage = openStage(brokers, namespace, seed)
-  // Queues first: what is published before is nobody's.
-  for (const name of ["a1", "a2"]) await stage.add(subscriber(options, namespace, name, [keyed, ordered]))
-  await stage.add(subscriber(options, namespace, "b1", [plain, once, ordered, batched, victim]))
-  await allReady(stage)
-  await stage.node.flush()
-  for (const n of [0, 1]) await stage.add(publisher(options, namespace, n))
-  await allReady(stage)
-  tell(`seed ${seed}: ${stage.workers.length} processes are ready`)
+  const { namespace = "chaos", seconds, seed, print } = options
+  await using deployment = openDeployment(brokers, namespace, seed)
+  // Queues first: events that are published before reach no queue.
+  for (const name of ["a1", "a2"]) await deployment.add(subscriber(options, namespace, name, [keyed, ordered]))
+  await deployment.add(subscriber(options, namespace, "b1", [plain, once, ordered, batched, victim]))
+  const steps = planOf(seed, cast, options.faults)
+  const has = (kind: FaultKind): boolean => steps.some(({ faults }) => faults.some((fault) => fault.kind === kind))
+  if (has("killers"))
+    for (const name of cast.mortals) await deployment.add(subscriber(options, namespace, name, mortals))
+  if (has("deploy"))
+    for (const name of cast.deployed)
+      await deployment.add({ ...subscriber(options, namespace, name, deployed), release: firstRelease })
+  await allReady(deployment)
+  await deployment.node.flush()
+  for (const n of [0, 1]) await deployment.add(publisher(options, namespace, n))
+  await allReady(deployment)
+  if (has("delivery-limit"))
+    for (const name of cast.operators) {
+      const worker = await deployment.add(operator(options, namespace, name))
+      await allReady(deployment, [worker])
+      // It looks during its fault.
+      await worker.terminate()
+    }
+  print(`seed ${seed}: ${deployment.workers.length} processes are ready`)
 
   const started = now()
   await delay(2000)
-  const steps = planOf(seed, cast, options.faults)
   const lines = describePlan(steps)
   for (const [i, { faults, offset, pause }] of steps.entries()) {
     if (options.faults === undefined && now() - started > seconds * 1000) break
-    tell(`${((now() - started) / 1000).toFixed(1).padStart(6)} s  ${lines[i]}`)
-    // What is judged is what begins when nothing else is wrong.
-    if (faults.some(({ kind }) => isRedis(kind))) await healthy(stage)
+    print(`${((now() - started) / 1000).toFixed(1).padStart(6)} s  ${lines[i]}`)
+    // Faults of Redis are judged alone: wait until everything else works.
+    if (faults.some(({ kind }) => isRedis(kind))) await healthy(deployment)
     await Promise.all(
       faults.map(async (fault, n) => {
         if (n > 0) await delay(offset)
-        await inject(stage, fault)
+        await inject(deployment, fault)
       })
     )
     await delay(pause)
   }
   await delay(Math.max(0, seconds * 1000 - (now() - started)))
-  // A deleted queue is declared again by itself, which may take a moment.
-  if (stage.windows.some(({ kind }) => kind === "delete-queue")) {
-    const last = Math.max(...stage.windows.filter(({ kind }) => kind === "delete-queue").map(({ to }) => to))
+  // The subscriber of a deleted queue declares it again, which may take a moment.
+  if (deployment.windows.some(({ kind }) => kind === "delete-queue")) {
+    const last = Math.max(...deployment.windows.filter(({ kind }) => kind === "delete-queue").map(({ to }) => to))
     const goesOn = (): boolean =>
-      stage.read().some((entry) => entry.t === "done" && entry.g === sacrifice && entry.at > last)
+      deployment.read().some((entry) => entry.t === "done" && entry.g === sacrifice && entry.at > last)
     await until("the subscriber of the deleted queue goes on", goesOn).catch(() => undefined)
   }
-  tell(`${((now() - started) / 1000).toFixed(1).padStart(6)} s  the faults are over`)
-  await endPublishing(stage)
-  const ended = await converge(stage, options.convergeSeconds * 1000)
-  const judgement = judgeRun(stage, ended)
+  await goesOn(deployment)
+  print(`${((now() - started) / 1000).toFixed(1).padStart(6)} s  the faults are over`)
+  await endPublishing(deployment)
+  const ended = await converge(deployment, options.convergeSeconds * 1000)
+  const judgement = judgeRun(deployment, ended)
   const folder = options.keep ?? (judgement.violations.length > 0 ? options.evidence : undefined)
   if (folder !== undefined) {
-    stage.keep(folder)
-    tell(`the ledgers are in ${folder}`)
+    deployment.keep(folder)
+    print(`the journals are in ${folder}`)
   }
   return judgement
 }
 
-/** Every publisher has had an event confirmed since now. */
-const healthy = async (stage: Stage): Promise<void> => {
+/** Waits until every publisher has had an event confirmed that it published from now on. */
+const healthy = async (deployment: Deployment): Promise<void> => {
   const since = now()
-  await until(
-    "both publishers publish",
-    () => {
-      const confirmed = stage
-        .read()
-        .filter((entry) => entry.t === "outcome" && entry.outcome === "Confirmed" && entry.at - entry.ms > since)
-      return cast.publishers.every((name) => confirmed.some(({ who }) => who === name))
-    },
-    60_000
-  )
+  await until("both publishers publish", () => {
+    const confirmed = deployment
+      .read()
+      .filter((entry) => entry.t === "outcome" && entry.outcome === "Confirmed" && entry.at - entry.ms > since)
+    return cast.publishers.every((name) => confirmed.some(({ who }) => who === name))
+  })
 }

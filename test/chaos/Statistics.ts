@@ -1,4 +1,4 @@
-/** Few numbers for many. */
+/** Quantiles of many numbers. */
 export interface Quantiles {
   readonly count: number
   readonly p50: number
@@ -13,7 +13,7 @@ export const quantiles = (values: ReadonlyArray<number>): Quantiles => {
   return { count: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), max: sorted.at(-1) ?? 0 }
 }
 
-/** Of the straight line through the points, by least squares. */
+/** The slope of the straight line through the points, by least squares. */
 export const slope = (points: ReadonlyArray<readonly [number, number]>): number => {
   const mean = (pick: 0 | 1): number => points.reduce((sum, point) => sum + point[pick], 0) / points.length
   const [x, y] = [mean(0), mean(1)]

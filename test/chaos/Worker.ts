@@ -4,9 +4,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { type Proxy, startProxy } from "../support/Proxy.ts"
+import { programOf } from "../support/Program.ts"
 import type { Scratch, Task } from "../support/Scratch.ts"
-import type { Failpoint, ProcessOptions } from "./Contract.ts"
-import { now, openReader, type Reader } from "./Ledger.ts"
+import type { Failpoint, ProcessOptions } from "./ProcessOptions.ts"
+import type { Release } from "./Releases.ts"
+import { now, openReader, type Reader } from "./Journal.ts"
 
 export interface Ports {
   readonly amqp: number
@@ -18,8 +20,8 @@ export interface Death {
   readonly who: string
   readonly life: number
   readonly at: number
-  /** `by itself` is what nobody asked for. */
-  readonly how: "SIGKILL" | "failpoint" | "SIGTERM" | "by itself"
+  /** `killer`: an event did. `by itself`: no event, no fault and no signal of the run ended it. */
+  readonly how: "SIGKILL" | "failpoint" | "SIGTERM" | "killer" | "by itself"
   readonly code: string
   /** From the signal to the end. */
   readonly ms: number
@@ -28,29 +30,36 @@ export interface Death {
 export interface Worker {
   readonly name: string
   readonly role: ProcessOptions["role"]
+  /** On the broker. */
+  readonly user: string
   readonly amqp: Proxy
   readonly redis: Proxy
   readonly deaths: ReadonlyArray<Death>
   readonly isAlive: () => boolean
+  /** The code of a subscriber, and what its next life is to have. */
+  readonly release: () => Release | undefined
+  readonly deploy: (release: Release) => void
   readonly start: () => Promise<void>
   readonly kill: () => Promise<void>
-  /** SIGTERM; how it ended. */
+  /** Sends SIGTERM; resolves with how it ended. */
   readonly terminate: () => Promise<Death>
-  /** Kills itself at this point; false when it did not come there in time. */
+  /** Has it kill itself at this point; false when it did not get there in time. */
   readonly killAt: (failpoint: Failpoint, millis: number) => Promise<boolean>
   readonly signal: (signal: NodeJS.Signals) => void
   readonly reader: Reader
-  /** What it wrote to stdout and stderr: nothing, if all is well. */
+  /** Its stdout and stderr: empty if all is well. */
   readonly noise: () => string
   readonly close: () => Promise<void>
 }
 
-/** What the process cannot choose itself. */
-type Given = "url" | "redisUrl" | "ledger" | "arm"
+/** Options that the run fills in. */
+type Given = "url" | "redisUrl" | "journal" | "arm"
 export type WorkerOptions = ProcessOptions extends infer O ? (O extends ProcessOptions ? Omit<O, Given> : never) : never
 
-/** What a service may take to end, in milliseconds. */
+/** How long a service may take to end, in milliseconds. */
 export const terminationMillis = 28_000
+
+const programs: { [role in ProcessOptions["role"]]?: Promise<string> } = {}
 
 export const makeWorker = async (
   scratch: Scratch,
@@ -63,16 +72,19 @@ export const makeWorker = async (
   const redis = await startProxy(ports.redis)
   const file = (kind: string): string => join(scratch.dir, `${label}.${name}.${kind}`)
   const log = `${label}.${name}.log`
+  const program = (programs[role] ??= programOf(`test/chaos/${role}.ts`))
+  const user = `${label}-${name}`
   const given = {
     ...options,
-    url: `amqp://guest:guest@127.0.0.1:${amqp.port}`,
+    url: `amqp://${user}:${user}@127.0.0.1:${amqp.port}`,
     redisUrl: `redis://127.0.0.1:${redis.port}`,
-    ledger: file("ndjson"),
+    journal: file("ndjson"),
     arm: file("arm")
   }
   const deaths: Array<Death> = []
   let task: Task | undefined
   let life = 0
+  let release = options.role === "subscriber" ? options.release : undefined
   const died = (how: Death["how"], since: number): Death => {
     const death = { who: name, life, at: now(), how, code: task?.ended() ?? "?", ms: now() - since }
     deaths.push(death)
@@ -95,10 +107,13 @@ export const makeWorker = async (
   return {
     name,
     role,
+    user,
     amqp,
     redis,
     deaths,
     isAlive,
+    release: () => release,
+    deploy: (next) => void (release = next),
     kill,
     signal: (signal) => task?.signal(signal),
     start: async () => {
@@ -107,7 +122,7 @@ export const makeWorker = async (
       rmSync(given.arm, { force: true })
       task = await scratch.start({
         command: process.execPath,
-        args: ["--expose-gc", join(import.meta.dirname, `${role}.ts`), JSON.stringify(given)],
+        args: ["--expose-gc", await program, JSON.stringify({ ...given, ...(release !== undefined && { release }) })],
         env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "eventbus-compile-cache") },
         log
       })
@@ -133,7 +148,7 @@ export const makeWorker = async (
       died("failpoint", since)
       return true
     },
-    reader: openReader(given.ledger, name),
+    reader: openReader(given.journal, name),
     noise: () => {
       try {
         return readFileSync(join(scratch.dir, log), "utf8")

@@ -1,6 +1,6 @@
 /**
  * Real processes, real brokers, real faults: `npm run chaos -- --seconds 120 --seed 7`, and
- * `npm run chaos -- --controls` to see that the verdict can be red.
+ * `npm run chaos -- --controls` to see that planted bugs are found.
  *
  * --seconds, --seed, --rate (events a second of each of two publishers), --converge (seconds), --faults a,b,c
  * (these in this order), --poison (share), --json <file>, --keep <folder>; with --controls also --only <bug>,<bug>
@@ -9,12 +9,12 @@ import { writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { bugs } from "./Contract.ts"
+import { bugs } from "./ProcessOptions.ts"
 import { runControls } from "./Controls.ts"
 import { faultKinds, type FaultKind } from "./Faults.ts"
 import { report } from "./Report.ts"
 import { run } from "./Run.ts"
-import { openBrokers } from "./Stage.ts"
+import { openBrokers } from "./Deployment.ts"
 
 const { values } = parseArgs({
   options: {
@@ -33,11 +33,11 @@ const { values } = parseArgs({
 
 const isFault = (name: string): name is FaultKind => faultKinds.some((kind) => kind === name)
 const faults = values.faults?.split(",").map((name) => {
-  if (!isFault(name)) throw new Error(`"${name}" is no fault: ${faultKinds.join(", ")}`)
+  if (!isFault(name)) throw new Error(`"${name}" is not a fault: ${faultKinds.join(", ")}`)
   return name
 })
 const seed = Number(values.seed)
-const tell = (line: string): void => console.log(line)
+const print = (line: string): void => console.log(line)
 const save = (result: unknown): void => {
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`)
 }
@@ -52,18 +52,18 @@ const chaos = async (): Promise<boolean> => {
     poison: Number(values.poison),
     evidence: join(tmpdir(), `eventbus-chaos-${seed}`),
     ...(values.keep !== undefined && { keep: values.keep }),
-    tell,
+    print,
     ...(faults !== undefined && { faults })
   })
   save(judgement)
-  for (const line of report(judgement)) tell(line)
+  for (const line of report(judgement)) print(line)
   return judgement.violations.length === 0
 }
 
 const controls = async (): Promise<boolean> => {
   await using brokers = await openBrokers()
   const which = bugs.filter((bug) => values.only === undefined || values.only.split(",").includes(bug))
-  const results = await runControls(brokers, seed, tell, which)
+  const results = await runControls(brokers, seed, print, which)
   save(results)
   return results.every(({ isCaught, isGreenWithout }) => isCaught && isGreenWithout)
 }

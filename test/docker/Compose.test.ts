@@ -1,6 +1,6 @@
 /**
- * The files of docker/ by their schemas, and what no schema knows: that they fit together, name only settings
- * that exist, and give a service the time that it needs.
+ * The files of docker/ against their schemas, and beyond them: they fit together, name only settings that exist, and
+ * give a service the time that it needs.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv, type AnySchemaObject, type ValidateFunction } from "ajv"
@@ -47,7 +47,7 @@ const faults = (validate: ValidateFunction, value: unknown): ReadonlyArray<strin
   return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`)
 }
 
-/** A copy in which one thing is different. */
+/** A copy with one change. */
 const changed = (value: unknown, path: ReadonlyArray<string>, to: unknown): unknown => {
   const [key, ...rest] = path
   if (key === undefined) return to
@@ -61,7 +61,7 @@ const standard = /^OTEL_(?:EXPORTER_OTLP_ENDPOINT|(?:METRICS|TRACES|LOGS)_EXPORT
 const unknown = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
   names.filter((name) => !known.has(name) && !standard.test(name))
 
-/** Each file, its schema, and what the schema has to refuse. */
+/** Each file, its schema, and a change that the schema must refuse. */
 const files: ReadonlyArray<readonly [path: string, schema: string, wrong: ReadonlyArray<readonly [string, unknown]>]> =
   [
     [
@@ -88,7 +88,7 @@ const files: ReadonlyArray<readonly [path: string, schema: string, wrong: Readon
 
 describe("docker/", () => {
   for (const [path, schema, wrong] of files)
-    it(`${path} is right by its schema, which refuses what is wrong`, () => {
+    it(`${path} is valid by its schema, which refuses a wrong copy`, () => {
       const [validate, value] = [validator(schema), yaml(path)]
       assert.deepStrictEqual(faults(validate, value), [])
       for (const [where, to] of wrong)
@@ -98,7 +98,7 @@ describe("docker/", () => {
   const { services, volumes } = composed()
   const each = Object.entries(services)
 
-  it("every image has a version, and every port stays on this machine", () => {
+  it("every image has a version, and every port is bound to this machine", () => {
     for (const [name, { build, image, ports = [] }] of each) {
       if (build === undefined) assert.match(image ?? "", /:v?\d+\.\d+\.\d+(?:-[a-z-]+)*$/, name)
       else assert.match(read("Dockerfile"), /^FROM node:\d+\.\d+\.\d+-/m)
@@ -106,7 +106,7 @@ describe("docker/", () => {
     }
   })
 
-  it("who waits for another waits for a check that there is, and what is mounted is there", () => {
+  it("services wait for checks that exist, and mount files that exist", () => {
     for (const [name, { depends_on = {}, volumes: mounted = [] }] of each) {
       for (const [other, { condition }] of Object.entries(depends_on)) {
         assert.property(services, other)
@@ -119,13 +119,13 @@ describe("docker/", () => {
     }
   })
 
-  it("services are given settings that exist, and more time than their drain", () => {
+  it("services get settings that exist, and more time than their drain", () => {
     const demo = services["demo"]
     assert.deepStrictEqual(unknown(Object.keys(demo?.environment ?? {})), [])
     assert.isAbove(seconds(demo?.stop_grace_period ?? ""), 28)
   })
 
-  it("Prometheus scrapes services of the compose file, and dashboards ask its data source", () => {
+  it("Prometheus scrapes services of the compose file, and dashboards use its data source", () => {
     const { scrape_configs } = yaml("prometheus/prometheus.yaml") as {
       readonly scrape_configs: ReadonlyArray<{ readonly static_configs: ReadonlyArray<{ readonly targets: string[] }> }>
     }
@@ -150,7 +150,7 @@ describe("docker/", () => {
     for (const { options } of providers) assert.include(inGrafana, options.path)
   })
 
-  it("the collector's pipelines use what is configured, all of it, and send it to a service that is there", () => {
+  it("the pipelines of the collector use all that is configured, and send to a service that exists", () => {
     const config = yaml("otel/collector.yaml") as {
       readonly [Kind in "receivers" | "processors" | "exporters" | "extensions"]: Readonly<
         Record<string, { readonly endpoint?: string } | null>
@@ -187,6 +187,7 @@ interface Manifest {
       readonly metadata: { readonly labels: object }
       readonly spec: {
         readonly terminationGracePeriodSeconds: number
+        readonly securityContext: Readonly<Record<string, unknown>>
         readonly containers: ReadonlyArray<
           {
             readonly image: string
@@ -225,10 +226,10 @@ describe("the example for Kubernetes", () => {
     )
   })
 
-  it("asks each endpoint for what it is for, and waits longer than a drain takes", () => {
+  it("uses each endpoint for its purpose, and waits longer than a drain takes", () => {
     const { containers, terminationGracePeriodSeconds } = of("Deployment").spec.template.spec
     assert.isAbove(terminationGracePeriodSeconds, 28)
-    assert.isAbove(terminationGracePeriodSeconds, seconds(of("ConfigMap").data?.["EVENTBUS_DRAIN"] ?? "") + 3)
+    assert.isAbove(terminationGracePeriodSeconds, seconds(of("ConfigMap").data?.["EVENTBUS_DRAIN_TIMEOUT"] ?? "") + 3)
     assert.lengthOf(containers, 1)
     for (const { livenessProbe, ports, readinessProbe, startupProbe } of containers) {
       assert.strictEqual(livenessProbe.httpGet.path, "/health/live")
@@ -239,13 +240,20 @@ describe("the example for Kubernetes", () => {
           ports.map(({ name }) => name),
           probe.httpGet.port
         )
-        // A probe of health takes a second at most.
+        // A health probe takes at most a second.
         assert.isAtLeast(probe.timeoutSeconds, 2)
       }
     }
   })
 
-  it("keeps the addresses, which have passwords, in a secret, and names settings that exist", () => {
+  it("runs as the user of the image, by number: Kubernetes starts nothing whose user is only a name", () => {
+    const [, user, group] = /^USER (\d+):(\d+)$/m.exec(read("Dockerfile")) ?? []
+    assert.isAbove(Number(user), 0)
+    const { runAsGroup, runAsNonRoot, runAsUser } = of("Deployment").spec.template.spec.securityContext
+    assert.deepStrictEqual([runAsNonRoot, runAsUser, runAsGroup], [true, Number(user), Number(group)])
+  })
+
+  it("keeps addresses with passwords in a secret, and names settings that exist", () => {
     const [secret, config] = [of("Secret").stringData ?? {}, of("ConfigMap").data ?? {}]
     assert.sameMembers(Object.keys(secret), ["EVENTBUS_URL", "EVENTBUS_REDIS_URL"])
     assert.deepStrictEqual(unknown([...Object.keys(secret), ...Object.keys(config)]), [])
@@ -260,7 +268,7 @@ describe("the example for Kubernetes", () => {
     }
   })
 
-  it("selects the pods that it makes", () => {
+  it("selects the pods that it creates", () => {
     const { selector, template } = of("Deployment").spec
     assert.deepStrictEqual(selector?.matchLabels, template.metadata.labels)
     assert.deepStrictEqual<unknown>(of("Service").spec.selector, template.metadata.labels)
@@ -271,10 +279,10 @@ describe("the example for Kubernetes", () => {
 describeLive(
   "the configuration of Prometheus",
   () => {
-    it("is one to promtool, with its rules", async () => {
-      const told = await promtool("check", "config", join(docker, "prometheus/prometheus.yaml"))
-      assert.include(told, "is valid prometheus config file syntax")
-      assert.include(told, "rules found")
+    it("is valid to promtool, with its rules", async () => {
+      const output = await promtool("check", "config", join(docker, "prometheus/prometheus.yaml"))
+      assert.include(output, "is valid prometheus config file syntax")
+      assert.include(output, "rules found")
     })
   },
   ["monitors"]

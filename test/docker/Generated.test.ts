@@ -1,16 +1,17 @@
-/** What is generated is what is committed, a query names nothing that does not exist, and each alert has its section. */
+/** The committed dashboards and rules are the generated ones, and a query names only metrics that exist. */
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { everywhere } from "../../scripts/dashboards/Boards.ts"
 import { boards, files } from "../../scripts/dashboards.ts"
+import * as definitions from "../../scripts/definitions.ts"
 import { by, query } from "../../scripts/dashboards/Query.ts"
 import * as Metrics from "../../src/observe/Metrics.ts"
 
 const root = join(import.meta.dirname, "../..")
 
 describe("dashboards and rules", () => {
-  it("are what `npm run dashboards` makes", () => {
+  it("are as `npm run dashboards` writes them", () => {
     for (const [path, text] of files()) assert.strictEqual(readFileSync(join(root, path), "utf8"), text, path)
   })
 
@@ -29,17 +30,23 @@ describe("dashboards and rules", () => {
     )
   })
 
-  it("a query names what there is, or is not made", () => {
+  it("a query of a metric that does not exist is refused", () => {
     assert.strictEqual(
       query`sum ${by("eventbus.subscriber")} (rate(${everywhere(Metrics.outcomes, { "eventbus.outcome": "handled" })}[5m])) > ${3}`
         .expr,
       'sum by (eventbus_subscriber) (rate(eventbus_subscriber_outcomes_total{eventbus_outcome="handled"}[5m])) > 3'
     )
-    assert.throws(() => query`sum(eventbus_subscriber_lag)`, "no word of PromQL")
-    assert.throws(() => query`${everywhere(Metrics.lag)}{job="a"}`, "by hand")
+    assert.throws(() => query`sum(eventbus_subscriber_lag)`, "not a word of PromQL")
+    assert.throws(() => query`${everywhere(Metrics.lag)}{job="a"}`, "handwritten")
     assert.throws(() => everywhere(Metrics.lag, { "eventbus.outcome": "handled" }), "has no eventbus.outcome")
     assert.throws(() => query`sum ${by("eventbus.event")} (${everywhere(Metrics.lag)})`, "has no eventbus_event")
     assert.throws(() => everywhere(Metrics.sendDuration), "is a histogram")
-    assert.throws(() => everywhere(Metrics.lag, {}, "_bucket"), "is no histogram")
+    assert.throws(() => everywhere(Metrics.lag, {}, "_bucket"), "is not a histogram")
+  })
+})
+
+describe("the definitions of RabbitMQ", () => {
+  it("declare what the library declares, as `node scripts/definitions.ts` writes them", () => {
+    assert.strictEqual(readFileSync(join(root, "docker/rabbitmq/definitions.json"), "utf8"), definitions.text())
   })
 })

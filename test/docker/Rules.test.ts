@@ -1,4 +1,4 @@
-/** Each alert by promtool, as it is committed: it fires for what it is for, not before its time, and not for a system that is well. */
+/** Each committed alert in promtool: it fires for its failure, not too early, and not for a healthy system. */
 import { assert, beforeAll, it } from "@effect/vitest"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -46,11 +46,11 @@ describeLive(
       checked = await promtool("check", "rules", rules)
     })
 
-    it("are rules to promtool", () => {
+    it("are valid to promtool", () => {
       assert.include(checked, `SUCCESS: ${alerts.length} rules found`)
     })
 
-    it("fire for what they are for, in time, and are quiet where all is well", async () => {
+    it("fire for their failures, in time, and stay silent for a healthy system", async () => {
       const tests = (some: typeof alerts) =>
         some.flatMap(({ name }) => {
           const { after, early, well, wrong } = cases[name]!
@@ -71,7 +71,7 @@ describeLive(
       await test(tests(alerts.filter(({ lasting }) => lasting === "1 day")), "30m")
     })
 
-    it("a rule that is wrong is found", async () => {
+    it("a wrong rule is found", async () => {
       const failed = cases["EventBusSubscriberFailed"]!
       const never = promtoolCase("EventBusSubscriberFailed", failed.well, [[failed.after, true]])
       const error = await test([never]).then(
@@ -81,7 +81,7 @@ describeLive(
       assert.include(error, "FAILED")
     })
 
-    it("have a section each in the runbook, which is where they point to", () => {
+    it("each have a section in the runbook, and link to it", () => {
       const runbook = readFileSync(join(root, "docs/runbook.md"), "utf8")
       const sections = [
         ...runbook.matchAll(/^### (\w+)\n\n_(Critical|Warning)\._ \*\*Means:\*\* [^]*?(?=^##|(?![^]))/gm)

@@ -1,6 +1,6 @@
 /**
- * For each alert a system that it is for and one that is well, as series in the notation of promtool
- * (`0+1x30`: from 0 up by 1 in each of 30 minutes; `_` is a scrape without it).
+ * For each alert a failing system and a healthy one, as series in the notation of promtool (`0+1x30`: from 0 up by 1
+ * in each of 30 minutes; `_` is a scrape without the series).
  */
 import type { alerts } from "../../scripts/dashboards/Rules.ts"
 
@@ -9,9 +9,9 @@ export type Series = Readonly<Record<string, string>>
 export interface Case {
   readonly wrong: Series
   readonly well: Series
-  /** Minutes after which the alert is there. */
+  /** Minutes after which the alert fires. */
   readonly after: number
-  /** A minute at which it is too early to call somebody. */
+  /** A minute at which it must not fire yet. */
   readonly early?: number
 }
 
@@ -54,7 +54,7 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
   },
   EventBusSubscriberLag: {
     wrong: { [its("lag")]: "5000x30", [outcome("handled")]: "0+60x30" },
-    // As many, but fast.
+    // As many events, but fast.
     well: { [its("lag")]: "5000x30", [outcome("handled")]: "0+6000x30" },
     after: 12,
     early: 3
@@ -97,7 +97,7 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
   },
   EventBusDeadLettersGrowing: {
     wrong: { [of("eventbus_dead_letters_added_total", `${subscriber},eventbus_reason="Rejected"`)]: "0 0 0 1x40" },
-    // They lie there, and some are replayed.
+    // Old dead letters, and some are replayed.
     well: {
       [of("eventbus_dead_letters_added_total", `${subscriber},eventbus_reason="Rejected"`)]: "7x40",
       [of("eventbus_dead_letters_depth", subscriber)]: "7x20 5x20"
@@ -123,7 +123,7 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
   },
   EventBusDisconnected: {
     wrong: { [of("eventbus_connection_up", 'eventbus_connection="publish"')]: "1 0x20" },
-    // It was away for a moment.
+    // It was down for a moment.
     well: { [of("eventbus_connection_up", 'eventbus_connection="publish"')]: "1 0 1x20" },
     after: 3
   },
@@ -139,7 +139,7 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
   },
   EventBusPublishFailing: {
     wrong: { [publish("confirmed")]: "0+100x20", [publish("Unknown")]: "0+5x20" },
-    // What the caller did wrong is another alert.
+    // Mistakes of the caller have another alert.
     well: { [publish("confirmed")]: "0+100x20", [publish("Invalid")]: "0+5x20", [publish("Unknown")]: "0x20" },
     after: 6
   },
@@ -148,9 +148,9 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
     well: { [publish("Denied")]: "0x20", [publish("Rejected")]: "0+1x20" },
     after: 4
   },
-  EventBusDoorFull: {
-    wrong: { [of("eventbus_door_waiting", 'eventbus_door="callers"')]: "9x20" },
-    well: { [of("eventbus_door_waiting", 'eventbus_door="callers"')]: "9 9 0 9 9 9 0 9 0 9 9 9 0x20" },
+  EventBusInFlightLimitFull: {
+    wrong: { [of("eventbus_limit_waiting", 'eventbus_limit="callers"')]: "9x20" },
+    well: { [of("eventbus_limit_waiting", 'eventbus_limit="callers"')]: "9 9 0 9 9 9 0 9 0 9 9 9 0x20" },
     after: 6,
     early: 4
   },
@@ -167,7 +167,7 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
     well: {
       [check("cache", "up")]: "1x20",
       [check("cache", "degraded")]: "0x20",
-      [check("doors", "degraded")]: "1x20"
+      [check("in-flight limits", "degraded")]: "1x20"
     },
     after: 4,
     early: 2

@@ -1,4 +1,4 @@
-/** What is in docker/, read. */
+/** The files of docker/, parsed. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "yaml"
@@ -20,9 +20,21 @@ export interface Service {
 export const read = (path: string): string => readFileSync(join(docker, path), "utf8")
 export const yaml = (path: string): unknown => parse(read(path))
 
-// Compose.test.ts holds it against the schema of compose files first.
+// Compose.test.ts validates it against the schema of compose files.
 export const composed = () =>
   yaml("compose.yaml") as {
     readonly services: Readonly<Record<string, Service>>
     readonly volumes: Readonly<Record<string, unknown>>
   }
+
+/** The settings of the compose file, of RabbitMQ, adapted to a process of this machine. */
+export const rabbitConf = (): Record<string, string> => ({
+  ...Object.fromEntries(
+    read("rabbitmq/rabbitmq.conf")
+      .split("\n")
+      .filter((line) => /^\w/.test(line))
+      .map((line) => line.split(" = ") as [string, string])
+  ),
+  "definitions.local.path": join(docker, "rabbitmq/definitions.json"),
+  "disk_free_limit.absolute": "20MB"
+})

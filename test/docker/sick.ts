@@ -1,15 +1,6 @@
-/** A service with everything that an alert is for, but for what its broker and its Redis do. */
+/** A service with every failure that has an alert, except those of its broker and its Redis. */
 import { Duration, Effect, Layer, Schedule, Schema } from "effect"
-import {
-  Event,
-  EventBus,
-  eventBusLive,
-  httpEndpoints,
-  Reject,
-  runMain,
-  Subscriber,
-  Telemetry
-} from "../../src/index.ts"
+import { Event, EventBus, httpEndpoints, Reject, runMain, Subscriber, Telemetry } from "../../src/index.ts"
 
 export interface SickOptions {
   readonly url: string
@@ -18,7 +9,7 @@ export interface SickOptions {
   readonly port: number
 }
 
-// The test that started it wrote it.
+// Written by the test that started it.
 const { port, ...bus } = JSON.parse(process.argv[2] ?? "{}") as SickOptions
 
 const eventOf = (name: string) => Event.make(`sick.${name}`, { version: 1, data: Schema.Struct({ n: Schema.Finite }) })
@@ -31,7 +22,7 @@ const Deaf = eventOf("deaf")
 const Unwanted = eventOf("unwanted")
 
 const Subscribers = Layer.mergeAll(
-  // Its queue is replaced by the test: two restarts are one too many.
+  // The test replaces its queue: after two restarts it is exhausted.
   Subscriber.layer("sick.failed", { events: [Never], handler: () => Effect.void, restarts: { max: 1 } }),
   Subscriber.layer("sick.slow", {
     events: [Slow],
@@ -64,11 +55,11 @@ const Publishing = Layer.effectDiscard(
     yield* publish(Unwanted, { n: 0 }, { delay: "1 second" })
     const round = Effect.gen(function* () {
       yield* Effect.ignore(publish(Rejected, { n: 0 }))
-      // No finite number: it is refused before anything is sent.
+      // Not a finite number: refused before anything is sent.
       yield* Effect.ignore(publish(Steady, { n: Number.NaN }))
     })
     yield* Effect.forkScoped(Effect.repeat(round, Schedule.spaced("200 millis")))
-    // Beside each other: while the broker blocks some wait in front of the door.
+    // Concurrently: while the broker blocks, some wait at the in-flight limit.
     const steady = Effect.ignore(publish(Steady, { n: 0 }))
     yield* Effect.forkScoped(
       Effect.forever(Effect.andThen(Effect.forkChild(steady), Effect.sleep(Duration.millis(100))))
@@ -79,7 +70,7 @@ const Publishing = Layer.effectDiscard(
 runMain(
   Layer.merge(Publishing, httpEndpoints({ port })).pipe(
     Layer.provide(Subscribers),
-    Layer.provide(eventBusLive({ ...bus, source: "sick", publishTimeout: "2 seconds", heartbeat: "2 seconds" })),
+    Layer.provide(EventBus.layerAmqp({ ...bus, source: "sick", publishTimeout: "2 seconds", heartbeat: "2 seconds" })),
     Layer.provide(Telemetry.layer({ service: "sick", logs: "none" }))
   )
 )

@@ -1,4 +1,4 @@
-/** Who may publish: every part of a policy can refuse, an absent part allows, and the reason is told. */
+/** Who may publish: every condition of a policy can refuse, an absent one allows, and the reason is returned. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { type Actor, CurrentActor, denial, serviceRole } from "../../src/event/Actor.ts"
@@ -7,11 +7,11 @@ import * as Event from "../../src/event/Event.ts"
 const teacher: Actor = { id: "u-1", role: "teacher", status: "active" }
 
 describe("denial", () => {
-  it("allows everyone when nothing is said", () => {
+  it("allows everyone without conditions", () => {
     for (const actor of [undefined, teacher, { id: "", role: "" }]) assert.isUndefined(denial({}, actor, null))
   })
 
-  it("asks for a role", () => {
+  it("requires a role", () => {
     const policy = { roles: ["teacher", "service"] }
     assert.isUndefined(denial(policy, teacher, null))
     assert.isUndefined(denial(policy, undefined, null))
@@ -25,7 +25,7 @@ describe("denial", () => {
       assert.isString(denial(policy, { id: "u", role }, null))
   })
 
-  it("asks for a status, of people only", () => {
+  it("requires a status, of people only", () => {
     const policy = { statuses: ["active"] }
     assert.isUndefined(denial(policy, teacher, null))
     assert.isUndefined(denial(policy, undefined, null))
@@ -34,7 +34,7 @@ describe("denial", () => {
     assert.isString(denial({ statuses: [] }, teacher, null))
   })
 
-  it("asks the check last, with the service for nobody, and tells no data", () => {
+  it("runs the check last, with the service as actor if there is none, and shows no data", () => {
     const seen: Array<string> = []
     const check = (actor: Actor, data: string) => (seen.push(`${actor.id}/${actor.role}`), data === "ok")
     assert.isUndefined(denial({ check }, teacher, "ok"))
@@ -61,7 +61,7 @@ describe("denial", () => {
     assert.isString(closed.denial(teacher, "u-2"))
   })
 
-  it.effect("the current actor is nobody until it is provided", () =>
+  it.effect("there is no current actor until one is provided", () =>
     Effect.gen(function* () {
       assert.isUndefined(yield* CurrentActor)
       assert.deepStrictEqual(yield* Effect.provideService(CurrentActor, CurrentActor, teacher), teacher)

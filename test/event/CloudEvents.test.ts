@@ -3,12 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { CloudEvent, HTTP } from "cloudevents"
 import { Arbitrary, Effect, Schema } from "effect"
 import { catalog } from "../../src/catalog/index.ts"
-import * as Codec from "../../src/event/Codec.ts"
+import * as WireFormat from "../../src/event/WireFormat.ts"
 import * as Event from "../../src/event/Event.ts"
 import { bodyOf, dataOf, head, json, parse, succeed } from "./support.ts"
 
 const receive = (body: string): CloudEvent<unknown> => {
-  const event = HTTP.toEvent<unknown>({ headers: { "content-type": Codec.contentType }, body })
+  const event = HTTP.toEvent<unknown>({ headers: { "content-type": WireFormat.contentType }, body })
   if (Array.isArray(event) || !(event instanceof CloudEvent)) throw new Error("expected one event")
   return event
 }
@@ -33,7 +33,7 @@ const heads = Schema.Struct({
   )
 })
 
-describe("the SDK accepts what we publish", () => {
+describe("the SDK accepts events that we publish", () => {
   describe.each(catalog.events.map((event) => ({ name: event.name as string, event })))("$name", ({ event }) => {
     it.effect.prop(
       "strictly, as a body and as an object",
@@ -47,9 +47,9 @@ describe("the SDK accepts what we publish", () => {
           assert.strictEqual(received.subject, event.keyOf(data))
           assert.strictEqual(received.dataschema, `urn:event:${event.name}:${event.version}`)
           assert.strictEqual(received["actor"], more.actor?.id)
-          assert.deepStrictEqual(received.data, JSON.parse(JSON.stringify(succeed(event.contract.encode(data)))))
+          assert.deepStrictEqual(received.data, JSON.parse(JSON.stringify(succeed(event.dataCodec.encode(data)))))
           assert.isTrue(new CloudEvent(JSON.parse(body)).validate())
-          // And what the SDK would send on is the same event to us.
+          // What the SDK would send on is the same event to us.
           assert.deepStrictEqual(succeed(parse(structured(received))), succeed(parse(body)))
         }),
       { arbitrary: { runs: 50 } }
@@ -61,7 +61,7 @@ describe("the SDK accepts what we publish", () => {
     [heads, json],
     ([more, data]) => {
       const Any = Event.make("a.any", { version: 1, data: Schema.Json })
-      const body = Codec.encoder(Any, "grade-service")(head(more), data)
+      const body = WireFormat.encoder(Any, "grade-service")(head(more), data)
       const received = receive(body)
       assert.isTrue(received.validate())
       assert.deepStrictEqual(
@@ -146,7 +146,7 @@ const foreign = Schema.Struct({
   actor: Schema.optionalKey(text(80))
 })
 
-describe("we accept what the SDK produces", () => {
+describe("we accept events that the SDK produces", () => {
   it.prop(
     "with extensions, absent attributes, foreign schemas and any JSON",
     [foreign, Schema.Record(extensionName, extensionValue), Arbitrary.all([json, Arbitrary.schema(Schema.Boolean)])],
@@ -172,7 +172,7 @@ describe("we accept what the SDK produces", () => {
     const Bytes = Event.make("a.bytes", { version: 1, data: Schema.Uint8Array })
     const body = structured(new CloudEvent<unknown>({ source: "x", type: "a.bytes", data: bytes }))
     assert.include(body, "data_base64")
-    assert.deepStrictEqual(succeed(Codec.decode(succeed(parse(body)), Bytes)).data, bytes)
+    assert.deepStrictEqual(succeed(WireFormat.decode(succeed(parse(body)), Bytes)).data, bytes)
   })
 
   it.effect("with data of the catalog, which its contract then decodes", () =>
@@ -182,20 +182,34 @@ describe("we accept what the SDK produces", () => {
           const sent = new CloudEvent<unknown>({
             source: "/other",
             type: event.name,
-            data: succeed(event.contract.encode(data))
+            data: succeed(event.dataCodec.encode(data))
           })
-          const envelope = succeed(Codec.decode(succeed(parse(structured(sent))), event))
+          const envelope = succeed(WireFormat.decode(succeed(parse(structured(sent))), event))
           assert.strictEqual(envelope.version, event.version)
-          assert.strictEqual(JSON.stringify(succeed(event.contract.encode(envelope.data))), JSON.stringify(sent.data))
+          assert.strictEqual(JSON.stringify(succeed(event.dataCodec.encode(envelope.data))), JSON.stringify(sent.data))
         }
       }
     })
   )
 
-  it("but not an attribute of ours in another type, nor a longer one: they would go on as headers and keys", () => {
+  it("a subject and a source of 64 KiB, which CloudEvents asks of consumers", () => {
+    const long = "x".repeat(64 * 1024)
+    for (let round = 0; round < 2; round++) {
+      const event = succeed(parse(structured(new CloudEvent<unknown>({ source: long, type: "a.b", subject: long }))))
+      assert.deepStrictEqual([event.source, event.key], [long, long])
+    }
+  })
+
+  it("but not an attribute of ours with another type, nor a longer one: they would be used as headers and keys", () => {
     const body = (more: Record<string, unknown>) =>
       structured(new CloudEvent<unknown>({ source: "x", type: "a.b", ...more }))
-    for (const more of [{ correlationid: 7 }, { actor: true }, { subject: "x".repeat(256) }, { id: "x".repeat(256) }]) {
+    for (const more of [
+      { correlationid: 7 },
+      { actor: true },
+      { subject: "x".repeat(65_537) },
+      { source: "x".repeat(65_537) },
+      { id: "x".repeat(256) }
+    ]) {
       assert.throws(() => succeed(parse(body(more))), /expected a string/)
     }
   })

@@ -1,7 +1,7 @@
-/** From a parsed body to an envelope: versions, unknown events, and plain JSON of foreign publishers (P9). */
+/** From a parsed body to an envelope: versions, unknown events, and plain JSON of other publishers (P9). */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import * as Codec from "../../src/event/Codec.ts"
+import * as WireFormat from "../../src/event/WireFormat.ts"
 import * as Event from "../../src/event/Event.ts"
 import { InvalidEvent, UnknownEvent, UnknownVersion } from "../../src/event/EventError.ts"
 import { failure, parse, succeed } from "./support.ts"
@@ -17,9 +17,9 @@ const body = (more: Readonly<Record<string, unknown>> = {}): string =>
 
 describe("decode", () => {
   const decode = (more: Readonly<Record<string, unknown>>, contract: Event.Any | undefined = V2) =>
-    Codec.decode(succeed(parse(body(more))), contract)
+    WireFormat.decode(succeed(parse(body(more))), contract)
 
-  it("gives the envelope with the data of the newest version, and the version that was published", () => {
+  it("returns the envelope with data of the newest version, and the version that was published", () => {
     assert.deepStrictEqual(
       succeed(
         decode({
@@ -47,25 +47,61 @@ describe("decode", () => {
     )
   })
 
-  it("without a version it is the newest", () => assert.strictEqual(succeed(decode({})).version, 2))
+  it("takes the key from the contract, whatever the subject is; without one there, from the subject", () => {
+    const Moved = Event.make("a.two", {
+      version: 2,
+      data: Schema.Struct({ account: Schema.String }),
+      key: ({ account }) => account,
+      previous: [{ version: 1, data: Schema.Struct({ m: Schema.Finite }), up: ({ m }) => ({ account: `old-${m}` }) }]
+    })
+    const keyIn = (more: Readonly<Record<string, unknown>>, contract: Event.Any) => succeed(decode(more, contract)).key
+    for (const subject of [undefined, null, "a-7", "another", ""])
+      assert.strictEqual(keyIn({ subject, data: { account: "a-7" } }, Moved), "a-7")
+    assert.strictEqual(keyIn({ dataschema: "urn:event:a.two:1", data: { m: 4 }, subject: "4" }, Moved), "old-4")
+    assert.strictEqual(keyIn({ subject: "k" }, V2), "k")
+    assert.strictEqual(
+      succeed(WireFormat.decode(succeed(parse('{"account":"a-8"}', { type: "a.two" })), Moved)).key,
+      "a-8"
+    )
+  })
 
-  it("tells newer versions, unknown events and wrong data apart", () => {
+  it("data for which the contract has no key is invalid, and its error is not quoted", () => {
+    const keys: ReadonlyArray<() => string> = [
+      () => {
+        throw new Error("4711")
+      },
+      // Callers without types may return anything.
+      () => JSON.parse("7"),
+      () => JSON.parse("null")
+    ]
+    for (const key of keys) {
+      const Odd = Event.make("a.two", { version: 1, data: Schema.Struct({ n: Schema.Finite }), key })
+      const error = failure(decode({ subject: "k" }, Odd))
+      assert(error instanceof InvalidEvent)
+      assert.strictEqual(error.faults[0]?.path, "subject")
+      assert.notInclude(error.message, "4711")
+    }
+  })
+
+  it("assumes the newest version if there is none", () => assert.strictEqual(succeed(decode({})).version, 2))
+
+  it("distinguishes newer versions, unknown events and invalid data", () => {
     const newer = failure(decode({ dataschema: "urn:event:a.two:3" }))
     assert.instanceOf(newer, UnknownVersion)
     assert.deepInclude(newer, { event: "a.two", version: 3, known: 2 })
-    assert.instanceOf(failure(Codec.decode(succeed(parse(body())), undefined)), UnknownEvent)
+    assert.instanceOf(failure(WireFormat.decode(succeed(parse(body())), undefined)), UnknownEvent)
     for (const data of [undefined, null, 1, "x", [], {}, { n: "1" }, { n: null }])
       assert.instanceOf(failure(decode({ data })), InvalidEvent, JSON.stringify(data))
   })
 
   it("a number that overflowed is not finite", () => {
     const text = body().replace('{"n":1}', '{"n":1e999}')
-    assert.include(failure(Codec.decode(succeed(parse(text)), V2)).message, "data.n")
+    assert.include(failure(WireFormat.decode(succeed(parse(text)), V2)).message, "data.n")
   })
 })
 
 describe("plain JSON", () => {
-  it("is taken with the hints of the broker", () => {
+  it("is accepted with the name in the AMQP properties", () => {
     const sent = new Date("2026-09-07T08:00:00Z")
     assert.deepStrictEqual(
       succeed(parse('{"n":1}', { type: "a.two", messageId: "m-1", appId: "legacy", timestamp: sent.getTime() })),
@@ -83,10 +119,10 @@ describe("plain JSON", () => {
       }
     )
     assert.deepInclude(succeed(parse("7", { type: "a.two" })), { id: "", source: "", time: new Date(0), json: 7 })
-    assert.deepStrictEqual(succeed(Codec.decode(succeed(parse('{"n":1}', { type: "a.two" })), V2)).data, { n: 1 })
+    assert.deepStrictEqual(succeed(WireFormat.decode(succeed(parse('{"n":1}', { type: "a.two" })), V2)).data, { n: 1 })
   })
 
-  it("is refused without the name of an event, with the remedy", () => {
+  it("is refused without the name of an event, with a remedy", () => {
     for (const type of [undefined, "", "A", "a b", "*", "#", "a.two\n"]) {
       assert.include(
         failure(parse('{"n":1}', { type })).message,
@@ -95,11 +131,11 @@ describe("plain JSON", () => {
     }
   })
 
-  it("cannot name one event in the property and another in a CloudEvents body: the body is the event", () => {
+  it("if the property and a CloudEvents body name different events, the body wins", () => {
     assert.strictEqual(succeed(parse(body(), { type: "a.other" })).type, "a.two")
   })
 
-  it("an array or a text that speaks of a specversion is plain JSON", () => {
+  it("an array or a string that contains a specversion is plain JSON", () => {
     assert.deepStrictEqual(succeed(parse('["specversion"]', { type: "a.two" })).json, ["specversion"])
     assert.strictEqual(succeed(parse('"specversion"', { type: "a.two" })).json, "specversion")
   })

@@ -1,4 +1,4 @@
-/** Definitions: what is wrong is told where it is written, by the compiler where it can see it. */
+/** Definitions: mistakes are reported where they are made, by the compiler where it can detect them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { expectTypeOf } from "vitest"
@@ -25,7 +25,7 @@ const problem = (define: () => unknown): string => {
 }
 
 describe("make", () => {
-  it("makes plain data with sensible defaults", () => {
+  it("returns plain data with sensible defaults", () => {
     const event = Event.make("a.b", { version: 1, data: V1 })
     expectTypeOf(event.name).toEqualTypeOf<"a.b">()
     expectTypeOf<Event.Data<typeof event>>().toEqualTypeOf<{ readonly id: string; readonly grade: number }>()
@@ -41,7 +41,20 @@ describe("make", () => {
     assert.strictEqual(Event.make("a.c", { version: 1, data: V1, cache: false }).cache, false)
   })
 
-  it("refuses names with the reason and the remedy", () => {
+  it("converts the time to live to milliseconds once, and refuses what is not a duration", () => {
+    const cacheOf = (cache: Event.CacheSettings) => Event.make("a.b", { version: 1, data: V1, cache }).cache
+    assert.deepStrictEqual(cacheOf({ timeToLive: "2 minutes", history: 3 }), { timeToLiveMillis: 120_000, history: 3 })
+    assert.deepStrictEqual(cacheOf({ timeToLive: 500 }), { timeToLiveMillis: 500 })
+    assert.deepStrictEqual(cacheOf({ timeToLive: "Infinity" }), {})
+    // The type forbids it; code without types may do it.
+    const soon = "soon" as `${number} minutes`
+    assert.strictEqual(
+      problem(() => cacheOf({ timeToLive: soon })),
+      'event "a.b": cache.timeToLive "soon" is not a duration. Use a duration such as "2 minutes" or a number of milliseconds'
+    )
+  })
+
+  it("refuses invalid names with the reason and a remedy", () => {
     for (const name of ["", "A.b", "a..b", "a b", "a.*", "a.#", "a\n", "é", "x".repeat(201)]) {
       assert.match(
         problem(() => Event.make(name, { version: 1, data: V1 })),
@@ -54,7 +67,7 @@ describe("make", () => {
     for (const name of ["bus", "bus.x", "bus.event.dead-lettered"]) {
       assert.include(
         problem(() => Event.make(name, { version: 1, data: V1 })),
-        'below "bus." belong to the runtime'
+        'start with "bus." are reserved for the runtime'
       )
     }
     assert.strictEqual(Event.make("business.x", { version: 1, data: V1 }).name, "business.x")
@@ -70,7 +83,7 @@ describe("make", () => {
     }
   })
 
-  it("refuses gaps in the history that the compiler did not see", () => {
+  it("refuses gaps in the history that the compiler did not detect", () => {
     const old = (version: number) => ({
       version,
       data: V1,
@@ -89,7 +102,7 @@ describe("make", () => {
 })
 
 describe("the compiler refuses", () => {
-  it("what would be wrong at run time", () => {
+  it("what would fail at run time", () => {
     Event.make("a.b", { version: 3, data: V3, previous: [one, two] })
     Event.make("a.b", { version: 1, data: V3, previous: [] })
     const wrong: ReadonlyArray<() => unknown> = [
@@ -109,7 +122,7 @@ describe("the compiler refuses", () => {
     for (const define of wrong) assert.throws(define)
   })
 
-  it("N36: upcasters that do not make the next version", () => {
+  it("N36: upcasters that do not return the next version", () => {
     const keep1 = { version: 1, data: V1, up: (old: typeof V1.Type) => old } as const
     const keep2 = { version: 2, data: V2, up: (old: typeof V2.Type) => old } as const
     const jump = { version: 1, data: V1, up: (old: typeof V1.Type) => ({ id: old.id, at: epoch }) } as const
@@ -117,9 +130,9 @@ describe("the compiler refuses", () => {
     const wrong: ReadonlyArray<() => unknown> = [
       // @ts-expect-error `scale` is missing
       () => Event.make("a.b", { version: 2, data: V2, previous: [keep1] }),
-      // @ts-expect-error it makes version 3 where version 2 comes next
+      // @ts-expect-error it returns version 3 where version 2 comes next
       () => Event.make("a.b", { version: 3, data: V3, previous: [jump, two] }),
-      // @ts-expect-error the last one has to make the newest
+      // @ts-expect-error the last one has to return the newest
       () => Event.make("a.b", { version: 3, data: V3, previous: [one, keep2] }),
       // @ts-expect-error a field of the wrong type
       () => Event.make("a.b", { version: 2, data: V2, previous: [numeric] }),
@@ -133,7 +146,7 @@ describe("the compiler refuses", () => {
     assert.strictEqual(wrong.length, 7)
   })
 
-  it("N36: types of an upcaster's argument are those of its own version", () => {
+  it("N36: the argument of an upcaster has the type of its own version", () => {
     Event.make("a.b", {
       version: 2,
       data: V2,
@@ -156,29 +169,29 @@ describe("the contract", () => {
   const newest = { id: "x", grade: 1, scale: "percent", at: epoch }
 
   it("decodes any known version to the newest", () => {
-    assert.deepStrictEqual(succeed(event.contract.decode(1, { id: "x", grade: 1 })), newest)
-    assert.deepStrictEqual(succeed(event.contract.decode(2, { id: "x", grade: 1, scale: "percent" })), newest)
-    assert.deepStrictEqual(succeed(event.contract.decode(3, { ...newest, at: epoch.toISOString() })), newest)
+    assert.deepStrictEqual(succeed(event.dataCodec.decode(1, { id: "x", grade: 1 })), newest)
+    assert.deepStrictEqual(succeed(event.dataCodec.decode(2, { id: "x", grade: 1, scale: "percent" })), newest)
+    assert.deepStrictEqual(succeed(event.dataCodec.decode(3, { ...newest, at: epoch.toISOString() })), newest)
   })
 
-  it("tells a newer version from one that never was", () => {
-    const newer = failure(event.contract.decode(4, {}))
+  it("distinguishes a newer version from one that never existed", () => {
+    const newer = failure(event.dataCodec.decode(4, {}))
     assert.instanceOf(newer, UnknownVersion)
     assert.include(
       newer.message,
-      "came in version 4, this service knows up to 3: deploy the newer contract, then replay"
+      "has version 4, but this service knows versions up to 3: deploy the newer contract, then replay"
     )
     for (const version of [0, -1, 1.5, Number.NaN])
-      assert.instanceOf(failure(event.contract.decode(version, {})), InvalidEvent)
+      assert.instanceOf(failure(event.dataCodec.decode(version, {})), InvalidEvent)
   })
 
-  it("judges each version by its own schema", () => {
-    assert.include(failure(event.contract.decode(1, { id: "x" })).message, "data.grade: Missing key")
-    assert.include(failure(event.contract.decode(2, { id: "x", grade: 1 })).message, "data.scale: Missing key")
-    succeed(event.contract.decode(1, { id: "x", grade: 1, scale: 7 }))
+  it("validates each version by its own schema", () => {
+    assert.include(failure(event.dataCodec.decode(1, { id: "x" })).message, "data.grade: Missing key")
+    assert.include(failure(event.dataCodec.decode(2, { id: "x", grade: 1 })).message, "data.scale: Missing key")
+    succeed(event.dataCodec.decode(1, { id: "x", grade: 1, scale: 7 }))
   })
 
-  it("an upcaster that throws is a fault of this event, without what it threw", () => {
+  it("an upcaster that throws is a fault of this event, without the thrown error", () => {
     const broken = Event.make("a.b", {
       version: 2,
       data: V2,
@@ -192,17 +205,17 @@ describe("the contract", () => {
         }
       ]
     })
-    const fault = failure(broken.contract.decode(1, { id: "s3cret", grade: 1 }))
+    const fault = failure(broken.dataCodec.decode(1, { id: "s3cret", grade: 1 }))
     assert.include(fault.message, "the upcaster of version 1 failed")
     assert.notInclude(fault.message, "s3cret")
   })
 
-  it("drops keys that the schema does not have, both ways", () => {
-    assert.deepStrictEqual(succeed(event.contract.decode(1, { id: "x", grade: 1, extra: true })), newest)
-    assert.notProperty(succeed(event.contract.encode({ ...newest, extra: true })), "extra")
+  it("drops keys that the schema does not have, in both directions", () => {
+    assert.deepStrictEqual(succeed(event.dataCodec.decode(1, { id: "x", grade: 1, extra: true })), newest)
+    assert.notProperty(succeed(event.dataCodec.encode({ ...newest, extra: true })), "extra")
   })
 
-  it("is total over anything", () => {
+  it("never throws, whatever the input", () => {
     const cyclic: Record<string, unknown> = {}
     cyclic["self"] = cyclic
     for (const value of [
@@ -219,12 +232,12 @@ describe("the contract", () => {
       new Map(),
       Object.create(null)
     ]) {
-      assert.isTrue(Result.isFailure(event.contract.encode(value)))
-      assert.isTrue(Result.isFailure(event.contract.decode(3, value)))
+      assert.isTrue(Result.isFailure(event.dataCodec.encode(value)))
+      assert.isTrue(Result.isFailure(event.dataCodec.decode(3, value)))
     }
   })
 
-  it("a schema that throws is a fault of this event, without what it threw", () => {
+  it("a schema that throws is a fault of this event, without the thrown error", () => {
     const boom = (text: string): boolean => {
       throw new Error(`s3cret ${text}`)
     }
@@ -232,10 +245,13 @@ describe("the contract", () => {
       version: 1,
       data: Schema.Struct({ id: Schema.String.check(Schema.makeFilter(boom)) })
     })
-    for (const result of [throwing.contract.encode({ id: "s3cret" }), throwing.contract.decode(1, { id: "s3cret" })]) {
+    for (const result of [
+      throwing.dataCodec.encode({ id: "s3cret" }),
+      throwing.dataCodec.decode(1, { id: "s3cret" })
+    ]) {
       const fault = failure(result)
       assert.instanceOf(fault, InvalidEvent)
-      assert.include(fault.message, "the schema of version 1 threw on it")
+      assert.include(fault.message, "the schema of version 1 threw an error")
       assert.notInclude(fault.message, "s3cret")
     }
     const hostile = {
@@ -243,26 +259,41 @@ describe("the contract", () => {
         throw new Error("s3cret")
       }
     }
-    assert.notInclude(failure(event.contract.encode(hostile)).message, "s3cret")
+    assert.notInclude(failure(event.dataCodec.encode(hostile)).message, "s3cret")
   })
 
-  it("tells at most eight faults, each bounded", () => {
+  it("reports at most eight faults, each of bounded length", () => {
     const many = Event.make("a.many", { version: 1, data: Schema.Array(Schema.Finite) })
-    const fault = failure(many.contract.encode(Array.from({ length: 100 }, () => "y".repeat(10_000))))
+    const fault = failure(many.dataCodec.encode(Array.from({ length: 100 }, () => "y".repeat(10_000))))
     assert.strictEqual(fault.faults.length, 8)
     assert.isBelow(fault.message.length, 8 * 400)
   })
 
-  it("tells the place of a fault in a bounded way, however long a key is", () => {
+  it("bounds the path of a fault, however long a key is", () => {
     const keyed = Event.make("a.keyed", { version: 1, data: Schema.Record(Schema.String, Schema.Finite) })
-    for (const run of [keyed.contract.encode, (json: unknown) => keyed.contract.decode(1, json)]) {
+    for (const run of [keyed.dataCodec.encode, (json: unknown) => keyed.dataCodec.decode(1, json)]) {
       assert.isBelow(failure(run({ ["k".repeat(100_000)]: "x" })).message.length, 1000)
     }
   })
 
-  it("takes schemas of any JSON form, also of version 1 alone under a higher number", () => {
+  it("refuses an option that does not exist: publishers that nothing reads would allow everybody", () => {
+    const options = { version: 1, data: Schema.Struct({ id: Schema.String }) } as const
+    // The compiler accepts these.
+    const misspelled = { publisher: { roles: ["teacher"] }, key: ({ id }: { readonly id: string }) => id }
+    const publishers = { role: ["teacher"], statuses: ["active"] }
+    const cache = { ttl: "1 minute", history: 1 } as const
+    for (const [define, name] of [
+      [() => Event.make("a.b", { ...misspelled, ...options }), "publisher"],
+      [() => Event.make("a.b", { ...options, publishers }), "publishers.role"],
+      [() => Event.make("a.b", { ...options, cache }), "cache.ttl"]
+    ] as const) {
+      assert.throws(define, EventDefinitionError, `there is no option \`${name}\``)
+    }
+  })
+
+  it("accepts schemas of any JSON form, also a single version with a higher number", () => {
     const alone = Event.make("a.alone", { version: 4, data: Schema.Literal("x") })
-    assert.strictEqual(succeed(alone.contract.decode(4, "x")), "x")
-    assert.include(failure(alone.contract.decode(3, "x")).message, "version 3 is none of 4")
+    assert.strictEqual(succeed(alone.dataCodec.decode(4, "x")), "x")
+    assert.include(failure(alone.dataCodec.decode(3, "x")).message, "version 3 is unknown, known are 4")
   })
 })

@@ -1,4 +1,4 @@
-/** Groups: match for the program and for the compiler, decode anything, no two contracts of one name. */
+/** Groups: matching at run time and compile time, decoding, and distinct names. */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { expectTypeOf } from "vitest"
@@ -24,7 +24,7 @@ type Names<M> = M extends { readonly events: ReadonlyArray<infer E extends Event
 describe("match", () => {
   const names = (pattern: string) => all.match(pattern).events.map((event: Event.Any) => event.name)
 
-  it("finds the contracts of a pattern, in order", () => {
+  it("returns the contracts that match a pattern, in order", () => {
     assert.deepStrictEqual(names("academic.grade.#"), [Posted.name, Revised.name])
     assert.deepStrictEqual(names("academic.#"), [Posted.name, Revised.name, Enrolled.name, Academic.name])
     assert.deepStrictEqual(names("#.posted"), [Posted.name, Mail.name])
@@ -38,16 +38,16 @@ describe("match", () => {
     assert.strictEqual(all.match("academic.grade.#").pattern, "academic.grade.#")
   })
 
-  it("says what there is when nothing matches, and what is no pattern", () => {
+  it("reports the names of the group if nothing matches, and refuses invalid patterns", () => {
     assert.throws(
       () => all.match("kyc.#"),
-      /no event of this group matches this pattern.*The group has academic\.grade\.posted/
+      /no event of this group matches this pattern.*Its events are academic\.grade\.posted/
     )
-    assert.throws(() => all.match("**"), /this is not a pattern/)
+    assert.throws(() => all.match("**"), /this is not a topic pattern/)
     assert.throws(() => EventGroup.make().match("#"), /no event of this group/)
   })
 
-  it("has the types of what it finds", () => {
+  it("has the types of the matching contracts", () => {
     const grades = all.match("academic.grade.#")
     expectTypeOf<Names<typeof grades>>().toEqualTypeOf<"academic.grade.posted" | "academic.grade.revised">()
     const exact = all.match("mail.posted")
@@ -62,7 +62,7 @@ describe("match", () => {
     expectTypeOf<Names<typeof ends>>().toEqualTypeOf<"academic.grade.posted">()
   })
 
-  it("types are never narrower than what arrives: a hash may stand for no word at all", () => {
+  it("types are never narrower than the events that arrive: # may stand for no word at all", () => {
     expectTypeOf<"a.b" extends NameOf<"a.#.b"> ? true : false>().toEqualTypeOf<true>()
     expectTypeOf<"a.x.y.b" extends NameOf<"a.#.b"> ? true : false>().toEqualTypeOf<true>()
     expectTypeOf<"b" extends NameOf<"#.b"> ? true : false>().toEqualTypeOf<true>()
@@ -84,7 +84,7 @@ describe("match", () => {
 })
 
 describe("make", () => {
-  it("refuses two contracts of one name", () => {
+  it("refuses two contracts with the same name", () => {
     assert.throws(() => EventGroup.make(Posted, Mail, Posted), EventDefinitionError)
     assert.throws(
       () => EventGroup.make(Posted, make("academic.grade.posted")),
@@ -92,14 +92,14 @@ describe("make", () => {
     )
   })
 
-  it("gets by name, and nothing for the names of objects' own members", () => {
+  it("returns contracts by name, and nothing for names such as constructor", () => {
     assert.strictEqual<unknown>(all.get("mail.posted"), Mail)
     for (const name of ["nothing", "toString", "__proto__", "constructor", ""]) assert.isUndefined(all.get(name))
   })
 })
 
 describe("decode", () => {
-  it("gives the union discriminated by type", () => {
+  it("returns a union discriminated by type", () => {
     const envelope = succeed(all.decode(Buffer.from(bodyOf(Mail, { to: "x" }))))
     expectTypeOf(envelope).toEqualTypeOf<Envelope.Of<(typeof all.events)[number]>>()
     if (envelope.type === "mail.posted") {
@@ -118,7 +118,7 @@ describe("decode", () => {
     assert.strictEqual(succeed(all.decode(larger.subarray(7, 7 + body.length))).type, "mail.posted")
   })
 
-  it("tells the three ways in which it cannot", () => {
+  it("distinguishes the three ways to fail", () => {
     const body = (type: string, version: number) =>
       Buffer.from(
         JSON.stringify({
@@ -131,7 +131,7 @@ describe("decode", () => {
         })
       )
     assert.instanceOf(failure(all.decode(body("kyc.x", 1))), UnknownEvent)
-    assert.include(failure(all.decode(body("kyc.x", 1))).message, '"kyc.x" is none of the contracts known here')
+    assert.include(failure(all.decode(body("kyc.x", 1))).message, '"kyc.x" has no contract here')
     assert.instanceOf(failure(all.decode(body("mail.posted", 2))), UnknownVersion)
     assert.instanceOf(failure(all.decode(body("mail.posted", 1))), InvalidEvent)
     assert.instanceOf(failure(all.decode(Buffer.from("{"))), InvalidEvent)
@@ -140,7 +140,7 @@ describe("decode", () => {
 })
 
 describe("jsonSchema", () => {
-  it("describes the data of each event as it is on the wire", () => {
+  it("describes the data of each event in its wire form", () => {
     const Dated = Event.make("a.dated", {
       version: 1,
       data: Schema.Struct({ at: Schema.Date, n: Schema.optionalKey(Schema.Int), bytes: Schema.Uint8Array })

@@ -1,4 +1,4 @@
-/** Names, namespaces and patterns: the grammar lets nothing dangerous in, and matching is RabbitMQ's (P15). */
+/** Names, namespaces and patterns: the grammar excludes everything dangerous, and matching is that of RabbitMQ (P15). */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import {
@@ -11,7 +11,7 @@ import {
   topicMatches
 } from "../../src/event/Name.ts"
 
-/** The definition, word for word: slow and obviously right. */
+/** The definition taken literally: slow and obviously correct. */
 const naive = (pattern: ReadonlyArray<string>, key: ReadonlyArray<string>): boolean => {
   const [word, ...rest] = pattern
   const [head, ...tail] = key
@@ -92,21 +92,21 @@ describe("nameFault", () => {
     (name) => assert.isUndefined(nameFault(name))
   )
 
-  it.each(nasty)("refuses %j, in printable words", (name) => {
+  it.each(nasty)("refuses %j with a printable message", (name) => {
     const fault = nameFault(name)
     assert.isString(fault)
     // eslint-disable-next-line no-control-regex
     assert.notMatch(fault ?? "", /[\u0000-\u001f\ud800-\udfff]/u)
   })
 
-  it("refuses one byte more than fits", () => {
+  it("refuses one byte more than the limit", () => {
     assert.include(nameFault("a".repeat(maxNameBytes + 1)) ?? "", "201")
     assert.isBelow((nameFault("A".repeat(1_000_000)) ?? "").length, 200)
   })
 
-  it("refuses what is not text", () => {
+  it("refuses values that are not strings", () => {
     for (const value of [undefined, null, 1, {}, [], ["a"]]) {
-      // Names come from parsed JSON, where the types are not looked at.
+      // Names come from parsed JSON, where types are not guaranteed.
       assert.isString(nameFault(value as string))
     }
   })
@@ -136,8 +136,8 @@ describe("checkPattern", () => {
     assert.doesNotThrow(() => checkPattern(text))
   )
   it.each(["", ".", "a..b", "a.", "a.**", "##", "a#", "a.*b", "A.#", "a.#\n", "#.", "a b", "*.\0", "x".repeat(201)])(
-    "refuses %j with the remedy",
-    (text) => assert.throws(() => checkPattern(text), /this is not a pattern.*Use words of a-z/s)
+    "refuses %j with a remedy",
+    (text) => assert.throws(() => checkPattern(text), /this is not a topic pattern.*Use words of a-z/s)
   )
 })
 
@@ -161,7 +161,7 @@ describe("topicMatches", () => {
     }
   )
 
-  it("knows RabbitMQ's corner cases", () => {
+  it("matches like RabbitMQ in corner cases", () => {
     const match = (p: string, k: string) => topicMatches(p.split("."), k.split("."))
     for (const [p, k] of [
       ["#", "a"],
@@ -191,7 +191,7 @@ describe("topicMatches", () => {
     }
   })
 
-  it("does not explode on many hashes", () => {
+  it("does not backtrack exponentially on many #", () => {
     const p = Array.from({ length: 60 }, () => ["#", "a"])
       .flat()
       .concat("b")
@@ -211,7 +211,7 @@ describe("topicMatches", () => {
 })
 
 describe("matcher", () => {
-  it("N22: keeps reserved names from wildcards", () => {
+  it("N22: does not match reserved names with wildcards", () => {
     for (const text of ["#", "*.#", "*.event.*", "#.dead-lettered"])
       assert.isFalse(matcher(text)("bus.event.dead-lettered"), text)
     for (const text of ["bus.#", "bus.*.*", "bus.event.dead-lettered"])
@@ -219,7 +219,7 @@ describe("matcher", () => {
     assert.isTrue(matcher("*.#")("business.event"))
   })
 
-  it("treats what looks like a regular expression as words", () => assert.throws(() => matcher("a|b")))
+  it("does not accept regular expressions", () => assert.throws(() => matcher("a|b")))
 })
 
 describe("printable", () => {
@@ -231,7 +231,7 @@ describe("printable", () => {
     assert.isAtMost(shown.length, 80 * 6 + 1)
   })
 
-  it("says when it cut", () => {
+  it("marks shortened text", () => {
     assert.isTrue(printable("a".repeat(81)).endsWith("…"))
     assert.isFalse(printable("a".repeat(80)).endsWith("…"))
   })

@@ -1,9 +1,9 @@
-/** A value marked as sensitive is not shown, wherever the schema has it and whatever is wrong with it (P14). */
+/** No secret leaves: a sensitive value is never shown, wherever the schema has it and whatever is wrong with it (P14). */
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Result, Schema } from "effect"
-import type { DataSchema } from "../../src/event/Contract.ts"
+import type { DataSchema } from "../../src/event/DataCodec.ts"
 import * as Event from "../../src/event/Event.ts"
-import { sensitive } from "../../src/event/Sensitive.ts"
+import { sensitive } from "../../src/event/sensitive/Sensitive.ts"
 import { failure } from "./support.ts"
 
 const canary = "s3cret"
@@ -43,7 +43,7 @@ const cases: ReadonlyArray<readonly [string, DataSchema, unknown]> = [
   ["a case of a tagged union", Schema.TaggedUnion({ A: { m: sensitive(Long) }, B: {} }), { _tag: "A", m: canary }],
   ["a case that does not exist", Schema.TaggedUnion({ A: { m: sensitive(Long) }, B: {} }), { _tag: "C", m: canary }],
   [
-    "a union of which exactly one is to match",
+    "a union of which exactly one member must match",
     Schema.Struct({ m: sensitive(Schema.Union([Schema.String, Schema.NonEmptyString], { mode: "oneOf" })) }),
     { m: canary }
   ],
@@ -51,7 +51,7 @@ const cases: ReadonlyArray<readonly [string, DataSchema, unknown]> = [
   ["a class as data", Person, { m: canary }],
   ["an option", Schema.Struct({ m: Schema.Option(sensitive(Long)) }), { m: Option.some(canary) }],
   [
-    "an option that is none of Effect's",
+    "an option type other than Effect's",
     Schema.Struct({ m: Schema.Option(sensitive(Long)) }),
     { m: { _tag: "Some", value: canary } }
   ],
@@ -71,12 +71,12 @@ const cases: ReadonlyArray<readonly [string, DataSchema, unknown]> = [
     { m: canary, mm: canary }
   ],
   [
-    "a fault of the whole",
+    "a fault of the whole data",
     Schema.Struct({ m: sensitive(Schema.String) }).check(Schema.makeFilter(() => false)),
     { m: canary }
   ],
   [
-    "a check that quotes",
+    "a check that quotes the value",
     Schema.Struct({ m: sensitive(Schema.String.check(Schema.makeFilter((text: string) => `bad ${text}`))) }),
     { m: canary }
   ],
@@ -90,7 +90,7 @@ const cases: ReadonlyArray<readonly [string, DataSchema, unknown]> = [
 
 describe("sensitive values", () => {
   it.each(cases.map(([name, data, value]) => ({ name, data, value })))("$name", ({ data, value }) => {
-    const { contract } = Event.make("a.b", { version: 1, data })
+    const { dataCodec: contract } = Event.make("a.b", { version: 1, data })
     const encoded = contract.encode(value)
     assert.isTrue(Result.isFailure(encoded))
     for (const result of [encoded, contract.decode(1, value)]) {
@@ -99,13 +99,13 @@ describe("sensitive values", () => {
     }
   })
 
-  it("are told by their place and what was expected there", () => {
+  it("are reported by their path and what was expected there", () => {
     const event = Event.make("a.b", {
       version: 1,
       data: Schema.Struct({ people: Schema.Array(Schema.Struct({ mail: sensitive(Long) })) })
     })
     assert.deepStrictEqual(
-      failure(event.contract.encode({ people: [{ mail: "x" }] })).message.includes(
+      failure(event.dataCodec.encode({ people: [{ mail: "x" }] })).message.includes(
         "data.people.0.mail: Expected a value with a length of at least 50"
       ),
       true
@@ -124,7 +124,7 @@ describe("redact", () => {
     pin: sensitive(Schema.Finite),
     course: Schema.String
   })
-  const { contract } = Event.make("a.redacted", { version: 1, data: Data })
+  const { dataCodec: contract } = Event.make("a.redacted", { version: 1, data: Data })
   const data: typeof Data.Type = {
     name: 'Anna "Ann" Smith',
     nick: "Ann",
@@ -135,7 +135,7 @@ describe("redact", () => {
     course: "Ethics"
   }
 
-  it("takes what is sensitive out of a text, also where it was written as JSON", () => {
+  it("removes sensitive values from a text, also in their JSON form", () => {
     for (const text of [
       `could not greet ${data.name}`,
       `failed on ${JSON.stringify({ name: data.name, nick: data.nick })}`,
@@ -151,7 +151,7 @@ describe("redact", () => {
     }
   })
 
-  it("leaves a text alone that holds none of it", () =>
+  it("does not change a text without sensitive values", () =>
     assert.strictEqual(contract.redact("the mail server is down", data), "the mail server is down"))
 })
 
@@ -166,9 +166,9 @@ describe("other values", () => {
     })
   })
 
-  it("are shown to the publisher, who wrote them, beside a hidden one", () => {
+  it("are shown to the publisher, who wrote them, next to a hidden one", () => {
     const { message } = failure(
-      event.contract.encode({ mail: canary, n: "visible-1", kind: "visible-2", open: "visible-3" })
+      event.dataCodec.encode({ mail: canary, n: "visible-1", kind: "visible-2", open: "visible-3" })
     )
     assert.include(message, 'data.n: Expected number, got "visible-1"')
     assert.include(message, 'data.kind: Expected "a" | "b", got "visible-2"')
@@ -176,7 +176,7 @@ describe("other values", () => {
     assert.notInclude(message, canary)
   })
 
-  it("are not shown to the subscriber, who did not", () => {
+  it("are not shown to the subscriber", () => {
     for (const bad of [
       { mail: long, n: "visible", kind: "a" },
       { mail: long, n: 1, kind: "visible" },
@@ -184,14 +184,14 @@ describe("other values", () => {
       "visible",
       ["visible"]
     ]) {
-      const fault = failure(event.contract.decode(1, bad))
+      const fault = failure(event.dataCodec.decode(1, bad))
       assert.notInclude(fault.message + JSON.stringify(fault), "visible")
     }
   })
 
-  it("all faults are told at once to the publisher", () => {
+  it("all faults are reported to the publisher at once", () => {
     assert.sameMembers(
-      failure(event.contract.encode({})).faults.map(({ path }) => path),
+      failure(event.dataCodec.encode({})).faults.map(({ path }) => path),
       ["data.mail", "data.n", "data.kind"]
     )
   })

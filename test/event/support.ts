@@ -1,31 +1,30 @@
 /**
- * What the tests of events share: arbitrary data of a contract, whole bodies, JSON of any shape. It
- * asserts nothing.
+ * Shared by the tests of events: arbitrary data of a contract, complete bodies, and JSON of any shape.
  */
 import { Arbitrary, Result, Schema } from "effect"
-import * as Codec from "../../src/event/Codec.ts"
+import * as WireFormat from "../../src/event/WireFormat.ts"
 import type * as Event from "../../src/event/Event.ts"
 import * as Limits from "../../src/event/Limits.ts"
 
 /** Arbitrary valid data of an event. */
 export const dataOf = (event: Event.Any): Arbitrary.Arbitrary<unknown> =>
-  // A data schema needs no services, which is what Arbitrary.schema asks for.
+  // A data schema needs no services, as Arbitrary.schema requires.
   Arbitrary.schema(event.schema as Schema.Codec<unknown, unknown>)
 
-/** The success of a result, or its failure thrown with its message. */
+/** The success of a result. Throws its failure. */
 export const succeed = <A, E extends Error>(result: Result.Result<A, E>): A => {
   if (Result.isSuccess(result)) return result.success
   throw result.failure
 }
 
-/** The failure of a result; a success is thrown. */
+/** The failure of a result. Throws if it succeeded. */
 export const failure = <A, E>(result: Result.Result<A, E>): E => {
   if (Result.isFailure(result)) return result.failure
   throw new Error(`expected a failure, got ${JSON.stringify(result.success)}`)
 }
 
-/** A head with nothing optional in it. */
-export const head = (more: Partial<Codec.Head> = {}): Codec.Head => ({
+/** Attributes without optional ones. */
+export const head = (more: Partial<WireFormat.EnvelopeFields> = {}): WireFormat.EnvelopeFields => ({
   id: "01920000-0000-7000-8000-000000000001",
   time: Date.UTC(2026, 8, 7, 8, 0, 0, 125),
   key: undefined,
@@ -35,26 +34,29 @@ export const head = (more: Partial<Codec.Head> = {}): Codec.Head => ({
   ...more
 })
 
-/** The body of an event as the publisher writes it. */
+/** The body of an event as publish writes it. */
 export const bodyOf = (
   event: Event.Any,
   data: unknown,
-  more: Partial<Codec.Head> = {},
+  more: Partial<WireFormat.EnvelopeFields> = {},
   source = "test-service"
 ): string =>
-  Codec.encoder(event, source)(head({ key: event.keyOf(data), ...more }), succeed(event.contract.encode(data)))
+  WireFormat.encoder(event, source)(head({ key: event.keyOf(data), ...more }), succeed(event.dataCodec.encode(data)))
 
 /** Parses text as a body, with the default limits. */
-export const parse = (body: string | Buffer, hints?: Codec.Hints, limits: Limits.Limits = Limits.defaults) =>
-  Codec.parse(typeof body === "string" ? Buffer.from(body) : body, limits, hints)
+export const parse = (
+  body: string | Buffer,
+  hints?: WireFormat.PropertyHints,
+  limits: Limits.Limits = Limits.defaults
+) => WireFormat.parse(typeof body === "string" ? Buffer.from(body) : body, limits, hints)
 
-/** Whether a key "__proto__" is somewhere in a JSON value: a body with it is refused on arrival. */
+/** Whether a JSON value contains a key "__proto__": a body with one is refused. */
 export const hasProto = (value: unknown): boolean =>
   typeof value === "object" &&
   value !== null &&
   (Object.hasOwn(value, "__proto__") || Object.values(value).some(hasProto))
 
-/** Any JSON value that a body may hold. */
+/** Any JSON value that a body may contain. */
 export const json: Arbitrary.Arbitrary<Schema.Json> = Arbitrary.schema(Schema.Json).pipe(
   Arbitrary.filter((value) => !hasProto(value))
 )

@@ -1,25 +1,28 @@
-/** Every example of the README, run. */
+/** The examples run: each part returns what it says, and each file is the program that a reader starts. */
 import { assert, describe, it } from "@effect/vitest"
+import { CurrentActor, DeadLetters, EventBus } from "@eduflow/events"
 import { ConfigProvider, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
-import { CurrentActor, DeadLetters, EventBus, EventBusMemory } from "../../src/index.ts"
-import { AccountClosed, ProfileUpdated, user } from "./define.ts"
-import { handlers } from "./handlers.ts"
-import { isReady, replayRejected } from "./operate.ts"
-import { main } from "./promises.ts"
-import { program } from "./publish.ts"
-import { languages, lastProfile, login } from "./remember.ts"
-import { service } from "./see.ts"
-import { Billing, closedAccounts, Directory, Goodbye } from "./subscribe.ts"
+import { replayRejected } from "../../examples/dead-letters.ts"
+import { AccountClosed, ProfileUpdated, schemas, user } from "../../examples/events.ts"
+import { status } from "../../examples/health.ts"
+import { Billing } from "../../examples/idempotent.ts"
+import { languages, lastProfile, login } from "../../examples/last-known.ts"
+import { main } from "../../examples/promises.ts"
+import { program } from "../../examples/publish.ts"
+import { service } from "../../examples/service.ts"
+import { closedAccounts, Directory, Goodbye } from "../../examples/subscribe.ts"
+import { glob } from "../house/Sources.ts"
 
+const embedded = EventBus.layerMemory()
 const until = <R>(condition: Effect.Effect<boolean, unknown, R>) =>
   Effect.gen(function* () {
-    for (let n = 0; n < 500 && !(yield* condition); n++) yield* Effect.sleep("10 millis")
+    for (let n = 0; n < 1_000 && !(yield* condition); n++) yield* Effect.sleep("10 millis")
     assert.isTrue(yield* condition)
   })
 
-describe("examples", () => {
+describe("the parts of the examples", () => {
   it.live("a service with telemetry and endpoints starts and ends", () =>
     Effect.asVoid(Layer.build(service(0))).pipe(
       Effect.scoped,
@@ -29,67 +32,50 @@ describe("examples", () => {
     )
   )
 
-  it("the first one runs, handles and stops with 0", async () => {
-    const child = spawn(process.execPath, [join(import.meta.dirname, "grades.ts")], {
-      env: { ...process.env, EVENTBUS_URL: "memory://", EVENTBUS_SOURCE: "academic" }
+  it.effect("events: the group matches and gives schemas", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(Object.keys(yield* schemas), [ProfileUpdated.name, AccountClosed.name])
+      assert.strictEqual(user.match("user.account.*").events.length, 1)
     })
-    let output = ""
-    const handled = new Promise<void>((resolve) => {
-      child.stdout.on("data", (text: Buffer) => {
-        output += text.toString()
-        if (output.includes("mail to s-1: 93")) resolve()
-      })
-    })
-    const ended = new Promise<number | null>((resolve) => child.on("exit", resolve))
-    await handled
-    child.kill("SIGTERM")
-    assert.strictEqual(await ended, 0)
-  })
-
-  it("define: the group decodes, and tells its schemas", () => {
-    assert.deepStrictEqual(Object.keys(user.jsonSchema()), [ProfileUpdated.name, AccountClosed.name])
-    assert.strictEqual(user.match("user.account.*").events.length, 1)
-  })
+  )
 
   it.live("publish: outcomes", () =>
     program.pipe(
       Effect.map(({ outcome, routed }) => {
         assert.isFalse(routed)
-        assert.strictEqual(outcome, "nobody is bound to it")
+        assert.strictEqual(outcome, "no subscriber is bound")
       }),
-      Effect.provide(EventBusMemory)
+      Effect.provide(embedded)
     )
   )
 
   it.live("subscribe, dead letters, health", () =>
     Effect.gen(function* () {
       const bus = yield* EventBus
-      const tail = yield* Effect.forkScoped((yield* closedAccounts).pipe(Stream.take(1), Stream.runCollect))
-      yield* until(Effect.map(bus.subscriptions, (all) => all.length === 3))
+      const stream = yield* Effect.forkScoped((yield* closedAccounts).pipe(Stream.take(1), Stream.runCollect))
+      yield* until(Effect.map(bus.tree, ({ subscribers }) => subscribers.length === 3))
       yield* bus.publish(AccountClosed, { userId: "u-9" })
-      yield* bus.publish(AccountClosed, { userId: "" }, { key: "nobody" })
-      assert.deepStrictEqual(yield* Fiber.join(tail), ["u-9"])
+      yield* bus.publish(AccountClosed, { userId: "nobody" })
+      assert.deepStrictEqual(yield* Fiber.join(stream), ["u-9"])
       const letters = yield* DeadLetters
       yield* until(Effect.map(letters.count("directory.accounts"), (count) => count === 1))
       assert.strictEqual((yield* replayRejected).replayed, 1)
-      assert.strictEqual(yield* isReady, "up")
-      const [directory] = yield* bus.subscriptions
-      assert.isDefined(directory)
+      assert.strictEqual(yield* status, "up")
       yield* until(Effect.map(letters.count("directory.accounts"), (count) => count === 1))
-    }).pipe(Effect.scoped, Effect.provide(Layer.merge(Directory, Goodbye).pipe(Layer.provideMerge(EventBusMemory))))
+    }).pipe(Effect.scoped, Effect.provide(Layer.merge(Directory, Goodbye).pipe(Layer.provideMerge(embedded))))
   )
 
-  it.live("subscribe: an event that comes twice is billed once", () =>
+  it.live("idempotent: an event that comes twice is billed once", () =>
     Effect.gen(function* () {
       const bus = yield* EventBus
       for (const _ of [1, 2]) yield* bus.publish(AccountClosed, { userId: "u-1" }, { id: "closing-of-u-1" })
-      const [billing] = yield* bus.subscriptions
-      assert.isDefined(billing)
-      yield* until(Effect.map(billing.stats, ({ duplicates, handled }) => handled === 1 && duplicates === 1))
-    }).pipe(Effect.provide(Billing.pipe(Layer.provideMerge(EventBusMemory))))
+      yield* until(
+        Effect.map(bus.tree, ({ subscribers: [billing] }) => billing?.handled === 1 && billing.duplicates === 1)
+      )
+    }).pipe(Effect.provide(Billing.pipe(Layer.provideMerge(embedded))))
   )
 
-  it.live("remember: the last one, the past, what changes, and what is forgotten", () =>
+  it.live("last known: the last event, history, changes, and expiry", () =>
     Effect.gen(function* () {
       const bus = yield* EventBus
       assert.isTrue(Option.isNone((yield* lastProfile).last))
@@ -104,13 +90,61 @@ describe("examples", () => {
     }).pipe(
       Effect.scoped,
       Effect.provideService(CurrentActor, { id: "u-1", role: "student" }),
-      Effect.provide(EventBusMemory)
+      Effect.provide(embedded)
     )
   )
 
-  handlers()
-
   it("without Effect", async () => {
     assert.strictEqual((await main()).userId, "u-1")
+  })
+})
+
+/** The output that shows the point of each program; services are stopped then and drain. */
+const programs: Readonly<Record<string, { readonly prints: string; readonly serves?: true }>> = {
+  batches: { prints: "index u-1" },
+  "dead-letters": { prints: "1 would be replayed" },
+  events: { prints: '"user.account.closed"' },
+  health: { prints: "up" },
+  deploy: { prints: "goodbye u-1" },
+  idempotent: { prints: "final invoice for u-1" },
+  "last-known": { prints: "1 remembered, the last one speaks de" },
+  order: { prints: "book u-2" },
+  promises: { prints: "userId: 'u-1'" },
+  publish: { prints: "no subscriber is bound" },
+  "quick-start": { prints: "mail to s-1: 93", serves: true },
+  service: { prints: "", serves: true },
+  subscribe: { prints: "account of u-9 closed, attempt 2" }
+}
+
+/** Runs `npm run example -- NAME` without npm; resolves with its exit code and output. */
+const run = (name: string, { prints, serves }: { readonly prints: string; readonly serves?: true }) =>
+  new Promise<{ readonly code: number | null; readonly output: string }>((resolve, reject) => {
+    const child = spawn(process.execPath, ["--conditions=@eduflow/source", join("examples", `${name}.ts`)], {
+      env: { ...process.env, EVENTBUS_URL: "memory://", NO_COLOR: "1" }
+    })
+    let output = ""
+    const onText = (text: Buffer): void => {
+      output += text.toString()
+      if (serves && output.includes(prints)) child.kill("SIGTERM")
+    }
+    child.stdout.on("data", onText)
+    child.stderr.on("data", onText)
+    child.on("error", reject)
+    child.on("exit", (code) => resolve({ code, output }))
+  })
+
+describe("the programs of the examples", () => {
+  it("are all listed here", () => {
+    const found = glob("examples/*.ts").filter((file) => !file.endsWith(".test.ts"))
+    assert.deepStrictEqual(
+      found.map((file) => file.slice("examples/".length, -".ts".length)),
+      Object.keys(programs).toSorted()
+    )
+  })
+
+  it.each(Object.entries(programs).filter(([name]) => name !== "service"))("%s", async (name, program) => {
+    const { code, output } = await run(name, program)
+    assert.include(output, program.prints)
+    assert.strictEqual(code, 0, output)
   })
 })

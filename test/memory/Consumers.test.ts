@@ -1,7 +1,7 @@
-/** Who gets what on the embedded broker: prefetch, competition, single active consumers, and what comes back (P3, P6). */
+/** Consumers of the embedded broker: prefetch, competition, single active consumers, and returned messages (P3, P6). */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Stage from "./Stage.ts"
+import * as Stage from "./EmbeddedClients.ts"
 
 describe("a consumer", () => {
   it.effect("P13, C6, C17: never holds more than its prefetch; an ack makes room", () =>
@@ -20,7 +20,7 @@ describe("a consumer", () => {
     })
   )
 
-  it.effect("C6, C17: acknowledges in one turn and gets more in the next: it never takes a backlog at once", () =>
+  it.effect("C6, C17: acknowledges in one turn and gets more in the next, so it never takes a backlog at once", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       yield* Stage.sendAll(broker, Stage.event("e"), Stage.numbers(200))
@@ -52,7 +52,7 @@ describe("a consumer", () => {
     })
   )
 
-  it.effect("that is cancelled gets no more and can still acknowledge what it has", () =>
+  it.effect("that is cancelled gets no more, and can still acknowledge what it holds", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       const consumer = yield* Stage.consume(broker, { prefetch: 2 })
@@ -97,7 +97,7 @@ describe("several consumers", () => {
     })
   )
 
-  it.effect("who has no room is passed over, and nobody waits for it", () =>
+  it.effect("a consumer without room is passed over, and no message waits for it", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       const slow = yield* Stage.consume(broker, { prefetch: 1 })
@@ -107,7 +107,7 @@ describe("several consumers", () => {
     })
   )
 
-  it.effect("stay fair when one of them goes", () =>
+  it.effect("stay fair when one of them leaves", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       const a = yield* Stage.consume(broker, { ack: true })
@@ -131,7 +131,7 @@ describe("several consumers", () => {
       a.ack(2)
       yield* Stage.turns
       yield* a.close
-      // What the first one had comes first, in its order.
+      // The messages of the first consumer come first, in their order.
       assert.strictEqual(b.counts(), "1:1 3:1 4:1")
       b.ack(1, 3, 4)
       yield* Stage.turns
@@ -155,7 +155,7 @@ describe("several consumers", () => {
   )
 })
 
-describe("what comes back", () => {
+describe("a message that comes back", () => {
   it.effect("goes to the front, in its order, with its count", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
@@ -172,13 +172,13 @@ describe("what comes back", () => {
     })
   )
 
-  // The order over several holders and partial takes is where RabbitMQ 3.10 differs from "in place".
+  // The order over several holders and partial takes is where RabbitMQ 3.10 differs from "in-place".
   const orders = [
-    ["in place", "1 2 3 4 5 6", "1 2 3 4 5 6"],
+    ["in-place", "1 2 3 4 5 6", "1 2 3 4 5 6"],
     ["behind", "1 3 5 2 4 6", "2 3 1"]
   ] as const
   for (const [returns, competing, alone] of orders) {
-    it.effect(`of two consumers is ${returns === "in place" ? "in its place" : "behind what returned before"}`, () =>
+    it.effect(`of two consumers is ${returns === "in-place" ? "in its place" : "behind what returned before"}`, () =>
       Effect.gen(function* () {
         const { broker } = yield* Stage.make({ returns })
         const a = yield* Stage.consume(broker, { prefetch: 3 })
@@ -191,7 +191,7 @@ describe("what comes back", () => {
       })
     )
 
-    it.effect(`taken alone and given back again is ${returns === "in place" ? "first" : "last"} of its window`, () =>
+    it.effect(`taken alone and given back again is ${returns === "in-place" ? "first" : "last"} of its window`, () =>
       Effect.gen(function* () {
         const { broker } = yield* Stage.make({ returns, ordering: "key" })
         yield* Stage.sendAll(broker, Stage.event("e"), Stage.numbers(alone.split(" ").length))
@@ -201,7 +201,7 @@ describe("what comes back", () => {
     )
   }
 
-  it.effect("P3: more than 20 times is a dead letter that says so, in order, believed in nothing", () =>
+  it.effect("P3: more than 20 times is a dead letter with that reason, in order, whose headers are not trusted", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       Stage.sending(broker, Stage.event("e"), "1", { tenant: "t", "x-delivery-count": 9, "x-death": "forged" })
@@ -214,7 +214,7 @@ describe("what comes back", () => {
           [round - 1, round - 1]
         )
         if (round === 1) {
-          // What a publisher wrote is shown and not believed.
+          // Headers of a publisher are shown and not trusted.
           assert.deepInclude(consumer.got[0], { redelivered: false, deliveryCount: 0, trusted: false })
           assert.deepInclude(consumer.got[0]?.headers, { "x-delivery-count": 9, "x-death": "forged" })
         }
@@ -225,7 +225,7 @@ describe("what comes back", () => {
       const [first, second] = [yield* reader.next, yield* reader.next]
       assert.deepStrictEqual([reader.count, Stage.text(first), Stage.text(second)], [2, "1", "2"])
       for (const letter of [first, second]) {
-        assert.deepInclude(letter, { trusted: false, redelivered: false, deliveryCount: 0, routingKey: "s" })
+        assert.deepInclude(letter, { trusted: false, redelivered: false, deliveryCount: 0, routingKey: "" })
         assert.strictEqual(letter?.headers["x-first-death-reason"], "delivery_limit")
         assert.strictEqual(letter?.headers["x-last-death-reason"], "delivery_limit")
         assert.notProperty(letter?.headers, "x-delivery-count")

@@ -1,14 +1,14 @@
-/** The ring of the embedded broker against an array, and the heap of its delays against a sort. */
+/** The ring of the embedded broker compared with an array, and its heap of delays with a sort. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import * as Delays from "../../src/memory/Delays.ts"
 import * as Deque from "../../src/memory/Deque.ts"
-import * as Stage from "./Stage.ts"
+import * as Stage from "./EmbeddedClients.ts"
 
 const Moves = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: -40, maximum: 60 })))
 
 describe("Deque", () => {
-  it.prop("is an array that is pushed and shifted, however it grows and shrinks", [Moves], ([moves]) => {
+  it.prop("behaves like an array that is pushed and shifted, while it grows and shrinks", [Moves], ([moves]) => {
     const deque = Deque.make<number>()
     const model: Array<number> = []
     let next = 0
@@ -25,7 +25,7 @@ describe("Deque", () => {
     assert.deepStrictEqual([deque.size(), deque.shift()], [0, undefined])
   })
 
-  it("P13: holds nothing that was taken", async () => {
+  it("P13: holds no item that was taken", async () => {
     const deque = Deque.make<object>()
     const taken: Array<WeakRef<object>> = []
     for (let n = 0; n < 10; n++) deque.push({ n })
@@ -45,7 +45,7 @@ describe("Deque", () => {
 
 describe("Delays", () => {
   it.prop(
-    "come in the order of their times, equals in the order they were added",
+    "end in the order of their times, equal ones in the order of their addition",
     [Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 }))), Schema.Int],
     ([dues, seed]) => {
       const delays = Delays.make<readonly [number, number]>()

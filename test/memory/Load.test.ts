@@ -1,8 +1,9 @@
-/** The embedded broker against its plain statement over random histories, and under load (P3, P6, P13). */
+/** The embedded broker compared with a simple model over random histories, and under load (P3, P6, P13). */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import type { Delivery } from "../../src/bus/Broker.ts"
-import * as Stage from "./Stage.ts"
+import { type Delivery, inFlight } from "../../src/bus/port/Broker.ts"
+import * as Stage from "./EmbeddedClients.ts"
+import { fromCallback } from "../support/CallbackSend.ts"
 
 const Which = Schema.Literals([0, 1, 2, 3])
 const Step = Schema.Union([
@@ -18,7 +19,7 @@ const Step = Schema.Union([
 for (const ordering of ["none", "key"] as const) {
   describe(`any history, ordering "${ordering}"`, () => {
     it.effect.prop(
-      "P3, P6: nothing is lost, doubled or early; what is delivered is always the oldest there is",
+      "P3, P6: no message is lost, doubled or early, and the oldest is always delivered first",
       [Schema.Array(Step)],
       ([steps]) =>
         Effect.gen(function* () {
@@ -41,7 +42,7 @@ for (const ordering of ["none", "key"] as const) {
             assert.strictEqual(out.length + ready + acked.size, sent)
             const live = open.filter(({ cancelled }) => !cancelled)
             const active = ordering === "key" ? live.slice(0, 1) : live
-            // Who could take more has nothing left to take.
+            // No consumer with room has a message left to take.
             if (active.some((consumer) => held(consumer).length < consumer.prefetch)) assert.strictEqual(ready, 0)
           })
           for (const step of steps) {
@@ -72,7 +73,7 @@ for (const ordering of ["none", "key"] as const) {
               yield* chosen.close
             }
             yield* check
-            // What one consumer got in a step, it got in the order of the queue.
+            // A consumer gets the messages of one step in the order of the queue.
             for (const [index, consumer] of open.entries()) {
               const fresh = consumer.got.slice(seen[index] ?? 0).map((delivery) => Number(Stage.text(delivery)))
               if (chosen === undefined || step._tag !== "close")
@@ -114,7 +115,7 @@ describe("a hundred thousand", () => {
         })
         for (let sent = 0; sent < count;) {
           for (const end = sent + 1000; sent < end; sent++) {
-            broker.send(Stage.outgoing(Stage.event("e"), String(sent)), () => void confirmed++)
+            broker.send(inFlight(Stage.outgoing(Stage.event("e"), String(sent)), () => void confirmed++))
           }
           yield* Stage.turns
         }
@@ -124,17 +125,16 @@ describe("a hundred thousand", () => {
     assert.deepStrictEqual([got, confirmed, inOrder], [count, count, true])
   })
 
-  it.effect("P13: are delivered once and in order, and leave nothing behind", () =>
+  it.effect("P13: messages are delivered once and in order, and leave no memory behind", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make({ ordering: "key" })
       yield* run(broker, 20_000)
       const messages: Array<WeakRef<object>> = []
-      const keep =
-        (send: Stage.Service["send"]): Stage.Service["send"] =>
-        (message, done) => {
+      const keep = (send: Stage.Service["send"]): Stage.Service["send"] =>
+        fromCallback((message, done) => {
           if (messages.length < 1000) messages.push(new WeakRef(message))
-          send(message, done)
-        }
+          send(inFlight(message, done))
+        })
       yield* run({ ...broker, send: keep(broker.send) }, 100_000)
       assert.deepStrictEqual(server.counts(), { sending: 0, unacked: 0, delayed: 0, ready: 0 })
       assert.deepStrictEqual(yield* broker.depth("s"), { ready: 0, consumers: 0 })
@@ -145,7 +145,7 @@ describe("a hundred thousand", () => {
     })
   )
 
-  it.effect("P13: that wait in a queue are held once, and gone with it", () =>
+  it.effect("P13: messages that wait in a queue are held once, and are gone with it", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       for (let round = 0; round < 100; round++) yield* Stage.sendAll(broker, Stage.event("e"), Stage.numbers(1000))
@@ -156,7 +156,7 @@ describe("a hundred thousand", () => {
     })
   )
 
-  it.effect("what is remembered of published events is bounded", () =>
+  it.effect("the memory of published events is bounded", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make({ remember: 3 })
       yield* Stage.sendAll(broker, Stage.event("e"), Stage.numbers(5))

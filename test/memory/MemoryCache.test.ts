@@ -1,12 +1,13 @@
-/** The memory store against the suite of all stores, and what only it promises: its clock and its bounds. */
+/** The cache in memory against the conformance suite, and what only it promises: its clock and its bounds. */
 import { assert, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
-import type { CacheEntry } from "../../src/bus/EventCache.ts"
+import type { CacheEntry } from "../../src/bus/port/CacheStore.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
-import { cacheSuite } from "../suites/CacheSuite.ts"
+import { cacheStoreCases } from "../../src/ports/index.ts"
+import { conforms } from "../support/conformance.ts"
 
-cacheSuite("MemoryCache", MemoryCache.layer)
+conforms("MemoryCache", MemoryCache.layer, cacheStoreCases())
 
 const entry = (event: string, settings: CacheEntry["settings"] = {}, bytes = 10): CacheEntry => ({
   event,
@@ -17,10 +18,10 @@ const entry = (event: string, settings: CacheEntry["settings"] = {}, bytes = 10)
   settings
 })
 
-it.effect("forgets by the clock of the test", () =>
+it.effect("forgets by the test clock", () =>
   Effect.gen(function* () {
     const store = yield* MemoryCache.make()
-    store.write(entry("a.b", { ttl: 60_000 }))
+    store.write(entry("a.b", { timeToLiveMillis: 60_000 }))
     yield* TestClock.adjust("59 seconds")
     assert.isTrue(Option.isSome(yield* store.last("a.b", "")))
     yield* TestClock.adjust("1 second")
@@ -28,7 +29,7 @@ it.effect("forgets by the clock of the test", () =>
   })
 )
 
-it.effect("P13: beyond its keys it forgets what was not written for longest", () =>
+it.effect("P13: above its bound of keys it forgets the keys that were not written for longest", () =>
   Effect.gen(function* () {
     const store = yield* MemoryCache.make({ maxKeys: 3 })
     const settings = { history: 0 }
@@ -42,7 +43,7 @@ it.effect("P13: beyond its keys it forgets what was not written for longest", ()
   })
 )
 
-it.effect("P13: beyond its bytes too, histories counted", () =>
+it.effect("P13: above its bound of bytes too, histories included", () =>
   Effect.gen(function* () {
     const store = yield* MemoryCache.make({ maxBytes: 1_000 })
     for (let i = 0; i < 100; i++) store.write({ ...entry(`e${i}`, { history: 3 }, 100), time: i })
@@ -51,7 +52,7 @@ it.effect("P13: beyond its bytes too, histories counted", () =>
       (event) => Effect.map(store.last(event, ""), Option.isSome)
     )
     assert.deepStrictEqual(known, ["e95", "e96", "e97", "e98", "e99"])
-    // A body that is larger than everything leaves nothing behind.
+    // A body above the bound leaves nothing behind.
     store.write(entry("big", {}, 2_000))
     assert.isTrue(Option.isNone(yield* store.last("big", "")))
   })

@@ -1,13 +1,14 @@
-/** What clients of the embedded broker see when it blocks, is cut off, loses a queue, or when they close (P1, P3, P11). */
+/** Clients of the embedded broker when it blocks, is cut off, loses a queue, or when they close (P1, P3, P11). */
+import { inFlight } from "../../src/bus/port/Broker.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, SubscriptionRef } from "effect"
-import * as Stage from "./Stage.ts"
+import * as Stage from "./EmbeddedClients.ts"
 
 const statusOf = (broker: Stage.Service): string => SubscriptionRef.getUnsafe(broker.status)._tag
 const probeOf = (broker: Stage.Service) => Effect.map(broker.probes[0]!.check, ({ status }) => status)
 
 describe("a broker that blocks", () => {
-  it.effect("holds what is sent, and confirms it once when it goes on, in order", () =>
+  it.effect("holds sent messages, and confirms each once and in order when it continues", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       const consumer = yield* Stage.consume(broker)
@@ -27,7 +28,7 @@ describe("a broker that blocks", () => {
     })
   )
 
-  it.effect("still delivers, and takes acknowledgements", () =>
+  it.effect("still delivers, and accepts acknowledgements", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       yield* Stage.sendAll(broker, Stage.event("e"), [1, 2])
@@ -37,15 +38,17 @@ describe("a broker that blocks", () => {
     })
   )
 
-  it.effect("in the middle of an answer answers no more", () =>
+  it.effect("that is blocked during an answer gives no further one", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       const tags: Array<string> = []
       for (const n of [1, 2]) {
-        broker.send(Stage.outgoing(Stage.event("e"), String(n)), ({ _tag }) => {
-          tags.push(_tag)
-          server.block("full")
-        })
+        broker.send(
+          inFlight(Stage.outgoing(Stage.event("e"), String(n)), ({ _tag }) => {
+            tags.push(_tag)
+            server.block("full")
+          })
+        )
       }
       yield* Stage.turns
       assert.deepStrictEqual(tags, ["Confirmed"])
@@ -55,25 +58,29 @@ describe("a broker that blocks", () => {
 })
 
 describe("a broker that is cut off", () => {
-  for (const open of ["stored", "not stored"] as const) {
-    it.effect(`P1: answers what is open once, with Lost; it is ${open}`, () =>
+  for (const open of ["stored", "not-stored"] as const) {
+    it.effect(`P1: answers each open send once, with Lost; it is ${open}`, () =>
       Effect.gen(function* () {
         const { broker, server } = yield* Stage.make()
         const resent: Array<string> = []
         const outcomes: Array<string> = []
         for (const n of [1, 2]) {
-          broker.send(Stage.outgoing(Stage.event("e"), String(n)), ({ _tag }) => {
-            outcomes.push(_tag)
-            // Who sends again at once sends nothing.
-            broker.send(Stage.outgoing(Stage.event("e"), "again"), (outcome) => void resent.push(outcome._tag))
-          })
+          broker.send(
+            inFlight(Stage.outgoing(Stage.event("e"), String(n)), ({ _tag }) => {
+              outcomes.push(_tag)
+              // A client that sends again at once is not connected.
+              broker.send(
+                inFlight(Stage.outgoing(Stage.event("e"), "again"), (outcome) => void resent.push(outcome._tag))
+              )
+            })
+          )
         }
         server.disconnect(open)
         yield* Stage.turns
         assert.deepStrictEqual(
           [outcomes, resent],
           [
-            ["Lost", "Lost"],
+            ["Unknown", "Unknown"],
             ["NotSent", "NotSent"]
           ]
         )
@@ -87,24 +94,26 @@ describe("a broker that is cut off", () => {
     )
   }
 
-  it.effect("in the middle of its answers answers the others with Lost", () =>
+  it.effect("that is cut off during its answers answers the others with Lost", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       const tags: Array<string> = []
       for (const n of [1, 2, 3]) {
-        broker.send(Stage.outgoing(Stage.event("e"), String(n)), ({ _tag }) => {
-          tags.push(_tag)
-          if (n === 1) server.disconnect("not stored")
-        })
+        broker.send(
+          inFlight(Stage.outgoing(Stage.event("e"), String(n)), ({ _tag }) => {
+            tags.push(_tag)
+            if (n === 1) server.disconnect("not-stored")
+          })
+        )
       }
       yield* Stage.turns
-      assert.deepStrictEqual(tags, ["Confirmed", "Lost", "Lost"])
+      assert.deepStrictEqual(tags, ["Confirmed", "Unknown", "Unknown"])
       server.reconnect()
       assert.strictEqual((yield* broker.depth("s")).ready, 1)
     })
   )
 
-  it.effect("P3, P11: ends every consumer once, and takes back what they had, in order", () =>
+  it.effect("P3, P11: ends every consumer once, and takes back what they held, in order", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make({ ordering: "key" })
       const other = yield* Stage.client(server)
@@ -126,7 +135,7 @@ describe("a broker that is cut off", () => {
     })
   )
 
-  it.effect("says what is true when it is blocked meanwhile", () =>
+  it.effect("reports the right status when it is blocked meanwhile", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       server.disconnect("stored")
@@ -145,7 +154,7 @@ describe("a broker that is cut off", () => {
 })
 
 describe("a queue that is deleted", () => {
-  it.effect("P11: ends its consumers once; what it held is gone; declared again it is a new one", () =>
+  it.effect("P11: ends its consumers once, loses its messages, and is new when declared again", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       const [a, cancelled] = [
@@ -167,7 +176,7 @@ describe("a queue that is deleted", () => {
 })
 
 describe("a client that closes", () => {
-  it.effect("P3: gives back what it had, ends its consumers, and sends nothing more; others go on", () =>
+  it.effect("P3: returns what it held, ends its consumers, and sends nothing more; others go on", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       const other = yield* Stage.client(server)
@@ -175,30 +184,33 @@ describe("a client that closes", () => {
       yield* Stage.sendAll(broker, Stage.event("e"), [1, 2, 3])
       const open = Stage.sending(other.broker, Stage.event("e"), "4")
       yield* other.close
-      assert.deepStrictEqual([Stage.tags(open), theirs.losses.map(({ reason }) => reason._tag)], ["Lost", ["Closed"]])
+      assert.deepStrictEqual(
+        [Stage.tags(open), theirs.losses.map(({ reason }) => reason._tag)],
+        ["Unknown", ["Closed"]]
+      )
       assert.strictEqual(statusOf(other.broker), "Closed")
       const [after] = Stage.sending(other.broker, Stage.event("e"), "5")
       assert.isTrue(after?._tag === "NotSent" && after.error.reason._tag === "Closed")
       assert.strictEqual((yield* Effect.flip(other.broker.depth("s"))).reason._tag, "Closed")
-      // What was on its way is stored, like bytes that the node has received.
+      // Sends on their way are stored, like bytes that the node has received.
       assert.strictEqual((yield* Stage.consume(broker)).counts(), "1:1 2:1 3:0 4:0")
       server.disconnect("stored")
       assert.deepStrictEqual([statusOf(other.broker), statusOf(broker)], ["Closed", "Connecting"])
-      assert.strictEqual(Stage.tags(open), "Lost")
+      assert.strictEqual(Stage.tags(open), "Unknown")
     })
   )
 
-  it.effect("while it is blocked hears Lost once; what it sent arrives later", () =>
+  it.effect("while it is blocked gets Lost once; its sends arrive later", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       const other = yield* Stage.client(server)
       server.block("full")
       const open = Stage.sending(other.broker, Stage.event("e"), "1")
       yield* other.close
-      assert.strictEqual(Stage.tags(open), "Lost")
+      assert.strictEqual(Stage.tags(open), "Unknown")
       server.unblock()
       yield* Stage.turns
-      assert.deepStrictEqual([Stage.tags(open), (yield* broker.depth("s")).ready], ["Lost", 1])
+      assert.deepStrictEqual([Stage.tags(open), (yield* broker.depth("s")).ready], ["Unknown", 1])
     })
   )
 })
@@ -211,34 +223,32 @@ describe("a reader of dead letters", () => {
   })
   const letters = Stage.lettersOf("s")
 
-  it.effect(
-    "P8, P13: holds what it reads until it ends, then it is back, in order and counted; what is acked is gone",
-    () =>
-      Effect.gen(function* () {
-        const { broker } = yield* three
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const reader = yield* broker.readDeadLetters(letters)
-            yield* Stage.sendAll(broker, Stage.deadLetterOf("s"), [4])
-            assert.strictEqual(reader.count, 3)
-            const [first, second] = [yield* reader.next, yield* reader.next]
-            second?.ack()
-            second?.ack()
-            assert.deepStrictEqual([Stage.text(first), Stage.text(second)], ["1", "2"])
-            assert.strictEqual(yield* broker.deadLetterDepth(letters), 2)
-          })
-        )
-        const reader = yield* broker.readDeadLetters(letters)
-        const rest = [yield* reader.next, yield* reader.next, yield* reader.next, yield* reader.next]
-        assert.deepStrictEqual(rest.map(Stage.text), ["1", "3", "4", undefined])
-        assert.deepStrictEqual(
-          rest.map((letter) => letter?.deliveryCount),
-          [1, 0, 0, undefined]
-        )
-      })
+  it.effect("P8, P13: holds what it reads until it ends; then unacked letters are back, in order and counted", () =>
+    Effect.gen(function* () {
+      const { broker } = yield* three
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const reader = yield* broker.readDeadLetters(letters)
+          yield* Stage.sendAll(broker, Stage.deadLetterOf("s"), [4])
+          assert.strictEqual(reader.count, 3)
+          const [first, second] = [yield* reader.next, yield* reader.next]
+          second?.ack()
+          second?.ack()
+          assert.deepStrictEqual([Stage.text(first), Stage.text(second)], ["1", "2"])
+          assert.strictEqual(yield* broker.deadLetterDepth(letters), 2)
+        })
+      )
+      const reader = yield* broker.readDeadLetters(letters)
+      const rest = [yield* reader.next, yield* reader.next, yield* reader.next, yield* reader.next]
+      assert.deepStrictEqual(rest.map(Stage.text), ["1", "3", "4", undefined])
+      assert.deepStrictEqual(
+        rest.map((letter) => letter?.deliveryCount),
+        [1, 0, 0, undefined]
+      )
+    })
   )
 
-  it.effect("sees what no other one holds", () =>
+  it.effect("sees only what no other reader holds", () =>
     Effect.gen(function* () {
       const { broker } = yield* three
       const [a, b] = [yield* broker.readDeadLetters(letters), yield* broker.readDeadLetters(letters)]
@@ -247,7 +257,7 @@ describe("a reader of dead letters", () => {
     })
   )
 
-  it.effect("loses what it holds with its connection, and says so", () =>
+  it.effect("loses what it holds with its connection, and fails with that error", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* three
       const reader = yield* broker.readDeadLetters(letters)
@@ -261,7 +271,7 @@ describe("a reader of dead letters", () => {
     })
   )
 
-  it.effect("may look a hundred times: looking costs a dead letter no life", () =>
+  it.effect("may read a hundred times: reading never uses up a dead letter", () =>
     Effect.gen(function* () {
       const { broker } = yield* three
       for (const _ of Stage.numbers(100)) {

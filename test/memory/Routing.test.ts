@@ -1,14 +1,14 @@
-/** Where a message of the embedded broker goes, what its receiver sees of it, and what finds nobody (P1, P15, P16). */
+/** Routing on the embedded broker: where a message goes, what its receiver sees, and messages without a queue (P1, P15, P16). */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import type { Delivery, SendOutcome } from "../../src/bus/Broker.ts"
-import * as Stage from "./Stage.ts"
+import { type Delivery, type SendOutcome, inFlight } from "../../src/bus/port/Broker.ts"
+import * as Stage from "./EmbeddedClients.ts"
 
 const routed: ReadonlyArray<SendOutcome> = [{ _tag: "Confirmed", routed: true }]
 const unrouted: ReadonlyArray<SendOutcome> = [{ _tag: "Confirmed", routed: false }]
 
 describe("an event", () => {
-  it.effect("P1: goes once to every subscriber that has a pattern for it, consumed or not", () =>
+  it.effect("P1: goes once to every subscriber with a matching pattern, consumed or not", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       const wanted = { all: ["#"], word: ["a.*"], exact: ["a.b", "a.#"], other: ["b.#"] }
@@ -23,23 +23,21 @@ describe("an event", () => {
     })
   )
 
-  it.effect(
-    "P1: that nobody wants is returned, and so is a copy or dead letter for nobody; nothing of it is kept",
-    () =>
-      Effect.gen(function* () {
-        const { broker, server } = yield* Stage.make()
-        const outcomes = [Stage.event("nobody"), Stage.copyTo("nobody"), Stage.deadLetterOf("nobody")].map((to) =>
-          Stage.sending(broker, to, "1")
-        )
-        yield* Stage.turns
-        assert.deepStrictEqual(outcomes, [unrouted, unrouted, unrouted])
-        assert.strictEqual(yield* broker.deadLetterDepth(Stage.undeliverable), 0)
-        server.deleteQueue("s")
-        const gone = Stage.sending(broker, Stage.copyTo("s"), "1")
-        const letter = Stage.sending(broker, Stage.deadLetterOf("s"), "1")
-        yield* Stage.turns
-        assert.deepStrictEqual([gone, letter], [unrouted, routed])
-      })
+  it.effect("P1: without a queue is returned, like a copy or dead letter without a queue, and not kept", () =>
+    Effect.gen(function* () {
+      const { broker, server } = yield* Stage.make()
+      const outcomes = [Stage.event("nobody"), Stage.copyTo("nobody"), Stage.deadLetterOf("nobody")].map((to) =>
+        Stage.sending(broker, to, "1")
+      )
+      yield* Stage.turns
+      assert.deepStrictEqual(outcomes, [unrouted, unrouted, unrouted])
+      assert.strictEqual(yield* broker.deadLetterDepth(Stage.undeliverable), 0)
+      server.deleteQueue("s")
+      const gone = Stage.sending(broker, Stage.copyTo("s"), "1")
+      const letter = Stage.sending(broker, Stage.deadLetterOf("s"), "1")
+      yield* Stage.turns
+      assert.deepStrictEqual([gone, letter], [unrouted, routed])
+    })
   )
 
   it.effect("takes one turn to be stored and another to be delivered", () =>
@@ -49,8 +47,10 @@ describe("an event", () => {
       const seen: Array<string> = []
       yield* Effect.promise(async () => {
         broker.send(
-          Stage.outgoing(Stage.event("e"), "1"),
-          () => void seen.push(`stored, ${consumer.got.length} delivered`)
+          inFlight(
+            Stage.outgoing(Stage.event("e"), "1"),
+            () => void seen.push(`stored, ${consumer.got.length} delivered`)
+          )
         )
         seen.push("sent")
         await new Promise((resolve) => setImmediate(resolve))
@@ -62,17 +62,19 @@ describe("an event", () => {
     })
   )
 
-  it.effect("P6: many of them keep the order of the calls, delayed answers or not", () =>
+  it.effect("P6: many events keep the order of the calls, with or without delayed answers", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make({ ordering: "key" })
       const consumer = yield* Stage.consume(broker, { prefetch: 250, ack: true })
       const sent: Array<number> = []
-      // Each answer sends another one.
+      // Each answer sends another message.
       const send = (n: number): void => {
         sent.push(n)
-        broker.send(Stage.outgoing(Stage.event("e"), String(n)), () => {
-          if (sent.length < 500) send(sent.length + 1)
-        })
+        broker.send(
+          inFlight(Stage.outgoing(Stage.event("e"), String(n)), () => {
+            if (sent.length < 500) send(sent.length + 1)
+          })
+        )
       }
       for (const n of Stage.numbers(20)) send(n)
       while (consumer.got.length < 500) yield* Stage.turns
@@ -83,7 +85,7 @@ describe("an event", () => {
 
 describe("a delivery", () => {
   it.effect(
-    "P15: is trusted when the runtime sent it to this subscriber, not when it is an event, delayed or not",
+    "P15: is trusted if the runtime sent it to this subscriber, and not if it is an event, delayed or not",
     () =>
       Effect.gen(function* () {
         const { broker } = yield* Stage.make()
@@ -100,35 +102,33 @@ describe("a delivery", () => {
       })
   )
 
-  it.effect(
-    "P15: has headers of its own without a prototype; the body is as it was sent, times are whole seconds",
-    () =>
-      Effect.gen(function* () {
-        const { broker } = yield* Stage.make()
-        yield* broker.declare({ name: "t", ordering: "none", patterns: ["e"] })
-        const [a, b] = [yield* Stage.consume(broker), yield* Stage.consume(broker, { subscriber: "t" })]
-        const headers: Record<string, string> = JSON.parse(`{"tenant":"t-1","__proto__":"forged"}`)
-        Stage.sending(broker, Stage.event("e"), "body", headers)
-        yield* Stage.turns
-        const [first, second] = [a.got[0], b.got[0]]
-        assert.isNull(Object.getPrototypeOf(first?.headers))
-        assert.deepStrictEqual(Object.keys(first?.headers ?? {}), ["tenant"])
-        // Whoever gets around the types changes its own.
-        Object.assign(first?.headers ?? {}, { tenant: "changed" })
-        assert.strictEqual(second?.headers["tenant"], "t-1")
-        assert.strictEqual(second?.body.toString(), "body")
-        assert.deepStrictEqual(second?.properties, {
-          messageId: "body",
-          type: "t",
-          timestamp: 1_700_000_000_000,
-          appId: "test",
-          correlationId: undefined,
-          contentType: "text/plain"
-        })
+  it.effect("P15: has its own headers without a prototype, the body as it was sent, and times in whole seconds", () =>
+    Effect.gen(function* () {
+      const { broker } = yield* Stage.make()
+      yield* broker.declare({ name: "t", ordering: "none", patterns: ["e"] })
+      const [a, b] = [yield* Stage.consume(broker), yield* Stage.consume(broker, { subscriber: "t" })]
+      const headers: Record<string, string> = JSON.parse(`{"tenant":"t-1","__proto__":"forged"}`)
+      Stage.sending(broker, Stage.event("e"), "body", headers)
+      yield* Stage.turns
+      const [first, second] = [a.got[0], b.got[0]]
+      assert.isNull(Object.getPrototypeOf(first?.headers))
+      assert.deepStrictEqual(Object.keys(first?.headers ?? {}), ["tenant"])
+      // Code that gets around the types changes its own headers only.
+      Object.assign(first?.headers ?? {}, { tenant: "changed" })
+      assert.strictEqual(second?.headers["tenant"], "t-1")
+      assert.strictEqual(second?.body.toString(), "body")
+      assert.deepStrictEqual(second?.properties, {
+        messageId: "body",
+        type: "t",
+        timestamp: 1_700_000_000_000,
+        appId: "test",
+        correlationId: undefined,
+        contentType: "text/plain"
       })
+    })
   )
 
-  it.effect("is never made of a header that no wire takes", () =>
+  it.effect("never has a header that AMQP cannot carry", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       assert.strictEqual(Stage.tags(Stage.sending(broker, Stage.event("e"), "1", { n: Number.NaN })), "NotSent")
@@ -139,7 +139,7 @@ describe("a delivery", () => {
 })
 
 describe("a subscriber", () => {
-  it.effect("keeps what it was bound to: patterns add up", () =>
+  it.effect("keeps its bindings: patterns add up", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       yield* broker.declare({ name: "s", ordering: "none", patterns: ["f"] })
@@ -149,7 +149,7 @@ describe("a subscriber", () => {
     })
   )
 
-  it.effect("P16: cannot change its ordering; the error names what is different and the remedy", () =>
+  it.effect("P16: cannot change its ordering; the error names the difference and the remedy", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       const { reason } = yield* Effect.flip(broker.declare({ name: "s", ordering: "key", patterns: ["f"] }))
@@ -168,7 +168,7 @@ describe("a subscriber", () => {
     })
   )
 
-  it.effect("that was never declared cannot be consumed, looked at or read", () =>
+  it.effect("that was never declared cannot be consumed, inspected or read", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       const attempts: ReadonlyArray<
@@ -185,7 +185,7 @@ describe("a subscriber", () => {
     })
   )
 
-  it.effect("of one namespace sees nothing of another on the same server", () =>
+  it.effect("of one namespace sees nothing of another one on the same server", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       const { broker: other } = yield* Stage.client(server, "other")
@@ -222,10 +222,10 @@ describe("an ephemeral consumer", () => {
     return outcome
   })
 
-  it.effect("gets everything for itself, beside others, within its prefetch", () =>
+  it.effect("gets every event for itself, beside others, within its prefetch", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
-      // Known as wanted by nobody, until somebody comes.
+      // Its route is remembered as empty, until a subscriber is declared.
       assert.deepStrictEqual(yield* send(broker), unrouted)
       const [a, b] = [yield* open(broker), yield* open(broker)]
       for (const _ of [1, 2, 3]) assert.deepStrictEqual(yield* send(broker), routed)
@@ -237,7 +237,7 @@ describe("an ephemeral consumer", () => {
   )
 
   for (const end of ["its scope", "its cancellation", "its connection"] as const) {
-    it.effect(`takes its queue with it at the end of ${end}`, () =>
+    it.effect(`removes its queue at the end of ${end}`, () =>
       Effect.gen(function* () {
         const { broker, server } = yield* Stage.make()
         const { close, consumer, got, losses } = yield* open(broker)

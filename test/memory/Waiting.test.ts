@@ -1,15 +1,15 @@
-/** Delays of the embedded broker on the clock of the test, and when it is at rest (P3, P7). */
+/** Delays of the embedded broker on the test clock, and when it is idle (P3, P7). */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { maxDelaySeconds } from "../../src/bus/Broker.ts"
-import * as Stage from "./Stage.ts"
+import { maxDelaySeconds } from "../../src/bus/port/Broker.ts"
+import * as Stage from "./EmbeddedClients.ts"
 
 /** Moves the clock to a time in milliseconds since the start. */
 const at = (millis: number) => Effect.andThen(TestClock.setTime(millis), Stage.turns)
 
 describe("a delay", () => {
-  it.effect("P7: ends when it is over, not a millisecond before; it is confirmed at once", () =>
+  it.effect("P7: ends on time and not a millisecond before; the message is confirmed at once", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       const consumer = yield* Stage.consume(broker, { ack: true })
@@ -35,7 +35,7 @@ describe("a delay", () => {
     })
   )
 
-  it.effect("that is shorter overtakes a longer one that came before", () =>
+  it.effect("that is shorter overtakes an earlier and longer one", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       const consumer = yield* Stage.consume(broker, { ack: true })
@@ -54,7 +54,7 @@ describe("a delay", () => {
   )
 
   it.effect.prop(
-    "P7: any of them end in the order of their times, equals in the order they were sent",
+    "P7: delays end in the order of their times, equal ones in the order of their sends",
     [Schema.NonEmptyArray(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 9 })))],
     ([waits]) =>
       Effect.gen(function* () {
@@ -88,22 +88,24 @@ describe("a delay", () => {
     })
   )
 
-  it.effect("P3: that ends for nobody is kept as undeliverable: an event, a copy of a deleted queue", () =>
-    Effect.gen(function* () {
-      const { broker, server } = yield* Stage.make()
-      yield* Stage.sendAll(broker, Stage.delayed("nobody", 1), ["event"])
-      yield* Stage.sendAll(broker, Stage.copyTo("s", 2), ["copy"])
-      server.deleteQueue("s")
-      yield* at(2000)
-      assert.strictEqual(yield* broker.deadLetterDepth(Stage.undeliverable), 2)
-      const reader = yield* broker.readDeadLetters(Stage.undeliverable)
-      const [event, copy] = [yield* reader.next, yield* reader.next]
-      assert.deepStrictEqual([Stage.text(event), event?.routingKey, event?.trusted], ["event", "nobody", false])
-      assert.deepStrictEqual([Stage.text(copy), copy?.routingKey, copy?.trusted], ["copy", "", true])
-    })
+  it.effect(
+    "P3: a message without a queue after its delay is undeliverable: an event, a copy for a deleted queue",
+    () =>
+      Effect.gen(function* () {
+        const { broker, server } = yield* Stage.make()
+        yield* Stage.sendAll(broker, Stage.delayed("nobody", 1), ["event"])
+        yield* Stage.sendAll(broker, Stage.copyTo("s", 2), ["copy"])
+        server.deleteQueue("s")
+        yield* at(2000)
+        assert.strictEqual(yield* broker.deadLetterDepth(Stage.undeliverable), 2)
+        const reader = yield* broker.readDeadLetters(Stage.undeliverable)
+        const [event, copy] = [yield* reader.next, yield* reader.next]
+        assert.deepStrictEqual([Stage.text(event), event?.routingKey, event?.trusted], ["event", "nobody", false])
+        assert.deepStrictEqual([Stage.text(copy), copy?.routingKey, copy?.trusted], ["copy", "", true])
+      })
   )
 
-  it.effect("finds who subscribed while it waited", () =>
+  it.effect("reaches a subscriber that was added meanwhile", () =>
     Effect.gen(function* () {
       const { broker } = yield* Stage.make()
       yield* Stage.sendAll(broker, Stage.delayed("late.one", 1), [1])
@@ -121,7 +123,7 @@ describe("idle", () => {
     return () => fiber.pollUnsafe() !== undefined
   })
 
-  it.effect("comes when nothing is sent, delayed, ready for somebody or unsettled", () =>
+  it.effect("is when nothing is sent, delayed, ready for a consumer or unsettled", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       assert.isTrue((yield* resting(server.idle))())
@@ -145,7 +147,7 @@ describe("idle", () => {
     })
   )
 
-  it.effect("comes when a delay ended for nobody, and when the consumer of what is ready goes", () =>
+  it.effect("is also when a delay ended without a queue, and when the consumer of ready messages leaves", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       yield* Stage.sendAll(broker, Stage.delayed("nobody", 1), [1])
@@ -166,7 +168,7 @@ describe("idle", () => {
     })
   )
 
-  it.effect("that nobody waits for any more is forgotten", () =>
+  it.effect("forgets a waiter that was interrupted", () =>
     Effect.gen(function* () {
       const { broker, server } = yield* Stage.make()
       const consumer = yield* Stage.consume(broker)

@@ -1,18 +1,18 @@
-/** Each probe is bounded, readiness does not flap, and askers do not add up. */
+/** Each probe is bounded, readiness does not flap, and concurrent callers share one run. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Metric } from "effect"
 import { TestClock } from "effect/testing"
-import { Health, type Probe, type ProbeResult } from "../../src/index.ts"
+import { Health } from "../../src/index.ts"
 
-const probe = (name: string, check: Probe["check"], critical = true): Probe => ({ name, critical, check })
-const up: ProbeResult = { status: "up", detail: "fine" }
-const down: ProbeResult = { status: "down", detail: "away" }
+const probe = (name: string, check: Health.Probe["check"], critical = true): Health.Probe => ({ name, critical, check })
+const up: Health.ProbeResult = { status: "up", detail: "fine" }
+const down: Health.ProbeResult = { status: "down", detail: "away" }
 
 /** A dependency that goes away and comes back. */
 const dependency = () => {
   let result = up
   return {
-    set: (next: ProbeResult) => void (result = next),
+    set: (next: Health.ProbeResult) => void (result = next),
     probe: probe(
       "dependency",
       Effect.sync(() => result)
@@ -21,7 +21,7 @@ const dependency = () => {
 }
 
 describe("Health", () => {
-  it.effect("tells since when and why, and forgets what is gone", () =>
+  it.effect("reports since when and why, and forgets probes that are gone", () =>
     Effect.gen(function* () {
       const { probe, set } = dependency()
       let probes = [probe]
@@ -42,7 +42,7 @@ describe("Health", () => {
     })
   )
 
-  it.effect("one probe that hangs, one that cannot be interrupted and one that dies take nobody along", () =>
+  it.effect("a probe that hangs, one that cannot be interrupted and one that dies do not affect the others", () =>
     Effect.gen(function* () {
       let asked = 0
       const health = Health.over(
@@ -82,24 +82,24 @@ describe("Health", () => {
     Effect.gen(function* () {
       const { probe, set } = dependency()
       const health = Health.over(Effect.succeed([probe]))
-      const told: Array<boolean> = [yield* health.ready]
-      // Away for 4 of each 8 seconds, for minutes.
+      const reported: Array<boolean> = [yield* health.ready]
+      // Away for 4 of every 8 seconds, for minutes.
       for (let n = 0; n < 100; n++) {
         set(n % 2 === 0 ? down : up)
         for (let second = 0; second < 4; second++) {
-          told.push(yield* health.ready)
+          reported.push(yield* health.ready)
           yield* TestClock.adjust("1 second")
         }
       }
-      assert.isTrue(told.every(Boolean))
-      // Away for good.
+      assert.isTrue(reported.every(Boolean))
+      // Away permanently.
       set(down)
       assert.isTrue(yield* health.ready)
       assert.strictEqual((yield* health.report).status, "down")
       yield* TestClock.adjust("5 seconds")
       const { ready } = yield* health.report
       assert.deepStrictEqual([ready.is, ready.detail], [false, "dependency down"])
-      // Back, and that for a while.
+      // Back for a while.
       set(up)
       assert.isFalse(yield* health.ready)
       yield* TestClock.adjust("3 seconds")
@@ -113,7 +113,7 @@ describe("Health", () => {
     })
   )
 
-  it.effect("a service that starts without what it needs is not ready at once, and ready when it has it", () =>
+  it.effect("a service that starts without its dependencies is not ready until it has them", () =>
     Effect.gen(function* () {
       const { probe, set } = dependency()
       set(down)
@@ -126,7 +126,7 @@ describe("Health", () => {
     })
   )
 
-  it.effect("a thousand askers are one look, and the first may leave", () =>
+  it.effect("a thousand concurrent callers share one run, and the first may be interrupted", () =>
     Effect.gen(function* () {
       let asked = 0
       const slow = probe(
@@ -150,11 +150,11 @@ describe("Health", () => {
     })
   )
 
-  it.effect("a service adds probes of its own; they are metrics while they are there", () =>
+  it.effect("a service can add its own probes, which are metrics while they exist", () =>
     Effect.gen(function* () {
       const { probe: own, set } = dependency()
       const registry: Metric.MetricRegistry = new Map()
-      const told = () =>
+      const current = () =>
         [...registry.values()]
           .filter(
             ({ id, hooks }) => id === "eventbus.health.state" && (hooks.get as () => { value: number })().value === 1
@@ -164,10 +164,10 @@ describe("Health", () => {
         const health = yield* Health.watched(Effect.succeed([probe("broker", Effect.succeed(up))]))
         yield* health.add({ ...own, critical: false })
         yield* TestClock.adjust("5 seconds")
-        assert.deepStrictEqual(told(), ["broker up", "dependency up"])
+        assert.deepStrictEqual(current(), ["broker up", "dependency up"])
         set(down)
         yield* TestClock.adjust("5 seconds")
-        assert.deepStrictEqual(told(), ["broker up", "dependency degraded"])
+        assert.deepStrictEqual(current(), ["broker up", "dependency degraded"])
       }).pipe(Effect.scoped, Effect.provideService(Metric.MetricRegistry, registry))
       assert.strictEqual(registry.size, 0)
     })

@@ -1,6 +1,6 @@
-/** What the runtime writes: levels, traces, and what becomes of ten thousand lines that say the same. */
+/** The log of the runtime: levels, traces, and throttling of repeated entries. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, References, Schedule, Schema, Tracer } from "effect"
+import { Clock, Effect, Layer, Logger, References, Schedule, Schema, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { Event, EventBus, Reject, Subscriber } from "../../src/index.ts"
 import * as Log from "../../src/observe/Log.ts"
@@ -29,7 +29,7 @@ const Posted = Event.make("social.post.created", { version: 1, data: Schema.Stru
 
 describe("Log", () => {
   it.effect(
-    "a publish is a debug line, a failure a warning, a dead letter an error, each in the trace of its event",
+    "a publish is logged as debug, a failure as a warning, a dead letter as an error, each in the trace of its event",
     () => {
       const { layer, lines } = recorded()
       const Feed = Subscriber.layer("social.feed", {
@@ -66,7 +66,7 @@ describe("Log", () => {
     }
   )
 
-  it.effect("a storm of the same failure is summed up; other failures and later ones are not", () => {
+  it.effect("repeated failures are summed up; other failures and later ones are not", () => {
     const { layer, lines } = recorded()
     return Effect.gen(function* () {
       const log = yield* Log.make
@@ -75,8 +75,8 @@ describe("Log", () => {
       for (let n = 0; n < 9_822; n++) fail(n, "Timeout")
       fail(1, "Refused")
       yield* TestClock.adjust("1 second")
-      const told = () => lines.map(({ fields, message }) => `${String(message)} ${String(fields["error"])}`)
-      assert.deepStrictEqual(told(), [
+      const entries = () => lines.map(({ fields, message }) => `${String(message)} ${String(fields["error"])}`)
+      assert.deepStrictEqual(entries(), [
         ...Array.from({ length: 10 }, () => "attempt failed Timeout"),
         "attempt failed Refused"
       ])
@@ -95,7 +95,36 @@ describe("Log", () => {
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
-  it.effect("what was counted is told when the bus ends, and as many meanings as there may be are bounded", () => {
+  it.effect("what is logged after the bus closed starts no timer, and is throttled and summed up all the same", () => {
+    const { layer, lines } = recorded()
+    return Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      let sleeps = 0
+      const counting: Clock.Clock = {
+        ...clock,
+        sleep: (duration) =>
+          Effect.suspend(() =>
+            Effect.andThen(
+              Effect.sync(() => void sleeps++),
+              clock.sleep(duration)
+            )
+          )
+      }
+      const log = yield* Effect.scoped(Log.make).pipe(Effect.provideService(Clock.Clock, counting))
+      for (let n = 0; n < 15; n++) log.warning("publish failed", { reason: "Unavailable" })
+      yield* Effect.yieldNow
+      assert.deepStrictEqual([lines.length, sleeps], [10, 0])
+      yield* TestClock.adjust("10 seconds")
+      log.warning("publish failed", { reason: "Unavailable" })
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(
+        lines.slice(10).map(({ message }) => message),
+        ["publish failed (and 5 more in 10 s)", "publish failed"]
+      )
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("suppressed entries are summed up when the bus closes, and the number of meanings is bounded", () => {
     const { layer, lines } = recorded()
     return Effect.gen(function* () {
       yield* Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** A service with plain OpenTelemetry and its instrumentation of amqplib is in the same trace, on either side. */
+/** A service with plain OpenTelemetry and its amqplib instrumentation is in the same trace, on either side. */
 import * as OtelTracer from "@effect/opentelemetry/OtelTracer"
 import { assert, it } from "@effect/vitest"
 import { trace } from "@opentelemetry/api"
@@ -9,7 +9,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { Event, EventBus, eventBusLive } from "../../src/index.ts"
+import { Event, EventBus } from "../../src/index.ts"
 import { describeLive, freshNamespace, rabbitUrl } from "../support/live.ts"
 
 const Ordered = Event.make("shop.order.placed", { version: 1, data: Schema.Struct({ amount: Schema.Int }) })
@@ -39,21 +39,21 @@ const plain = (...args: ReadonlyArray<string>) => {
 }
 
 describeLive(
-  "beside plain OpenTelemetry",
+  "with plain OpenTelemetry on the other side",
   () => {
-    it.live("what it publishes and we handle, and what we publish and it takes, are one trace each", () => {
+    it.live("its publish and our handling are one trace, and so are our publish and its handling", () => {
       const namespace = freshNamespace()
       const exchange = `${namespace}.events`
       const exporter = new InMemorySpanExporter()
       const named = (name: string) => exporter.getFinishedSpans().find((span) => span.name.startsWith(name))
-      // As a service has it that runs OpenTelemetry's SDK already.
+      // As in a service that already runs OpenTelemetry's SDK.
       new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register()
       return Effect.gen(function* () {
         const handled = yield* Deferred.make<string | undefined>()
         const bus = yield* EventBus
         yield* bus.subscribe("billing.orders", {
           events: [Ordered],
-          // What instrumentation in the handler would hang its spans on.
+          // The parent of spans that instrumentation would start in the handler.
           handler: () => Effect.suspend(() => Deferred.succeed(handled, trace.getActiveSpan()?.spanContext().spanId))
         })
 
@@ -79,7 +79,7 @@ describeLive(
         assert.strictEqual(received?.parent, publish?.spanContext().spanId)
         assert.strictEqual(received?.traceId, publish?.spanContext().traceId)
         assert.strictEqual(taken.find(({ name }) => name === "inside")?.parent, received?.spanId)
-        // By the convention: where it went, and to whom.
+        // By convention: the destination and the consumer.
         assert.strictEqual(publish?.attributes["messaging.destination.name"], `${exchange}:${Ordered.name}`)
         const { hostname, port } = new URL(rabbitUrl())
         assert.deepStrictEqual(
@@ -88,7 +88,10 @@ describeLive(
         )
       }).pipe(
         Effect.provide(
-          Layer.provideMerge(eventBusLive({ url: rabbitUrl(), namespace, source: "test" }), OtelTracer.layerGlobal)
+          Layer.provideMerge(
+            EventBus.layerAmqp({ url: rabbitUrl(), namespace, source: "test" }),
+            OtelTracer.layerGlobal
+          )
         )
       )
     })

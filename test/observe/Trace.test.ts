@@ -1,4 +1,4 @@
-/** What the spans of a publish and its handling are, and how they belong together. */
+/** The spans of a publish and its handling, and how they are connected. */
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
 import { assert, describe, it } from "@effect/vitest"
 import { SpanKind } from "@opentelemetry/api"
@@ -12,7 +12,7 @@ import {
 } from "@opentelemetry/sdk-trace-base"
 import { Effect, Layer, Option, Schedule, Schema, Tracer } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
-import { type BusOptions, DeadLetters, Event, EventBus, Reject, Subscriber } from "../../src/index.ts"
+import { DeadLetters, Event, EventBus, Reject, Subscriber } from "../../src/index.ts"
 import * as Spans from "../../src/observe/Spans.ts"
 import * as Trace from "../../src/observe/Trace.ts"
 import { TestBus } from "../../src/testing/index.ts"
@@ -21,7 +21,7 @@ const Posted = Event.make("social.post.created", { version: 1, data: Schema.Stru
 const publishName = "publish eduflow.events:social.post.created"
 const processName = "process eduflow.events:social.post.created:eduflow.sub.social.feed"
 
-/** Fails at its first two attempts: one retry waits in the process, one on the broker. */
+/** Fails in its first two attempts: one retry waits in the process, one on the broker. */
 const feed = (relation?: "parent" | "link") =>
   Subscriber.layer("social.feed", {
     events: [Posted],
@@ -47,7 +47,7 @@ const scene = Effect.gen(function* () {
 
 const traced = <A, E, R>(
   subscribers: Layer.Layer<A, E, R>,
-  options: { readonly bus?: BusOptions; readonly sampler?: Sampler } = {}
+  options: { readonly bus?: EventBus.Options; readonly sampler?: Sampler } = {}
 ) => {
   const exporter = new InMemorySpanExporter()
   const Otel = NodeSdk.layer(() => ({
@@ -84,7 +84,7 @@ describe("Trace", () => {
           [idOf(publish), 3, 1]
         ]
       )
-      // In the process and over the broker alike.
+      // Both in the process and over the broker.
       assert.deepStrictEqual(attempts.map(linksOf), [
         [],
         [["first attempt", idOf(attempts[0])]],
@@ -97,7 +97,7 @@ describe("Trace", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("says what the conventions for RabbitMQ ask for", () => {
+  it.effect("has the attributes of the conventions for RabbitMQ", () => {
     const { layer, named } = traced(feed())
     return Effect.gen(function* () {
       yield* scene
@@ -135,7 +135,7 @@ describe("Trace", () => {
     ["bus", "link", undefined],
     ["subscriber", "parent", "link"]
   ] as const) {
-    it.effect(`each attempt is a trace of its own with links, if the ${whose} says so`, () => {
+    it.effect(`each attempt is a trace of its own with links, if the ${whose} is configured so`, () => {
       const { layer, named } = traced(feed(subscriber), { bus: { traceRelation: bus } })
       return Effect.gen(function* () {
         yield* scene
@@ -176,7 +176,7 @@ describe("Trace", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("what a sampler leaves out stays out all the way, and what it keeps is whole", () => {
+  it.effect("a trace that the sampler drops stays dropped, and one that it keeps is complete", () => {
     const { layer, named } = traced(feed(), {
       sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(0.3) })
     })
@@ -192,7 +192,7 @@ describe("Trace", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("without a tracer there are no spans, and the context of the caller's travels on", () => {
+  it.effect("without a tracer there are no spans, and the caller's context is propagated", () => {
     const seen: Array<string | undefined> = []
     const tail = Subscriber.layer("social.tail", {
       events: [Posted],
@@ -211,7 +211,7 @@ describe("Trace", () => {
     }).pipe(Effect.provide(tail.pipe(Layer.provideMerge(TestBus.layer))))
   })
 
-  it("tracestate travels along, and nothing that is not one", () => {
+  it("tracestate is propagated, and nothing that is not a valid one", () => {
     const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`
     const through = (tracestate: unknown) => Trace.inject(Trace.extract({ traceparent, tracestate }))
     assert.deepStrictEqual(through("vendor=1,other=2"), { traceparent, tracestate: "vendor=1,other=2" })
@@ -220,7 +220,7 @@ describe("Trace", () => {
       assert.isUndefined(Trace.extract({ traceparent: wrong }))
   })
 
-  it("a traceparent is read as Effect reads it, whatever it is", () => {
+  it("a traceparent of version 00 is parsed exactly as Effect does, whatever it is", () => {
     const id = (letter: string, length: number) => letter.repeat(length)
     const good = [
       `00-${id("a", 32)}-${id("1", 16)}-01`,
@@ -228,7 +228,6 @@ describe("Trace", () => {
       `00-${id("9", 32)}-${id("e", 16)}-ff`
     ]
     const bad = [
-      `01-${id("a", 32)}-${id("b", 16)}-01`,
       `00-${id("A", 32)}-${id("b", 16)}-01`,
       `00-${id("a", 31)}-${id("b", 16)}-01`,
       `00-${id("a", 32)}-${id("b", 17)}-01`,
@@ -240,15 +239,47 @@ describe("Trace", () => {
     ]
     for (const traceparent of [...good, ...bad]) {
       const theirs = Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromRecordUnsafe({ traceparent })))
-      const ours = Trace.named(traceparent)
-      const told = (span: typeof ours) => span && [span.traceId, span.spanId, span.sampled]
-      assert.deepStrictEqual(told(ours), told(theirs), traceparent)
+      const ours = Trace.parseTraceparent(traceparent)
+      const idsOf = (span: typeof ours) => span && [span.traceId, span.spanId, span.sampled]
+      assert.deepStrictEqual(idsOf(ours), idsOf(theirs), traceparent)
     }
-    assert.isTrue(good.every((one) => Trace.named(one) !== undefined))
-    assert.isFalse(bad.some((one) => Trace.named(one) !== undefined))
+    assert.isTrue(good.every((one) => Trace.parseTraceparent(one) !== undefined))
+    assert.isFalse(bad.some((one) => Trace.parseTraceparent(one) !== undefined))
   })
 
-  it.effect("P18: a tracer that throws is not heard of", () =>
+  it("of a later traceparent the parts of version 00 are read, and none of version ff", () => {
+    const ids = `${"a".repeat(32)}-${"b".repeat(16)}`
+    const read = (traceparent: unknown) => {
+      const span = Trace.extract({ traceparent })
+      return span && [span.traceId, span.spanId, span.sampled]
+    }
+    for (const version of ["01", "0a", "cc", "fe"]) {
+      for (const more of ["", "-", "-what-comes-later"]) {
+        assert.deepStrictEqual(read(`${version}-${ids}-01${more}`), ["a".repeat(32), "b".repeat(16), true])
+        assert.deepStrictEqual(read(`${version}-${ids}-02${more}`)?.[2], false)
+      }
+      for (const wrong of [
+        `${version}-${ids}-01x`,
+        `${version}-${ids}-0`,
+        `${version}-${ids}-01-\n`,
+        `${version}-${"0".repeat(32)}-${"b".repeat(16)}-01-x`,
+        `${version}-${"a".repeat(32)}-${"0".repeat(16)}-01`,
+        `${version.toUpperCase()}X-${ids}-01`
+      ])
+        assert.isUndefined(read(wrong), wrong)
+    }
+    for (const wrong of [`ff-${ids}-01`, `ff-${ids}-01-x`, `00-${ids}-01-x`, `FE-${ids}-01`, `1-${ids}-01`])
+      assert.isUndefined(read(wrong), wrong)
+  })
+
+  it("trace context in bytes is read as text", () => {
+    const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`
+    const headers = { traceparent: Buffer.from(traceparent), tracestate: new Uint8Array(Buffer.from("vendor=1")) }
+    assert.deepStrictEqual(Trace.inject(Trace.extract(headers)), { traceparent, tracestate: "vendor=1" })
+    assert.isUndefined(Trace.extract({ traceparent: Buffer.from([0xff, 0x00]) }))
+  })
+
+  it.effect("P18: a tracer that throws changes nothing", () =>
     Effect.gen(function* () {
       const broken = Tracer.make({
         span: () => {

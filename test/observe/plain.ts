@@ -1,6 +1,6 @@
 /**
- * A service that knows nothing of this library: plain amqplib, plain OpenTelemetry and its own
- * instrumentation. Publishes one event, or takes one; then it prints its spans as a line of JSON.
+ * A service without this library: plain amqplib, plain OpenTelemetry and its instrumentation. It publishes or receives
+ * one event, then prints its spans as one line of JSON.
  *
  *     node plain.ts <url> publish <exchange> <event> <body>
  *     node plain.ts <url> consume <exchange> <event>
@@ -16,7 +16,7 @@ import { createRequire } from "node:module"
 const exporter = new InMemorySpanExporter()
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register()
 registerInstrumentations({ instrumentations: [new AmqplibInstrumentation()] })
-// It patches what is required after it.
+// Instrumentation patches only modules that are loaded after it.
 const { connect }: typeof Amqplib = createRequire(import.meta.url)("amqplib")
 
 const [url = "", mode = "", exchange = "", event = "", body = ""] = process.argv.slice(2)

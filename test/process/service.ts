@@ -1,18 +1,19 @@
-/** A service as a process: subscribes, does what the events order, and writes down what happens to it. */
+/** A service as a process: subscribes, does what the orders say, and writes a line for each step. */
 import { Cause, Duration, Effect, Layer, Logger, References, Schedule } from "effect"
 import { AmqpBroker } from "../../src/amqp/index.ts"
-import { Broker } from "../../src/bus/Broker.ts"
-import { EventBus, eventBusLive, Reject, runMain, Subscriber } from "../../src/index.ts"
+import { Broker, inFlight } from "../../src/bus/port/Broker.ts"
+import { EventBus, Reject, runMain, Subscriber } from "../../src/index.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
-import { echoOf, type Line, type Order, orderOf, type ServiceOptions } from "./Contract.ts"
+import { echoOf, type Line, type Order, orderOf, type ServiceOptions } from "./Orders.ts"
+import { fromCallback } from "../support/CallbackSend.ts"
 
-// The test that started it wrote it.
+// Written by the test that started it.
 const options = JSON.parse(process.argv[2] ?? "{}") as ServiceOptions
 const { concurrency, dieAtConfirm, drain, event, heartbeat, namespace, once, ordering, prefetch, publishing } = options
 const { retry = 200, subscribers = [], together = false, url, waitForBroker = false, watch = false } = options
 
-const say = (line: Omit<Line, "at">): void => {
-  // A pipe is written at once: what was said is not lost with the process.
+const write = (line: Omit<Line, "at">): void => {
+  // A pipe is written synchronously: no line is lost with the process.
   process.stdout.write(`${JSON.stringify({ ...line, at: Number(process.hrtime.bigint()) / 1e6 })}\n`)
 }
 const die = (): void => {
@@ -26,14 +27,21 @@ const spin = (millis: number): void => {
   for (const end = performance.now() + millis; performance.now() < end;);
 }
 
+// Listened for from the start: a test may send them as soon as it has read a line.
+const signal = (name: NodeJS.Signals): Promise<unknown> => new Promise((resolve) => process.once(name, resolve))
+const [onRelease, onEnd] = [signal("SIGUSR2"), signal("SIGTERM")]
+const released = Effect.promise(() => onRelease)
+const asked = Effect.asVoid(Effect.promise(() => onEnd))
+
 const handle = Effect.fnUntraced(function* ({ act, ms, n }: Order, first: boolean) {
+  if (act === "publish-at-end") yield* asked
   if (ms > 0 && act !== "spin" && act !== "deaf" && act !== "slow-once") yield* Effect.sleep(ms)
   switch (act) {
     case "work":
     case "die":
       return
     case "linger":
-      return yield* Effect.callback<void>((resume) => void process.once("SIGTERM", () => resume(Effect.void)))
+      return yield* asked
     case "hang":
       return yield* Effect.never
     case "deaf":
@@ -45,8 +53,10 @@ const handle = Effect.fnUntraced(function* ({ act, ms, n }: Order, first: boolea
     case "fail":
       return first ? yield* Effect.fail("as ordered") : undefined
     case "reject":
+      yield* released
       return yield* new Reject({ reason: "as ordered" })
     case "publish":
+    case "publish-at-end":
       return yield* publish(n)
     case "abort":
       return process.abort()
@@ -65,10 +75,10 @@ const publish = (n: number) =>
         const error: unknown = Cause.squash(cause)
         const reason = error instanceof Error && "reason" in error ? error.reason : undefined
         const tag = typeof reason === "object" && reason !== null && "_tag" in reason ? reason._tag : "interrupted"
-        say({ say: "published", n, outcome: String(tag) })
+        write({ type: "published", n, outcome: String(tag) })
       })
     ),
-    Effect.tap(Effect.sync(() => say({ say: "published", n, outcome: "Confirmed" })))
+    Effect.tap(Effect.sync(() => write({ type: "published", n, outcome: "Confirmed" })))
   )
 
 const subscriber = (name: string) => ({
@@ -79,18 +89,18 @@ const subscriber = (name: string) => ({
   ...(prefetch !== undefined && { prefetch }),
   handler: ({ data, id }: { readonly data: Order; readonly id: string }, info: Subscriber.DeliveryInfo) => {
     const { attempt, redelivered } = info
-    const told = { n: data.n, k: data.k, id, subscriber: name, attempt, redelivered }
+    const about = { n: data.n, k: data.k, id, subscriber: name, attempt, redelivered }
     return Effect.suspend(() => {
-      say({ say: "started", ...told })
+      write({ type: "started", ...about })
       return handle(data, attempt === 1 && !redelivered)
     }).pipe(
       Effect.tap(
         Effect.sync(() => {
-          say({ say: "handled", ...told })
+          write({ type: "handled", ...about })
           if (data.act === "die" && !redelivered) die()
         })
       ),
-      Effect.onInterrupt(() => Effect.sync(() => say({ say: "interrupted", ...told })))
+      Effect.onInterrupt(() => Effect.sync(() => write({ type: "interrupted", ...about })))
     )
   }
 })
@@ -101,17 +111,20 @@ const watched = Layer.effect(
   Effect.map(Broker, (broker) =>
     Broker.of({
       ...broker,
-      send: (message, done) =>
-        broker.send(message, (outcome) => {
-          if (message.to._tag === dieAtConfirm && outcome._tag === "Confirmed") die()
-          done(outcome)
-        }),
+      send: fromCallback((message, done) =>
+        broker.send(
+          inFlight(message, (outcome) => {
+            if (message.to._tag === dieAtConfirm && outcome._tag === "Confirmed") die()
+            done(outcome)
+          })
+        )
+      ),
       consume: (consumer) =>
         broker.consume({
           ...consumer,
           onDelivery: (delivery) => {
             const { deliveryCount: count, properties, redelivered } = delivery
-            say({ say: "delivered", count, redelivered, ...(properties.messageId && { id: properties.messageId }) })
+            write({ type: "delivered", count, redelivered, ...(properties.messageId && { id: properties.messageId }) })
             consumer.onDelivery(delivery)
           }
         })
@@ -119,11 +132,11 @@ const watched = Layer.effect(
   )
 ).pipe(Layer.provide(AmqpBroker.layer({ servers: url, namespace, source: "process" })))
 
-const settings = { source: "process", drain: Duration.millis(drain) }
+const settings = { source: "process", drainTimeout: Duration.millis(drain) }
 const Bus =
   watch || dieAtConfirm !== undefined
     ? EventBus.layerWith(settings).pipe(Layer.provide(Layer.merge(watched, MemoryCache.layer)))
-    : eventBusLive({
+    : EventBus.layerAmqp({
         ...settings,
         url,
         namespace,
@@ -145,11 +158,16 @@ function one(name: string) {
 
 const Publishing = Layer.effectDiscard(
   Effect.gen(function* () {
-    say({ say: "ready" })
+    write({ type: "ready" })
     if (once !== undefined) {
       const bus = yield* EventBus
       yield* bus.publish(Orders, once.order, { id: once.id })
-      say({ say: "published", n: once.order.n, id: once.id, outcome: "Confirmed" })
+      write({ type: "published", n: once.order.n, id: once.id, outcome: "Confirmed" })
+    }
+    if (publishing !== undefined) {
+      const bus = yield* EventBus
+      const looking = Effect.andThen(released, bus.tree)
+      yield* Effect.forkScoped(Effect.map(looking, (tree) => write({ type: "looked", fields: { ...tree.publishing } })))
     }
     let n = 0
     for (let lane = 0; lane < (publishing ?? 0); lane++) {
@@ -160,16 +178,16 @@ const Publishing = Layer.effectDiscard(
   })
 )
 
-const Told = Layer.merge(
+const Logs = Layer.merge(
   Logger.layer([
     Logger.make(({ fiber, logLevel, message }) => {
       const fields = fiber.getRef(References.CurrentLogAnnotations)
-      say({ say: "log", level: logLevel, message: String(message), fields })
+      write({ type: "log", level: logLevel, message: String(message), fields })
     })
   ]),
   Layer.succeed(References.MinimumLogLevel, "Info" as const)
 )
 
-runMain(Publishing.pipe(Layer.provide(Subscribers), Layer.provide(Bus), Layer.provide(Told)))
-// From here on it hears signals.
-say({ say: "begun" })
+runMain(Publishing.pipe(Layer.provide(Subscribers), Layer.provide(Bus), Layer.provide(Logs)))
+// From here on it handles signals.
+write({ type: "begun" })

@@ -1,12 +1,12 @@
-/** What is left of a Redis client when it is closed, and how long that may take: nothing, and not long. */
+/** Closing a Redis client: it leaves nothing behind, and takes little time. */
 import { assert, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Redacted, Scope } from "effect"
 import { afterAll, beforeAll } from "vitest"
-import type { Commands } from "../../src/redis/Connection.ts"
-import * as RedisClient from "../../src/redis/RedisClient.ts"
+import type { Commands } from "../../src/redis/connection/Connection.ts"
+import * as RedisClient from "../../src/redis/connection/RedisClient.ts"
 import { describeLive } from "../support/live.ts"
 import { type RedisNode, startRedis } from "../support/RedisNode.ts"
-import { awaitHealth, isWritten, Moved, proxyTo, service } from "./Stage.ts"
+import { awaitHealth, isWritten, Moved, proxyTo, service } from "./ServiceOnRedis.ts"
 import { cli, entry, node, open, until } from "./support.ts"
 
 /** Sockets and timers that keep this process busy; pipes belong to redis-cli. */
@@ -25,7 +25,7 @@ const warnings: Array<string> = []
 const warn = (warning: Error): void => void warnings.push(`${warning.name}: ${warning.message}`)
 
 describeLive(
-  "closing the way to Redis",
+  "closing the connection to Redis",
   () => {
     let redis: RedisNode
     beforeAll(async () => {
@@ -43,7 +43,7 @@ describeLive(
       ["full for good", "150 millis", (own: RedisNode) => own.cli("CONFIG", "SET", "maxmemory", "1")]
     ] as const
     for (const [title, commandTimeout, cause] of ways) {
-      it.live(`S2, P12: ${title}: the service ends, with events that are not written`, () =>
+      it.live(`S2, P12: ${title}: the service ends, although events are not written`, () =>
         Effect.gen(function* () {
           const own = yield* node()
           const scope = yield* Scope.make()
@@ -51,7 +51,7 @@ describeLive(
             url: "memory://",
             redisUrl: own.url,
             redisTimeout: commandTimeout,
-            drain: "20 seconds"
+            drainTimeout: "20 seconds"
           }).pipe(Scope.provide(scope))
           yield* awaitHealth(started, "up", isWritten)
           yield* Effect.promise(async () => cause(own))
@@ -59,11 +59,11 @@ describeLive(
           const reading = yield* Effect.forkChild(Effect.exit(started.cache.history(Moved)), { startImmediately: true })
           yield* Scope.close(scope, Exit.void)
           reading.interruptUnsafe()
-        }).pipe(Effect.scoped, Effect.timeout("20 seconds"))
+        }).pipe(Effect.scoped, Effect.timeout("2 minutes"))
       )
     }
 
-    it.live("S4, P12: closed while it connects to who does not answer, at any moment of it", () =>
+    it.live("S4, P12: closed while it connects to a server that does not answer, at any moment", () =>
       Effect.gen(function* () {
         const proxy = yield* proxyTo(redis)
         proxy.stall("down")
@@ -85,7 +85,7 @@ describeLive(
           "no socket is left",
           Effect.sync(() => sockets() <= before)
         )
-      }).pipe(Effect.scoped, Effect.timeout("20 seconds"))
+      }).pipe(Effect.scoped, Effect.timeout("2 minutes"))
     )
 
     it.live("S5: opened and closed 50 times: no connection, no socket, no timer is left", () =>
@@ -102,7 +102,7 @@ describeLive(
           Effect.map(connected(redis), (count) => count === 0)
         )
         let before = held()
-        // Looked at under the same circumstances: `until` has timers too.
+        // Counted under the same conditions: `until` has timers too.
         yield* until(
           "a look",
           Effect.sync(() => (before = held()) !== undefined)
@@ -117,11 +117,11 @@ describeLive(
       })
     )
 
-    it.live("S5: the connection breaks 50 times: one socket, and as many listeners as at the beginning", () =>
+    it.live("S5: after 50 lost connections there is one socket, and as many listeners as at the start", () =>
       Effect.gen(function* () {
         const proxy = yield* proxyTo(redis)
         const clock = yield* Clock.Clock
-        // Waits between attempts pass fifty times as fast.
+        // Waits between attempts pass fifty times faster.
         const hurried: Clock.Clock = Object.create(clock, {
           sleep: {
             value: (duration: Duration.Duration) =>

@@ -1,26 +1,26 @@
 /**
- * Everything in Redis on a real cluster of three masters: the suites of all stores, slots that move while they
- * are used, and a master that is killed (D3, D5). As the user that the README makes, who may no more.
+ * Redis on a real cluster of three masters: the conformance suites, slots that move while they
+ * are used, and a master that is killed (D3, D5). They run as the least-privilege user of the guide.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { afterAll, beforeAll } from "vitest"
-import { redisLive } from "../../src/app/RedisLive.ts"
-import { EventCache } from "../../src/bus/EventCache.ts"
-import * as Keys from "../../src/redis/Keys.ts"
-import type * as RedisCache from "../../src/redis/RedisCache.ts"
-import * as RedisClient from "../../src/redis/RedisClient.ts"
-import * as RedisMarks from "../../src/redis/RedisMarks.ts"
-import { cacheSuite } from "../suites/CacheSuite.ts"
-import { markSuite } from "../suites/MarkSuite.ts"
-import { storeSuite } from "../suites/StoreSuite.ts"
+import { CacheStore } from "../../src/bus/port/CacheStore.ts"
+import * as RedisStores from "../../src/app/RedisStores.ts"
+import * as Keys from "../../src/redis/connection/Keys.ts"
+import type * as RedisCache from "../../src/redis/cache/RedisCache.ts"
+import * as RedisClient from "../../src/redis/connection/RedisClient.ts"
+import * as RedisClaims from "../../src/redis/claims/RedisClaims.ts"
+import { cacheStoreCases, claimStoreCases } from "../../src/ports/index.ts"
+import { conforms } from "../support/conformance.ts"
+import { effectStoreCases } from "../stores/EffectStoreCases.ts"
 import { describeLive } from "../support/live.ts"
 import { type RedisCluster, startCluster } from "../support/RedisCluster.ts"
 import type { RedisNode } from "../support/RedisNode.ts"
-import { readmeUser } from "./readmeUser.ts"
+import { guideUser } from "./GuideUser.ts"
 import { cli, entry, isUp, open, text, until, written } from "./support.ts"
 
-/** A client learns of a failover by the command that meets it. */
+/** A client notices a failover by the command that meets it. */
 const reads = (store: RedisCache.RedisCacheStore, event: string, key: string, what: string) =>
   until(
     `it reads ${what}`,
@@ -34,34 +34,41 @@ describeLive(
     const url = (): string => `redis+cluster://eduflow:pw@${cluster.hosts}`
     beforeAll(async () => {
       cluster = await startCluster()
-      await cluster.everywhere(...readmeUser("pw"))
+      await cluster.everywhere(...guideUser("pw"))
     })
     afterAll(() => cluster?.stop())
 
     const patient = { commandTimeout: "10 seconds" } as const
     const stores = new Set<RedisCache.RedisCacheStore>()
-    cacheSuite(
+    conforms(
       "RedisCache",
       Layer.effect(
-        EventCache,
+        CacheStore,
         Effect.suspend(() => open(url(), patient)).pipe(
           Effect.map((store) => {
             stores.add(store)
-            return EventCache.fromStore(store)
+            return store
           })
         )
       ),
-      { settle: () => Effect.forEach(stores, written, { discard: true }) }
+      cacheStoreCases({ settle: () => Effect.forEach(stores, written, { discard: true }) })
     )
-    markSuite(
-      "RedisMarks",
-      Effect.suspend(() => RedisClient.make({ url: Redacted.make(url()), ...patient })).pipe(
-        Effect.flatMap(RedisMarks.make)
-      )
+    conforms(
+      "RedisClaims",
+      Layer.unwrap(
+        Effect.sync(() =>
+          Layer.provide(RedisClaims.layer, RedisClient.RedisClient.layer({ url: Redacted.make(url()), ...patient }))
+        )
+      ),
+      claimStoreCases
     )
-    storeSuite("Stores", Layer.unwrap(Effect.sync(() => redisLive({ url: url(), timeout: "10 seconds" }))), {
-      scans: false
-    })
+    effectStoreCases(
+      "Stores",
+      Layer.unwrap(Effect.sync(() => RedisStores.layer({ url: url(), timeout: "10 seconds" }))),
+      {
+        scans: false
+      }
+    )
 
     const keys = Keys.make("eduflow")
     const slotOf = (key: string) => Effect.map(cli(cluster.replica, "CLUSTER", "KEYSLOT", key), Number)
@@ -97,7 +104,7 @@ describeLive(
         yield* step
         const name = keys.last(event, key)
         yield* cli(from, "MIGRATE", "127.0.0.1", String(to.port), name, "0", "5000")
-        // It is no more where the slot is: ASK.
+        // The key has left the node of its slot: ASK.
         yield* step
         for (const node of [to, from]) yield* cli(node, "CLUSTER", "SETSLOT", String(slot), "NODE", target)
         // The slot is elsewhere: MOVED.
@@ -107,7 +114,7 @@ describeLive(
       })
     )
 
-    it.live("D1, D5, D8: a master is killed: other slots go on, its own heal when the replica took over", () =>
+    it.live("D1, D5, D8: a master is killed: other slots go on, and its own recover when the replica takes over", () =>
       Effect.gen(function* () {
         const [first, second] = cluster.masters
         if (first === undefined || second === undefined) return assert.fail("three masters")
@@ -134,7 +141,7 @@ describeLive(
         yield* reads(other, event, lost.key, "body 2")
         assert.strictEqual(text(yield* other.last(event, safe.key)), "body 2")
         assert.strictEqual(store.stats().dropped, 0)
-        // Back as a replica of who replaced it.
+        // Back as a replica of the node that replaced it.
         yield* Effect.promise(() => first.restart())
         yield* until(
           "it follows",
@@ -146,7 +153,7 @@ describeLive(
       })
     )
 
-    it.live("D3: a url that is for a cluster, to a Redis that is none, and the other way round", () =>
+    it.live("D3: a cluster url for a single server, and the other way round", () =>
       Effect.gen(function* () {
         const [, second] = cluster.masters
         if (second === undefined) return assert.fail("three masters")

@@ -4,11 +4,11 @@
  */
 import { assert, it } from "@effect/vitest"
 import { Effect, Schedule, SubscriptionRef } from "effect"
-import { upTo } from "../suites/Workbench.ts"
+import { upTo } from "../../src/ports/conformance/setup/TestEvents.ts"
 import { describeLive } from "../support/live.ts"
 import type { RedisNode } from "../support/RedisNode.ts"
-import type { SubscriberOptions } from "../../src/bus/SubscriberOptions.ts"
-import { awaitHealth, isWritten, Moved, type Service, service } from "./Stage.ts"
+import type { SubscriberOptions } from "../../src/bus/subscriber/SubscriberOptions.ts"
+import { awaitHealth, isWritten, Moved, type Service, service } from "./ServiceOnRedis.ts"
 import { cli, node, until } from "./support.ts"
 
 type Options = Pick<Partial<SubscriberOptions<typeof Moved, never, never>>, "breaker" | "rateLimit">
@@ -52,7 +52,7 @@ const handles = ({ state }: Member, count: number) =>
     Effect.sync(() => state.handled === count)
   )
 
-/** So many are held, and none is attempted. */
+/** This many are held, and none is attempted. */
 const waiting = ({ stats }: Member, count: number) =>
   until(
     `${count} wait`,
@@ -62,10 +62,10 @@ const waiting = ({ stats }: Member, count: number) =>
 describeLive(
   "a fleet",
   () => {
-    it.live("R3: stops at once: who has not failed yet does not try", () =>
+    it.live("R3: stops at once: a process without a failure does not attempt either", () =>
       Effect.gen(function* () {
         const redis = yield* node()
-        const breaker = { failures: 3, openFor: "1 hour" } as const
+        const breaker = { failures: 3, openDuration: "1 hour" } as const
         const [here, there] = [yield* member(redis, { breaker }), yield* member(redis, { breaker })]
         here.state.down = true
         yield* give(here, 3)
@@ -79,7 +79,7 @@ describeLive(
     it.live("R3, D1, P4: each decides by itself while Redis is away, and together when it is back", () =>
       Effect.gen(function* () {
         const redis = yield* node()
-        const breaker = { failures: 3, openFor: "1 second" } as const
+        const breaker = { failures: 3, openDuration: "1 second" } as const
         const [here, there] = [yield* member(redis, { breaker }), yield* member(redis, { breaker })]
         yield* Effect.promise(() => redis.kill())
         for (const one of [here, there]) yield* awaitHealth(one, "degraded", ({ status }) => status === "degraded")
@@ -121,7 +121,7 @@ describeLive(
       })
     )
 
-    it.live("D2, P4: handles on while Redis hangs, and waits for it no more than three times", () =>
+    it.live("D2, P4: handles events while Redis hangs, and waits for it at most three times", () =>
       Effect.gen(function* () {
         const redis = yield* node()
         const options = { breaker: { failures: 3 }, rateLimit: { limit: 1_000, window: "1 second" } } as const

@@ -1,6 +1,6 @@
 /**
- * Redis read-only, full or closed to us: the reason tells what to do and no secret (P14), reads go on
- * where they can, and writes wait until somebody did it. On nodes of its own.
+ * Redis read-only, full or without permission: the reason names the remedy and no secret (P14), reads go on where they
+ * can, and writes wait until it is fixed. On nodes of its own.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Option } from "effect"
@@ -49,12 +49,12 @@ describeLive(
         const store = yield* open(`redis://reader:${secret}@127.0.0.1:${redis.port}`)
         yield* refusalOf(store, "NOPERM")
         assert.isTrue(Option.isNone(yield* store.last("never.written", "k")))
-        // Scripts are granted, what they do is not.
+        // The scripts are granted, but not their commands.
         yield* cli(redis, "ACL", "SETUSER", "reader", "+evalsha", "+eval")
         yield* refusalOf(store, "NOPERM")
         yield* cli(redis, "ACL", "SETUSER", "reader", "resetkeys", "~other:*")
         assert.strictEqual(yield* reasonOf(store), "NOPERM")
-        // What the remedy asks for is enough.
+        // The permissions of the remedy are enough.
         yield* cli(
           redis,
           "ACL",
@@ -81,7 +81,7 @@ describeLive(
       })
     )
 
-    it.live("D3: WRONGPASS and NOAUTH are told, and heal when the server changes", () =>
+    it.live("D3: WRONGPASS and NOAUTH are reported, and end when the server changes", () =>
       Effect.gen(function* () {
         const redis = yield* node({ password: "right" })
         const wrong = yield* open(`redis://:${secret}@127.0.0.1:${redis.port}`)
@@ -101,9 +101,9 @@ describeLive(
       })
     )
 
-    it.live("D3: CLUSTERDOWN heals by itself, MOVED says that this is a cluster; neither holds other keys back", () =>
+    it.live("D3: CLUSTERDOWN ends by itself, MOVED means a cluster; neither holds back other keys", () =>
       Effect.gen(function* () {
-        // Its own guess for the port of the cluster's bus, 10,000 above, may be taken or none.
+        // The default port of the cluster bus, 10,000 above, may be taken or too large.
         const buses = [yield* Effect.promise(freePort), yield* Effect.promise(freePort)] as const
         const args = (bus: number) => ({ args: ["--cluster-enabled", "yes", "--cluster-port", String(bus)] })
         const [redis, neighbour] = [yield* node(args(buses[0])), yield* node(args(buses[1]))]
@@ -138,7 +138,7 @@ describeLive(
       })
     )
 
-    it.live("a database that is not there: refused, and nothing goes to another one", () =>
+    it.live("a missing database: refused, and nothing is written to another one", () =>
       Effect.gen(function* () {
         const redis = yield* node()
         const store = yield* open(`${redis.url}/99`)
@@ -155,11 +155,11 @@ describeLive(
       })
     )
 
-    it.live("TLS wanted where there is none", () =>
+    it.live("TLS to a server without TLS", () =>
       Effect.gen(function* () {
         const redis = yield* node()
         const store = yield* open(redis.url.replace("redis:", "rediss:"))
-        // Redis does not answer to what it cannot read.
+        // Redis does not answer to bytes that it cannot read.
         yield* until(
           "no handshake",
           Effect.map(store.probe, ({ detail }) => detail.includes("ETIMEDOUT"))
@@ -167,7 +167,7 @@ describeLive(
       })
     )
 
-    it.live("a key of another kind is not ours: told, and it holds nothing back", () =>
+    it.live("a key of another type is reported, and holds back no other key", () =>
       Effect.gen(function* () {
         const redis = yield* node()
         yield* cli(redis, "LPUSH", "eduflow:{a.b/k}:last", "x")

@@ -1,21 +1,21 @@
 /**
- * Everything in Redis behind real sentinels: the suites of all stores, a master that is killed, and one that
- * is asked to step down (D3, D5). As the user that the README makes, who may no more.
+ * Redis behind real sentinels: the conformance suites, a master that is killed, and one that
+ * is asked to step down (D3, D5). They run as the least-privilege user of the guide.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { afterAll, beforeAll } from "vitest"
-import { redisLive } from "../../src/app/RedisLive.ts"
-import { EventCache } from "../../src/bus/EventCache.ts"
-import type * as RedisCache from "../../src/redis/RedisCache.ts"
-import * as RedisClient from "../../src/redis/RedisClient.ts"
-import * as RedisMarks from "../../src/redis/RedisMarks.ts"
-import { cacheSuite } from "../suites/CacheSuite.ts"
-import { markSuite } from "../suites/MarkSuite.ts"
-import { storeSuite } from "../suites/StoreSuite.ts"
+import { CacheStore } from "../../src/bus/port/CacheStore.ts"
+import * as RedisStores from "../../src/app/RedisStores.ts"
+import type * as RedisCache from "../../src/redis/cache/RedisCache.ts"
+import * as RedisClient from "../../src/redis/connection/RedisClient.ts"
+import * as RedisClaims from "../../src/redis/claims/RedisClaims.ts"
+import { cacheStoreCases, claimStoreCases } from "../../src/ports/index.ts"
+import { conforms } from "../support/conformance.ts"
+import { effectStoreCases } from "../stores/EffectStoreCases.ts"
 import { describeLive } from "../support/live.ts"
 import { type RedisSentinels, startSentinels } from "../support/RedisSentinels.ts"
-import { readmeUser } from "./readmeUser.ts"
+import { guideUser } from "./GuideUser.ts"
 import { ask, entry, isUp, open, reasonOf, text, until, written } from "./support.ts"
 
 describeLive(
@@ -26,38 +26,45 @@ describeLive(
     const url = (): string => `redis+sentinel://eduflow:pw@${watched.hosts}/${watched.name}${login}`
     beforeAll(async () => {
       watched = await startSentinels({ password: "guard&" })
-      await watched.everywhere(...readmeUser("pw"))
+      await watched.everywhere(...guideUser("pw"))
     })
     afterAll(() => watched?.stop())
 
     const patient = { commandTimeout: "10 seconds" } as const
     const stores = new Set<RedisCache.RedisCacheStore>()
-    cacheSuite(
+    conforms(
       "RedisCache",
       Layer.effect(
-        EventCache,
+        CacheStore,
         Effect.suspend(() => open(url(), patient)).pipe(
           Effect.map((store) => {
             stores.add(store)
-            return EventCache.fromStore(store)
+            return store
           })
         )
       ),
-      { settle: () => Effect.forEach(stores, written, { discard: true }) }
+      cacheStoreCases({ settle: () => Effect.forEach(stores, written, { discard: true }) })
     )
-    markSuite(
-      "RedisMarks",
-      Effect.suspend(() => RedisClient.make({ url: Redacted.make(url()), ...patient })).pipe(
-        Effect.flatMap(RedisMarks.make)
-      )
+    conforms(
+      "RedisClaims",
+      Layer.unwrap(
+        Effect.sync(() =>
+          Layer.provide(RedisClaims.layer, RedisClient.RedisClient.layer({ url: Redacted.make(url()), ...patient }))
+        )
+      ),
+      claimStoreCases
     )
-    storeSuite("Stores", Layer.unwrap(Effect.sync(() => redisLive({ url: url(), timeout: "10 seconds" }))), {
-      scans: false
-    })
+    effectStoreCases(
+      "Stores",
+      Layer.unwrap(Effect.sync(() => RedisStores.layer({ url: url(), timeout: "10 seconds" }))),
+      {
+        scans: false
+      }
+    )
 
-    it.live("D3: what is wrong with the way through the sentinels is told", () =>
+    it.live("D3: faults of the sentinels are reported", () =>
       Effect.gen(function* () {
-        const told = Effect.fnUntraced(function* (address: string, what: string) {
+        const expectReason = Effect.fnUntraced(function* (address: string, what: string) {
           const store = yield* open(address)
           yield* until(
             what,
@@ -67,17 +74,17 @@ describeLive(
         })
         const { hosts, master, name } = watched
         assert.include(
-          yield* told(`redis+sentinel://eduflow:pw@${hosts}/nobody${login}`, "MASTER"),
+          yield* expectReason(`redis+sentinel://eduflow:pw@${hosts}/nobody${login}`, "MASTER"),
           "no sentinel knows"
         )
-        yield* told(`redis+sentinel://eduflow:pw@${hosts}/${name}`, "NOAUTH")
-        yield* told(`redis+sentinel://eduflow:wrong@${hosts}/${name}${login}`, "WRONGPASS")
-        yield* told(`redis+sentinel://127.0.0.1:${master.port}/${name}`, "SENTINEL")
-        yield* told("redis+sentinel://127.0.0.1:1/any", "Unavailable")
+        yield* expectReason(`redis+sentinel://eduflow:pw@${hosts}/${name}`, "NOAUTH")
+        yield* expectReason(`redis+sentinel://eduflow:wrong@${hosts}/${name}${login}`, "WRONGPASS")
+        yield* expectReason(`redis+sentinel://127.0.0.1:${master.port}/${name}`, "SENTINEL")
+        yield* expectReason("redis+sentinel://127.0.0.1:1/any", "Unavailable")
       })
     )
 
-    it.live("D3, D5: the master steps down: what is written and read goes on with the one that replaces it", () =>
+    it.live("D3, D5: the master steps down: writes and reads go on with its successor", () =>
       Effect.gen(function* () {
         const store = yield* open(url())
         const other = yield* open(url())
@@ -88,7 +95,7 @@ describeLive(
           "the replica is the master",
           Effect.map(ask(watched.replica, "ROLE"), (role) => role.startsWith("master"))
         )
-        // The one that stepped down takes writes for ten more seconds, and loses them when it follows.
+        // The old master accepts writes for ten more seconds, and loses them when it becomes a replica.
         assert.include(yield* ask(watched.master, "ROLE"), "master")
         yield* until(
           "the sentinels say so",
@@ -106,12 +113,12 @@ describeLive(
         assert.include(yield* ask(watched.replica, "GET", "eduflow:{a.b/k}:last"), "body 2")
         assert.strictEqual(text(yield* other.last("a.b", "k")), "body 2")
         assert.strictEqual(store.stats().dropped, 0)
-        // The sentinels would tell it so in ten seconds.
+        // The sentinels would demote it in ten seconds.
         yield* ask(watched.master, "REPLICAOF", "127.0.0.1", String(watched.replica.port))
       })
     )
 
-    it.live("D1, D5, D8: the master is killed, and a sentinel with it: the replica is promoted and found", () =>
+    it.live("D1, D5, D8: the master and a sentinel are killed: the replica is promoted and found", () =>
       Effect.gen(function* () {
         const store = yield* open(url())
         const other = yield* open(url())
@@ -120,7 +127,7 @@ describeLive(
           "the one that will be needed is in sync",
           Effect.map(ask(watched.master, "INFO", "replication"), (info) => info.includes("master_link_status:up"))
         )
-        // By now the replica is the master.
+        // The replica is the master now.
         assert.include(yield* ask(watched.replica, "ROLE"), "master")
         yield* Effect.promise(() => watched.replica.kill())
         yield* Effect.promise(async () => watched.sentinels[0]?.kill())

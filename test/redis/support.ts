@@ -1,9 +1,9 @@
-/** What the tests of the Redis store share: nodes of their own, entries, and what a store says of its state. */
+/** Redis nodes of a test, entries, and the state of a store. */
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Redacted } from "effect"
 import { inspect } from "node:util"
-import type { CacheEntry, CacheStore, Remembered } from "../../src/bus/CacheStore.ts"
-import * as RedisCache from "../../src/redis/RedisCache.ts"
+import type { CacheEntry, CacheStore, Remembered } from "../../src/bus/port/CacheStore.ts"
+import * as RedisCache from "../../src/redis/cache/RedisCache.ts"
 import { type RedisNode, type RedisOptions, startRedis } from "../support/RedisNode.ts"
 
 export const secret = "hunter2-secret"
@@ -42,20 +42,20 @@ export const text = (one: Option.Option<Remembered>) => Option.getOrUndefined(Op
 export const textOf = ({ body }: Remembered) => body.toString("utf8").split(" ").slice(0, 2).join(" ")
 export const until = <E>(what: string, condition: Effect.Effect<boolean, E>) =>
   Effect.repeat(Effect.andThen(Effect.sleep(5), condition), { until: (met) => met }).pipe(
-    Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.die(new Error(`never: ${what}`)) })
+    Effect.timeoutOrElse({ duration: "2 minutes", orElse: () => Effect.die(new Error(`never: ${what}`)) })
   )
 export const written = (store: RedisCache.RedisCacheStore) =>
   until(
     "everything is written",
     Effect.sync(() => store.stats().buffered === 0)
   )
-export const isUp = (store: CacheStore) =>
+export const isUp = (store: CacheStore["Service"]) =>
   until(
     "Redis is up",
     Effect.map(store.probe, ({ status }) => status === "up")
   )
-/** The reason that a read of an unknown key fails with, and that nothing in it is secret. */
-export const reasonOf = Effect.fnUntraced(function* (store: CacheStore) {
+/** The reason with which a read of an unknown key fails; it has no secret. */
+export const reasonOf = Effect.fnUntraced(function* (store: CacheStore["Service"]) {
   const exit = yield* Effect.exit(store.last("never.written", "k"))
   assert.isTrue(Exit.isFailure(exit))
   const shown = `${inspect(exit, { depth: 20, showHidden: true })}${JSON.stringify(exit)}${Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""}`
@@ -64,7 +64,7 @@ export const reasonOf = Effect.fnUntraced(function* (store: CacheStore) {
   assert.notInclude((yield* store.probe).detail, secret)
   return reason._tag === "Refused" ? reason.code : reason._tag
 })
-/** Writes until the probe says that writes are refused. */
+/** Writes until the probe reports that writes are refused. */
 export const refusalOf = Effect.fnUntraced(function* (store: RedisCache.RedisCacheStore, code: string) {
   store.write(entry(1))
   yield* until(

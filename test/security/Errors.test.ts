@@ -1,14 +1,18 @@
 /**
- * Every error of the library in one table: its tag, whether trying again makes sense, and what its message
- * tells the reader to do. A reason that is not in the table fails the test.
+ * Every error of the library in one table: its tag, whether a retry can help, and the remedy in its message. A reason
+ * that is missing in the table fails the test.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result, Schema } from "effect"
-import { eventBusMemory } from "../../src/app/Live.ts"
-import * as BrokerError from "../../src/bus/BrokerError.ts"
-import * as BusError from "../../src/bus/BusError.ts"
-import { EventBus } from "../../src/bus/EventBus.ts"
-import * as EventCache from "../../src/bus/EventCache.ts"
+import { EventBus } from "../../src/app/EventBus.ts"
+import * as BrokerError from "../../src/bus/port/BrokerError.ts"
+import * as BrokerReason from "../../src/bus/port/BrokerReason.ts"
+import * as PublishError from "../../src/bus/send/PublishError.ts"
+import * as PublishReason from "../../src/bus/send/PublishReason.ts"
+import * as SubscribeError from "../../src/bus/subscriber/SubscribeError.ts"
+import * as DeadLettersError from "../../src/bus/deadletter/DeadLettersError.ts"
+import * as CacheError from "../../src/bus/port/CacheError.ts"
+import * as CacheReason from "../../src/bus/port/CacheReason.ts"
 import * as Event from "../../src/event/Event.ts"
 import * as EventGroup from "../../src/event/EventGroup.ts"
 import { EventDefinitionError, InvalidEvent, UnknownEvent, UnknownVersion } from "../../src/event/EventError.ts"
@@ -18,27 +22,27 @@ const address = "rabbit.internal:5672"
 /** By tag: the reason, whether it is retryable, and the words that name the value and the remedy. */
 const broker = {
   Connection: [
-    new BrokerError.ConnectionFailed({ address, detail: "ECONNREFUSED" }),
+    new BrokerReason.ConnectionFailed({ address, detail: "ECONNREFUSED" }),
     true,
     [address, "ECONNREFUSED", "check that RabbitMQ runs there"]
   ],
   Authentication: [
-    new BrokerError.AuthenticationFailed({ address, username: "svc" }),
+    new BrokerReason.AuthenticationFailed({ address, username: "svc" }),
     false,
     [address, "svc", "check the user name and the password"]
   ],
   Vhost: [
-    new BrokerError.VhostUnavailable({ address, vhost: "/prod", username: "svc" }),
+    new BrokerReason.VhostUnavailable({ address, vhost: "/prod", username: "svc" }),
     false,
     ["/prod", "svc", "rabbitmqctl add_vhost", "set_permissions"]
   ],
   Tls: [
-    new BrokerError.TlsFailed({ address, code: "CERT_HAS_EXPIRED", remedy: "the certificate has expired: renew it" }),
+    new BrokerReason.TlsFailed({ address, code: "CERT_HAS_EXPIRED", remedy: "the certificate has expired: renew it" }),
     false,
     [address, "CERT_HAS_EXPIRED", "renew it"]
   ],
   TopologyMismatch: [
-    new BrokerError.TopologyMismatch({
+    new BrokerReason.TopologyMismatch({
       entity: "queue eduflow.sub.a",
       argument: "x-delivery-limit",
       expected: "20",
@@ -49,71 +53,76 @@ const broker = {
     ["queue eduflow.sub.a", "x-delivery-limit", "20", "5", "use a new name"]
   ],
   TopologyMissing: [
-    new BrokerError.TopologyMissing({ entity: "queue eduflow.sub.a", remedy: "declare it" }),
+    new BrokerReason.TopologyMissing({ entity: "queue eduflow.sub.a", remedy: "declare it" }),
     false,
     ["queue eduflow.sub.a", "declare it"]
   ],
   Permission: [
-    new BrokerError.PermissionDenied({ entity: "exchange eduflow.events", username: "svc" }),
+    new BrokerReason.PermissionDenied({ entity: "exchange eduflow.events", username: "svc" }),
     false,
     ["svc", "exchange eduflow.events", "rabbitmqctl set_permissions"]
   ],
   Refused: [
-    new BrokerError.BrokerRefused({ operation: "declaring", detail: "no answer within 10000 ms" }),
+    new BrokerReason.BrokerRefused({ operation: "declaring", detail: "no answer within 10000 ms" }),
     true,
     ["declaring", "no answer within 10000 ms"]
   ],
-  Closed: [new BrokerError.Closed(), false, ["the bus is closed", "after its scope ended"]],
+  Closed: [new BrokerReason.Closed(), false, ["the bus is closed", "after its scope ended"]],
   Settings: [
-    new BrokerError.SettingsInvalid({ setting: "url", problem: "it is empty", remedy: "Write amqp://…" }),
+    new BrokerReason.SettingsInvalid({ setting: "url", problem: "it is empty", remedy: "Write amqp://…" }),
     false,
     ["url", "it is empty", "Write amqp://…"]
+  ],
+  ClientUnsupported: [
+    new BrokerReason.ClientUnsupported({ client: "amqplib", found: "9.0.0", known: "2.3.x", detail: "it is new" }),
+    false,
+    ["amqplib 9.0.0", "2.3.x is", "it is new", "package.json"]
   ]
-} as const satisfies Record<BrokerError.BrokerReason["_tag"], Row<BrokerError.BrokerReason>>
+} as const satisfies Record<BrokerReason.BrokerReason["_tag"], Row<BrokerReason.BrokerReason>>
 
 const publish = {
   Invalid: [
-    new BusError.Invalid({ faults: [{ path: "data.grade", expected: "a number" }] }),
+    new PublishReason.Invalid({ faults: [{ path: "data.grade", expected: "a number" }] }),
     false,
     ["data.grade", "a number", "nothing was sent"]
   ],
   Denied: [
-    new BusError.Denied({ role: "student", detail: 'role "student" may not publish it' }),
+    new PublishReason.Denied({ by: "contract", role: "student", detail: 'role "student" may not publish it' }),
     false,
     ["student", "CurrentActor", "publishers"]
   ],
   Unavailable: [
-    new BusError.Unavailable({ cause: new BrokerError.ConnectionFailed({ address, detail: "ECONNREFUSED" }) }),
+    new PublishReason.Unavailable({ cause: new BrokerReason.ConnectionFailed({ address, detail: "ECONNREFUSED" }) }),
     true,
     [address, "nothing was sent"]
   ],
   Overloaded: [
-    new BusError.Overloaded({ detail: "1000 events are in flight" }),
+    new PublishReason.Overloaded({ detail: "1000 events are in flight" }),
     true,
-    ["1000 events", "nothing was sent", "publish slower"]
+    ["1000 events", "nothing was sent", "publish more slowly"]
   ],
-  Rejected: [new BusError.Rejected(), true, ["refused to store it", "a length limit", "other queues may have it"]],
-  Unroutable: [new BusError.Unroutable(), false, ["no subscriber is bound", "register the subscriber"]],
-  Unknown: [new BusError.Unknown(), true, ["may be stored", "publish it again with the same `id`"]]
-} as const satisfies Record<BusError.PublishReason["_tag"], Row<BusError.PublishReason>>
+  Rejected: [new PublishReason.Rejected(), true, ["refused to store it", "a length limit", "other queues may have it"]],
+  Unroutable: [new PublishReason.Unroutable(), false, ["no subscriber is bound", "register the subscriber"]],
+  Unknown: [new PublishReason.Unknown(), true, ["may be stored", "publish it again with the same `id`"]]
+} as const satisfies Record<PublishReason.PublishReason["_tag"], Row<PublishReason.PublishReason>>
 
 const cache = {
   Unavailable: [
-    new EventCache.CacheUnavailable({ detail: "redis:6379 is silent" }),
+    new CacheReason.CacheUnavailable({ detail: "redis:6379 is silent" }),
     true,
     ["redis:6379", "go on without it"]
   ],
   Refused: [
-    new EventCache.CacheRefused({ code: "NOPERM", remedy: "grant its user the commands" }),
+    new CacheReason.CacheRefused({ code: "NOPERM", remedy: "grant its user the commands" }),
     false,
     ["NOPERM", "grant its user the commands"]
   ],
   Corrupt: [
-    new EventCache.CacheCorrupt({ event: "a.b", detail: "data.n: a number" }),
+    new CacheReason.CacheCorrupt({ event: "a.b", detail: "data.n: a number" }),
     false,
     ["a.b", "data.n", "does not fit its contract"]
   ]
-} as const satisfies Record<EventCache.CacheError["reason"]["_tag"], Row<EventCache.CacheError["reason"]>>
+} as const satisfies Record<CacheError.CacheError["reason"]["_tag"], Row<CacheError.CacheError["reason"]>>
 
 type Row<Reason> = readonly [reason: Reason, isRetryable: boolean, words: ReadonlyArray<string>]
 
@@ -128,7 +137,7 @@ const check = (error: Told, isRetryable: boolean | undefined, words: ReadonlyArr
   assert.notMatch(error.message, /undefined|\[object/)
 }
 
-/** What crosses a process as JSON and comes back is the same error. */
+/** An error that was encoded as JSON and decoded is the same error. */
 const travels = <A>(schema: Schema.Codec<A, unknown>, error: A): void => {
   const wire: unknown = JSON.parse(JSON.stringify(Schema.encodeUnknownSync(schema)(error)))
   const back: unknown = Schema.decodeUnknownSync(schema)(wire)
@@ -137,50 +146,50 @@ const travels = <A>(schema: Schema.Codec<A, unknown>, error: A): void => {
 
 describe("errors", () => {
   for (const [tag, [reason, isRetryable, words]] of Object.entries(broker)) {
-    it(`N10: broker, ${tag}: says what to do, and whether to try again`, () => {
+    it(`N10: broker, ${tag}: names the remedy, and whether a retry can help`, () => {
       const error = new BrokerError.BrokerError({ reason })
       assert.strictEqual(error.reason._tag, tag)
       check(error, isRetryable, words)
       travels(BrokerError.BrokerError, error)
-      const subscribe = BusError.SubscribeError.fromBroker("mail.goodbye", error)
+      const subscribe = SubscribeError.SubscribeError.fromBroker("mail.goodbye", error)
       check(subscribe, isRetryable, [...words, "mail.goodbye"])
-      travels(BusError.SubscribeError, subscribe)
-      const letters = new BusError.DeadLettersError({ source: "mail.goodbye", reason })
+      travels(SubscribeError.SubscribeError, subscribe)
+      const letters = new DeadLettersError.DeadLettersError({ source: "mail.goodbye", reason })
       check(letters, isRetryable, [...words, "mail.goodbye"])
-      const unavailable = new BusError.Unavailable({ cause: reason })
-      // Of what keeps a publish from being sent only a connection comes back by itself.
+      const unavailable = new PublishReason.Unavailable({ cause: reason })
+      // Of the reasons why a publish is not sent only a lost connection heals by itself.
       assert.strictEqual(unavailable.isRetryable, tag === "Connection")
       assert.include(unavailable.message, "nothing was sent")
     })
   }
 
   for (const [tag, [reason, isRetryable, words]] of Object.entries(publish)) {
-    it(`P2, N10: publish, ${tag}: says whether anything was sent, and what to do`, () => {
-      const error = new BusError.PublishError({ event: "a.b", id: "id-1", reason })
+    it(`P2, N10: publish, ${tag}: says whether anything was sent, and the remedy`, () => {
+      const error = new PublishError.PublishError({ event: "a.b", id: "id-1", reason })
       assert.strictEqual(error.reason._tag, tag)
       check(error, isRetryable, [...words, "a.b", "id-1", tag])
-      travels(BusError.PublishError, error)
-      assert.isTrue(BusError.isPublishError(error))
+      travels(PublishError.PublishError, error)
+      assert.isTrue(PublishError.isPublishError(error))
     })
   }
 
   for (const [tag, [reason, isRetryable, words]] of Object.entries(cache)) {
-    it(`D3: cache, ${tag}: says what to do`, () => {
-      const error = new EventCache.CacheError({ reason })
+    it(`D3: cache, ${tag}: names the remedy`, () => {
+      const error = new CacheError.CacheError({ reason })
       assert.strictEqual(error.reason._tag, tag)
       check(error, isRetryable, words)
-      travels(EventCache.CacheError, error)
+      travels(CacheError.CacheError, error)
     })
   }
 
-  it("M1: what is wrong with an event names the place and the remedy", () => {
+  it("M1: an error of an event names the path and the remedy", () => {
     check(InvalidEvent.of("a.b", "data.n", "a number"), undefined, ["a.b", "data.n", "a number"])
     check(new UnknownVersion({ event: "a.b", version: 4, known: 3 }), undefined, ["a.b", "4", "3", "deploy", "replay"])
     check(new UnknownEvent({ event: "a.b" }), undefined, ["a.b", "add its contract"])
     check(new EventDefinitionError({ event: "A", problem: "capitals", remedy: "Use a-z" }), undefined, ["A", "Use a-z"])
     const option = { option: "prefetch", problem: "0 is none", remedy: "Give 1 or more" }
     check(
-      new BusError.SubscribeError({ subscriber: "s", reason: new BusError.SubscriberInvalid(option) }),
+      new SubscribeError.SubscribeError({ subscriber: "s", reason: new SubscribeError.SubscriberInvalid(option) }),
       false,
       Object.values(option)
     )
@@ -195,7 +204,7 @@ describe("messages", () => {
   const Free = Event.make("errors.free", { version: 1, data: Schema.Record(Schema.String, Schema.Finite) })
   const long = "y".repeat(100_000)
 
-  it.effect("P13: are bounded, whatever a caller gives them to quote, and still end with what to do", () =>
+  it.effect("P13: are bounded, whatever values they quote, and still end with the remedy", () =>
     Effect.gen(function* () {
       const bus = yield* EventBus
       const broken = Object.fromEntries(Object.keys(many).map((name) => [name, Number.NaN]))
@@ -219,6 +228,6 @@ describe("messages", () => {
         )
       )
       assert.isTrue(Result.isFailure(foreign) && foreign.failure.message.length <= 1024)
-    }).pipe(Effect.provide(eventBusMemory()))
+    }).pipe(Effect.provide(EventBus.layerMemory()))
   )
 })

@@ -1,29 +1,31 @@
 /**
- * What the clients of RabbitMQ and Redis throw stays inside of the adapters: every error that comes out
- * is one of ours down to its last property, says what to do, and crosses processes as JSON. Provoked on
- * real servers.
+ * Errors of the clients of RabbitMQ and Redis stay inside the adapters: every error that leaves them is ours down to
+ * its last property, names the remedy, and can be encoded as JSON. Real servers provoke the errors.
  */
 import { assert, it } from "@effect/vitest"
 import { connect } from "amqplib"
 import { type Duration, Effect, Exit, Redacted, Schema, Scope } from "effect"
 import { inspect } from "node:util"
 import { AmqpBroker } from "../../src/amqp/index.ts"
-import { BrokerError } from "../../src/bus/BrokerError.ts"
-import { DeadLettersError, PublishError, SubscribeError } from "../../src/bus/BusError.ts"
-import { CacheError, CacheUnavailable } from "../../src/bus/EventCache.ts"
+import { BrokerError } from "../../src/bus/port/BrokerError.ts"
+import { DeadLettersError } from "../../src/bus/deadletter/DeadLettersError.ts"
+import { PublishError } from "../../src/bus/send/PublishError.ts"
+import { SubscribeError } from "../../src/bus/subscriber/SubscribeError.ts"
+import { CacheError } from "../../src/bus/port/CacheError.ts"
+import { CacheUnavailable } from "../../src/bus/port/CacheReason.ts"
 import * as Event from "../../src/event/Event.ts"
-import * as RedisCache from "../../src/redis/RedisCache.ts"
+import * as RedisCache from "../../src/redis/cache/RedisCache.ts"
 import { describeLive, freshNamespace, rabbitUrl } from "../support/live.ts"
 import { freePort } from "../support/Port.ts"
-import { service } from "../redis/Stage.ts"
+import { service } from "../redis/ServiceOnRedis.ts"
 import { cli, node, until } from "../redis/support.ts"
 
 const password = "c4n4ry-pw"
 const ours = [BrokerError, PublishError, SubscribeError, DeadLettersError, CacheError]
 
 /**
- * Where in an error something is that is not ours: an Error of another class, or an object made by
- * another class than the error's own reasons. Looks at every own property, hidden ones too.
+ * The places in an error with foreign objects: an Error of another class, or an object of a class that is none of our
+ * reasons. Looks at every own property, hidden ones too.
  */
 const foreign = (value: unknown, path = "error", seen = new Set<unknown>()): ReadonlyArray<string> => {
   if (typeof value !== "object" || value === null || seen.has(value)) return []
@@ -68,7 +70,7 @@ describeLive(
       return url.href
     }
 
-    it.live("O4, N10, P2: RabbitMQ: what it refuses a connection for", () =>
+    it.live("O4, N10, P2: RabbitMQ refuses a connection", () =>
       Effect.gen(function* () {
         const nobody = yield* Effect.promise(freePort)
         const refusals = [
@@ -81,8 +83,8 @@ describeLive(
         yield* Effect.forEach(
           refusals,
           ([servers, tag, isRetryable, remedy]) =>
-            // Who is not there is asked until the deadline.
-            Effect.map(open(servers, tag === "Connection" ? "500 millis" : undefined), (error) =>
+            // A missing server is dialled until the deadline.
+            Effect.map(open(servers, tag === "Connection" ? "3 seconds" : undefined), (error) =>
               check(error, tag, isRetryable, remedy)
             ),
           { concurrency: "unbounded" }
@@ -90,7 +92,7 @@ describeLive(
       })
     )
 
-    it.live("O4, N10, P2, P16: RabbitMQ: what it refuses a bus for", () =>
+    it.live("O4, N10, P2, P16: RabbitMQ refuses an operation of the bus", () =>
       Effect.gen(function* () {
         const namespace = freshNamespace()
         const scope = yield* Scope.make()
@@ -133,12 +135,12 @@ describeLive(
       })
     )
 
-    it.live("D1, D2, D3, O4: Redis: what a read fails with", () =>
+    it.live("D1, D2, D3, O4: Redis fails a read", () =>
       Effect.gen(function* () {
         const redis = yield* node({ password })
         const last = Effect.fnUntraced(function* (url: string, tag: string, isRetryable: boolean, remedy: RegExp) {
           const store = yield* RedisCache.make({ url: Redacted.make(url) })
-          // A connection may be lost before it is told why.
+          // The connection may be lost before the reason arrives.
           yield* until(
             `${url}: ${tag}`,
             Effect.map(Effect.flip(store.last("a.b", "k")), (error) => remedy.test(error.message))
@@ -167,7 +169,7 @@ describeLive(
       })
     )
 
-    it("what looks for foreign errors finds them, also where nobody looks", () => {
+    it("the search finds foreign errors, in hidden properties, too", () => {
       for (const hidden of [new Error("raw"), new Map(), { deep: [new TypeError("raw")] }]) {
         const error = new CacheError({ reason: new CacheUnavailable({ detail: "gone" }) })
         assert.deepStrictEqual(foreign(error), [])

@@ -1,4 +1,4 @@
-/** No secret is told: neither a password nor the value of a sensitive field, whatever goes wrong (P14). */
+/** No secret leaves: neither a password nor the value of a sensitive field, whatever goes wrong. */
 import { assert, it } from "@effect/vitest"
 import { connect } from "amqplib"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -15,10 +15,10 @@ const canary = "c4n4ry"
 const passwords = { rabbit: `${canary}-rabbit-pw`, redis: `${canary}-redis-pw` }
 const data = `${canary}-data@example.org`
 const session = `${canary}-session`
-/** Told on purpose, everywhere: who does not find it there looks at nothing. */
+/** Shown on purpose, everywhere: a search that does not find it looks at nothing. */
 const planted = `${canary}-planted`
 
-/** The lines that tell a secret, shortened. */
+/** The lines that contain a secret, shortened. */
 const leaks = (text: string): ReadonlyArray<string> =>
   text
     .replaceAll(planted, "")
@@ -70,7 +70,7 @@ describeLive(
       await Promise.all([rabbit.stop(), redis.stop()])
     })
 
-    it("P14, O4: a service whose life is full of accidents tells no secret, in no way", async () => {
+    it("P14, O4: a service with accidents of every kind leaks no secret anywhere", async () => {
       const redisUrl = `redis://svc:${passwords.redis}@127.0.0.1:${redis.port}`
       const plan: Plan = { url, redisUrl, namespace: "secrets", secret: data, planted, session }
       const service = run("leaky.ts", [JSON.stringify(plan)])
@@ -104,7 +104,7 @@ describeLive(
 
       await service.says("BREAK REDIS NOPERM")
       await look()
-      // As they lie on the broker, with every header.
+      // The messages as they are on the broker, with all headers.
       const headers: Array<string> = []
       for (;;) {
         const letter = await channel.get("secrets.dead.mail.welcome")
@@ -147,7 +147,7 @@ describeLive(
         assert.include(text, planted, `${channel} is not looked at`)
       }
       assert.deepStrictEqual(leaks(service.output()), [], "output")
-      // It did tell: logs of both forms, spans, letters, errors.
+      // There was output of each kind: logs of both forms, spans, dead letters, errors.
       for (const word of [
         "## span",
         "## dead letter",
@@ -160,9 +160,9 @@ describeLive(
         "(WRONGPASS)"
       ])
         assert.include(service.output(), word)
-    }, 90_000)
+    })
 
-    it("P14, O4: a start that fails tells no password", async () => {
+    it("P14, O4: a start that fails leaks no password", async () => {
       const nobody = await freePort()
       const parts = new URL(url)
       const wrong = (change: (at: URL) => void): string => {
@@ -194,17 +194,17 @@ describeLive(
           assert.deepStrictEqual(leaks(service.output()), [], what)
         })
       )
-    }, 90_000)
+    })
 
-    it("P14, O4: the demo tells no password", async () => {
+    it("P14, O4: the demo leaks no password", async () => {
       const url = `amqp://svc:${canary}-wrong@127.0.0.1:${rabbit.port}`
       const demo = run("../../src/app/demo/main.ts", ["--events", "1", "--verbose"], { EVENTBUS_URL: url })
       assert.strictEqual(await demo.ended, 1)
       assert.include(demo.output(), "check the user name and the password")
       assert.deepStrictEqual(leaks(demo.output()), [])
-    }, 30_000)
+    })
 
-    it("what looks for secrets finds one", () => {
+    it("the search finds a secret", () => {
       assert.lengthOf(leaks(`fine\nuser=svc password=${passwords.rabbit}\n${encodeURIComponent(data)}`), 2)
     })
   },

@@ -1,7 +1,6 @@
 /**
- * A service whose life is full of accidents with secret data, and which tells everything it can: logs of
- * every level, spans, metrics, health, errors and services looked at from all sides. Secrets.test.ts reads
- * what it says.
+ * A service with accidents of every kind and secret data that shows everything it can: logs of every level, spans,
+ * metrics, health, errors and services, inspected. Secrets.test.ts reads its output.
  */
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
 import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base"
@@ -13,7 +12,6 @@ import {
   EventBus,
   EventCache,
   EventDeadLettered,
-  eventBusLive,
   Health,
   httpEndpoints,
   Later,
@@ -27,11 +25,11 @@ export interface Plan {
   readonly url: string
   readonly redisUrl: string
   readonly namespace: string
-  /** What sensitive fields hold. */
+  /** The value of sensitive fields. */
   readonly secret: string
-  /** What this service tells on purpose, wherever something can be told. */
+  /** Shown on purpose, wherever something can be shown. */
   readonly planted: string
-  /** A header of its events: travels with them, and is told nowhere else. */
+  /** A header of its events: it travels with them and is shown nowhere else. */
   readonly session: string
 }
 
@@ -122,7 +120,7 @@ const scene = Effect.gen(function* () {
       Effect.flatMap((exit) => sayExit(`publish ${userId}`, exit))
     )
   }
-  // Callers from outside of TypeScript: the secret stands where something else is expected.
+  // Callers without TypeScript: the secret is where another value is expected.
   for (const wrong of [
     { userId: 7, email: secret, card: { number: secret } },
     { userId: "u", email: { deep: secret }, card: secret },
@@ -137,18 +135,18 @@ const scene = Effect.gen(function* () {
   })
   const listed = yield* letters.list("mail.welcome")
   for (const { body: _body, headers, ...letter } of listed) {
-    const { session: _session, ...told } = headers
-    yield* say("dead letter", { ...letter, headers: told })
+    const { session: _session, ...shown } = headers
+    yield* say("dead letter", { ...letter, headers: shown })
   }
   yield* say("replayed", yield* letters.replay("mail.welcome", { errorTag: "Leak" }))
   yield* Effect.sleep("500 millis")
   yield* sayExit("no such", yield* Effect.exit(letters.list("no.such")))
-  const tell = Effect.gen(function* () {
+  const show = Effect.gen(function* () {
     yield* say("health", yield* health.report)
     yield* sayExit("cache", yield* Effect.exit(Effect.asVoid(cache.last(Registered, "nobody"))))
     yield* say("tree", yield* bus.tree)
   })
-  yield* tell
+  yield* show
   for (const why of ["NOPERM", "WRONGPASS", "ECONN"]) {
     process.stdout.write(`BREAK REDIS ${why}\n`)
     yield* Effect.repeat(
@@ -158,11 +156,11 @@ const scene = Effect.gen(function* () {
       ),
       { until: () => Effect.map(health.report, ({ checks }) => checks.some(({ detail }) => detail.includes(why))) }
     )
-    yield* tell
+    yield* show
   }
   process.stdout.write("BREAK RABBIT\n")
   yield* Effect.repeat(Effect.sleep("50 millis"), { until: () => Effect.map(health.ready, (ready) => !ready) })
-  yield* tell
+  yield* show
   const unsent = { userId: "works", email: secret, card: { number: secret } }
   yield* sayExit("publish", yield* Effect.exit(bus.publish(Registered, unsent, { timeout: "500 millis" })))
   yield* say("services", yield* Effect.context<EventBus | DeadLetters | EventCache | Health>())
@@ -176,19 +174,19 @@ const scene = Effect.gen(function* () {
 
 const Endpoints = httpEndpoints({
   port: 0,
+  details: true,
   onListen: (address) => {
     process.stdout.write(`LISTENS ${address}\n`)
   }
 })
 
-const Live = eventBusLive({
+const Live = EventBus.layerAmqp({
   url,
   redisUrl,
   namespace,
   source: "leaky",
-  drain: "2 seconds",
-  heartbeat: "2 seconds",
-  connectTimeout: "2 seconds"
+  drainTimeout: "2 seconds",
+  heartbeat: "2 seconds"
 })
 
 runMain(

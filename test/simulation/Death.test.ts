@@ -1,16 +1,16 @@
 /**
  * Processes that die at the worst moment, one moment at a time: the real bus over a broker that kills its
- * client there. Simulation.test.ts has the same moments by chance, and all of them together.
+ * client there. Simulation.test.ts has the same moments at random, and all of them together.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, References, Schedule, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Reject } from "../../src/bus/BusError.ts"
-import * as Assembly from "../../src/bus/Assembly.ts"
-import { DeadLetters } from "../../src/bus/DeadLetters.ts"
+import { Reject } from "../../src/bus/subscriber/HandlerError.ts"
+import * as EventBusMake from "../../src/bus/EventBusMake.ts"
+import { DeadLetters } from "../../src/bus/deadletter/DeadLetters.ts"
 import { EventBus } from "../../src/bus/EventBus.ts"
-import * as Letters from "../../src/bus/Letters.ts"
-import type { DeliveryInfo } from "../../src/bus/SubscriberOptions.ts"
+import * as DeadLettersLive from "../../src/bus/deadletter/DeadLettersLive.ts"
+import type { DeliveryInfo } from "../../src/bus/subscriber/SubscriberOptions.ts"
 import type { Faults } from "../../src/memory/Faults.ts"
 import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
@@ -18,8 +18,8 @@ import { MemoryServer } from "../../src/memory/MemoryServer.ts"
 import { Plain } from "./Setup.ts"
 import { turns } from "./SimClock.ts"
 
-/** A broker that goes wrong once: at the first send, delivery or acknowledgement that `at` picks. */
-const makeBench = Effect.fnUntraced(function* (faults: Partial<Faults>) {
+/** A broker with the given faults, and processes to start on it. */
+const makeBroker = Effect.fnUntraced(function* (faults: Partial<Faults>) {
   const dead: Array<string> = []
   const server = yield* MemoryServer.makeWith({
     faults: {
@@ -32,10 +32,10 @@ const makeBench = Effect.fnUntraced(function* (faults: Partial<Faults>) {
       ...faults
     }
   })
-  /** A process; its end is its death or the test's. */
+  /** A process; it ends when it dies, or with the test. */
   const start = Effect.fnUntraced(function* (name: string) {
     const scope = yield* Scope.make()
-    const layer = Layer.merge(Assembly.layerWith({ drain: "1 second" }), Letters.layer).pipe(
+    const layer = Layer.merge(EventBusMake.layerWith({ drainTimeout: "1 second" }), DeadLettersLive.layer).pipe(
       Layer.provide(Layer.merge(MemoryBroker.layerOf(server, { name }), MemoryCache.layer)),
       Layer.provide(Layer.succeed(References.MinimumLogLevel, "None" as const))
     )
@@ -74,9 +74,9 @@ const once = <A>(fault: A, when: (id: string) => boolean = () => true) => {
 }
 
 describe("a subscriber's process", () => {
-  it.effect("C1, P3: that dies between handling and ack: the event is handled again, with the same id", () =>
+  it.effect("C1, P3: dies between handling and ack: the event is handled again, with the same id", () =>
     Effect.gen(function* () {
-      const { dead, start } = yield* makeBench({ onAck: once("crash before") })
+      const { dead, start } = yield* makeBroker({ onAck: once("crash-before") })
       const [first, second] = [yield* start("first"), yield* start("second")]
       yield* first.subscribe()
       yield* Effect.forkChild(second.bus.publish(Plain, { n: 1, k: "" }, { id: "e-1" }))
@@ -95,10 +95,10 @@ describe("a subscriber's process", () => {
   )
 
   it.effect(
-    "R2, P3, P7: that dies between a retry's confirm and the ack: both come, by one id, neither too early",
+    "R2, P3, P7: dies between the confirm of a retry and the ack: both are handled, with one id, neither too early",
     () =>
       Effect.gen(function* () {
-        const { dead, start } = yield* makeBench({ onAck: once("crash before") })
+        const { dead, start } = yield* makeBroker({ onAck: once("crash-before") })
         const [first, second] = [yield* start("first"), yield* start("second")]
         yield* first.subscribe(({ attempt }) => attempt === 1)
         yield* Effect.forkChild(second.bus.publish(Plain, { n: 1, k: "" }, { id: "e-1" }))
@@ -122,10 +122,10 @@ describe("a subscriber's process", () => {
       })
   )
 
-  it.effect("R1, P3: that dies before its dead letter is stored: it comes again, and is dead-lettered then", () =>
+  it.effect("R1, P3: dies before its dead letter is stored: the event comes again and is dead-lettered then", () =>
     Effect.gen(function* () {
       let sends = 0
-      const { dead, start } = yield* makeBench({ onSend: () => (++sends === 3 ? "crash before store" : "none") })
+      const { dead, start } = yield* makeBroker({ onSend: () => (++sends === 3 ? "crash-before-store" : "none") })
       const [first, second] = [yield* start("first"), yield* start("second")]
       yield* first.subscribe(() => true)
       yield* Effect.forkChild(second.bus.publish(Plain, { n: 1, k: "" }, { id: "e-1" }))
@@ -141,27 +141,29 @@ describe("a subscriber's process", () => {
 })
 
 describe("a publisher's process", () => {
-  it.effect("PUB20, P2: that dies between confirm and its own books publishes again: a duplicate by the same id", () =>
-    Effect.gen(function* () {
-      const { dead, start } = yield* makeBench({ onSend: once("crash after store") })
-      const [first, second] = [yield* start("first"), yield* start("second")]
-      yield* second.subscribe()
-      const lost = yield* Effect.forkChild(first.bus.publish(Plain, { n: 1, k: "" }, { id: "e-1" }))
-      yield* settle()
-      assert.deepStrictEqual(dead, ["first"])
-      yield* Effect.forkChild(second.bus.publish(Plain, { n: 1, k: "" }, { id: "e-1" }))
-      yield* settle()
-      assert.deepStrictEqual(
-        second.handled.map(({ id }) => id),
-        ["e-1", "e-1"]
-      )
-      yield* Fiber.interrupt(lost)
-    })
+  it.effect(
+    "PUB20, P2: dies between the confirm and its own records and publishes again: a duplicate with the same id",
+    () =>
+      Effect.gen(function* () {
+        const { dead, start } = yield* makeBroker({ onSend: once("crash-after-store") })
+        const [first, second] = [yield* start("first"), yield* start("second")]
+        yield* second.subscribe()
+        const lost = yield* Effect.forkChild(first.bus.publish(Plain, { n: 1, k: "" }, { id: "e-1" }))
+        yield* settle()
+        assert.deepStrictEqual(dead, ["first"])
+        yield* Effect.forkChild(second.bus.publish(Plain, { n: 1, k: "" }, { id: "e-1" }))
+        yield* settle()
+        assert.deepStrictEqual(
+          second.handled.map(({ id }) => id),
+          ["e-1", "e-1"]
+        )
+        yield* Fiber.interrupt(lost)
+      })
   )
 
-  it.effect("PUB2, P2: whose confirm is lost sends again: Confirmed, and the duplicate has the same id", () =>
+  it.effect("PUB2, P2: loses a confirm and sends again: Confirmed, and the duplicate has the same id", () =>
     Effect.gen(function* () {
-      const { start } = yield* makeBench({ onSend: once("lose confirm") })
+      const { start } = yield* makeBroker({ onSend: once("lose-confirm") })
       const process = yield* start("first")
       yield* process.subscribe()
       const publish = yield* Effect.forkChild(process.bus.publish(Plain, { n: 1, k: "" }, { id: "e-1" }))
@@ -176,13 +178,13 @@ describe("a publisher's process", () => {
 })
 
 describe("a replay", () => {
-  it.effect("R6, P8: that is killed midway loses nothing, and goes on when it is run again", () =>
+  it.effect("R6, P8: loses nothing when it is killed midway, and goes on when it runs again", () =>
     Effect.gen(function* () {
       let replaying = false
       let sends = 0
-      // The third copy is stored, and its process dies before the letter is acknowledged.
-      const { dead, start } = yield* makeBench({
-        onSend: () => (replaying && ++sends === 3 ? "crash after store" : "none")
+      // The third copy is stored, and its process dies before the dead letter is acknowledged.
+      const { dead, start } = yield* makeBroker({
+        onSend: () => (replaying && ++sends === 3 ? "crash-after-store" : "none")
       })
       const [operator, worker] = [yield* start("operator"), yield* start("worker")]
       let healed = false
@@ -196,7 +198,7 @@ describe("a replay", () => {
       healed = true
       replaying = true
       worker.handled.length = 0
-      // A dead process waits for nothing: nobody joins it.
+      // A dead process never finishes: nothing joins it.
       yield* Effect.forkDetach(operator.letters.replay("s"))
       yield* settle()
       assert.deepStrictEqual([dead, yield* worker.letters.count("s")], [["operator"], 3])
@@ -209,11 +211,11 @@ describe("a replay", () => {
     })
   )
 
-  it.effect("R5, P8: begins the attempts anew, keeps the history, and takes nothing that comes back meanwhile", () =>
+  it.effect("R5, P8: restarts the attempts, keeps the history, and skips what is dead-lettered meanwhile", () =>
     Effect.gen(function* () {
-      const { start } = yield* makeBench({})
+      const { start } = yield* makeBroker({})
       const process = yield* start("one")
-      // Each is a dead letter again at once, while the others are still to be replayed.
+      // Each becomes a dead letter again at once, while the others are still to be replayed.
       yield* process.subscribe(() => true, new Reject({ reason: "never" }))
       for (const n of [1, 2, 3]) {
         yield* Effect.forkChild(process.bus.publish(Plain, { n, k: "" }, { id: `e-${n}` }))

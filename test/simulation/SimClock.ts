@@ -1,13 +1,13 @@
 /**
- * Time of a run. It stands still until the run moves it; then whoever sleeps wakes in the order of the
- * times, and between two of them pass turns of the event loop, in which what was woken goes on.
+ * The clock of a run. It stands still until the run moves it. Then sleepers wake in the order of their times,
+ * and between two of them the event loop turns, so that the first one goes on before the second one wakes.
  */
 import { type Clock, Duration, Effect } from "effect"
 
 export interface SimClock extends Clock.Clock {
-  /** Lets so many milliseconds pass. */
+  /** Lets this many milliseconds pass. */
   readonly pass: (millis: number) => Effect.Effect<void>
-  /** When the next one wakes. */
+  /** When the next sleeper wakes. */
   readonly next: () => number | undefined
 }
 
@@ -16,7 +16,7 @@ interface Sleep {
   readonly wake: () => void
 }
 
-/** Lets so many turns of the event loop pass. */
+/** Lets the event loop turn this often. */
 export const turns = (count: number): Effect.Effect<void> =>
   count === 0
     ? Effect.void
@@ -31,7 +31,7 @@ export const turns = (count: number): Effect.Effect<void> =>
 
 export const make = (between: () => number): SimClock => {
   let now = 0
-  /** The next one is the last; equals wake in the order in which they fell asleep. */
+  /** Sorted, the next one last; equal times wake in the order in which they fell asleep. */
   const sleeps: Array<Sleep> = []
   const nanos = (): bigint => BigInt(Math.floor(now * 1000)) * 1000n
   const add = (sleep: Sleep): void => {
@@ -53,7 +53,7 @@ export const make = (between: () => number): SimClock => {
     monotonicTimeNanos: Effect.sync(nanos),
     sleep: (duration) =>
       Effect.callback<void>((resume) => {
-        // Whole milliseconds, and at least one turn: as a timer has it.
+        // Whole milliseconds and at least one turn, like a timer.
         const millis = Duration.toMillis(duration)
         if (millis === Number.POSITIVE_INFINITY) return
         const sleep: Sleep = { at: now + Math.max(0, Math.ceil(millis)), wake: () => resume(Effect.void) }

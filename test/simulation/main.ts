@@ -1,14 +1,14 @@
 /**
- * Simulates as many runs as asked, over all processors, and tells what promise was broken in which.
+ * Simulates many runs on all processors and reports which promise was broken in which run.
  *
  *   npm run simulate -- --seeds 2000 [--from 1] [--workers 2]
- *   npm run simulate -- --seed 42 --trace      one run again, with all that happened in it
- *   npm run simulate -- --controls             bugs switched on: each must be found
+ *   npm run simulate -- --seed 42 --trace      one run again, with its whole trace
+ *   npm run simulate -- --controls             planted bugs: each must be found
  */
 import { fork } from "node:child_process"
 import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
-import { controls, find } from "./controls.ts"
+import { find, plantedBugs } from "./PlantedBugs.ts"
 import { once, type Report } from "./Run.ts"
 
 const { values } = parseArgs({
@@ -20,7 +20,7 @@ const { values } = parseArgs({
     workers: { type: "string" },
     controls: { type: "boolean", default: false },
     bug: { type: "string" },
-    /** A worker's part: every so-manieth seed. */
+    /** Which seeds a worker runs: `index/workers`. */
     part: { type: "string" }
   }
 })
@@ -30,7 +30,7 @@ const number = (text: string): number => {
   return parsed
 }
 
-/** What one run says on one line. */
+/** The result of one run, as a worker sends it. */
 interface Line {
   readonly seed: number
   readonly violations: Report["violations"]
@@ -38,7 +38,7 @@ interface Line {
   readonly figures: Report["figures"]
 }
 
-/** Of the trace what is about the event of the violation, and what went wrong around it. */
+/** The lines of the trace about the event of the violation, and what went wrong around it. */
 const excerpt = ({ trace, violations }: Report): ReadonlyArray<string> => {
   const [first] = violations
   if (first === undefined) return []
@@ -51,11 +51,11 @@ const excerpt = ({ trace, violations }: Report): ReadonlyArray<string> => {
   return lines.length <= 40 ? lines : [...lines.slice(0, 20), `… ${lines.length - 40} lines …`, ...lines.slice(-20)]
 }
 
-const bug = values.bug === undefined ? undefined : controls.find(({ name }) => name === values.bug)
+const bug = values.bug === undefined ? undefined : plantedBugs.find(({ name }) => name === values.bug)
 if (values.bug !== undefined && bug === undefined) throw new Error(`no bug is called ${values.bug}`)
 const run = (seed: number): Promise<Report> => once(seed, bug && { bug: bug.bug })
 
-const tellFailure = ({ excerpt, seed, violations }: Line): void => {
+const printFailure = ({ excerpt, seed, violations }: Line): void => {
   console.log(`\nseed ${seed}`)
   for (const { detail, n, promise } of violations.slice(0, 5)) {
     console.log(`  ${promise}: ${n === undefined ? "" : `#${n} `}${detail}`)
@@ -69,7 +69,7 @@ const one = async (seed: number): Promise<void> => {
   if (values.trace) for (const line of report.trace) console.log(line)
   console.log(JSON.stringify(report.figures))
   if (report.violations.length === 0) return console.log(`seed ${seed}: every promise was kept`)
-  tellFailure({ ...report, excerpt: values.trace ? [] : excerpt(report) })
+  printFailure({ ...report, excerpt: values.trace ? [] : excerpt(report) })
   process.exitCode = 1
 }
 
@@ -93,13 +93,13 @@ const many = async (): Promise<void> => {
   const over = Array.from({ length: workers }, (_, index) => {
     const child = fork(import.meta.filename, [...process.argv.slice(2), "--part", `${index}/${workers}`])
     child.on("message", (message) => {
-      // Our own workers send nothing else.
+      // Our workers send nothing else.
       const line = message as Line
       runs++
       for (const [name, value] of Object.entries(line.figures)) totals[name] = (totals[name] ?? 0) + value
       if (line.violations.length === 0) return
       broken++
-      if (broken <= 20) tellFailure(line)
+      if (broken <= 20) printFailure(line)
     })
     return new Promise<number>((resolve) => child.on("exit", (code) => resolve(code ?? 1)))
   })
@@ -116,9 +116,9 @@ const many = async (): Promise<void> => {
 }
 
 const check = async (): Promise<void> => {
-  for (const control of controls) {
-    const found = await find(control)
-    console.log(`${control.name}: ${found ?? `NOT FOUND in ${control.within} seeds`}`)
+  for (const bug of plantedBugs) {
+    const found = await find(bug)
+    console.log(`${bug.name}: ${found ?? `NOT FOUND in ${bug.within} seeds`}`)
     if (found === undefined) process.exitCode = 1
   }
 }

@@ -21,7 +21,8 @@ export interface ContainerOptions {
 export const containerMachine = (options: ContainerOptions): Machine => {
   const { command, env, image, innerPort, port, scratch } = options
   const name = scratch.dir.slice(scratch.dir.lastIndexOf("/") + 1)
-  const docker = (...args: ReadonlyArray<string>): Promise<string> => execute("docker", args, process.env, 300)
+  const docker = (...args: ReadonlyArray<string>): Promise<string> =>
+    execute("docker", args, process.env, { seconds: 300 })
   const variables = Object.entries(env).flatMap(([key, value]) => ["--env", `${key}=${value}`])
   let created = false
   let running = false

@@ -1,6 +1,6 @@
 /**
- * Where a broker runs: a process of this machine here, a container in Container.ts. The nodes are
- * written against this interface, so a fault test reads the same for both.
+ * Where a broker runs: as a process of this machine (here) or in a container (Container.ts). Nodes are written
+ * against this interface, so a fault test is the same for both.
  */
 import { execFile } from "node:child_process"
 import { once } from "node:events"
@@ -19,7 +19,7 @@ export interface Machine {
   readonly resume: () => Promise<void>
   /** Runs one of the broker's own tools next to it and returns what it printed. */
   readonly run: (tool: string, args: ReadonlyArray<string>) => Promise<string>
-  /** Why the broker does not run, as far as it is known without asking it. */
+  /** Why the broker has ended; undefined while it runs. */
   readonly ended: () => string | undefined
   readonly log: () => Promise<string>
   /** Leaves nothing behind. */
@@ -54,11 +54,13 @@ export const execute = async (
   command: string,
   args: ReadonlyArray<string>,
   env: NodeJS.ProcessEnv,
-  seconds = 60
+  { input, seconds = 180 }: { readonly seconds?: number; readonly input?: string } = {}
 ): Promise<string> => {
   try {
     const options = { env, timeout: seconds * 1000, killSignal: "SIGKILL", maxBuffer: 16 << 20 } as const
-    return (await promisify(execFile)(command, args, options)).stdout.trimEnd()
+    const running = promisify(execFile)(command, args, options)
+    if (input !== undefined) running.child.stdin?.end(input)
+    return (await running).stdout.trimEnd()
   } catch (error) {
     const printed =
       error instanceof Error && "stdout" in error && "stderr" in error ? `${error.stdout}${error.stderr}` : ""
@@ -70,9 +72,9 @@ export const execute = async (
 export const awaitGreeting = async (options: {
   readonly machine: Pick<Machine, "ended" | "log">
   readonly port: number
-  /** What a client says first. */
+  /** The first bytes of a client. */
   readonly hello: string
-  /** Whether this is the answer of a server that is ready. */
+  /** Whether this answer comes from a server that is ready. */
   readonly isReady: (answer: string) => boolean
   readonly seconds: number
 }): Promise<void> => {
@@ -90,7 +92,7 @@ export const awaitGreeting = async (options: {
   }
 }
 
-/** One question to a port; the empty text when nobody answers. */
+/** Sends one text to a port; returns the answer, empty when there is none. */
 const ask = async (port: number, hello: string): Promise<string> => {
   const socket = connect(port, "127.0.0.1")
   socket.setTimeout(2000, () => socket.destroy())

@@ -12,7 +12,7 @@ import { findMonitors } from "./provision.ts"
 import { openScratch } from "./Scratch.ts"
 
 export interface PrometheusOptions {
-  /** Addresses by the name of their job. */
+  /** Addresses, by job. */
   readonly targets: Readonly<Record<string, ReadonlyArray<string>>>
   /** A file of rules, as an object. */
   readonly rules: object
@@ -38,15 +38,15 @@ export interface RuleHealth {
 }
 
 export interface Prometheus extends AsyncDisposable {
-  /** Evaluates a query now; rejects with Prometheus' own message when it is wrong. */
+  /** Evaluates a query now; rejects with the message of Prometheus when it is invalid. */
   readonly query: (expr: string) => Promise<ReadonlyArray<Sample>>
   readonly firing: () => Promise<ReadonlyArray<FiringAlert>>
   readonly ruleHealth: () => Promise<ReadonlyArray<RuleHealth>>
-  /** Targets that it could scrape the last time. */
+  /** Targets whose last scrape succeeded. */
   readonly healthyTargets: () => Promise<ReadonlyArray<string>>
 }
 
-/** Runs promtool, which prints what it finds; rejects when it finds a fault. */
+/** Runs promtool and returns its output; rejects when it finds a fault. */
 export const promtool = async (...args: ReadonlyArray<string>): Promise<string> =>
   execute(join((await findMonitors()).prometheus, "promtool"), args, { PATH: process.env["PATH"] })
 
@@ -63,7 +63,7 @@ export const startPrometheus = async (options: PrometheusOptions): Promise<Prome
   const port = await freePort()
   const base = `http://127.0.0.1:${port}`
   const inside = (name: string): string => join(scratch.dir, name)
-  // What Prometheus answers is declared by its API v1.
+  // The API v1 of Prometheus declares its answers.
   const get = async <A>(path: string, parameters: Record<string, string> = {}): Promise<A> => {
     const response = await fetch(`${base}/api/v1/${path}?${new URLSearchParams(parameters)}`)
     const answer = (await response.json()) as Answer<A>
@@ -141,7 +141,7 @@ export const startPrometheus = async (options: PrometheusOptions): Promise<Prome
 /** The exporter of Redis. */
 export interface RedisExporter extends AsyncDisposable {
   readonly address: string
-  /** What Prometheus would get, once it is there. */
+  /** The metrics page, as soon as there is one. */
   readonly scrape: () => Promise<string>
 }
 

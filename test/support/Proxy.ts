@@ -1,6 +1,6 @@
 /**
- * A TCP proxy for fault tests: a network between a client and its broker that can hang, break and be
- * gone, while both ends are well.
+ * A TCP proxy for fault tests: a network between a client and its broker that can hang, break and disappear while
+ * both ends are healthy.
  */
 import { once } from "node:events"
 import { connect, createServer, type Server, type Socket } from "node:net"
@@ -15,30 +15,32 @@ export interface Proxy {
   readonly connections: () => number
   /** How many connections were ever opened. */
   readonly accepted: () => number
-  /** Holds back what is sent in this direction, on open connections and on later ones. Nothing is lost. */
+  /** Holds back bytes in this direction, on open connections and later ones. Nothing is lost. */
   readonly stall: (direction: Direction) => void
-  /** Passes everything on in writes of so many bytes, on open connections and on later ones. */
+  /** Forwards in writes of this many bytes, on open connections and later ones. */
   readonly slice: (bytes: number) => void
-  /** Passes on so many bytes a second in each direction, on open connections and on later ones. */
+  /** Forwards this many bytes a second in each direction, on open connections and later ones. */
   readonly throttle: (bytesPerSecond: number) => void
   /**
-   * Half-open: whatever is sent is taken and lost, FIN and RST too, on open connections and on later
-   * ones. `resume` ends it for new connections; those that were open stay dead without being told.
+   * Half-open: bytes are accepted and lost, FIN and RST too, on open connections and later ones. `resume` ends it for
+   * new connections; those that were open stay dead silently.
    */
   readonly swallow: () => void
   /** Ends every stall, slicing, throttling and swallowing. */
   readonly resume: () => void
-  /** Breaks every open connection: RST to both ends, what was on the way is lost. */
+  /** Breaks every open connection: RST to both ends, bytes on the way are lost. */
   readonly reset: () => void
-  /** Ends every open connection in good order: FIN to both ends, behind what was on the way. */
+  /** Ends every open connection in good order: FIN to both ends, behind the bytes on the way. */
   readonly finish: () => void
+  /** New connections lead to this port of the loopback interface; open ones stay where they are. */
+  readonly leadTo: (port: number) => void
   /** New connections get ECONNREFUSED, open ones stay; `false` listens again, on the same port. */
   readonly refuse: (on: boolean) => Promise<void>
   readonly close: () => Promise<void>
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
-/** What happens to bytes now. */
+/** How bytes are treated now. */
 interface Weather {
   readonly stalled: { up: boolean; down: boolean }
   slice: number
@@ -57,17 +59,18 @@ const fair = (): Weather => ({
 export const startProxy = async (targetPort: number): Promise<Proxy> => {
   const port = await freePort()
   const links = new Set<Link>()
-  /** Who is left in a hole is left open until the end. */
+  /** Swallowed connections stay open until the end. */
   const sockets = new Set<Socket>()
   const weather = fair()
+  let target = targetPort
   let accepted = 0
   const accept = (client: Socket): void => {
     accepted++
-    const target = connect({ port: targetPort, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
-    const link = makeLink(client, target, weather)
+    const server = connect({ port: target, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
+    const link = makeLink(client, server, weather)
     links.add(link)
     client.once("close", () => links.delete(link))
-    for (const socket of [client, target]) {
+    for (const socket of [client, server]) {
       sockets.add(socket)
       socket.once("close", () => sockets.delete(socket))
     }
@@ -115,6 +118,7 @@ export const startProxy = async (targetPort: number): Promise<Proxy> => {
     },
     reset: () => each((link) => link.reset()),
     finish: () => each((link) => link.finish()),
+    leadTo: (port) => void (target = port),
     refuse,
     close,
     [Symbol.asyncDispose]: close
@@ -123,14 +127,14 @@ export const startProxy = async (targetPort: number): Promise<Proxy> => {
 
 /** One client and its connection to the server. */
 interface Link {
-  /** Lets the bytes run, or not, as the weather says now. */
+  /** Applies the present treatment of bytes. */
   readonly flow: () => void
   readonly reset: () => void
   readonly finish: () => void
 }
 
 const makeLink = (client: Socket, server: Socket, weather: Weather): Link => {
-  /** For good: bytes are missing, so it can never be right again. */
+  /** Permanent: bytes are missing, so the connection can never work again. */
   const hole = { on: weather.swallowing }
   const up = makePipe(client, server, weather, hole, () => weather.stalled.up)
   const down = makePipe(server, client, weather, hole, () => weather.stalled.down)
@@ -142,7 +146,7 @@ const makeLink = (client: Socket, server: Socket, weather: Weather): Link => {
   flow()
   const reset = (): void => {
     client.resetAndDestroy()
-    // Of a connection that is still being made there is nothing to reset.
+    // A connection that is still being opened cannot be reset.
     if (server.connecting) server.destroy()
     else server.resetAndDestroy()
   }
@@ -157,7 +161,7 @@ const makeLink = (client: Socket, server: Socket, weather: Weather): Link => {
 }
 
 const tickMillis = 25
-/** So that one read rarely finds more than this, and yet some bytes get through. */
+/** Small enough that one read rarely gets more, large enough that bytes get through. */
 const slicesPerTurn = 4
 
 /**
@@ -171,7 +175,7 @@ const makePipe = (
   hole: { readonly on: boolean },
   isStalled: () => boolean
 ): { readonly flow: () => void; readonly finish: () => void } => {
-  /** What was read and may not be passed on yet. */
+  /** Bytes that were read and must wait. */
   let held: Buffer = Buffer.alloc(0)
   let ended = false
   let waits = false
@@ -188,7 +192,7 @@ const makePipe = (
     const { bytesPerSecond, slice } = weather
     const paced = Math.max(1, Math.ceil((bytesPerSecond * tickMillis) / 1000))
     let room = Math.min(held.length, paced, slice * slicesPerTurn)
-    // To the end of what there is room for, in one write where nothing is sliced.
+    // As much as there is room for, in one write unless writes are sliced.
     for (; room > 0; room -= slice) {
       const part = held.subarray(0, Math.min(room, slice))
       held = held.subarray(part.length)

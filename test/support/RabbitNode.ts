@@ -1,25 +1,27 @@
 /**
- * A RabbitMQ node for one test or one run: nothing of it is shared with another node of this machine.
- * Its port, node name, cookie, epmd, data and log are its own, and `stop` (or the end of the test
- * process, whatever its cause) removes them all.
+ * A RabbitMQ node for one test or one run. It shares nothing with other nodes of this machine: port, node name,
+ * cookie, epmd, data and log are its own, and `stop` (or the end of the test process, whatever its cause) removes
+ * them all.
  *
- * Nodes are installed binaries where there are some, else containers; see provision.ts.
+ * Nodes are installed binaries if there are any, else containers; see provision.ts.
  */
 import { randomBytes } from "node:crypto"
-import { chmodSync, writeFileSync } from "node:fs"
+import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { containerMachine } from "./Container.ts"
-import { awaitGreeting, type Machine, processMachine } from "./Machine.ts"
+import { awaitGreeting, execute, type Machine, processMachine } from "./Machine.ts"
 import { freePort } from "./Port.ts"
-import { findBroker } from "./provision.ts"
+import { findBeside, findBroker } from "./provision.ts"
 import { openScratch, type Scratch } from "./Scratch.ts"
 
 export interface RabbitOptions {
   /** More lines for rabbitmq.conf, `{ consumer_timeout: "1000" }` for example. */
   readonly conf?: Readonly<Record<string, string>>
+  /** Settings of the broker that have no line in rabbitmq.conf, `{ channel_tick_interval: 1000 }` for example. */
+  readonly settings?: Readonly<Record<string, number>>
   /** How long a start may take, in seconds. */
   readonly deadline?: number
-  /** A free one when absent. */
+  /** Default: a free one. */
   readonly port?: number
   /** Plugins to enable, `["rabbitmq_prometheus"]` for example. None by default: each takes time to start. */
   readonly plugins?: ReadonlyArray<string>
@@ -40,9 +42,11 @@ export interface RabbitNode {
   readonly port: number
   /** Runs `rabbitmqctl` against this node and returns what it printed, without headings. */
   readonly ctl: (...args: ReadonlyArray<string>) => Promise<string>
-  /** A vhost in which guest may do everything; returns its url. */
+  /** Evaluates Erlang in this node, as `rabbitmqctl eval` does, but in milliseconds where Erlang's `erl_call` is installed. */
+  readonly eval: (expression: string) => Promise<string>
+  /** Adds a vhost with all rights for guest; returns its url. */
   readonly addVhost: (name: string) => Promise<string>
-  /** A user with the given rights (regular expressions, ".*" when absent); returns its url. */
+  /** Adds a user with these rights (regular expressions, default ".*"); returns its url. */
   readonly addUser: (name: string, password: string, permissions?: Permissions) => Promise<string>
   /**
    * Forces the index of the quorum queues to disk. RabbitMQ delays that (3.10: until the index is idle
@@ -55,7 +59,7 @@ export interface RabbitNode {
   /** Hangs: SIGSTOP. Connections stay open and nothing answers. */
   readonly suspend: () => Promise<void>
   readonly resume: () => Promise<void>
-  /** Ends the broker inside of the running Erlang node: clients get an orderly CONNECTION_FORCED. */
+  /** Stops the broker inside the running Erlang node: clients get an orderly CONNECTION_FORCED. */
   readonly stopApp: () => Promise<void>
   readonly startApp: () => Promise<void>
   /** Kills it if it runs, and starts it again on the same port and data. */
@@ -65,27 +69,49 @@ export interface RabbitNode {
 }
 
 export const startRabbit = async (options: RabbitOptions = {}): Promise<RabbitNode> => {
-  const { conf = {}, deadline = 60, plugins = [], port = await freePort(), schedulers = "one" } = options
+  const {
+    conf = {},
+    deadline = 240,
+    plugins = [],
+    port = await freePort(),
+    schedulers = "one",
+    settings = {}
+  } = options
+  const erlang = Object.entries(settings).map(([name, value]) => `-rabbit ${name} ${value}`)
   const source = await findBroker("rabbitmq")
   const scratch = openScratch("rabbitmq")
   try {
-    const machine =
+    const { evaluate, machine }: Node =
       source.kind === "docker"
-        ? rabbitContainer(scratch, source.image, port, conf, plugins)
-        : await rabbitProcess(scratch, source.folder, port, conf, plugins, schedulers)
-    return await startOn(machine, port, deadline)
+        ? { machine: rabbitContainer(scratch, source.image, port, conf, plugins, erlang) }
+        : await rabbitProcess(scratch, source.folder, port, conf, plugins, [
+            ...(schedulers === "one" ? ["+S 1:1"] : []),
+            ...erlang
+          ])
+    return await startOn(machine, port, deadline, evaluate)
   } catch (error) {
     await scratch.close()
     throw error
   }
 }
 
-const startOn = async (machine: Machine, port: number, seconds: number): Promise<RabbitNode> => {
+interface Node {
+  readonly machine: Machine
+  readonly evaluate?: RabbitNode["eval"]
+}
+
+const startOn = async (
+  machine: Machine,
+  port: number,
+  seconds: number,
+  evaluate?: RabbitNode["eval"]
+): Promise<RabbitNode> => {
   const url = (user: string, password: string, vhost?: string): string => {
     const path = vhost === undefined ? "" : `/${encodeURIComponent(vhost)}`
     return `amqp://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}${path}`
   }
   const ctl = (...args: ReadonlyArray<string>): Promise<string> => machine.run("rabbitmqctl", ["--quiet", ...args])
+  const evalIn = evaluate ?? ((expression: string) => ctl("eval", expression))
   // The protocol header, answered by the frame Connection.Start: the listener works and so does the broker behind it.
   const ready = (): Promise<void> =>
     awaitGreeting({
@@ -114,7 +140,8 @@ const startOn = async (machine: Machine, port: number, seconds: number): Promise
       await ctl("set_permissions", "--vhost", vhost, name, configure, write, read)
       return url(name, password, vhost)
     },
-    flush: async () => void (await ctl("eval", "[ok = dets:sync(Table) || Table <- dets:all()], ok.")),
+    eval: evalIn,
+    flush: async () => void (await evalIn("[ok = dets:sync(Table) || Table <- dets:all()], ok.")),
     kill: machine.kill,
     suspend: machine.suspend,
     resume: machine.resume,
@@ -149,8 +176,8 @@ const rabbitProcess = async (
   port: number,
   conf: Readonly<Record<string, string>>,
   plugins: ReadonlyArray<string>,
-  schedulers: "one" | "all"
-): Promise<Machine> => {
+  erlang: ReadonlyArray<string>
+): Promise<Node> => {
   const inside = (name: string): string => join(scratch.dir, name)
   const id = `ev${process.pid}${randomBytes(3).toString("hex")}`
   const epmdPort = await freePort()
@@ -168,14 +195,14 @@ const rabbitProcess = async (
     RABBITMQ_NODENAME: `${id}@localhost`,
     RABBITMQ_MNESIA_BASE: inside("data"),
     RABBITMQ_LOG_BASE: inside("log"),
-    RABBITMQ_LOGS: "-", // one log, on stdout, with what the start script says
+    RABBITMQ_LOGS: "-", // one log, on stdout, with the output of the start script
     RABBITMQ_CONF_ENV_FILE: inside("none"), // not /etc/rabbitmq/rabbitmq-env.conf
     RABBITMQ_CONFIG_FILE: inside("rabbitmq.conf"),
     RABBITMQ_ADVANCED_CONFIG_FILE: inside("none.config"),
     RABBITMQ_ENABLED_PLUGINS_FILE: inside("enabled_plugins"),
     RABBITMQ_PID_FILE: inside("pid"),
     // Distribution started by the VM itself takes any free port and spares RabbitMQ its search for an epmd.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${schedulers === "one" ? "+S 1:1 " : ""}-sname ${id}@localhost -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}`,
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${erlang.join(" ")} -sname ${id}@localhost -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}`,
     RABBITMQ_CTL_DIST_PORT_MIN: "0",
     RABBITMQ_CTL_DIST_PORT_MAX: "0",
     RUNNING_UNDER_SYSTEMD: "true" // makes the script `exec` the VM, so that signals reach it and not a shell
@@ -183,7 +210,7 @@ const rabbitProcess = async (
 
   // Ours, and before the VM: Erlang would start one as a daemon that outlives everything.
   const epmd = await scratch.start({
-    command: "epmd",
+    command: findBeside(folder, "epmd") ?? "epmd",
     args: ["-port", String(epmdPort), "-address", "127.0.0.1", "-relaxed_command_check"],
     env,
     log: "epmd.log"
@@ -203,7 +230,20 @@ const rabbitProcess = async (
     env,
     log: "rabbitmq.log"
   })
-  return { ...broker, run: (tool, args) => broker.run(join(folder, tool), args) }
+  const erlCall = findBeside(folder, "erl_call")
+  return {
+    machine: { ...broker, run: (tool, args) => broker.run(join(folder, tool), args) },
+    ...(erlCall !== undefined && {
+      evaluate: async (expression) => {
+        const cookie = readFileSync(inside(".erlang.cookie"), "utf8")
+        const args = ["-sname", `${id}@localhost`, "-c", cookie, "-e"]
+        const answer = (await execute(erlCall, args, env, { input: `${expression}\n` })).trim()
+        const value = /^\{ok, ([^]*)\}$/.exec(answer)?.[1]
+        if (value === undefined) throw new Error(`${expression} failed: ${answer}`)
+        return value
+      }
+    })
+  }
 }
 
 const rabbitContainer = (
@@ -211,14 +251,19 @@ const rabbitContainer = (
   image: string,
   port: number,
   conf: Readonly<Record<string, string>>,
-  plugins: ReadonlyArray<string>
+  plugins: ReadonlyArray<string>,
+  erlang: ReadonlyArray<string>
 ): Machine =>
   containerMachine({
     scratch,
     image,
     port,
     innerPort: 5672,
-    env: { EVENTBUS_CONF: configFile("5672", conf), EVENTBUS_PLUGINS: `[${plugins.join(",")}].` },
+    env: {
+      EVENTBUS_CONF: configFile("5672", conf),
+      EVENTBUS_PLUGINS: `[${plugins.join(",")}].`,
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: erlang.join(" ")
+    },
     command: [
       "sh",
       "-c",

@@ -1,6 +1,6 @@
 /**
- * A Redis Cluster of one test file: three masters, made by `redis-cli --cluster create`, and a replica of
- * the first, which takes over when that one is killed. Real processes of this machine, on ports of their own.
+ * A Redis Cluster for one test file: three masters, made by `redis-cli --cluster create`, and a replica of the first,
+ * which takes over when that one is killed. Real processes of this machine, on their own ports.
  */
 import { setTimeout as delay } from "node:timers/promises"
 import { freePort } from "./Port.ts"
@@ -61,7 +61,7 @@ export const startCluster = async (): Promise<RedisCluster> => {
   }
 }
 
-/** Every slot is served, and everybody is known. */
+/** Waits until every slot is served and every node is known. */
 export const healthy = (node: RedisNode, size: number): Promise<void> =>
   until("the cluster is up", async () => {
     const info = await node.cli("CLUSTER", "INFO")
@@ -69,7 +69,7 @@ export const healthy = (node: RedisNode, size: number): Promise<void> =>
   })
 
 export const until = async (what: string, condition: () => Promise<boolean>): Promise<void> => {
-  for (let n = 0; n < 600; n++) {
+  for (const end = performance.now() + 180_000; performance.now() < end;) {
     if (await condition()) return
     await delay(25)
   }

@@ -1,8 +1,7 @@
 /**
  * A Redis server for one test or one run: own port, own folder, nothing written to disk.
  *
- * What it held is lost by `kill` and `restart`, as with a Redis that has no persistence: tests that
- * want more say so with `args`.
+ * `kill` and `restart` lose its data, as with a Redis without persistence. Tests that need persistence set `args`.
  */
 import { join } from "node:path"
 import { containerMachine } from "./Container.ts"
@@ -18,7 +17,7 @@ export interface RedisOptions {
   readonly password?: string
   /** How long a start may take, in seconds. */
   readonly deadline?: number
-  /** A free one when absent. */
+  /** Default: a free one. */
   readonly port?: number
 }
 
@@ -39,7 +38,7 @@ export interface RedisNode {
 }
 
 export const startRedis = async (options: RedisOptions = {}): Promise<RedisNode> => {
-  const { args = [], deadline = 20, password, port = await freePort() } = options
+  const { args = [], deadline = 240, password, port = await freePort() } = options
   const source = await findBroker("redis")
   const scratch = openScratch("redis")
   const secret = password === undefined ? [] : ["--requirepass", password]
@@ -61,7 +60,7 @@ export const startRedis = async (options: RedisOptions = {}): Promise<RedisNode>
           env: { PATH: process.env["PATH"], LANG: "C.UTF-8" },
           log: "redis.log"
         })
-  // A server that wants a password first, or a replica that waits for its master, is up too.
+  // A server that requires a password, or a replica that waits for its master, is up, too.
   const isReady = (answer: string): boolean => /^(\+PONG|-NOAUTH|-MASTERDOWN)/.test(answer)
   const start = async (): Promise<void> => {
     await machine.start()

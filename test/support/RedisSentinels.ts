@@ -1,6 +1,6 @@
 /**
- * A Redis master with a replica, and three sentinels that watch it and promote the replica when it is
- * gone. Real processes of this machine, on ports of their own.
+ * A Redis master with a replica, and three sentinels that watch it and promote the replica when it is gone. Real
+ * processes of this machine, on their own ports.
  */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -50,7 +50,7 @@ const startSentinel = async (master: number, password: string | undefined) => {
   })
   await machine.start()
   const isReady = (answer: string): boolean => /^(\+PONG|-NOAUTH)/.test(answer)
-  await awaitGreeting({ machine, port, seconds: 20, hello: "PING\r\n", isReady })
+  await awaitGreeting({ machine, port, seconds: 240, hello: "PING\r\n", isReady })
   const login = password === undefined ? [] : ["--no-auth-warning", "-a", password]
   return {
     port,
@@ -71,10 +71,10 @@ export const startSentinels = async (options: { readonly password?: string } = {
   const [first] = sentinels
   if (first === undefined) throw new Error("three")
   try {
-    // Without that they would not promote anybody.
+    // Before that they would not promote the replica.
     await until("they know the replica and each other", async () => {
-      const said = await Promise.all(sentinels.map((one) => one.ask("SENTINEL", "MASTER", name)))
-      return said.every((text) => /num-slaves\n1\n/.test(text) && /num-other-sentinels\n2\n/.test(text))
+      const answers = await Promise.all(sentinels.map((one) => one.ask("SENTINEL", "MASTER", name)))
+      return answers.every((text) => /num-slaves\n1\n/.test(text) && /num-other-sentinels\n2\n/.test(text))
     })
     return {
       hosts: sentinels.map(({ port }) => `127.0.0.1:${port}`).join(","),

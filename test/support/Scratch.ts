@@ -1,10 +1,10 @@
 /**
- * A temporary folder, and the processes that live in it. Both are gone after `close`, and also when
- * the process that opened it ends without calling it: by Ctrl-C, a crash, even SIGKILL.
+ * A temporary folder, and the processes that run in it. Both are gone after `close`, and also when the process that
+ * opened it ends without calling it: by Ctrl-C, a crash, even SIGKILL.
  *
- * An exit handler cannot promise that (SIGKILL runs none), so the clean-up is done by a small shell
- * of its own session, the reaper. It waits on a pipe that only the owner holds: when the pipe ends, by
- * `close` or by death, it runs the undo file and removes the folder. There is no other clean-up code.
+ * An exit handler cannot promise that (SIGKILL runs none), so a small shell in a session of its own, the reaper, cleans
+ * up. It waits on a pipe that only the owner holds. When the pipe ends, by `close` or by the death of the owner, it runs
+ * the undo file and removes the folder. There is no other clean-up code.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -15,7 +15,7 @@ import { join } from "node:path"
 /** A started process, leader of a process group of its own. */
 export interface Task {
   readonly pid: number
-  /** Why it does not run any more; undefined while it runs. */
+  /** How it ended; undefined while it runs. */
   readonly ended: () => string | undefined
   /** Signals the whole group; does nothing when it has ended. */
   readonly signal: (signal: NodeJS.Signals) => void
@@ -33,16 +33,16 @@ export interface TaskOptions {
 
 export interface Scratch {
   readonly dir: string
-  /** Registers a shell command for the clean-up; call the result when it is not needed any more. */
+  /** Registers a shell command for the clean-up; the result unregisters it. */
   readonly onEnd: (command: string) => () => void
   readonly start: (options: TaskOptions) => Promise<Task>
   /** The last lines of a log, for error messages. */
   readonly tail: (log: string) => string
-  /** Kills every process that is left and removes the folder. */
+  /** Kills the remaining processes and removes the folder. */
   readonly close: () => Promise<void>
 }
 
-// The retries are for a process that writes into the folder in the moment it is killed.
+// Retries, since a process may write into the folder while it is killed.
 const reaperScript = `
 trap '' HUP INT TERM QUIT
 while read -r _; do :; done
@@ -122,7 +122,7 @@ const startTask = async (
   const exited = new Promise<void>((resolve) => {
     child.once("exit", (code, signal) => {
       ended = signal === null ? `exit code ${code}` : signal
-      forget() // at once: its number may be given to a process of somebody else
+      forget() // at once: another process may get its number
       resolve()
     })
   })
@@ -146,7 +146,7 @@ const signalGroup = (pid: number, signal: NodeJS.Signals): void => {
   try {
     process.kill(-pid, signal)
   } catch (error) {
-    // It ended, and the event loop has not told us yet.
+    // It has ended, and its exit event has not arrived.
     if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error
   }
 }
@@ -159,7 +159,7 @@ const tail = (path: string): string => {
   }
 }
 
-/** The pipe is a socket at run time, which the types do not say. */
+/** At run time the pipe is a socket; the types do not say so. */
 const unrefPipe = (pipe: object): void => {
   if ("unref" in pipe && typeof pipe.unref === "function") pipe.unref()
 }

@@ -1,13 +1,13 @@
 /**
- * One broker that a whole run shares: offered at once, started when somebody waits for it.
+ * One broker that a whole run shares: offered at once, started when a suite waits for it.
  *
- * Its url is known before it runs (the port is chosen first), so that suites can be written down with
- * it while nothing has started.
+ * Its url is known before it runs (the port is chosen first), so that suites can be collected with it while nothing
+ * has started.
  */
 import { freePort } from "./Port.ts"
 import { type Broker, findBroker, givenUrl } from "./provision.ts"
 
-/** What there is of one thing a suite may need, or why there is nothing. */
+/** One thing that a suite may need, or why it is missing. */
 export type Offer = { readonly url: string } | { readonly missing: string }
 
 export interface BrokerOffers {

@@ -1,10 +1,9 @@
 /**
  * The brokers that a whole run shares: one RabbitMQ, one Redis.
  *
- * Each starts when the first suite that needs it runs, not before: a run of tests that need none costs
- * nothing, and no rule has to guess which files those are. Test files run in other processes, so they
- * ask through a socket (live.ts): "offers" for what there is, later "rabbit" or "redis" to wait until
- * it is up. `EVENTBUS_NO_BROKERS=1` offers none.
+ * Each starts when the first suite that needs it runs, so a run of tests that need none starts none. Test files run in
+ * other processes, so they ask through a socket (live.ts): "offers" for what exists, later "rabbit" or "redis" to wait
+ * until it is up. `EVENTBUS_NO_BROKERS=1` offers none.
  */
 import { once } from "node:events"
 import { createServer } from "node:net"
@@ -15,23 +14,23 @@ import { startRedis } from "./RedisNode.ts"
 import { findMonitors } from "./provision.ts"
 import { type Offer, sharedBroker, type Started } from "./SharedBroker.ts"
 
-/** `rabbit` and `redis` are the shared ones; the others say whether a suite may start some of its own. */
+/** `rabbit` and `redis` are shared; the others say whether a suite can start its own. */
 export type Offers = Readonly<Record<"rabbit" | "redis" | "rabbitNode" | "redisNode" | "monitors", Offer>>
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Port of the loopback interface where questions are answered with JSON. */
+    /** Port of the loopback interface that answers questions with JSON. */
     brokers: number
   }
 }
 
-/** The default reporter does not print the names of skipped tests, which have the reasons. */
+/** The default reporter does not print the names of skipped tests, where the reasons are. */
 let isWarned = false
 const warn = (offers: Offers): void => {
   const missing = Object.entries(offers).flatMap(([need, offer]) =>
     "missing" in offer ? [`  ${need}: ${offer.missing}\n`] : []
   )
-  if (missing.length > 0 && !isWarned) process.stderr.write(`Nothing to offer to suites that need\n${missing.join("")}`)
+  if (missing.length > 0 && !isWarned) process.stderr.write(`Not available for suites that need\n${missing.join("")}`)
   isWarned = true
 }
 

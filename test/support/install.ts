@@ -1,6 +1,6 @@
 /**
- * Debian's packages of the brokers, for a machine that has nothing but Node: installed as root, the
- * services not started, one installation at a time on a machine.
+ * Installs Debian's packages of the brokers on a machine that has nothing but Node: as root, without starting their
+ * services, one installation at a time.
  *
  * `EVENTBUS_NO_INSTALL=1` forbids it.
  */

@@ -1,9 +1,9 @@
 /**
- * Test suites that need real brokers: shared ones, which globalSetup.ts starts when the first suite
- * that needs them runs, or nodes of their own.
+ * Test suites that need real brokers: the shared ones, which globalSetup.ts starts when the first suite needs them, or
+ * nodes of their own.
  *
- * Where there are none, `describeLive` reports the suite as skipped with the reason in its name; with
- * CI=true it fails instead, so that a green build means that the brokers were there.
+ * Without brokers `describeLive` reports the suite as skipped, with the reason in its name. With CI=true it fails
+ * instead, so that a green build means that the brokers were there.
  */
 import { randomInt } from "node:crypto"
 import { connect } from "node:net"
@@ -12,13 +12,10 @@ import { beforeAll, describe, inject, it } from "vitest"
 import type { Offers } from "./globalSetup.ts"
 import type { Started } from "./SharedBroker.ts"
 
-/**
- * What a suite can need: the shared brokers, or the means to start nodes of its own (for tests that
- * kill, suspend or configure them).
- */
+/** What a suite can need: the shared brokers, or nodes of its own, to kill, suspend or configure them. */
 export type Need = keyof Offers
 
-/** Asks our own globalSetup, the only one who answers on this port. */
+/** Asks globalSetup.ts, which answers on this port. */
 const ask = (question: string): Promise<unknown> => {
   const socket = connect({ port: inject("brokers"), host: "127.0.0.1", allowHalfOpen: true })
   socket.end(question)
@@ -28,8 +25,8 @@ const ask = (question: string): Promise<unknown> => {
 const offers = (await ask("offers")) as Offers
 
 /**
- * `describe` for a suite that needs brokers, both shared ones when `needs` is absent. Say less where
- * less will do: a RabbitMQ that nobody needs is not started, and its start takes 5 seconds.
+ * `describe` for a suite that needs brokers, by default both shared ones. Name only what the suite needs: an unneeded
+ * RabbitMQ is not started, which saves 5 seconds.
  */
 export const describeLive = (
   name: string,
@@ -51,7 +48,7 @@ export const describeLive = (
       })
     })
   } else {
-    // The suite itself is not called: it may use the urls while it is collected.
+    // The suite is not called: it may use the urls while it is collected.
     describe(name, () => it.skip(`skipped, ${reason.split("\n")[0]}`, () => {}))
   }
 }

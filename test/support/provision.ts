@@ -1,14 +1,15 @@
 /**
- * Where brokers come from. In this order: the installed binaries; on Debian or Ubuntu, as root,
- * Debian's own packages, installed now (only when asked: globalSetup asks, single nodes do not); a
- * Docker engine. A broker that is given by its url (`EVENTBUS_TEST_URL`, `EVENTBUS_TEST_REDIS_URL`) is
- * used as the shared one, and nothing is installed for it.
+ * Where brokers come from, in this order: installed binaries; on Debian or Ubuntu, as root, Debian's packages, installed
+ * now (only on request: globalSetup.ts does, single nodes do not); a Docker engine. A broker with a given url
+ * (`EVENTBUS_TEST_URL`, `EVENTBUS_TEST_REDIS_URL`) is used as the shared one, and nothing is installed for it. A version
+ * that the environment asks for (BrokerVersions.ts) comes from a root of its own (BrokerRoot.ts), else from Docker.
  *
- * The same for Prometheus and its exporter of Redis, which are never run in containers: they have to
- * reach what runs on this machine.
+ * The same for Prometheus and its exporter of Redis, but never in containers: they must reach processes of this machine.
  */
 import { accessSync, constants, realpathSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
+import { brokerTools } from "./BrokerRoot.ts"
+import { type BrokerVersion, wanted } from "./BrokerVersions.ts"
 import { canInstall, install } from "./install.ts"
 import { execute } from "./Machine.ts"
 
@@ -24,8 +25,8 @@ const brokers = {
     package: "rabbitmq-server",
     image: "rabbitmq:3.13",
     tools: ["rabbitmq-server", "rabbitmqctl"],
-    // Debian's /usr/sbin/rabbitmq-server is a wrapper that refuses to run for users other than root and
-    // rabbitmq; the script behind it does not care.
+    // Debian's /usr/sbin/rabbitmq-server is a wrapper that refuses other users than root and rabbitmq; the script behind
+    // it does not.
     folders: ["/usr/lib/rabbitmq/bin", "/opt/homebrew/sbin", "/usr/local/sbin"],
     needs: ["erl", "epmd"]
   },
@@ -57,7 +58,7 @@ const monitors = {
 interface Program {
   readonly package: string
   readonly tools: readonly [string, ...ReadonlyArray<string>]
-  /** Where its tools may be besides the path. */
+  /** Folders with its tools, beside the path. */
   readonly folders: ReadonlyArray<string>
   readonly needs: ReadonlyArray<string>
 }
@@ -92,15 +93,17 @@ export const givenUrl = (broker: Broker): string | undefined => process.env[brok
 /** How a node of this broker can be started here; rejects with the reason when there is no way. */
 export const findBroker = async (
   broker: Broker,
-  /** `"brokers"`: and neither Prometheus nor its exporter. */
+  /** `"brokers"`: without Prometheus and its exporter. */
   options: { readonly install?: boolean | "brokers" } = {}
 ): Promise<Source> => {
+  const version = wanted(broker)
+  if (version !== undefined) return findVersion(version)
   const found = installed(brokers[broker])
   if (found !== undefined) return found
   const reasons = [`${brokers[broker].package} is not installed`]
   if (options.install !== undefined && options.install !== false && canInstall()) {
     try {
-      // All at once: the second one would only wait for the lock of the first.
+      // All at once: a second installation would only wait for the lock of the first.
       await (installing ??= install(options.install === "brokers" ? missingBrokers() : missingPackages()))
       const now = installed(brokers[broker])
       if (now !== undefined) return now
@@ -111,6 +114,15 @@ export const findBroker = async (
   if (await dockerAnswers()) return { kind: "docker", image: brokers[broker].image }
   reasons.push("no Docker engine answers", `${brokers[broker].url} is not set`)
   throw new Error(reasons.join("; "))
+}
+
+const findVersion = async (version: BrokerVersion): Promise<Source> => {
+  try {
+    return { kind: "installed", folder: await brokerTools(version) }
+  } catch (error) {
+    if (await dockerAnswers()) return { kind: "docker", image: version.image }
+    throw error
+  }
 }
 
 let installing: Promise<void> | undefined
@@ -126,15 +138,22 @@ const missingPackages = (): ReadonlyArray<string> => [
 ]
 
 const installed = ({ folders, needs, tools }: Program): Extract<Source, { kind: "installed" }> | undefined => {
-  if (!needs.every((tool) => which(tool) !== undefined)) return undefined
-  const onPath = which(tools[0])
+  if (!needs.every((tool) => findTool(tool) !== undefined)) return undefined
+  const onPath = findTool(tools[0])
   // Real path: a tool may be a link into the folder that holds its siblings.
   const candidates = onPath === undefined ? folders : [...folders, dirname(realpathSync(onPath))]
   const folder = candidates.find((folder) => tools.every((tool) => isExecutable(join(folder, tool))))
   return folder === undefined ? undefined : { kind: "installed", folder }
 }
 
-const which = (tool: string): string | undefined =>
+/** A tool beside those of a broker, or else on the path. */
+export const findBeside = (folder: string, tool: string): string | undefined => {
+  const beside = join(folder, tool)
+  return isExecutable(beside) ? beside : findTool(tool)
+}
+
+/** Where a tool is on the path. */
+export const findTool = (tool: string): string | undefined =>
   (process.env["PATH"] ?? "")
     .split(delimiter)
     .map((folder) => join(folder, tool))
@@ -149,10 +168,10 @@ const isExecutable = (path: string): boolean => {
   }
 }
 
-/** `docker info` fails fast without an engine; one that hangs is none. Asked once in a process. */
+/** `docker info` fails fast without an engine; an engine that hangs counts as none. Called once in a process. */
 const dockerAnswers = (): Promise<boolean> => {
-  if (which("docker") === undefined) return Promise.resolve(false)
-  return (docker ??= execute("docker", ["info", "--format", "{{.ServerVersion}}"], process.env, 5).then(
+  if (findTool("docker") === undefined) return Promise.resolve(false)
+  return (docker ??= execute("docker", ["info", "--format", "{{.ServerVersion}}"], process.env, { seconds: 5 }).then(
     (version) => version !== "",
     () => false
   ))

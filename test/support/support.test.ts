@@ -1,4 +1,4 @@
-/** The test support itself: what the live suites take for granted. */
+/** The test support itself: what live suites rely on. */
 import { connect as connectAmqp } from "amqplib"
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -8,7 +8,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { promisify } from "node:util"
-import { afterAll, assert, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, afterEach, assert, beforeAll, describe, expect, it, vi } from "vitest"
+import { wanted } from "./BrokerVersions.ts"
 import { describeLive, freshNamespace, rabbitUrl } from "./live.ts"
 import { type Proxy, startProxy } from "./Proxy.ts"
 import { type RabbitNode, startRabbit } from "./RabbitNode.ts"
@@ -16,7 +17,7 @@ import { startRedis } from "./RedisNode.ts"
 
 const run = promisify(execFile)
 
-/** Polls a condition that nobody announces (another process ended, for example). */
+/** Polls a condition. */
 const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
   while (!(await condition())) await delay(20)
 }
@@ -83,7 +84,7 @@ describeLive(
         isOpen = true
         return connection
       })
-      // A connection that another node answers meanwhile shows that there was time enough.
+      // Another node answers meanwhile: there was enough time.
       await (await connectAmqp(rabbitUrl())).close()
       expect(isOpen).toBe(false)
       await node.resume()
@@ -161,7 +162,7 @@ describe("Proxy", () => {
   }
 
   for (const direction of ["up", "down", "both"] as const) {
-    it(`holds back what goes ${direction} until it resumes`, async () => {
+    it(`holds back bytes that go ${direction} until it resumes`, async () => {
       const socket = await open()
       socket.write("one")
       await heard(socket, "one")
@@ -169,7 +170,7 @@ describe("Proxy", () => {
       proxy.stall(direction)
       socket.write("two")
       if (direction === "down") await until(() => accepted.at(-1)?.bytesRead === 6)
-      // An echo on a direct connection takes the same way without the stall: time enough for "two".
+      // An echo on a direct connection takes the same path without the stall: enough time for "two".
       const direct = connect((echo.address() as AddressInfo).port, "127.0.0.1")
       direct.write("hello")
       await heard(direct, "hello")
@@ -183,7 +184,7 @@ describe("Proxy", () => {
     })
   }
 
-  it("resets what is open and goes on accepting", async () => {
+  it("resets open connections and accepts new ones", async () => {
     const socket = await open()
     socket.write("one")
     await heard(socket, "one")
@@ -192,6 +193,19 @@ describe("Proxy", () => {
     expect(error).toMatchObject({ code: "ECONNRESET" })
     await until(() => proxy.connections() === 0)
     ;(await open()).destroy()
+  })
+
+  it("leads new connections elsewhere and keeps the open ones", async () => {
+    const other = createServer((socket) => void socket.on("error", () => {}).end("other"))
+    await once(other.listen(0, "127.0.0.1"), "listening")
+    const socket = await open()
+    proxy.leadTo((other.address() as AddressInfo).port)
+    await heard(await open(), "other")
+    socket.write("one")
+    await heard(socket, "one")
+    proxy.leadTo((echo.address() as AddressInfo).port)
+    socket.destroy()
+    other.close()
   })
 
   it("refuses new connections and keeps the open ones", async () => {
@@ -208,16 +222,30 @@ describe("Proxy", () => {
   })
 })
 
+describe("a version of a broker that is asked for", () => {
+  afterEach(() => void vi.unstubAllEnvs())
+
+  it("is what is installed when none is named", () => {
+    vi.stubEnv("EVENTBUS_TEST_RABBITMQ", "")
+    assert.isUndefined(wanted("rabbitmq"))
+  })
+
+  it("is refused with the versions that are known", () => {
+    vi.stubEnv("EVENTBUS_TEST_KV", "redis-1")
+    expect(() => wanted("redis")).toThrow(/EVENTBUS_TEST_KV="redis-1" .* redis-7, redis-8, valkey-8, valkey-9/)
+  })
+})
+
 describe("ci-summary", () => {
   let folder: string
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "eventbus-summary-"))
   })
   afterAll(() => rmSync(folder, { recursive: true }))
-  const summary = async (report: object): Promise<string> => {
+  const summary = async (report: object, ...more: ReadonlyArray<string>): Promise<string> => {
     const file = join(folder, "report.json")
     writeFileSync(file, JSON.stringify(report))
-    return run(process.execPath, ["scripts/ci-summary.ts", file]).then(
+    return run(process.execPath, ["scripts/ci-summary.ts", file, ...more]).then(
       ({ stdout }) => `0 ${stdout}`,
       (error: { code: number; stdout: string }) => `${error.code} ${error.stdout}`
     )
@@ -235,6 +263,14 @@ describe("ci-summary", () => {
     ["1 tests: 0 passed, 0 failed\n", []]
   ])("says %j", async (line, testResults) => {
     expect(await summary({ testResults })).toBe(line)
+  })
+
+  it("adds up several reports, and fails when one is missing", async () => {
+    const report = { testResults: [file("passed", "passed", "passed")] }
+    const [other, none] = [join(folder, "other.json"), join(folder, "none.json")]
+    writeFileSync(other, JSON.stringify(report))
+    expect(await summary(report, other)).toBe("0 tests: 4 passed, 0 failed\n")
+    expect(await summary(report, none)).toBe("1 tests: 2 passed, 0 failed\n")
   })
 
   it("counts nothing when there is no report", async () => {

@@ -1,4 +1,4 @@
-/** The kit itself: retries of hours take moments, and what is poison is found in the dead letters. */
+/** The test kit: retries of hours take moments, and poison messages are found in the dead letters. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Layer, Schedule, Schema } from "effect"
 import { DeadLetters, Event, EventBus, Later, Reject, Subscriber } from "../../src/index.ts"
@@ -44,7 +44,7 @@ describe("TestBus", () => {
     )
   })
 
-  it.effect("finds poison in the dead letters", () =>
+  it.effect("finds a poison message in the dead letters", () =>
     scene(
       (text) => (text === "bad" ? Effect.fail(new Reject({ reason: "no" })) : Effect.void),
       Effect.gen(function* () {
@@ -60,7 +60,7 @@ describe("TestBus", () => {
     )
   )
 
-  it.effect("delivers what is delayed by hours, and waits in lanes", () => {
+  it.effect("delivers events that are delayed by hours, and waits in lanes", () => {
     const seen: Array<string> = []
     return scene(
       (text, attempt) =>
@@ -84,7 +84,7 @@ describe("TestBus", () => {
     )
   })
 
-  it.effect("N35: runs what is parked for days to its end, in order", () => {
+  it.effect("N35: runs keys that are parked for days to their end, in order", () => {
     const handled: Array<readonly [string, number]> = []
     const Ledger = Subscriber.layer("finance.ledger", {
       events: [Posted],
@@ -123,7 +123,7 @@ describe("TestBus", () => {
     )
   })
 
-  it.effect("tells what was published", () =>
+  it.effect("returns what was published", () =>
     scene(
       () => Effect.void,
       Effect.gen(function* () {
@@ -138,7 +138,7 @@ describe("TestBus", () => {
     )
   )
 
-  it.live("with the live clock it waits", () => {
+  it.live("waits with the live clock", () => {
     let handled = 0
     return scene(
       () =>

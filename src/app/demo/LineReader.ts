@@ -1,22 +1,21 @@
 /**
- * Cuts bytes into lines at line feeds, and at nothing else: JSON may hold every other separator that
- * Unicode knows. A line beyond the limit is counted and not kept, so that no input, however long its
- * lines, takes more memory than one line may have.
+ * Splits bytes into lines at line feeds and nothing else: JSON may contain every other line separator of Unicode. A
+ * line above the limit is counted but not kept, so that no input takes more memory than one line of that length.
  */
 
 export interface RawLine {
-  /** From 1 up. */
+  /** The first line is 1. */
   readonly number: number
-  /** Without the line feed; undefined when it was beyond the limit. */
+  /** Without the line feed; undefined if the line is above the limit. */
   readonly bytes: Buffer | undefined
-  /** How many bytes it had, kept or not. */
+  /** Number of bytes, kept or not. */
   readonly length: number
 }
 
 export interface LineReader {
   /** The lines that end in this chunk. */
   readonly push: (chunk: Uint8Array) => ReadonlyArray<RawLine>
-  /** What came after the last line feed. */
+  /** The bytes after the last line feed, if there are any. */
   readonly end: () => ReadonlyArray<RawLine>
 }
 
@@ -30,7 +29,7 @@ export const make = (limit: number): LineReader => {
   const keep = (part: Uint8Array): void => {
     length += part.length
     if (length > limit) parts = []
-    // A copy: the rest of the chunk is not held for the sake of its last bytes.
+    // A copy, so that the rest of the chunk can be freed.
     else if (part.length > 0) parts.push(Uint8Array.from(part))
   }
   const cut = (): RawLine => {

@@ -1,6 +1,6 @@
 /**
- * What people do at the made-up university beside learning: accounts, posts, messages and documents.
- * Nobody here is real: addresses are of example.edu, numbers are drawn.
+ * Sample data for the events of all other domains: accounts, posts, messages and documents. Nobody here is real:
+ * addresses belong to example.edu, and numbers are random.
  */
 import { CommentId, DocumentId, NotificationId, TemplateId } from "../../catalog/index.ts"
 import {
@@ -36,7 +36,7 @@ import {
   type SamplesOf
 } from "./University.ts"
 
-export const people: SamplesOf<"user" | "social" | "notification" | "kyc"> = {
+export const peopleSamples: SamplesOf<"user" | "social" | "notification" | "kyc"> = {
   "user.account.registered": (r) => {
     const name = person(r)
     return {

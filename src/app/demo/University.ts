@@ -1,32 +1,19 @@
 /**
- * A small university, made up: who is there, what is taught and said, and a random source to draw it
- * from. People, courses and posts come from small sets, so that keys repeat as they do in life.
- * Everything is pure: the same source gives the same, and nothing reads a clock.
+ * A small made-up university: its people and courses, what is written there, and how to draw from them. People,
+ * courses and posts come from small sets, so that keys repeat as they do in reality. Everything is pure: the same
+ * random source gives the same data, and nothing reads a clock.
  */
+import type { SeededRandom as Random } from "../../bus/support/SeededRandom.ts"
 import { AssignmentId, CourseId, PostId, UserId, type catalog } from "../../catalog/index.ts"
 import type * as Event from "../../event/Event.ts"
-
-/** A source of numbers from 0 (included) to 1 (excluded). */
-export type Random = () => number
 
 type CatalogEvent = (typeof catalog.events)[number]
 export type Name = CatalogEvent["name"]
 export type DataOf<N extends Name> = Event.Data<Extract<CatalogEvent, { readonly name: N }>>
 
-/** Makers of valid data for every event of some domains. */
+/** A function that makes valid data for every event of a domain. */
 export type SamplesOf<Domain extends string> = {
   readonly [N in Extract<Name, `${Domain}.${string}`>]: (random: Random) => DataOf<N>
-}
-
-/** A random source with a seed (mulberry32): the same seed gives the same numbers. */
-export const seeded = (seed: number): Random => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 const given = [
@@ -107,13 +94,13 @@ export const locales = ["en", "de", "es", "pl", "pt-BR", "tr"]
 export const countries = ["DE", "ES", "GH", "IN", "JP", "PL"]
 const hexadecimal = [..."0123456789abcdef"]
 export const digits = [..."0123456789"]
-// A Monday in September: the term that everything happens in.
+// A Monday in September: the start of the term in which everything happens.
 export const termStart = new Date("2026-09-07T08:00:00.000Z").getTime()
 export const day = 86_400_000
 
 export const one = <A>(random: Random, first: A, ...rest: ReadonlyArray<A>): A =>
   rest[int(random, 0, rest.length) - 1] ?? first
-// Every list of this file has at least one element, which `first` stands for.
+// Every list of this file has at least one element, so `first` is one.
 export const pick = <A>(random: Random, [first, ...rest]: ReadonlyArray<A>): A => one(random, first as A, ...rest)
 export const int = (random: Random, least: number, most: number): number =>
   least + Math.floor(random() * (most - least + 1))

@@ -1,31 +1,39 @@
 /**
- * The demo: five services of a university on one bus. Without settings it runs on the embedded bus;
- * with `EVENTBUS_URL` and `EVENTBUS_REDIS_URL` on RabbitMQ and Redis.
+ * The demo: five services of a university on one bus. Without settings it runs on the embedded bus; with
+ * `EVENTBUS_URL` and `EVENTBUS_REDIS_URL` it runs on RabbitMQ and Redis.
  *
- * It ends with 0 when every event is accounted for, or when a signal drained it; with 1 when an event is
- * missing, could not be published, or a line of a file was refused.
+ * It exits with 0 if every event is accounted for, or if a signal drained it; with 1 if an event is missing or could
+ * not be published, or if a line of a file was refused.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Config, Console, Data, Effect, Layer, Option, References, Runtime } from "effect"
-import { Command, Flag } from "effect/cli"
+import * as Config from "effect/Config"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as References from "effect/References"
+import * as Runtime from "effect/Runtime"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import { settings } from "../Config.ts"
 import * as Server from "../http/Server.ts"
-import { EventBusLive, eventBusLive } from "../Live.ts"
+import { EventBusLive, layerAmqp } from "../Live.ts"
 import { runMain } from "../runMain.ts"
 import * as Telemetry from "../Telemetry.ts"
-import * as Academic from "./Academic.ts"
-import * as FromFile from "./FromFile.ts"
-import * as Kyc from "./Kyc.ts"
-import * as Ledger from "./Ledger.ts"
-import * as Notification from "./Notification.ts"
-import * as Social from "./Social.ts"
-import * as Stage from "./Stage.ts"
+import * as AcademicService from "./AcademicService.ts"
+import * as FilePublisher from "./FilePublisher.ts"
+import * as KycService from "./KycService.ts"
+import { Ledger } from "./Ledger.ts"
+import * as LiveTable from "./LiveTable.ts"
+import * as NotificationService from "./NotificationService.ts"
+import * as ServiceTools from "./ServiceTools.ts"
+import * as SocialService from "./SocialService.ts"
 import * as Summary from "./Summary.ts"
-import * as Table from "./Table.ts"
-import * as Traffic from "./Traffic.ts"
-import * as User from "./User.ts"
+import * as TrafficGenerator from "./TrafficGenerator.ts"
+import * as UserService from "./UserService.ts"
 
-/** Ends the demo with a code other than 0; what is to be said has been said. */
+/** Makes the demo exit with 1. The reason has been printed. */
 class Failed extends Data.TaggedError("Failed")<{}> {
   override readonly [Runtime.errorExitCode] = 1
   override readonly [Runtime.errorReported] = false
@@ -33,29 +41,29 @@ class Failed extends Data.TaggedError("Failed")<{}> {
 
 const flags = {
   events: Flag.Int("events").pipe(
-    Flag.withDescription("Stop after so many events, not counting what follows from them, with a summary of each"),
+    Flag.withDescription("Stop after this many events, not counting those that follow from them, and print a summary"),
     Flag.optional
   ),
-  rate: Flag.Int("rate").pipe(Flag.withDescription("Events a second"), Flag.withDefault(100)),
+  rate: Flag.Int("rate").pipe(Flag.withDescription("Events per second"), Flag.withDefault(100)),
   seed: Flag.Int("seed").pipe(Flag.withDescription("The same seed makes the same events"), Flag.withDefault(7)),
   port: Flag.Int("port").pipe(Flag.withDescription("Port of /health and /metrics; 0 takes a free one"), Flag.optional),
   host: Flag.String("host").pipe(
-    Flag.withDescription("Where these are listened for: 0.0.0.0 in a container"),
+    Flag.withDescription("Address to listen on; use 0.0.0.0 in a container"),
     Flag.withDefault("127.0.0.1")
   ),
   from: Flag.String("from").pipe(
-    Flag.withDescription("Publish events from a file of NDJSON, or - for stdin, instead of generated ones"),
+    Flag.withDescription("Publish events from an NDJSON file instead of generated ones; - is stdin"),
     Flag.optional
   ),
-  verbose: Flag.Boolean("verbose").pipe(Flag.withDescription("Show what the runtime logs"), Flag.withDefault(false))
+  verbose: Flag.Boolean("verbose").pipe(Flag.withDescription("Show the logs of the runtime"), Flag.withDefault(false))
 }
 
-/** With a broker the settings of the environment hold, without one those that need none. */
+/** With a broker the environment configures everything; without one the demo needs no settings. */
 const bus = Layer.unwrap(
   Effect.gen(function* () {
     if (Option.isSome(yield* Config.option(settings.url.config))) return EventBusLive
     const redisUrl = yield* settings.redisUrl.config
-    return eventBusLive({
+    return layerAmqp({
       url: "memory://",
       source: "eduflow-demo",
       namespace: yield* settings.namespace.config,
@@ -64,7 +72,7 @@ const bus = Layer.unwrap(
   })
 )
 
-/** The logs of the demo stay as they are until there is a collector to send them to. */
+/** Without a collector the logs of the demo stay as they are. */
 const telemetry = Layer.unwrap(
   Effect.map(Config.option(Config.String("OTEL_EXPORTER_OTLP_ENDPOINT")), (endpoint) =>
     Option.isSome(endpoint) ? Telemetry.layer({ service: "eduflow-demo" }) : Layer.empty
@@ -78,23 +86,24 @@ const demo = Command.make(
     const count = Option.getOrUndefined(events)
     const file = Option.getOrUndefined(from)
     if ((count !== undefined && count < 1) || rate < 1) {
-      yield* Console.error("--events and --rate are numbers from 1 up")
+      yield* Console.error("--events and --rate must be 1 or more")
       return yield* new Failed()
     }
     const bounded = count !== undefined || file !== undefined
-    const ledger = Ledger.make({ keepIds: bounded })
-    const stage = Stage.make(ledger, seed)
+    const ledger = new Ledger({ keepIds: bounded })
+    const tools = ServiceTools.make(ledger, seed)
     const services = Layer.mergeAll(
-      Academic.layer(stage),
-      User.layer(stage),
-      Social.layer(stage),
-      Notification.layer(stage),
-      Kyc.layer(stage)
+      AcademicService.layer(tools),
+      UserService.layer(tools),
+      SocialService.layer(tools),
+      NotificationService.layer(tools),
+      KycService.layer(tools)
     )
     let address = ""
     const http = Server.layer({
       host,
       port: Option.getOrElse(port, () => (bounded ? 0 : 8080)),
+      details: "loopback",
       onListen: (url) => {
         address = url
       }
@@ -103,14 +112,14 @@ const demo = Command.make(
     yield* Effect.gen(function* () {
       yield* Console.log(`health and metrics at ${address}/health and ${address}/metrics`)
       if (!bounded) {
-        yield* Effect.forkScoped(Traffic.run(stage, ledger, { count, rate, seed }))
-        return yield* Table.show(ledger)
+        yield* Effect.forkScoped(TrafficGenerator.run(tools, ledger, { count, rate, seed }))
+        return yield* LiveTable.show(ledger)
       }
       const refused =
         file === undefined
-          ? yield* Effect.as(Traffic.run(stage, ledger, { count, rate, seed }), 0)
-          : yield* FromFile.run(ledger, { file, count, onBad: (error) => Console.error(error.message) })
-      const { accounted, text } = yield* Summary.conclude(ledger)
+          ? yield* Effect.as(TrafficGenerator.run(tools, ledger, { count, rate, seed }), 0)
+          : yield* FilePublisher.run(ledger, { file, count, onBadLine: (error) => Console.error(error.message) })
+      const { accounted, text } = yield* Summary.waitAndSummarise(ledger)
       yield* Console.log(text)
       if (refused > 0) yield* Console.error(`${refused} ${refused === 1 ? "line was" : "lines were"} refused`)
       if (!accounted || refused > 0) return yield* new Failed()
@@ -118,13 +127,13 @@ const demo = Command.make(
       Effect.scoped,
       Effect.provide(
         Layer.mergeAll(services, http).pipe(
-          Layer.provide(Layer.effectDiscard(Stage.bury(ledger))),
+          Layer.provide(Layer.effectDiscard(ServiceTools.recordDeadLetters(ledger))),
           Layer.provideMerge(bus),
           Layer.provideMerge(telemetry)
         )
       ),
       Effect.provideService(References.MinimumLogLevel, verbose ? "Info" : "None"),
-      // What cannot start says why in one line, not in a trace.
+      // A failed start prints its reason in one line, not a stack trace.
       Effect.catchIf(
         (error) => error._tag !== "Failed",
         (error) => Effect.andThen(Console.error(error.message), Effect.fail(new Failed()))

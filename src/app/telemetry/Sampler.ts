@@ -1,16 +1,19 @@
 /**
- * Which traces are kept: the samplers that OpenTelemetry names in `OTEL_TRACES_SAMPLER`. By default what the
- * caller decided holds, and a trace that begins here is kept.
+ * Decides which traces are kept: the samplers that OpenTelemetry defines for `OTEL_TRACES_SAMPLER`
+ * (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). By default the caller's
+ * decision holds, and a trace that begins here is kept.
  */
-import { Context, Option, Tracer } from "effect"
+import * as Context from "effect/Context"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
 import { randomUUID } from "node:crypto"
 
-/** Of a span with that parent, whose trace has that id. */
+/** Whether a span with this parent, in the trace with this id, is kept. */
 export type Sampler = (parent: Tracer.AnySpan | undefined, traceId: () => string) => boolean
 
 const always: Sampler = () => true
 const never: Sampler = () => false
-/** By the id of the trace, so that all who see it decide alike. */
+/** By the id of the trace, so that every service decides alike. */
 const ratio =
   (share: number): Sampler =>
   (_, traceId) => {
@@ -19,7 +22,7 @@ const ratio =
     for (let at = 0; at < 32; at += 8) folded = (folded ^ Number.parseInt(id.slice(at, at + 8), 16)) >>> 0
     return folded < Math.floor(share * 0xff_ff_ff_ff)
   }
-/** By chance: those who come after know from the trace itself. */
+/** By chance: services further down read the decision from the trace context. */
 const chance =
   (share: number): Sampler =>
   () =>
@@ -47,10 +50,10 @@ export const named = (
     case "parentbased_traceidratio": {
       const share = argument === undefined ? 1 : Number(argument)
       const valid = share >= 0 && share <= 1
-      const kept = (some: (share: number) => Sampler): Sampler =>
-        share === 1 || !valid ? always : share === 0 ? never : some(share)
+      const sampled = (partial: (share: number) => Sampler): Sampler =>
+        share === 1 || !valid ? always : share === 0 ? never : partial(share)
       return {
-        sampler: kind === "traceidratio" ? kept(ratio) : parentBased(kept(chance)),
+        sampler: kind === "traceidratio" ? sampled(ratio) : parentBased(sampled(chance)),
         ...(!valid && {
           fault: `OTEL_TRACES_SAMPLER_ARG is not understood: expected a number from 0 to 1, not ${JSON.stringify(argument)}`
         })
@@ -64,24 +67,24 @@ export const named = (
   }
 }
 
-/** A tracer that makes spans only of what the sampler keeps; the rest costs next to nothing. */
-export const over = (tracer: Tracer.Tracer, sampler: Sampler): Tracer.Tracer =>
+/** A tracer that makes spans only for traces that the sampler keeps; the rest costs next to nothing. */
+export const applyTo = (tracer: Tracer.Tracer, sampler: Sampler): Tracer.Tracer =>
   Tracer.make({
     ...(tracer.context !== undefined && { context: tracer.context.bind(tracer) }),
     span: (options) => {
       const parent = Option.getOrUndefined(options.parent)
-      // What begins here has no id before it is made.
+      // A trace that begins here has no id before its span is made.
       let made: Tracer.Span | undefined
       const make = (): Tracer.Span => (made ??= tracer.span({ ...options, sampled: true }))
       const kept = sampler(parent, () => parent?.traceId ?? make().traceId)
-      return kept ? make() : leftOut(options, parent ?? made ?? unknown())
+      return kept ? make() : unsampledSpan(options, parent ?? made ?? freshIds())
     }
   })
 
 type Ids = Pick<Tracer.AnySpan, "spanId" | "traceId">
 
-/** Ids of a trace that nobody keeps. */
-const unknown = (): Ids => {
+/** Ids of a trace that is not kept. */
+const freshIds = (): Ids => {
   const traceId = randomUUID().replaceAll("-", "")
   return { traceId, spanId: traceId.slice(16) }
 }
@@ -89,8 +92,8 @@ const unknown = (): Ids => {
 const nothing = (): void => {}
 const noAttributes: ReadonlyMap<string, unknown> = new Map()
 
-/** Says downstream that its trace is left out, and keeps nothing. */
-const leftOut = (options: Parameters<Tracer.Tracer["span"]>[0], { spanId, traceId }: Ids): Tracer.Span => ({
+/** Carries the decision downstream and records nothing. */
+const unsampledSpan = (options: Parameters<Tracer.Tracer["span"]>[0], { spanId, traceId }: Ids): Tracer.Span => ({
   _tag: "Span",
   name: options.name,
   traceId,

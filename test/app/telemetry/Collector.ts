@@ -1,4 +1,4 @@
-/** A collector for tests: takes OTLP over HTTP, in JSON where it is looked into, and remembers it, or misbehaves as asked. */
+/** A collector for tests: receives OTLP over HTTP, keeps every request (parsed if it is JSON), and misbehaves on demand. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { gunzipSync } from "node:zlib"
@@ -78,7 +78,7 @@ export interface Request {
   readonly path: string
   readonly headers: IncomingMessage["headers"]
   readonly body: Readonly<Record<string, ReadonlyArray<Resourced>>>
-  /** Where it is not JSON. */
+  /** The body, if it is not JSON. */
   readonly protobuf?: Buffer
 }
 
@@ -101,9 +101,9 @@ export const startCollector = async (misbehave?: Misbehaviour) => {
       bytes += raw.length
       const text = request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw
       const isJson = request.headers["content-type"]?.includes("json") === true
-      const told = isJson ? { body: JSON.parse(text.toString()) } : { body: {}, protobuf: text }
-      requests.push({ path: request.url ?? "", headers: request.headers, ...told })
-      waiting.forEach((look) => look())
+      const content = isJson ? { body: JSON.parse(text.toString()) } : { body: {}, protobuf: text }
+      requests.push({ path: request.url ?? "", headers: request.headers, ...content })
+      waiting.forEach((check) => check())
       if (misbehave !== undefined) return misbehave(request, response)
       response.writeHead(200, { "content-type": "application/json" }).end("{}")
     })
@@ -115,27 +115,27 @@ export const startCollector = async (misbehave?: Misbehaviour) => {
   return {
     url: `http://127.0.0.1:${port}`,
     requests,
-    /** Of the exports so far, the latest last. */
+    /** Scopes of all exports so far, the latest last. */
     scopes: scoped,
     spans: () => scoped("scopeSpans").flatMap(({ spans }) => spans ?? []),
     logs: () => scoped("scopeLogs").flatMap(({ logRecords }) => logRecords ?? []),
-    /** The last export of metrics. */
+    /** The scopes of the latest export of metrics. */
     metrics: (): ReadonlyArray<Scoped> => {
       const last = requests.findLast(({ path }) => path === "/v1/metrics")
       return last?.body["resourceMetrics"]?.flatMap(({ scopeMetrics }) => scopeMetrics ?? []) ?? []
     },
     mostOpen: () => mostOpen,
     bytes: () => bytes,
-    /** Waits until this holds, looked at after each request. */
+    /** Waits until the condition holds, checked after each request. */
     until: (holds: () => boolean) =>
       new Promise<void>((resolve) => {
-        const look = (): void => {
+        const check = (): void => {
           if (!holds()) return
-          waiting.delete(look)
+          waiting.delete(check)
           resolve()
         }
-        waiting.add(look)
-        look()
+        waiting.add(check)
+        check()
       }),
     stop: () =>
       new Promise<void>((resolve) => {

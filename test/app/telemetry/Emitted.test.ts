@@ -1,6 +1,6 @@
 /**
- * What the demo emits on RabbitMQ and Redis is what src/observe/Metrics.ts declares, both ways: nothing that is
- * declared is missing, nothing that is not declared is there, and no attribute carries what has no bound.
+ * The metrics that the demo emits on RabbitMQ and Redis are exactly those that src/observe/Metrics.ts declares: none is
+ * missing, none is undeclared, and no attribute has unbounded values.
  */
 import { assert, it } from "@effect/vitest"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -15,7 +15,7 @@ const main = join(import.meta.dirname, "../../../src/app/demo/main.ts")
 const pointsOf = ({ gauge, histogram, sum }: Metric): ReadonlyArray<Point> =>
   (sum ?? gauge ?? histogram)?.dataPoints ?? []
 
-/** What an attribute may be, where it is not a name that the service gave. */
+/** Allowed values of attributes, except for names that the service chose. */
 const closed: Readonly<Record<string, RegExp>> = {
   "messaging.system": /^rabbitmq$/,
   "messaging.operation.name": /^(publish|deliver|process)$/,
@@ -23,7 +23,7 @@ const closed: Readonly<Record<string, RegExp>> = {
   "eventbus.outcome":
     /^(confirmed|unrouted|Invalid|Denied|Unavailable|Overloaded|Rejected|Unknown|handled|retried|dead-lettered|postponed|skipped|duplicate|whole|cut off|accepted|failed|dropped)$/,
   "eventbus.reason": /^[A-Z][A-Za-z]+$/,
-  "eventbus.door": /^(callers|settlement)$/,
+  "eventbus.limit": /^(callers|copies)$/,
   "eventbus.connection": /^(publish|consume)$/,
   "eventbus.state": /^(Starting|Running|Paused|Restarting|Draining|Stopped|Failed|up|degraded|down)$/,
   "eventbus.result": /^(hit|miss|error)$/,
@@ -31,11 +31,11 @@ const closed: Readonly<Record<string, RegExp>> = {
   "error.type": /^[A-Z][A-Za-z]+$|^_OTHER$/
 }
 
-/** Of one attribute at most so many values: the events of the catalogue are 40. */
+/** Most values of one attribute: the catalog has 40 events. */
 const bound = 60
 
 describeLive("metrics of the demo", () => {
-  it("are those that are declared, each of them, with attributes that are declared and bounded", async () => {
+  it("are exactly the declared ones, with declared and bounded attributes", async () => {
     const collector: Collector = await startCollector()
     const demo: ChildProcess = spawn(process.execPath, [main, "--port", "0", "--rate", "300"], {
       env: {
@@ -59,7 +59,7 @@ describeLive("metrics of the demo", () => {
         .filter(({ attributes }) => Object.entries(wanted).every(([key, value]) => record(attributes)[key] === value))
         .reduce((sum, point) => sum + (point.asInt ?? point.asDouble ?? point.count ?? 0), 0)
     try {
-      // Until something of everything that a demo can show has happened.
+      // Until everything that the demo can show has happened at least once.
       await collector.until(
         () =>
           ["handled", "retried", "dead-lettered", "postponed"].every(
@@ -85,7 +85,7 @@ describeLive("metrics of the demo", () => {
       demo.kill("SIGKILL")
       await collector.stop()
     }
-    // The last export tells of the drain.
+    // The last export includes the drain.
     assert.strictEqual(total("eventbus.drain.duration", { "eventbus.outcome": "whole" }), 1)
 
     const names = new Set(emitted().map(({ name }) => name))
@@ -114,7 +114,7 @@ describeLive("metrics of the demo", () => {
       for (const value of seen) {
         const form = closed[key]
         if (form !== undefined) assert.match(value, form, key)
-        // Ids of events, people and courses: whatever counts on.
+        // No ids of events, people or courses, which are unbounded.
         assert.notMatch(value, /[0-9a-f]{8}-[0-9a-f]{4}|-\d+$/, key)
       }
     }

@@ -1,17 +1,8 @@
-/** What a collector gets, field by field, and that a scrape tells the same. */
+/** What a collector receives, field by field, and that a scrape shows the same numbers. */
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Metric, Schedule, Schema } from "effect"
-import {
-  Event,
-  EventBus,
-  EventCache,
-  eventBusMemory,
-  Health,
-  httpEndpoints,
-  Reject,
-  Telemetry
-} from "../../../src/index.ts"
-import { prometheusLabel, prometheusName } from "../../../src/observe/Definition.ts"
+import { Event, EventBus, EventCache, Health, httpEndpoints, Reject, Telemetry } from "../../../src/index.ts"
+import { prometheusLabel, prometheusName } from "../../../src/observe/MetricDefinition.ts"
 import * as Metrics from "../../../src/observe/Metrics.ts"
 import { type Metric as Exported, type Point, record, startCollector } from "./Collector.ts"
 
@@ -33,7 +24,7 @@ const collector = Effect.acquireRelease(
   ({ stop }) => Effect.promise(stop)
 )
 
-/** A service with all there is: retries, a dead letter, a read of the cache, and a figure of its own. */
+/** A service with everything: retries, a dead letter, a read of the cache, and a metric of its own. */
 const work = Effect.gen(function* () {
   const bus = yield* EventBus
   const cache = yield* EventCache
@@ -50,9 +41,9 @@ const work = Effect.gen(function* () {
   for (let n = 0; n < 20; n++) yield* bus.publish(Posted, { n })
   yield* cache.last(Posted)
   yield* Metric.update(Metric.counter("shop.orders", { attributes: { unit: "orders" } }), 3)
-  const [subscription] = yield* bus.subscriptions
-  yield* Effect.repeat(Effect.orDie(subscription?.stats ?? Effect.die("no subscription")), {
-    until: ({ deadLettered, handled, held }) => handled === 19 && deadLettered === 1 && held === 0,
+  yield* Effect.repeat(bus.tree, {
+    until: ({ subscribers }) =>
+      subscribers.some(({ deadLettered, handled, held }) => handled === 19 && deadLettered === 1 && held === 0),
     schedule: Schedule.spaced("5 millis")
   })
 })
@@ -69,7 +60,7 @@ const scraped = (body: string): ReadonlyMap<string, number> =>
     })
   )
 
-/** The samples that Prometheus would make of an exported metric. */
+/** The samples that Prometheus would derive from an exported metric. */
 const samples = ({ gauge, histogram, name, sum }: Exported): ReadonlyArray<readonly [string, number]> => {
   const definition = Metrics.all.find((one) => one.name === name)
   const base = definition === undefined ? name : prometheusName(definition)
@@ -94,7 +85,7 @@ const samples = ({ gauge, histogram, name, sum }: Exported): ReadonlyArray<reado
 }
 
 describe("Telemetry.layer", () => {
-  it.live("exports and /metrics tell the same numbers, with kinds and units as declared", () =>
+  it.live("exports and /metrics show the same numbers, with kinds and units as declared", () =>
     Effect.gen(function* () {
       const { metrics, requests, until, url } = yield* collector
       let address = ""
@@ -106,7 +97,7 @@ describe("Telemetry.layer", () => {
         const exported = metrics()
         const seen = scraped(yield* Effect.promise(() => fetch(`${address}/metrics`).then((answer) => answer.text())))
         const ours = exported.find(({ scope }) => scope.name === "@eduflow/events")?.metrics ?? []
-        // What moves by itself: its own requests, and time.
+        // Except for values that change by themselves: requests to the collector, and time.
         const moves = /^eventbus_(telemetry_exports|event_loop_lag)/
         const both = ours.flatMap(samples).filter(([key]) => !moves.test(key))
         assert.isAbove(both.length, 200)
@@ -141,7 +132,7 @@ describe("Telemetry.layer", () => {
             const keys = point.attributes.map(({ key }) => key)
             const strangers = keys.filter((key) => !definition?.attributes.some((one) => one === key))
             assert.deepStrictEqual(strangers, [], name)
-            // https://opentelemetry.io/docs/specs/otel/metrics/data-model/: counts are whole, times are set.
+            // https://opentelemetry.io/docs/specs/otel/metrics/data-model/: counts are integers, times are set.
             if (unit.startsWith("{") && histogram === undefined) assert.isTrue(Number.isInteger(point.asInt), name)
             assert.match(point.startTimeUnixNano, /^\d{19}$/)
             assert.isAtLeast(Number(point.timeUnixNano), Number(point.startTimeUnixNano))
@@ -156,7 +147,7 @@ describe("Telemetry.layer", () => {
             }
           }
         }
-        // A figure of the service's own goes along, in a scope of its own.
+        // A metric of the service itself is exported as well, in a scope of its own.
         const [own] = exported
           .filter(({ scope }) => scope.name !== "@eduflow/events")
           .flatMap(({ metrics }) => metrics ?? [])
@@ -167,7 +158,7 @@ describe("Telemetry.layer", () => {
       }).pipe(
         Effect.provide(
           httpEndpoints({ port: 0, onListen: (on) => (address = on) }).pipe(
-            Layer.provideMerge(eventBusMemory({ source: "test" })),
+            Layer.provideMerge(EventBus.layerMemory({ source: "test" })),
             Layer.provide(Telemetry.layer({ logs: "none", endpoint: url })),
             Layer.provide(env({}))
           )
@@ -177,7 +168,7 @@ describe("Telemetry.layer", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("spans and logs say who, what and which trace; the last of them are sent at the end", () =>
+  it.live("spans and logs carry resource, attributes and trace; the last ones are sent at shutdown", () =>
     Effect.gen(function* () {
       const { logs, requests, scopes, spans, url } = yield* collector
       yield* Effect.gen(function* () {
@@ -188,7 +179,7 @@ describe("Telemetry.layer", () => {
         )
       }).pipe(
         Effect.provide(
-          eventBusMemory({ source: "test" }).pipe(
+          EventBus.layerMemory({ source: "test" }).pipe(
             Layer.provideMerge(Telemetry.layer({ logs: "none" })),
             Layer.provide(
               env({
@@ -234,7 +225,7 @@ describe("Telemetry.layer", () => {
         assert.match(span.spanId, /^[0-9a-f]{16}$/)
         assert.isAtLeast(Number(span.endTimeUnixNano), Number(span.startTimeUnixNano))
         assert.strictEqual(span.kind, span.name.startsWith("publish") ? 4 : 5)
-        // Unset, or Error with the type of it.
+        // Unset, or Error with its type.
         const { "error.type": error } = record(span.attributes)
         assert.strictEqual(span.status.code, error === undefined ? 0 : 2)
       }

@@ -1,11 +1,11 @@
 /**
- * A collector that is down, silent, slow to end, refuses, resets, or answers nonsense changes nothing for events
- * (P18): they are published, handled, retried and dead-lettered, the end is not held up, and what is lost is
- * counted and told. Real HTTP, in real time.
+ * Telemetry changes nothing (P18): with a collector that is down, silent, slow, refuses, resets or answers nonsense,
+ * events are published, handled, retried and dead-lettered, shutdown is not delayed, and lost exports are counted and
+ * reported. Real HTTP, in real time.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Exit, Layer, Metric, Schedule, Schema } from "effect"
-import { Event, EventBus, eventBusMemory, Health, Reject, Telemetry } from "../../../src/index.ts"
+import { Event, EventBus, Health, Reject, Telemetry } from "../../../src/index.ts"
 import { freePort } from "../../support/Port.ts"
 import { type Misbehaviour, startCollector } from "./Collector.ts"
 
@@ -27,7 +27,7 @@ const env = (url: string) =>
 const answers = (status: number, type: string, body: string): Misbehaviour => {
   return (_, response) => void response.writeHead(status, { "content-type": type }).end(body)
 }
-/** Each with what the check `exporter` says of it; those whose status is fine have taken what was sent. */
+/** Each with what the check `exporter` reports; those that are up have accepted the exports. */
 const collectors: ReadonlyArray<readonly [string, Misbehaviour | undefined, RegExp | undefined]> = [
   ["is down", undefined, /ECONNREFUSED/],
   ["never answers", () => {}, /no answer within 200 ms/],
@@ -50,7 +50,7 @@ const collectors: ReadonlyArray<readonly [string, Misbehaviour | undefined, RegE
   ]
 ]
 
-/** What a service with telemetry does; and what its health and counters say at the end of it. */
+/** Runs a service with telemetry, and returns its health and counters at the end. */
 const service = Effect.gen(function* () {
   const bus = yield* EventBus
   const handled = new Set<number>()
@@ -92,33 +92,33 @@ const service = Effect.gen(function* () {
 })
 
 describe("a collector", () => {
-  for (const [what, misbehave, told] of collectors) {
+  for (const [what, misbehave, detail] of collectors) {
     it.live(`P18: that ${what} changes nothing for events`, () =>
       Effect.gen(function* () {
         const open = misbehave === undefined ? undefined : yield* Effect.promise(() => startCollector(misbehave))
         const url = open?.url ?? `http://127.0.0.1:${yield* Effect.promise(freePort)}`
         yield* Effect.gen(function* () {
           const { exporter, outcomes } = yield* service
-          const isTold = told === undefined ? ({ accepted }: Outcomes) => accepted > 0 : isLost
-          yield* Effect.repeat(outcomes, { until: isTold, schedule: Schedule.spaced("10 millis") })
+          const isCounted = detail === undefined ? ({ accepted }: Outcomes) => accepted > 0 : isLost
+          yield* Effect.repeat(outcomes, { until: isCounted, schedule: Schedule.spaced("10 millis") })
           const check = yield* Effect.repeat(exporter, {
-            until: (check) => (told === undefined ? check?.status === "up" : told.test(check?.detail ?? "")),
+            until: (check) => (detail === undefined ? check?.status === "up" : detail.test(check?.detail ?? "")),
             schedule: Schedule.spaced("50 millis")
           })
-          assert.strictEqual(check?.status, told === undefined ? "up" : "degraded")
+          assert.strictEqual(check?.status, detail === undefined ? "up" : "degraded")
           assert.isTrue(yield* Effect.flatMap(Health, ({ ready }) => ready))
         }).pipe(
           Effect.provide(
-            eventBusMemory({ source: "test" }).pipe(
+            EventBus.layerMemory({ source: "test" }).pipe(
               Layer.provide(Telemetry.layer({ logs: "none" })),
               Layer.provide(env(url))
             )
           ),
           Effect.provideService(Metric.MetricRegistry, new Map()),
-          // Whatever the collector does, the layer ends: with less than a test may take.
-          Effect.timeout("15 seconds")
+          // Whatever the collector does, the layer closes in less time than a test may take.
+          Effect.timeout("2 minutes")
         )
-        // Two requests of each of three signals at a time.
+        // At most two open requests for each of three signals.
         if (open !== undefined) assert.isAtMost(open.mostOpen(), 6)
         yield* Effect.promise(async () => open?.stop())
       })

@@ -1,0 +1,110 @@
+/**
+ * Writes docker/rabbitmq/definitions.json: what all services share, as the library declares it, and what each user may
+ * do. The users themselves stay as they are in the file. A test fails when the file says something else.
+ */
+import type { Channel } from "amqplib"
+import { readFileSync, writeFileSync } from "node:fs"
+import * as Ladder from "../src/amqp/topology/DelayLadder.ts"
+import * as Topology from "../src/amqp/topology/Topology.ts"
+
+const namespace = "eduflow"
+const vhost = "eduflow"
+/** Those of the demo. The subscribers and the events of a service begin with its name. */
+export const services = ["academic", "kyc", "notification", "social", "user"] as const
+
+const file = new URL("../docker/rabbitmq/definitions.json", import.meta.url)
+
+/** Declares nothing, and writes down what would be declared. */
+const record = (declarations: ReadonlyArray<Topology.Declaration>) => {
+  const exchanges: Array<object> = []
+  const queues: Array<object> = []
+  const bindings: Array<object> = []
+  const bind =
+    (kind: "queue" | "exchange") =>
+    async (destination: string, source: string, pattern: string): Promise<void> => {
+      bindings.push({ source, vhost, destination, destination_type: kind, routing_key: pattern, arguments: {} })
+    }
+  const recorder = {
+    assertExchange: async (name: string, type: string, options: { readonly arguments?: object }) => {
+      const fixed = { durable: true, auto_delete: false, internal: false }
+      exchanges.push({ name, vhost, type, ...fixed, arguments: options.arguments ?? {} })
+    },
+    assertQueue: async (name: string, options: { readonly arguments?: object }) => {
+      queues.push({ name, vhost, durable: true, auto_delete: false, arguments: options.arguments ?? {} })
+    },
+    bindQueue: bind("queue"),
+    bindExchange: bind("exchange")
+  }
+  // A declaration calls one of these four and nothing else of a channel.
+  for (const { assert } of declarations) void assert(recorder as unknown as Channel)
+  return { exchanges, queues, bindings }
+}
+
+const anyOf = (...names: ReadonlyArray<string>): string => `^${namespace}\\.(${names.join("|")})$`
+const own = (service: string): string => `(sub|dead|parked)\\.${service}\\..+`
+const temporary = "tmp\\..+"
+const levels = "delay\\.[0-9]{2}"
+
+const permissions = [
+  { user: "operator", vhost, configure: ".*", write: ".*", read: ".*" },
+  { user: "demo", vhost, configure: `^${namespace}\\.`, write: `^${namespace}\\.`, read: `^${namespace}\\.` },
+  ...services.map((user) => ({
+    user,
+    vhost,
+    configure: anyOf(temporary, own(user)),
+    write: anyOf("events", "dead", "parked", levels, "delay\\.deliver", temporary, own(user)),
+    read: anyOf("events", "dead", "parked", "delay\\.deliver", temporary, own(user))
+  })),
+  { user: "publisher", vhost, configure: "^$", write: anyOf("events", levels), read: "^$" }
+]
+
+const ladder = Array.from({ length: Ladder.levels }, (_, level) => Ladder.levelName(namespace, level))
+const deliver = Ladder.deliverExchange(namespace)
+/** The words of a delay before a destination, in a routing key and in the pattern of a binding. */
+const anyDelay = `([01]\\.){${Ladder.levels}}`
+const anyDelayPattern = `(\\*\\.){${Ladder.levels}}`
+
+const topicPermissions = [
+  ...services.flatMap((user) => {
+    const copies = `to\\.(${user}\\.|${Topology.canaryPrefix}\\.)`
+    const write = `^${anyDelay}(${copies}|publish\\.(bus|${user})\\.)`
+    return [
+      { user, vhost, exchange: Topology.events(namespace), write: `^(bus|${user})\\.`, read: ".*" },
+      { user, vhost, exchange: deliver, write, read: `^${anyDelayPattern}(${copies}|publish\\.)` },
+      ...ladder.map((exchange) => ({ user, vhost, exchange, write, read: "^$" }))
+    ]
+  }),
+  ...ladder.map((exchange) => ({
+    user: "publisher",
+    vhost,
+    exchange,
+    write: `^${anyDelay}publish\\.`,
+    read: "^$"
+  }))
+]
+
+export const text = (): string => {
+  const { rabbit_version, users, vhosts } = JSON.parse(readFileSync(file, "utf8")) as Readonly<Record<string, unknown>>
+  const parked = Topology.subscriber(namespace, { name: "any", ordering: "key", patterns: [], parking: true })
+  const { bindings, exchanges, queues } = record([
+    ...Topology.shared(namespace),
+    ...parked.filter(({ entity }) => entity.startsWith("exchange ")),
+    ...Topology.canaries(namespace)
+  ])
+  const definitions = {
+    rabbit_version,
+    users,
+    vhosts,
+    permissions,
+    topic_permissions: topicPermissions,
+    parameters: [],
+    global_parameters: [],
+    policies: [],
+    queues,
+    exchanges,
+    bindings
+  }
+  return `${JSON.stringify(definitions, undefined, 2)}\n`
+}
+
+if (import.meta.main) writeFileSync(file, text())

@@ -1,0 +1,23 @@
+/** `npm run example -- NAME` runs one file of examples/; those that connect use the embedded bus unless EVENTBUS_URL says otherwise. */
+import { spawnSync } from "node:child_process"
+import { globSync } from "node:fs"
+import { join } from "node:path"
+
+const folder = join(import.meta.dirname, "../examples")
+const names = globSync("*.ts", { cwd: folder })
+  .filter((file) => !file.endsWith(".test.ts"))
+  .map((file) => file.slice(0, -".ts".length))
+  .toSorted()
+const [name = ""] = process.argv.slice(2)
+
+if (!names.includes(name)) {
+  console.error(`"${name}" is not an example. Choose one of: ${names.join(", ")}`)
+  process.exitCode = 1
+} else {
+  const { status } = spawnSync(
+    process.execPath,
+    ["--conditions=@eduflow/source", join(folder, `${name}.ts`), ...process.argv.slice(3)],
+    { stdio: "inherit", env: { EVENTBUS_URL: "memory://", ...process.env } }
+  )
+  process.exitCode = status ?? 1
+}

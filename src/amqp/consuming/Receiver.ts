@@ -1,0 +1,201 @@
+/**
+ * Consumes one queue on a channel of its own. A delivery belongs to that channel: it is settled there or not at
+ * all. Nothing is given back by a nack: deliveries that are not settled go back in order when the channel closes.
+ */
+import type { Channel, ConsumeMessage } from "amqplib"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { hostname } from "node:os"
+import type { Consumer, ConsumeOptions } from "../../bus/port/Broker.ts"
+import { BrokerError } from "../../bus/port/BrokerError.ts"
+import { BrokerRefused } from "../../bus/port/BrokerReason.ts"
+import * as AmqplibInternals from "../AmqplibInternals.ts"
+import * as Link from "../connection/Link.ts"
+import * as ScopedChannel from "../connection/ScopedChannel.ts"
+import * as ServerVersion from "../connection/ServerVersion.ts"
+import * as AckTable from "./AckTable.ts"
+import * as DeliveryParser from "./DeliveryParser.ts"
+import * as LastFlush from "./LastFlush.ts"
+import * as ReceivedMessage from "./ReceivedMessage.ts"
+
+export interface AckCounters {
+  acked: number
+  /** Acknowledged twice, or after the channel was gone: dropped. */
+  late: number
+}
+
+/**
+ * An acknowledgement is a command to every replica of the queue. So acknowledgements leave together when this
+ * share of the prefetch is settled, or after this many milliseconds. The window never runs dry for it.
+ */
+const ackShare = 1 / 4
+const ackMillis = 1
+
+export interface ReceiverOptions extends Omit<ConsumeOptions, "subscriber" | "queue"> {
+  readonly namespace: string
+  readonly queue: string
+  readonly tag: string
+  readonly counters: AckCounters
+  /** Whether the queue dead-letters what is rejected. */
+  readonly rejects: boolean
+}
+
+export const consume = Effect.fnUntraced(function* (
+  link: Link.Link,
+  options: ReceiverOptions
+): Effect.fn.Return<Consumer, BrokerError, Scope.Scope> {
+  const { prefetch, queue, tag } = options
+  let receiver: Receiver | undefined
+  const channel = yield* ScopedChannel.open(link, () => receiver?.close())
+  const made = new Receiver(channel, options, ServerVersion.countsAcquired(link))
+  receiver = made
+  channel.once("close", () => made.lose(Link.lost(link, "the consumer's channel was closed")))
+  yield* link.call("setting the prefetch", `queue ${queue}`, () => channel.prefetch(prefetch))
+  DeliveryParser.consume(
+    channel,
+    (message) => made.take(message),
+    (error) => made.fail(error)
+  )
+  yield* link.call("consuming", `queue ${queue}`, () =>
+    channel.consume(queue, (message) => made.takeFromAmqplib(message), { consumerTag: tag })
+  )
+  const cancel = link.call("cancelling", `queue ${queue}`, () => channel.cancel(tag))
+  return { cancel: Effect.suspend(() => (made.isGone() ? Effect.void : Effect.asVoid(cancel))), flush: made.flushNow }
+})
+
+/** The consumer of one channel: its deliveries and their acknowledgements. */
+class Receiver {
+  private readonly options: ReceiverOptions
+  private readonly toDelivery: ReturnType<typeof ReceivedMessage.toDelivery>
+  private readonly table: AckTable.AckTable
+  private readonly wire: AmqplibInternals.ChannelWire
+  private readonly enough: number
+  private gone = false
+  private isScheduled = false
+  /** Settled since the last flush. */
+  private unsent = 0
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private readonly flush = (): void => {
+    this.isScheduled = false
+    this.unsent = 0
+    clearTimeout(this.timer)
+    this.timer = undefined
+    if (this.gone) return
+    try {
+      this.table.flush()
+    } catch {
+      // The channel closed within this turn: its 'close' follows, and everything comes back.
+      this.gone = true
+    }
+  }
+  readonly isGone = (): boolean => this.gone
+  /** See `Consumer.flush`. */
+  readonly flushNow = (sent: () => void): boolean => {
+    if (this.unsent > 0) this.flush()
+    return this.gone || this.wire.sendNow(sent)
+  }
+  private readonly flushLast = (): void => void this.flushNow(() => {})
+
+  constructor(channel: Channel, options: ReceiverOptions, countsAcquired: boolean) {
+    const { counters, namespace, prefetch } = options
+    this.options = options
+    this.toDelivery = ReceivedMessage.toDelivery({
+      namespace,
+      countsAcquired,
+      isLetter: false,
+      reject: options.rejects ? (delivery) => this.reject(channel, delivery.tag ?? 0) : undefined
+    })
+    this.enough = prefetch * ackShare
+    this.table = AckTable.make((deliveryTag, upTo) => {
+      counters.acked++
+      AmqplibInternals.ack(channel, deliveryTag, upTo)
+    })
+    this.wire = new AmqplibInternals.ChannelWire(channel)
+    LastFlush.add(this.flushLast)
+  }
+
+  take(message: ReceivedMessage.ReceivedMessage): void {
+    if (this.gone) return
+    const { deliveryTag } = message
+    this.table.delivered(deliveryTag)
+    this.options.onDelivery(this.toDelivery(message, () => this.settle(deliveryTag), this.isGone))
+  }
+
+  takeFromAmqplib(message: ConsumeMessage | null): void {
+    if (message === null)
+      return this.lose(
+        this.refused(
+          "consuming",
+          "the broker cancelled the consumer: its queue was deleted, or has no majority. It is declared and consumed again"
+        )
+      )
+    try {
+      this.take(ReceivedMessage.ofAmqplib(message))
+    } catch (error) {
+      // amqplib would end the connection and all its consumers.
+      this.fail(error)
+    }
+  }
+
+  /** A delivery could not be read: its consumer ends, and no other one. */
+  fail(error: unknown): void {
+    const why = error instanceof Error ? error.message : "no error was given"
+    this.lose(
+      this.refused(
+        "reading",
+        `a delivery could not be read (${why}). It is consumed again; look at the first message of the queue`
+      )
+    )
+  }
+
+  lose(error: BrokerError): void {
+    if (this.gone) return
+    this.end()
+    this.options.onLost(error)
+  }
+
+  private refused(operation: string, detail: string): BrokerError {
+    return new BrokerError({
+      reason: new BrokerRefused({ operation: `${operation} queue ${this.options.queue}`, detail })
+    })
+  }
+
+  /** Sends the acknowledgements of this turn and gives up the rest. */
+  close(): void {
+    this.flush()
+    this.end()
+  }
+
+  private end(): void {
+    this.gone = true
+    LastFlush.remove(this.flushLast)
+  }
+
+  private reject(channel: Channel, deliveryTag: number): void {
+    if (this.gone || !this.table.remove(deliveryTag)) {
+      this.options.counters.late++
+      return
+    }
+    try {
+      AmqplibInternals.reject(channel, deliveryTag)
+    } catch {
+      // The channel closed within this turn: its 'close' follows, and everything comes back.
+      this.gone = true
+    }
+  }
+
+  private settle(deliveryTag: number): void {
+    if (this.gone || !this.table.settle(deliveryTag)) {
+      this.options.counters.late++
+      return
+    }
+    if (this.isScheduled) return
+    if (++this.unsent >= this.enough) {
+      this.isScheduled = true
+      setImmediate(this.flush)
+    } else this.timer ??= setTimeout(this.flush, ackMillis)
+  }
+}
+
+export const consumerTag = (subscriber: string, epoch: number, count: number): string =>
+  `${subscriber.slice(0, 180)}@${hostname().slice(0, 40)}:${process.pid}#${epoch}.${count}`

@@ -1,0 +1,283 @@
+/**
+ * One place in the pool of publish channels: the channel that is open there, what is in flight on it and what
+ * waits for it.
+ *
+ * Every message is mandatory: a `basic.return` comes before its confirm and names exchange, routing key and
+ * message id, nothing else. So two messages of one such triple are never in flight on one channel at once, else
+ * the return of one could be taken for that of the other: the second waits, and what follows it under its key
+ * waits behind it.
+ * The same goes for messages that wait for a trial of their route (`Trials`).
+ */
+import type { ConfirmChannel } from "amqplib"
+import type { InFlightMessage, Outgoing, SendOutcome } from "../../bus/port/Broker.ts"
+import { BrokerError } from "../../bus/port/BrokerError.ts"
+import { BrokerRefused } from "../../bus/port/BrokerReason.ts"
+import { notSent, rejected, unknown, unrouted } from "../../bus/port/SendOutcome.ts"
+import * as RenewedSet from "../../bus/support/RenewedSet.ts"
+import * as HeaderTable from "../frames/HeaderTable.ts"
+import { noChannel, type PublishChannel } from "./PublishChannel.ts"
+import type { Confirms } from "./Confirms.ts"
+import { concerns, type Denied, type Refusals } from "./Refusals.ts"
+import type { Route } from "./Route.ts"
+import { type Rights, Trials } from "./Trials.ts"
+
+/** What all channels of a pool have in common. */
+export interface PoolState {
+  readonly route: (to: Outgoing["to"]) => Route
+  readonly refusals: Refusals
+  readonly rights: Rights
+  /** Longest header table, in bytes; it depends on the connection. */
+  headerLimit: number
+  /** Called with the exchange of a message that came back. */
+  readonly onUnrouted: (exchange: string) => void
+}
+
+/** A message in flight on a channel: the entry of its confirm. A class, for the reason in `OutgoingMessage`. */
+class SentMessage implements InFlightMessage {
+  readonly id: string
+  readonly route: Route
+  readonly inFlight: InFlightMessage
+  private readonly channel: PublishChannel
+  private readonly slot: ChannelSlot
+  /** It came back: no queue was bound. */
+  wasReturned = false
+  /** Others of the same id: two subscribers' copies of one event. */
+  next: SentMessage | undefined
+
+  constructor(
+    slot: ChannelSlot,
+    channel: PublishChannel,
+    route: Route,
+    id: string,
+    inFlight: InFlightMessage,
+    next: SentMessage | undefined
+  ) {
+    this.id = id
+    this.route = route
+    this.inFlight = inFlight
+    this.channel = channel
+    this.slot = slot
+    this.next = next
+  }
+
+  get message(): Outgoing {
+    return this.inFlight.message
+  }
+
+  answered(outcome: SendOutcome): void {
+    this.slot.answered(this, this.channel, outcome)
+  }
+}
+
+export class ChannelSlot {
+  private readonly pool: PoolState
+  private current: PublishChannel | undefined = undefined
+  private sent = new Map<string, SentMessage>()
+  private readonly isOutgrown = RenewedSet.makeOutgrown()
+  /** Twins of what is in flight and what follows them under their keys, in order. */
+  private waiting: Array<InFlightMessage> = []
+  private readonly waitingKeys = new Set<string>()
+  /** Ids of the messages whose twins wait. */
+  private readonly twins = new Set<string>()
+  private readonly trials: Trials
+  /** What the broker denied, while the messages of its channel are answered. */
+  private deniedMessage: InFlightMessage | undefined = undefined
+  private isPaused = false
+  private wasRejected = false
+
+  constructor(pool: PoolState) {
+    this.pool = pool
+    this.trials = new Trials(pool.rights)
+  }
+
+  get isOpen(): boolean {
+    return this.current !== undefined
+  }
+
+  /** Whether a queue rejected a message that came by this channel. */
+  get hasRejected(): boolean {
+    return this.wasRejected
+  }
+
+  get inFlight(): number {
+    return this.sent.size
+  }
+
+  send(inFlight: InFlightMessage): void {
+    const { message } = inFlight
+    const { headers, key, properties } = message
+    const route = this.pool.route(message.to)
+    const isTwin = this.find(properties.messageId, route.exchange, route.routingKey) !== undefined
+    // Behind a twin that waits, else it would overtake it.
+    const isBehind = key !== undefined && this.waitingKeys.size > 0 && this.waitingKeys.has(key)
+    if (isTwin) this.twins.add(properties.messageId)
+    if (this.isPaused || isTwin || isBehind || this.trials.holds(route)) return this.wait(inFlight)
+    const channel = this.current
+    if (channel === undefined) return inFlight.answered(notSent(noChannel))
+    // What would close the channel or the connection, and with it everybody's publishes.
+    const fault = HeaderTable.fault(headers, this.pool.headerLimit)
+    if (fault !== undefined) return inFlight.answered(unfit(fault))
+    const { method } = route
+    if (method === undefined)
+      return inFlight.answered(unfit("its exchange or routing key is longer than 255 bytes: shorten it"))
+    const refusal = this.pool.refusals.of(route.exchange, route.routingKey, message.body)
+    if (refusal !== undefined) return inFlight.answered(refusal)
+    this.trials.begin(route)
+    this.publish(channel, method, route, inFlight)
+  }
+
+  /** The broker answered for a message, or its channel was lost. */
+  answered(sent: SentMessage, channel: PublishChannel, outcome: SendOutcome): void {
+    this.leave(sent)
+    const endsTrial = this.trials.end(sent.route, outcome._tag !== "Unknown")
+    const unblocks = endsTrial || (this.twins.size > 0 && this.twins.has(sent.id))
+    if (outcome._tag === "Confirmed") {
+      sent.inFlight.answered(sent.wasReturned ? unrouted : outcome)
+      if (sent.wasReturned) this.pool.onUnrouted(sent.route.exchange)
+    }
+    // A nack is the one error that comes while the channel lives.
+    else if (outcome._tag === "Rejected" && this.current === channel) {
+      this.wasRejected = true
+      sent.inFlight.answered(rejected)
+    } else sent.inFlight.answered(this.refusalOf(sent) ?? unknown)
+    if (unblocks && this.waiting.length > 0 && !this.isPaused) this.release()
+  }
+
+  returned(exchange: string, routingKey: string, id: unknown): void {
+    const sent = this.find(String(id), exchange, routingKey)
+    if (sent !== undefined) sent.wasReturned = true
+  }
+
+  /** From now on everything waits: the channel is being replaced. */
+  pause(): void {
+    this.isPaused = true
+  }
+
+  resume(): void {
+    this.isPaused = false
+    this.release()
+  }
+
+  /** Sends by this channel, if it is still open. */
+  use(channel: PublishChannel): void {
+    if (!channel.isOpen()) return
+    this.current = channel
+    this.resume()
+  }
+
+  forgetRejection(): void {
+    this.wasRejected = false
+  }
+
+  /** The channel is gone. Returns what has to run after all that was in flight on it is answered. */
+  lost(channel: ConfirmChannel): () => void {
+    if (this.current?.channel !== channel) return () => {}
+    this.current = undefined
+    this.isPaused = false
+    this.trials.clear()
+    const waiting = this.takeWaiting()
+    return () => {
+      this.deniedMessage = undefined
+      for (const inFlight of waiting) inFlight.answered(this.refusalBefore(inFlight) ?? notSent(noChannel))
+    }
+  }
+
+  /**
+   * The channel is gone because of a publish that the user has no right to. Of the messages that it may have been the
+   * last one was not stored for certain: those before it may have been sent while the right was there.
+   */
+  denied(channel: ConfirmChannel, refusal: Denied, confirms: Confirms, username: string): () => void {
+    const routeOf = ({ message }: InFlightMessage): Route => this.pool.route(message.to)
+    const message = confirms.last((inFlight) => {
+      const { exchange, routingKey } = routeOf(inFlight)
+      return concerns(refusal, exchange, routingKey)
+    })
+    if (message === undefined) this.pool.refusals.learn(refusal, username)
+    else {
+      const { exchange, routingKey } = routeOf(message)
+      const topic = refusal.topic === undefined ? undefined : routingKey
+      this.pool.refusals.learn({ _tag: "Denied", exchange, topic }, username)
+    }
+    this.pool.rights.epoch++
+    this.deniedMessage = message
+    return this.lost(channel)
+  }
+
+  /** Why a message whose answer is lost was not stored, if that is known. */
+  private refusalOf(sent: SentMessage): SendOutcome | undefined {
+    return sent === this.deniedMessage ? this.refusalBefore(sent) : this.pool.refusals.ofSize(sent.message.body)
+  }
+
+  /** Why a message would be refused. */
+  private refusalBefore({ message }: InFlightMessage): SendOutcome | undefined {
+    const { exchange, routingKey } = this.pool.route(message.to)
+    return this.pool.refusals.of(exchange, routingKey, message.body)
+  }
+
+  private publish(channel: PublishChannel, method: Buffer, route: Route, inFlight: InFlightMessage): void {
+    const sent = this.enter(channel, route, inFlight)
+    try {
+      channel.publish(method, sent)
+    } catch (error) {
+      this.leave(sent)
+      this.trials.end(route, false)
+      // Closed channels throw IllegalOperationError; everything else is about values that the wire never carries.
+      const isUnfit = error instanceof Error && error.name !== "IllegalOperationError"
+      inFlight.answered(isUnfit ? notSendable(error) : notSent(noChannel))
+    }
+  }
+
+  private find(id: string, exchange: string, routingKey: string): SentMessage | undefined {
+    let sent = this.sent.get(id)
+    while (sent !== undefined && (sent.route.exchange !== exchange || sent.route.routingKey !== routingKey))
+      sent = sent.next
+    return sent
+  }
+
+  private enter(channel: PublishChannel, route: Route, inFlight: InFlightMessage): SentMessage {
+    const id = inFlight.message.properties.messageId
+    const sent = new SentMessage(this, channel, route, id, inFlight, this.sent.get(id))
+    if (this.isOutgrown(this.sent.size)) this.sent = new Map(this.sent)
+    this.sent.set(id, sent)
+    return sent
+  }
+
+  private leave(sent: SentMessage): void {
+    const head = this.sent.get(sent.id)
+    if (head === sent) {
+      if (sent.next === undefined) this.sent.delete(sent.id)
+      else this.sent.set(sent.id, sent.next)
+      return
+    }
+    for (let other = head; other !== undefined; other = other.next) if (other.next === sent) other.next = sent.next
+  }
+
+  private wait(inFlight: InFlightMessage): void {
+    const { key } = inFlight.message
+    this.waiting.push(inFlight)
+    if (key !== undefined) this.waitingKeys.add(key)
+  }
+
+  /** Sends what waits, in order; it may have to wait again. */
+  private release(): void {
+    for (const inFlight of this.takeWaiting()) this.send(inFlight)
+  }
+
+  private takeWaiting(): ReadonlyArray<InFlightMessage> {
+    const { waiting } = this
+    this.waiting = []
+    this.waitingKeys.clear()
+    this.twins.clear()
+    return waiting
+  }
+}
+
+const unfit = (detail: string): SendOutcome =>
+  notSent(new BrokerError({ reason: new BrokerRefused({ operation: "publish", detail }) }))
+
+const notSendable = (error: Error): SendOutcome =>
+  unfit(
+    error instanceof RangeError
+      ? "its headers are too large for a frame: shorten them"
+      : "one of its properties is of a wrong type, or longer than 255 bytes: shorten it"
+  )

@@ -1,0 +1,83 @@
+/**
+ * The exchange and routing key of an address of the bus on RabbitMQ; and the way back.
+ */
+import type { Address } from "../../bus/port/Broker.ts"
+import * as Ladder from "../topology/DelayLadder.ts"
+import * as MethodFrame from "../frames/MethodFrame.ts"
+import * as Topology from "../topology/Topology.ts"
+
+export interface Route {
+  readonly exchange: string
+  readonly routingKey: string
+  /** When a message was last allowed there: an epoch of `Rights`, or 0. */
+  triedIn: number
+  /** The method frame of a publish there; undefined when a name is too long for the wire. */
+  readonly method: Buffer | undefined
+}
+
+/** Names and levels of the delay ladder are few, but users may choose any delay. */
+const maxRoutes = 4096
+
+export const make = (namespace: string): ((to: Address) => Route) => {
+  const events = Topology.events(namespace)
+  const dead = Topology.deadExchange(namespace)
+  const parked = Topology.parkedExchange(namespace)
+  const find = (to: Address): { readonly exchange: string; readonly routingKey: string } => {
+    switch (to._tag) {
+      case "Event":
+        return { exchange: events, routingKey: to.name }
+      case "DelayedEvent":
+        return Ladder.entry(namespace, to.seconds, Ladder.toEvent(to.name))
+      case "Subscriber":
+        return Ladder.entry(namespace, to.seconds, Ladder.toSubscriber(to.name))
+      case "DeadLetter":
+        return { exchange: dead, routingKey: to.subscriber }
+      case "Parked":
+        return { exchange: parked, routingKey: to.subscriber }
+    }
+  }
+  const known = new Map<string, Map<string, Route>>()
+  let count = 0
+  return (to) => {
+    const [kind, name] =
+      to._tag === "Event"
+        ? [eventKind, to.name]
+        : to._tag === "DelayedEvent" || to._tag === "Subscriber"
+          ? [`${to._tag} ${to.seconds}`, to.name]
+          : [to._tag, to.subscriber]
+    let routes = known.get(kind)
+    const found = routes?.get(name)
+    if (found !== undefined) return found
+    const { exchange, routingKey } = find(to)
+    const route = { exchange, routingKey, triedIn: 0, method: MethodFrame.publish(exchange, routingKey) }
+    if (++count > maxRoutes) {
+      known.clear()
+      routes = undefined
+      count = 1
+    }
+    if (routes === undefined) known.set(kind, (routes = new Map()))
+    routes.set(name, route)
+    return route
+  }
+}
+const eventKind = "Event"
+
+/**
+ * Where a message was sent by way of the runtime's own exchanges, those of the delay ladder and of parked events.
+ * Undefined for everything else.
+ */
+export const origin = (
+  namespace: string
+): ((
+  exchange: string,
+  routingKey: string
+) => { readonly kind: "subscriber" | "event"; readonly name: string } | undefined) => {
+  const parked = Topology.parkedExchange(namespace)
+  const undeliverable = Topology.undeliverable(namespace)
+  const deliver = Ladder.deliverExchange(namespace)
+  return (exchange, routingKey) => {
+    if (exchange === parked) return { kind: "subscriber", name: routingKey }
+    // An undeliverable event that a reader stored anew came over the ladder, too.
+    return Ladder.destination(namespace, exchange === undeliverable ? deliver : exchange, routingKey)
+  }
+}

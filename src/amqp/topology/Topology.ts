@@ -1,0 +1,135 @@
+/**
+ * The exchanges, queues and bindings that the bus declares on RabbitMQ. Names and arguments are part of the public
+ * contract and frozen: changing one means a 406 for every service that runs an older version. Nothing is ever deleted or
+ * unbound. A queue for dead letters is declared before the queue that sends them there.
+ */
+import type { Channel } from "amqplib"
+import type { SubscriberSpec } from "../../bus/port/Broker.ts"
+import * as Ladder from "./DelayLadder.ts"
+
+export const events = (namespace: string): string => `${namespace}.events`
+export const deadExchange = (namespace: string): string => `${namespace}.dead`
+export const deadQueue = (namespace: string, subscriber: string): string => `${namespace}.dead.${subscriber}`
+export const parkedExchange = (namespace: string): string => `${namespace}.parked`
+export const parkedQueue = (namespace: string, subscriber: string): string => `${namespace}.parked.${subscriber}`
+export const subscriberQueue = (namespace: string, subscriber: string): string => `${namespace}.sub.${subscriber}`
+export const undeliverable = (namespace: string): string => `${namespace}.undeliverable`
+
+/** The prefix of the names of canaries; no name of a subscriber can begin with it. */
+export const canaryPrefix = "_canary"
+
+/** How often an event may come back before the broker dead-letters it on its own. */
+const deliveryLimit = 20
+/** Without it RabbitMQ 4 takes 20, and the 21st listing would delete a dead letter. */
+const readLimit = 1_000_000_000
+
+/** One object to declare: its name for messages, how to declare it, how to check that it exists. */
+export interface Declaration {
+  readonly entity: string
+  readonly assert: (channel: Channel) => Promise<unknown>
+  /** Absent for bindings, which cannot be checked. */
+  readonly verify?: (channel: Channel) => Promise<unknown>
+  /** Whether all services share it: a user that may not declare it can use it all the same. */
+  readonly isShared?: boolean
+}
+
+const sharedByAll = (declaration: Declaration): Declaration => ({ ...declaration, isShared: true })
+
+const exchange = (
+  name: string,
+  type: "topic" | "direct" | "fanout",
+  args: Record<string, unknown> = {}
+): Declaration => ({
+  entity: `exchange ${name}`,
+  assert: (channel) => channel.assertExchange(name, type, { durable: true, arguments: args }),
+  verify: (channel) => channel.checkExchange(name)
+})
+const quorum = (name: string, args: Record<string, unknown>): Declaration => ({
+  entity: `queue ${name}`,
+  assert: (channel) => channel.assertQueue(name, { durable: true, arguments: { "x-queue-type": "quorum", ...args } }),
+  verify: (channel) => channel.checkQueue(name)
+})
+const bind = (queue: string, source: string, pattern: string): Declaration => ({
+  entity: `binding of ${queue} to ${source}`,
+  assert: (channel) => channel.bindQueue(queue, source, pattern)
+})
+const bindExchange = (destination: string, source: string, pattern: string): Declaration => ({
+  entity: `binding of ${destination} to ${source}`,
+  assert: (channel) => channel.bindExchange(destination, source, pattern)
+})
+
+/** Dead-lettering that waits for the confirm of the target. */
+const deadLetterTo = (target: string): Record<string, unknown> => ({
+  "x-dead-letter-exchange": target,
+  "x-dead-letter-strategy": "at-least-once",
+  "x-overflow": "reject-publish"
+})
+
+/** The objects that all services of a namespace share. */
+export const shared = (namespace: string): ReadonlyArray<Declaration> => {
+  const deliver = Ladder.deliverExchange(namespace)
+  const lost = undeliverable(namespace)
+  const all = [
+    exchange(events(namespace), "topic"),
+    exchange(deadExchange(namespace), "direct"),
+    exchange(lost, "fanout"),
+    quorum(lost, { "x-delivery-limit": readLimit }),
+    bind(lost, lost, ""),
+    exchange(deliver, "topic", { "alternate-exchange": lost })
+  ]
+  for (let level = 0; level < Ladder.levels; level++) {
+    const name = Ladder.levelName(namespace, level)
+    const next = Ladder.below(namespace, level)
+    all.push(
+      exchange(name, "topic"),
+      quorum(name, { "x-message-ttl": 2 ** level * 1000, ...deadLetterTo(next) }),
+      bind(name, name, Ladder.bitPattern(level, "1")),
+      bindExchange(next, name, Ladder.bitPattern(level, "0"))
+    )
+  }
+  return all.map(sharedByAll)
+}
+
+/** The objects of one subscriber. */
+export const subscriber = (namespace: string, spec: SubscriberSpec): ReadonlyArray<Declaration> => {
+  const queue = subscriberQueue(namespace, spec.name)
+  const dead = deadQueue(namespace, spec.name)
+  const deliver = Ladder.deliverExchange(namespace)
+  const parked = parkedQueue(namespace, spec.name)
+  return [
+    // No alternate exchange: a message that reaches no queue is returned, and its original stays unacknowledged.
+    ...(spec.parking === true
+      ? [
+          sharedByAll(exchange(parkedExchange(namespace), "direct")),
+          // The active consumer reads it whole, and each time counts as a return.
+          quorum(parked, { "x-delivery-limit": readLimit }),
+          bind(parked, parkedExchange(namespace), spec.name)
+        ]
+      : []),
+    quorum(dead, { "x-delivery-limit": readLimit }),
+    bind(dead, deadExchange(namespace), spec.name),
+    quorum(queue, {
+      "x-delivery-limit": deliveryLimit,
+      ...deadLetterTo(deadExchange(namespace)),
+      "x-dead-letter-routing-key": spec.name,
+      ...(spec.ordering === "key" && { "x-single-active-consumer": true })
+    }),
+    bind(queue, deliver, Ladder.anyDelay + Ladder.toSubscriber(spec.name)),
+    ...spec.patterns.flatMap((pattern) => [
+      bind(queue, deliver, Ladder.anyDelay + Ladder.toEvent(pattern)),
+      bind(queue, events(namespace), pattern)
+    ])
+  ]
+}
+
+/**
+ * The queue for canaries whose process is gone. Without it they would be kept as undeliverable events, and a
+ * dead-lettering that reaches no queue would hold up the ladder itself.
+ */
+export const canaries = (namespace: string): ReadonlyArray<Declaration> => {
+  const queue = `${namespace}.canary`
+  const pattern = `${Ladder.anyDelay}${Ladder.toSubscriber(canaryPrefix)}.#`
+  return [quorum(queue, { "x-message-ttl": 1000 }), bind(queue, Ladder.deliverExchange(namespace), pattern)].map(
+    sharedByAll
+  )
+}

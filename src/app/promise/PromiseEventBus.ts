@@ -1,0 +1,68 @@
+/**
+ * The bus as Promises: puts the parts together and closes them.
+ */
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Predicate from "effect/Predicate"
+import { EventBus } from "../../bus/EventBus.ts"
+import { EventBusLive, layerAmqp } from "../Live.ts"
+import type { LiveOptions } from "../LiveOptions.ts"
+import * as CallerStack from "./CallerStack.ts"
+import * as PromiseDeadLetters from "./PromiseDeadLetters.ts"
+import * as PromisePublish from "./PromisePublish.ts"
+import * as PromiseRead from "./PromiseRead.ts"
+import * as PromiseRun from "./PromiseRun.ts"
+import * as PromiseSubscribe from "./PromiseSubscribe.ts"
+
+/**
+ * The event bus as Promises. Failures reject with the errors that an Effect would fail with: `PublishError`,
+ * `SubscribeError` and so on.
+ */
+export interface PromiseEventBus
+  extends PromisePublish.PromisePublish, PromiseSubscribe.PromiseSubscribe, PromiseRead.PromiseRead, AsyncDisposable {
+  readonly deadLetters: PromiseDeadLetters.PromiseDeadLetters
+  /**
+   * Stops publishing from outside of handlers and drains every subscription. Resolves to true when nothing was cut
+   * off. The bus stays connected: `close` follows.
+   */
+  readonly drain: () => Promise<boolean>
+  /** Ends iterations, drains and disconnects. */
+  readonly close: () => Promise<void>
+}
+
+/** Connects, without options as the environment of this moment says. Errors have the stack of `site`. */
+export const make = async (options: LiveOptions | undefined, site: CallerStack.CallSite): Promise<PromiseEventBus> => {
+  const runtime = ManagedRuntime.make(
+    options === undefined
+      ? Layer.provide(EventBusLive, ConfigProvider.layer(ConfigProvider.fromEnv()))
+      : layerAmqp(options)
+  )
+  const services = await runtime.context().catch(async (error: unknown) => {
+    throw CallerStack.atCallSite(await asBrokerError(error), site)
+  })
+  const promises = PromiseRun.make(services)
+  const { closeAll, ...subscribing } = PromiseSubscribe.make(promises)
+  const close = async (): Promise<void> => {
+    await promises.run(promises.end)
+    await closeAll()
+    await runtime.dispose()
+  }
+  return {
+    ...PromisePublish.make(promises),
+    ...subscribing,
+    ...PromiseRead.make(promises),
+    deadLetters: PromiseDeadLetters.make(promises),
+    drain: () => promises.run(Effect.flatMap(EventBus, (bus) => bus.drain)),
+    close,
+    [Symbol.asyncDispose]: close
+  }
+}
+
+/** Effect's ConfigError is no Error, so Node would print it without its message. */
+const asBrokerError = async (error: unknown): Promise<unknown> => {
+  if (!Predicate.isTagged(error, "ConfigError")) return error
+  const { unreadable } = await import("../Config.ts")
+  return unreadable(error, process.env)
+}

@@ -1,0 +1,97 @@
+/**
+ * Publishing with Promises.
+ */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import { EventBus } from "../../bus/EventBus.ts"
+import type { Confirmed, PublishOptions } from "../../bus/publish/PublishOptions.ts"
+import { type Actor, CurrentActor } from "../../event/Actor.ts"
+import type * as Event from "../../event/Event.ts"
+import type { PromiseRun } from "./PromiseRun.ts"
+
+export interface PromisePublishOptions extends PublishOptions {
+  /** Who publishes. Default: the service itself. */
+  readonly actor?: Actor
+  /** Gives up waiting. An event that was not sent yet is not sent any more. */
+  readonly signal?: AbortSignal
+}
+
+export interface PromisePublish {
+  /**
+   * Resolves when the broker holds the event safely for every queue it was routed to. Rejects with a `PublishError`
+   * whose reason says whether anything was sent.
+   */
+  readonly publish: <A>(
+    event: Event.Event<string, A>,
+    data: NoInfer<A>,
+    options?: PromisePublishOptions
+  ) => Promise<Confirmed>
+  /**
+   * Publishes many events in order and pipelined, and resolves to their number. It stops at the first failure and
+   * rejects with a `PublishAllError`. Items of an async iterable are taken as fast as they can be sent. When the
+   * iterable itself fails, the items before the failure are published, and the `cause` of the `PublishAllError` is
+   * its error.
+   *
+   * @example
+   * ```ts
+   * import { Event, type PromiseEventBus } from "@eduflow/events"
+   * import { createReadStream } from "node:fs"
+   * import { createInterface } from "node:readline"
+   *
+   * declare const GradePosted: Event.Event<"academic.grade.posted", { readonly grade: number }>
+   *
+   * async function* grades() {
+   *   for await (const line of createInterface({ input: createReadStream("grades.txt") })) yield { grade: Number(line) }
+   * }
+   * export const load = (bus: PromiseEventBus) => bus.publishAll(GradePosted, grades())
+   * ```
+   */
+  readonly publishAll: <A>(
+    event: Event.Event<string, A>,
+    items: Iterable<NoInfer<A>> | AsyncIterable<NoInfer<A>>,
+    options?: Omit<PromisePublishOptions, "id">
+  ) => Promise<number>
+}
+
+export const make = ({ run }: PromiseRun): PromisePublish => ({
+  publish: (event, data, options) => {
+    const { actor, own, signal } = split(options)
+    return run(
+      as(
+        actor,
+        Effect.flatMap(EventBus, (bus) => bus.publish(event, data, own))
+      ),
+      signal === undefined ? undefined : { signal }
+    )
+  },
+  publishAll: (event, items, options) => {
+    const { actor, own, signal } = split(options)
+    return run(
+      as(
+        actor,
+        Effect.flatMap(EventBus, (bus) => bus.publishAll(event, items, own))
+      ),
+      signal === undefined ? undefined : { signal }
+    )
+  }
+})
+
+interface Split {
+  readonly actor: Actor | undefined
+  readonly signal: AbortSignal | undefined
+  /** The options of the bus. */
+  readonly own: PublishOptions
+}
+
+/** Takes the options that Promises add away. What is no object, or no AbortSignal, is left to the bus to refuse. */
+const split = (options: PromisePublishOptions = {}): Split => {
+  const given: unknown = options
+  if (!Predicate.isObject(given)) return { actor: undefined, own: options, signal: undefined }
+  const { actor, signal, ...own } = options
+  return signal === undefined || signal instanceof AbortSignal
+    ? { actor, own, signal }
+    : { actor, own: Object.assign(own, { signal }), signal: undefined }
+}
+
+const as = <A, E, R>(actor: Actor | undefined, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  actor === undefined ? effect : Effect.provideService(effect, CurrentActor, actor)

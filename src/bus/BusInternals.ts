@@ -1,0 +1,18 @@
+/**
+ * The parts of a running bus that health and the test kit look at. The layer of the bus provides it too, but the
+ * package does not export it: users read `EventBus.tree` and `Health`.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { Health } from "../observe/Health.ts"
+import type { Subscription } from "./subscriber/Subscription.ts"
+
+export class BusInternals extends Context.Service<
+  BusInternals,
+  {
+    /** The subscribers of this process, ephemeral ones included. */
+    readonly subscriptions: Effect.Effect<ReadonlyArray<Subscription>>
+    /** The probes of the bus, its ports and its subscribers at this moment. */
+    readonly probes: Effect.Effect<ReadonlyArray<Health.Probe>>
+  }
+>()("@eduflow/events/bus/BusInternals") {}

@@ -1,0 +1,179 @@
+/**
+ * Builds the bus over its ports: its publisher, its subscribers, their gauges and probes, and the drain that ends
+ * them.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import { EventDefinitionError } from "../event/EventError.ts"
+import { CurrentProbes } from "../observe/Health.ts"
+import * as Log from "../observe/Log.ts"
+import type { BrokerIdentity } from "../observe/Messaging.ts"
+import * as Meter from "../observe/Meter.ts"
+import * as Metrics from "../observe/Metrics.ts"
+import * as Trace from "../observe/Trace.ts"
+import { sharedStores } from "./admit/Admission.ts"
+import * as BusDrain from "./BusDrain.ts"
+import { BusInternals } from "./BusInternals.ts"
+import * as Copies from "./delivery/Copies.ts"
+import { RefusedCopies } from "./delivery/RefusedCopies.ts"
+import { EventDeadLettered } from "./delivery/EventDeadLettered.ts"
+import * as FailureFeed from "./delivery/FailureFeed.ts"
+import { EventBus } from "./EventBus.ts"
+import * as BusGauges from "./health/BusGauges.ts"
+import * as BusProbes from "./health/BusProbes.ts"
+import * as EventLoop from "./health/EventLoop.ts"
+import { Broker } from "./port/Broker.ts"
+import { CacheStore } from "./port/CacheStore.ts"
+import { ClaimStore } from "./port/ClaimStore.ts"
+import * as Publisher from "./publish/Publisher.ts"
+import { sourceFault } from "./publish/PublishOptions.ts"
+import * as LiveStream from "./read/LiveStream.ts"
+import * as WatchStream from "./read/WatchStream.ts"
+import * as InFlightLimit from "./send/InFlightLimit.ts"
+import * as Outbox from "./send/Outbox.ts"
+import { CurrentNames, SubscriberNames } from "./subscriber/SubscriberNames.ts"
+import * as Subscriptions from "./Subscriptions.ts"
+import type { SharedParts } from "./supervise/SharedParts.ts"
+import { CurrentIds } from "./support/EventIds.ts"
+import { KnownEvents } from "./support/KnownEvents.ts"
+import { LongHandlers } from "./support/LongHandlers.ts"
+import { CurrentShutdown } from "./support/Shutdown.ts"
+
+/** The bus, without loading anything: for programs that have loaded this module anyway. */
+export const layerWith = (
+  options: EventBus.Options
+): Layer.Layer<EventBus | BusInternals, never, Broker | CacheStore> => Layer.effectContext(make(options))
+
+const make = Effect.fnUntraced(function* (options: EventBus.Options) {
+  const broker = yield* Broker
+  const cache = yield* CacheStore
+  const context = yield* Effect.context<never>()
+  const clock = yield* Clock.Clock
+  const source = yield* checkedSource(options.source ?? "service")
+  const log = yield* Log.make
+  const publishing = yield* sending(broker, { count: 1000, bytes: 32 * 1024 * 1024, ...options.inFlight })
+  const settling = yield* sending(broker, { count: 250, bytes: 8 * 1024 * 1024 })
+  const place = placeOf(broker)
+  const trace = Trace.make(context, place, options.traceRelation)
+  const known = new KnownEvents()
+  const publisher = yield* Publisher.make(cache, publishing.outbox, {
+    source,
+    trace,
+    log,
+    known,
+    timeout: Duration.fromInputUnsafe(options.publishTimeout ?? "15 seconds"),
+    authorise: options.authorise ?? "contracts"
+  })
+  const failures = yield* FailureFeed.make(
+    (data) => Effect.ignore(publisher.publish(EventDeadLettered, data, { timeout: "5 seconds" })),
+    Meter.series(Metrics.failuresDropped, context).update
+  )
+  const drainClock = new BusDrain.DrainClock(options.drainTimeout ?? "25 seconds", clock)
+  const shutdown = yield* CurrentShutdown
+  shutdown.budget = Math.max(shutdown.budget ?? 0, drainClock.totalMillis)
+  const refusedCopies = new RefusedCopies(clock)
+  const shared: SharedParts = {
+    broker,
+    copiesOf: yield* Copies.make(broker, settling.outbox, log, refusedCopies),
+    failures,
+    log,
+    trace,
+    place,
+    longHandlers: new LongHandlers(),
+    drainBudget: drainClock.budget,
+    onDrain: drainClock.begin,
+    claims: Option.getOrUndefined(yield* Effect.serviceOption(ClaimStore)),
+    cache,
+    stores: yield* sharedStores,
+    process: (yield* CurrentIds).next(clock.currentTimeMillisUnsafe())
+  }
+  const portProbes = BusProbes.ofPorts(broker, cache)
+  const eventLoop = yield* EventLoop.start({ context, log, handlers: shared.longHandlers })
+  const gauges = yield* BusGauges.start({ broker, cache, callers: publishing.limit, settling: settling.limit })
+  const names = (yield* CurrentNames) ?? new SubscriberNames()
+  const subscriptions = Subscriptions.make({ shared, known, names, onStart: gauges.subscriber })
+  const watch = yield* WatchStream.make({ store: cache, subscribe: subscriptions.startEphemeral, log })
+  const drain = yield* BusDrain.make({ drainClock, publishing, settling, subscriptions: subscriptions.all, log })
+  // Runs before the connections of the broker close: what is in flight gets its answer.
+  yield* Effect.addFinalizer(() => drain)
+
+  const bus = EventBus.of({
+    publish: publisher.publish,
+    publishAll: publisher.publishAll,
+    subscribe: subscriptions.start,
+    subscribeEphemeral: subscriptions.startEphemeral,
+    stream: LiveStream.make(subscriptions.startEphemeral),
+    watch,
+    failures: failures.stream,
+    tree: treeOf(source, broker, publishing.limit, settling.limit, subscriptions),
+    drain
+  })
+  const internals = BusInternals.of({
+    subscriptions: Effect.sync(subscriptions.all),
+    probes: Effect.sync(() => [
+      ...portProbes,
+      eventLoop,
+      ...Context.get(context, CurrentProbes),
+      gauges.probe,
+      refusedCopies.probe,
+      BusProbes.inFlightLimits(publishing.limit, settling.limit),
+      ...subscriptions.durable().map(BusProbes.subscriber)
+    ])
+  })
+  return Context.make(EventBus, bus).pipe(Context.add(BusInternals, internals))
+})
+
+const checkedSource = (source: string): Effect.Effect<string> => {
+  const fault = sourceFault(source)
+  return fault === undefined
+    ? Effect.succeed(source)
+    : Effect.die(
+        new EventDefinitionError({
+          event: source,
+          problem: fault,
+          remedy: "Name the service in words of a-z, 0-9 and -"
+        })
+      )
+}
+
+/** One way to the broker, with its own in-flight limit: callers and the runtime's copies never wait for each other. */
+const sending = Effect.fnUntraced(function* (broker: Broker["Service"], bounds: InFlightLimit.Bounds) {
+  const resent = Meter.series(Metrics.resent, yield* Effect.context<never>())
+  const limit = InFlightLimit.make(bounds)
+  return { limit, outbox: yield* Outbox.make(broker, limit, resent.update) }
+})
+
+const placeOf = ({ features, namespace }: Broker["Service"]): BrokerIdentity => ({
+  system: features.transport === "amqp" ? "rabbitmq" : "memory",
+  namespace,
+  server: features.server
+})
+
+const treeOf = (
+  source: string,
+  broker: Broker["Service"],
+  publishing: InFlightLimit.InFlightLimit,
+  settling: InFlightLimit.InFlightLimit,
+  subscriptions: Subscriptions.Subscriptions
+): Effect.Effect<EventBus.Tree> =>
+  Effect.gen(function* () {
+    return {
+      source,
+      namespace: broker.namespace,
+      broker: yield* SubscriptionRef.get(broker.status),
+      publishing: inFlightOf(publishing),
+      settling: inFlightOf(settling),
+      subscribers: yield* Effect.forEach(subscriptions.all(), (subscription) => subscription.tree)
+    }
+  })
+
+const inFlightOf = (limit: InFlightLimit.InFlightLimit): EventBus.InFlight => ({
+  inFlight: limit.inFlight(),
+  bytes: limit.bytes(),
+  waiting: limit.waiting()
+})

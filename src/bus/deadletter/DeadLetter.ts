@@ -1,0 +1,86 @@
+/**
+ * One dead letter: why it was given up, and what it was.
+ */
+import * as Result from "effect/Result"
+import { bytesOf } from "../../event/Body.ts"
+import { headerText } from "../../event/FieldValue.ts"
+import * as WireFormat from "../../event/WireFormat.ts"
+import * as Limits from "../../event/Limits.ts"
+import type { DeadLetterSource, Delivery } from "../port/Broker.ts"
+import * as BrokerDeath from "../send/BrokerDeath.ts"
+import * as Diagnosis from "../send/Diagnosis.ts"
+
+/** One failed attempt of an event. */
+export interface PastFailure {
+  readonly at: Date
+  readonly attempt: number
+  /** Tag of its error. */
+  readonly tag: string
+  readonly message: string
+}
+
+/** One dead letter: why it was given up, and what it was. */
+export interface DeadLetter extends Omit<Diagnosis.Diagnosis, "failures" | "firstFailure" | "lastFailure"> {
+  readonly firstFailure: Date | undefined
+  readonly lastFailure: Date | undefined
+  /** The last failures, oldest first. */
+  readonly failures: ReadonlyArray<PastFailure>
+  /** The original bytes. */
+  readonly body: Buffer
+  readonly headers: Readonly<Record<string, unknown>>
+  /** The `subject` of the event, if its body can be read: its key, unless another program wrote it. */
+  readonly key: string | undefined
+  /** When it was published, by the clock of its publisher. */
+  readonly publishedAt: Date | undefined
+  /**
+   * Whether the runtime wrote it, and believed its event; undefined where no signature is required. What is not signed
+   * may say anything.
+   */
+  readonly signed: boolean | undefined
+  /** W3C trace of the event. */
+  readonly traceparent: string | undefined
+}
+
+/** A subscriber's name, or the place of delayed events to which no subscriber was bound when they were due. */
+export type Source = string | typeof undeliverable
+export const undeliverable: unique symbol = Symbol.for("@eduflow/events/undeliverable")
+
+export const sourceOf = (source: Source): DeadLetterSource =>
+  source === undeliverable ? { _tag: "Undeliverable" } : { _tag: "Subscriber", name: source }
+
+export const nameOf = (source: Source): string => (source === undeliverable ? "undeliverable" : source)
+
+/** `withKey` says whether to read the body for the key. It is read anyway when the headers do not name the event. */
+export const read = (delivery: Delivery, source: Source, withKey = true): DeadLetter => {
+  // What the ladder could not deliver has died there by design, and its headers are those of the runtime.
+  const death = source === undeliverable ? undefined : BrokerDeath.of(delivery.headers)
+  const diagnosis = Diagnosis.read(delivery, nameOf(source), death)
+  const isUnnamed = diagnosis.eventId === "" || diagnosis.eventType === ""
+  const event = withKey || isUnnamed ? parse(delivery) : undefined
+  return {
+    ...diagnosis,
+    // A broker-made letter has what its publisher wrote beside the body, which may be nothing.
+    eventId: diagnosis.eventId === "" ? (event?.id ?? "") : diagnosis.eventId,
+    eventType: diagnosis.eventType === "" ? (event?.type ?? "") : diagnosis.eventType,
+    reason: source === undeliverable && diagnosis.reason === "Foreign" ? "Undeliverable" : diagnosis.reason,
+    firstFailure: optionalDate(diagnosis.firstFailure),
+    lastFailure: optionalDate(diagnosis.lastFailure),
+    failures: diagnosis.failures.map((failure) => ({ ...failure, at: dateOf(failure.at) })),
+    body: bytesOf(delivery.body),
+    headers: delivery.headers,
+    key: event?.key,
+    publishedAt: optionalDate(delivery.properties.timestamp),
+    signed: delivery.signed === undefined ? undefined : delivery.signed && diagnosis.reason !== "Unsigned",
+    traceparent: headerText(delivery.headers["traceparent"])
+  }
+}
+
+/** The largest time that a Date can hold; headers of other programs may have any number. */
+const maxTime = 8.64e15
+
+const dateOf = (millis: number): Date => new Date(Math.min(millis, maxTime))
+const optionalDate = (millis: number | undefined): Date | undefined =>
+  millis === undefined ? undefined : dateOf(millis)
+
+const parse = ({ body, headers, properties }: Delivery) =>
+  Result.getOrUndefined(WireFormat.parse(body, Limits.defaults, properties, headers))

@@ -1,0 +1,117 @@
+/**
+ * Where an event waits until it runs again: in this process, on the broker, or in the parked queue.
+ *
+ * In a keyed subscriber the lane waits with its first event, so that wait is bounded: in time, and in the
+ * number of events behind it.
+ */
+import * as Effect from "effect/Effect"
+import type * as Diagnosis from "../send/Diagnosis.ts"
+import type * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
+import { maxInPlaceMillis } from "../subscriber/OptionChecks.ts"
+import type { DeadLettering } from "./DeadLettering.ts"
+import * as Decision from "./Decision.ts"
+import type { PolicyParts } from "./PolicyParts.ts"
+import { copySource, wait, type Work } from "./Work.ts"
+
+/** From this delay on, a retry waits on the broker, where it survives any restart. */
+const onBrokerMillis = 1000
+
+/** An event that is to run again, and what its dead letter would say if it cannot wait. */
+export interface Delay {
+  readonly work: Work
+  readonly millis: number
+  /** How many events of its key wait behind it. */
+  readonly behind: number
+  /** Attempts made so far. */
+  readonly attempts: number
+  readonly failure: () => Diagnosis.Failure
+}
+
+export class Delaying {
+  private readonly parts: PolicyParts<never>
+  private readonly deadLettering: DeadLettering
+  private readonly keyed: boolean
+  private readonly parks: boolean
+  /** At most half of the window waits in this process, and at most as many wait behind one event of a key. */
+  private get maxWaiting(): number {
+    return this.parts.subscriber.window.size / 2
+  }
+  private waiting = 0
+
+  constructor(parts: PolicyParts<never>, deadLettering: DeadLettering) {
+    const { subscriber } = parts
+    this.parts = parts
+    this.deadLettering = deadLettering
+    this.keyed = subscriber.ordering === "key"
+    this.parks = subscriber.onBlocked === "park"
+  }
+
+  delay(delay: Delay): Effect.Effect<Decision.Decision> {
+    const { behind, millis, work } = delay
+    const due = this.parts.clock.currentTimeMillisUnsafe() + millis
+    if (this.parks && work.event.key !== undefined && work.origin.parked) {
+      if (millis >= onBrokerMillis) return Effect.succeed(Decision.park(due, true))
+    } else if (this.keyed || this.parts.subscriber.ephemeral) {
+      if (this.keyed && behind > this.maxWaiting) return this.leaveLane(delay, due, "LaneFull")
+      if (due - work.receivedAt > maxInPlaceMillis) return this.leaveLane(delay, due, "LaneTooSlow")
+    } else if (millis >= onBrokerMillis || this.waiting >= this.maxWaiting) {
+      return this.delayOnBroker(work, work.progress, Math.max(millis, onBrokerMillis))
+    }
+    return this.waitInPlace(delay, due)
+  }
+
+  /** Sends a copy that comes back after at least `millis`. */
+  delayOnBroker(work: Work, progress: RuntimeHeaders.Progress, millis: number): Effect.Effect<Decision.Decision> {
+    const { copies, subscriber } = this.parts
+    const source = copySource(subscriber.name, work, progress)
+    return Effect.as(copies.delay(work.delivery, source, millis), Decision.settled)
+  }
+
+  private waitInPlace(delay: Delay, due: number): Effect.Effect<Decision.Decision> {
+    const { millis, work } = delay
+    return Effect.suspend(() => {
+      this.waiting++
+      return Effect.ensuring(
+        wait(work, millis),
+        Effect.sync(() => {
+          this.waiting--
+        })
+      )
+    }).pipe(
+      Effect.flatMap((ended) => {
+        switch (ended) {
+          case "Elapsed":
+          case "Released":
+            return Decision.runAgainNow
+          case "LaneFull":
+            return this.leaveLane(delay, due, "LaneFull")
+          case "Drain":
+            return this.leaveProcess(work, due)
+          case "Lost":
+            return Decision.settledNow
+        }
+      })
+    )
+  }
+
+  /** Another process goes on: attempt and time are stored with a copy, which by key stays the first of its lane. */
+  private leaveProcess(work: Work, due: number): Effect.Effect<Decision.Decision> {
+    if (this.parts.subscriber.ephemeral) return Decision.settledNow
+    return this.keyed && work.event.key !== undefined
+      ? Effect.succeed(Decision.park(due, true))
+      : this.delayOnBroker(work, work.progress, due - this.parts.clock.currentTimeMillisUnsafe())
+  }
+
+  /** The lane cannot wait like this: its key is parked, or its first event is dead-lettered. */
+  private leaveLane(
+    { attempts, failure, work }: Delay,
+    due: number,
+    reason: "LaneFull" | "LaneTooSlow"
+  ): Effect.Effect<Decision.Decision> {
+    if (!this.parks) return this.deadLettering.deadLetter(work, reason, failure(), attempts)
+    // Without a key it delays no other event.
+    return work.event.key === undefined
+      ? this.delayOnBroker(work, work.progress, due - this.parts.clock.currentTimeMillisUnsafe())
+      : Effect.succeed(Decision.park(due, true))
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What the parts of the failure policy of one subscriber share.
+ */
+import type * as Clock from "effect/Clock"
+import type * as Event from "../../event/Event.ts"
+import type * as Log from "../../observe/Log.ts"
+import type * as Metrics from "../../observe/Meters.ts"
+import type * as RetryDelay from "../subscriber/RetryDelay.ts"
+import type { Copies } from "./Copies.ts"
+import type { FailureFeed } from "./FailureFeed.ts"
+
+export interface PolicyParts<RetryError> {
+  readonly subscriber: PolicySubscriber<RetryError>
+  readonly clock: Clock.Clock
+  readonly copies: Copies
+  readonly counters: Counters
+  readonly metrics: Metrics.SubscriberMetrics
+  readonly log: Log.Log
+  readonly failures: FailureFeed
+}
+
+/** The settings of a subscriber that the policy depends on. */
+export interface PolicySubscriber<RetryError> {
+  readonly name: string
+  readonly contracts: ReadonlyMap<string, Event.Any>
+  readonly ordering: "none" | "key"
+  readonly onBlocked: "dead-letter" | "park"
+  readonly window: { readonly size: number }
+  readonly ephemeral: boolean
+  readonly announceDeadLetters: boolean
+  readonly maxPostponed: number
+  readonly retry: RetryDelay.RetryPolicy<RetryError>
+}
+
+/** What became of the deliveries of one subscriber since it was started. */
+export interface Counters {
+  handled: number
+  retried: number
+  deadLettered: number
+  postponed: number
+  skipped: number
+  duplicates: number
+  returns: number
+}
+
+export const counters = (): Counters => ({
+  handled: 0,
+  retried: 0,
+  deadLettered: 0,
+  postponed: 0,
+  skipped: 0,
+  duplicates: 0,
+  returns: 0
+})

@@ -1,0 +1,34 @@
+/**
+ * How often a delivery came back unsettled, and what follows from that count: an event that kills its process
+ * comes back each time.
+ */
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type { Delivery } from "../port/Broker.ts"
+import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
+
+/** An event that came back this often is suspected of killing its process. */
+export const suspiciousCount = 2
+/** This many harmless deliveries in a row end the suspicion. */
+export const harmlessInRow = 3
+/**
+ * An event that came back this often is dead-lettered. Below the queue's delivery limit of 20, so that the
+ * broker rarely has to do it.
+ */
+export const maxCrashes = 10
+/**
+ * From this many returns on, an event that did not start is sent again as a copy instead of being given back,
+ * where order allows it: the copy has the whole delivery limit before it.
+ */
+export const thriftyCount = maxCrashes / 2
+
+/** How often a delivery came back unsettled since the last attempt that ended. */
+export const countOf = (delivery: Delivery): number =>
+  (delivery.redelivered ? delivery.deliveryCount : 0) + RuntimeHeaders.returnsBefore(delivery)
+
+/**
+ * Milliseconds by which the copies of suspected events are spread out, so that the one that kills its process
+ * no longer takes the others with it.
+ */
+export const apart = (returns: number): Effect.Effect<number> =>
+  returns < suspiciousCount ? Effect.succeed(0) : Effect.map(Random.next, (part) => part * returns * 10_000)

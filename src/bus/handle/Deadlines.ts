@@ -1,0 +1,48 @@
+/**
+ * The deadlines of a subscriber's handlers. One fiber watches them instead of a timer for each: every handler
+ * gets the same time, so the one that started first is due first.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Latch from "effect/Latch"
+import type { RenewedSet } from "../support/RenewedSet.ts"
+import type { Work } from "../delivery/Work.ts"
+
+/** How long a handler may take to end once it is interrupted. */
+const zombieGraceMillis = 5000
+
+/** Interrupts handlers at their deadline, and reports the ones that do not end then either, until the scope ends. */
+export const watch = Effect.fnUntraced(function* (options: {
+  /** In the order of their starts. */
+  readonly running: RenewedSet<Work>
+  /** Open while any handler runs. */
+  readonly hasRunning: Latch.Latch
+  readonly deadlineMillis: number
+  readonly onZombie: (work: Work) => void
+}) {
+  const { deadlineMillis, hasRunning, onZombie, running } = options
+  const clock = yield* Clock.Clock
+
+  /** Returns the milliseconds until the next check. */
+  const check = (): number => {
+    const now = clock.currentTimeMillisUnsafe()
+    let next = deadlineMillis
+    for (const work of running) {
+      if (work.zombie) continue
+      const overdue = now - work.startedAt - deadlineMillis
+      if (overdue < 0) return Math.min(next, -overdue)
+      if (overdue >= zombieGraceMillis) onZombie(work)
+      else {
+        if (!work.timedOut) {
+          work.timedOut = true
+          work.fiber?.interruptUnsafe()
+        }
+        next = Math.min(next, zombieGraceMillis - overdue)
+      }
+    }
+    return next
+  }
+  yield* Effect.forkScoped(
+    Effect.forever(Effect.flatMap(hasRunning.await, () => Effect.suspend(() => Effect.sleep(check()))))
+  )
+})

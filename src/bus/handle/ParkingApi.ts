@@ -1,0 +1,38 @@
+/**
+ * The calls that the runner of a keyed subscriber makes to parking, and the calls that parking may make to the
+ * runner. The room `park` implements the first, so that handlers run without knowing how a key is parked.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { Decision, Park } from "../delivery/Decision.ts"
+import type { Work } from "../delivery/Work.ts"
+import type { Mailbox } from "./Mailbox.ts"
+
+export interface ParkingApi {
+  /** Whether it has taken a delivery that must not go to its lane now. */
+  readonly takes: (work: Work) => boolean
+  /** What must happen before a parked delivery may run, if anything. */
+  readonly before: (work: Work) => Effect.Effect<Decision> | undefined
+  /** Parks a key by its head, or the head once more. */
+  readonly park: (work: Work, request: Park) => Effect.Effect<Decision>
+  /** Called when a parked delivery is settled, moved or given back. */
+  readonly left: (work: Work) => void
+  /** Called when the lane is free for nothing but the copy of this head. */
+  readonly moved: (work: Work) => void
+  /** Removes the deliveries that wait behind parked keys. */
+  readonly drop: (which: (work: Work) => boolean) => ReadonlyArray<Work>
+}
+
+/** The part of the runner that parking works with. */
+export interface ParkingHost {
+  readonly mailbox: Mailbox<Work>
+  readonly now: () => number
+  readonly run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown, unknown>
+  /** Releases a delivery that is settled or lost and holds no lane. */
+  readonly release: (work: Work) => void
+  /** Acknowledges a second delivery of an event that is parked already. */
+  readonly duplicate: (work: Work) => void
+  /** Puts a delivery into its lane after all. */
+  readonly offer: (work: Work) => void
+  readonly pump: () => void
+}

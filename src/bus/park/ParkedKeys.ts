@@ -1,0 +1,137 @@
+/**
+ * What the active process knows of the parked keys of its subscriber: which of their events it holds, which
+ * copies are on their way, and which deliveries wait behind them. It decides nothing.
+ */
+import { sizeOf } from "../../event/Body.ts"
+import type { Work } from "../delivery/Work.ts"
+
+export interface ParkedKey {
+  readonly key: string
+  /** Deliveries of the parked queue, by name. */
+  readonly held: Map<string, Work>
+  /** Copies on their way to the parked queue and back to this process, by name. */
+  readonly copies: Map<string, PendingCopy>
+  /** Deliveries of the subscriber's own queue, which come after all of these. */
+  readonly followers: Array<Work>
+  /** The last position that was given to an event of this key. */
+  lastPosition: number
+  /** Name of the head while its copy is on its way; the lane stays taken until it is back. */
+  headCopy: string | undefined
+  /** Whether nothing but the arrival of that copy frees the lane. */
+  awaitsHead: boolean
+  /** Whether the head waits for its time. */
+  headWaits: boolean
+  /** Whether an event of this key is being moved. */
+  moving: boolean
+  /** Whether the head may run before its time. */
+  released: boolean
+}
+
+export interface PendingCopy {
+  readonly bytes: number
+  /** Whether the broker has confirmed it. */
+  stored: boolean
+}
+
+/** The most that is parked of one subscriber: the active process holds all of it. */
+const maxParked = { count: 10_000, bytes: 32 * 1024 * 1024 }
+/** The prefetch of a consumer that is to hold all of it, with room for the copies that it makes. */
+export const prefetch = 2 * maxParked.count
+
+export class ParkedKeys {
+  private readonly keys = new Map<string, ParkedKey>()
+  private events = 0
+  private bytes = 0
+
+  get(key: string): ParkedKey | undefined {
+    return this.keys.get(key)
+  }
+
+  all(): ReadonlyArray<ParkedKey> {
+    return [...this.keys.values()]
+  }
+
+  size(): number {
+    return this.keys.size
+  }
+
+  /** Parked events, as far as this process knows. */
+  count(): number {
+    return this.events
+  }
+
+  begin(key: string): ParkedKey {
+    const known = this.keys.get(key)
+    if (known !== undefined) return known
+    const parked: ParkedKey = {
+      key,
+      held: new Map(),
+      copies: new Map(),
+      followers: [],
+      lastPosition: 0,
+      headCopy: undefined,
+      awaitsHead: false,
+      headWaits: false,
+      moving: false,
+      released: false
+    }
+    this.keys.set(key, parked)
+    return parked
+  }
+
+  end(parked: ParkedKey): void {
+    this.keys.delete(parked.key)
+  }
+
+  hasRoom(count: number, bytes: number): boolean {
+    return this.events + count <= maxParked.count && this.bytes + bytes <= maxParked.bytes
+  }
+
+  addCopy(parked: ParkedKey, { delivery }: Work, name: string): void {
+    if (parked.copies.has(name)) return
+    const bytes = sizeOf(delivery.body)
+    parked.copies.set(name, { bytes, stored: false })
+    this.add(bytes)
+  }
+
+  removeCopy(parked: ParkedKey, name: string): void {
+    const copy = parked.copies.get(name)
+    if (copy !== undefined && parked.copies.delete(name)) this.remove(copy.bytes)
+  }
+
+  hold(parked: ParkedKey, work: Work, name: string): void {
+    const before = parked.held.get(name)
+    if (before !== undefined) this.remove(sizeOf(before.delivery.body))
+    parked.held.set(name, work)
+    this.add(sizeOf(work.delivery.body))
+  }
+
+  /** Does nothing when another delivery is held for the same event by now. */
+  letGo(parked: ParkedKey, work: Work): void {
+    const { parkedName } = work
+    if (parkedName === undefined || parked.held.get(parkedName) !== work) return
+    parked.held.delete(parkedName)
+    this.remove(sizeOf(work.delivery.body))
+  }
+
+  clear(): void {
+    // A caller that still refers to one of the keys must not change the sums.
+    for (const { copies, held } of this.keys.values()) {
+      copies.clear()
+      held.clear()
+    }
+    this.keys.clear()
+    this.events = 0
+    this.bytes = 0
+  }
+
+  private add(bytes: number): void {
+    this.events++
+    this.bytes += bytes
+  }
+
+  private remove(bytes: number): void {
+    this.events--
+    this.bytes -= bytes
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Why a broker refused or failed, in terms of the bus. Adapters translate the errors of their client into these
+ * reasons and drop the originals, because foreign errors carry secrets.
+ */
+import { TaggedClass } from "../../event/Tagged.ts"
+
+/** The broker cannot be reached, or the connection was lost. Retried by the runtime. */
+export class ConnectionFailed extends TaggedClass<ConnectionFailed>()("Connection", (Schema) => ({
+  /** The address without credentials. */
+  address: Schema.String,
+  detail: Schema.String,
+  /** Whether something accepted the connection, and then said nothing. */
+  stalled: Schema.optionalKey(Schema.Boolean)
+})) {
+  readonly isRetryable = true
+  get message(): string {
+    if (this.stalled === true) {
+      return `${this.address} accepted the connection but did not answer the handshake in time (${this.detail}): check that RabbitMQ listens on this port, with TLS for amqps:// and without for amqp://, and that it is neither suspended nor overloaded`
+    }
+    return `${this.address} is not reachable (${this.detail}): check that RabbitMQ runs there and that the address is right`
+  }
+}
+
+/** User or password were refused. */
+export class AuthenticationFailed extends TaggedClass<AuthenticationFailed>()("Authentication", (Schema) => ({
+  address: Schema.String,
+  username: Schema.String
+})) {
+  readonly isRetryable = false
+  get message(): string {
+    return `${this.address} refused user "${this.username}": check the user name and the password`
+  }
+}
+
+/** The virtual host does not exist, or the user has no access to it. */
+export class VhostUnavailable extends TaggedClass<VhostUnavailable>()("Vhost", (Schema) => ({
+  address: Schema.String,
+  vhost: Schema.String,
+  username: Schema.String
+})) {
+  readonly isRetryable = false
+  get message(): string {
+    return `virtual host "${this.vhost}" of ${this.address} does not exist or user "${this.username}" has no access to it: create it (rabbitmqctl add_vhost) and grant permissions (rabbitmqctl set_permissions)`
+  }
+}
+
+/** The certificate, its name or the protocol does not fit. */
+export class TlsFailed extends TaggedClass<TlsFailed>()("Tls", (Schema) => ({
+  address: Schema.String,
+  code: Schema.String,
+  remedy: Schema.String
+})) {
+  readonly isRetryable = false
+  get message(): string {
+    return `TLS with ${this.address} failed (${this.code}): ${this.remedy}`
+  }
+}
+
+/** A queue or exchange exists with other arguments than the bus needs. */
+export class TopologyMismatch extends TaggedClass<TopologyMismatch>()("TopologyMismatch", (Schema) => ({
+  entity: Schema.String,
+  argument: Schema.String,
+  expected: Schema.String,
+  actual: Schema.String,
+  remedy: Schema.String
+})) {
+  readonly isRetryable = false
+  get message(): string {
+    return `${this.entity} exists with ${this.argument} = ${this.actual}, ${this.expected} is needed: ${this.remedy}`
+  }
+}
+
+/** A queue or exchange does not exist and may not be declared here. */
+export class TopologyMissing extends TaggedClass<TopologyMissing>()("TopologyMissing", (Schema) => ({
+  entity: Schema.String,
+  remedy: Schema.String
+})) {
+  readonly isRetryable = false
+  get message(): string {
+    return `${this.entity} does not exist: ${this.remedy}`
+  }
+}
+
+/** The broker's user lacks a permission. */
+export class PermissionDenied extends TaggedClass<PermissionDenied>()("Permission", (Schema) => ({
+  entity: Schema.String,
+  username: Schema.String
+})) {
+  readonly isRetryable = false
+  get message(): string {
+    const { entity, username } = this
+    const remedy = entity.startsWith("topic ")
+      ? "grant it with rabbitmqctl set_topic_permissions"
+      : entity.endsWith(" (write)")
+        ? "grant it with rabbitmqctl set_permissions"
+        : 'grant it with rabbitmqctl set_permissions, or start with topology "verify" if another service declares it'
+    return `user "${username}" has no permission for ${entity}: ${remedy}`
+  }
+}
+
+/** The broker did not answer a call within its deadline, or answered with an error of its own. */
+export class BrokerRefused extends TaggedClass<BrokerRefused>()("Refused", (Schema) => ({
+  operation: Schema.String,
+  detail: Schema.String
+})) {
+  readonly isRetryable = true
+  get message(): string {
+    return `the broker failed at ${this.operation}: ${this.detail}`
+  }
+}
+
+/** The bus is closed or closing. */
+export class Closed extends TaggedClass<Closed>()("Closed", () => ({})) {
+  readonly isRetryable = false
+  get message(): string {
+    return "the bus is closed: close it after its last use (it was used after `close`, after its scope ended, or while it drains)"
+  }
+}
+
+/** Settings that cannot work, found before anything is connected. */
+export class SettingsInvalid extends TaggedClass<SettingsInvalid>()("Settings", (Schema) => ({
+  setting: Schema.String,
+  problem: Schema.String,
+  remedy: Schema.String
+})) {
+  readonly isRetryable = false
+  get message(): string {
+    return `${this.setting}: ${this.problem}. ${this.remedy}`
+  }
+}
+
+/** The installed client library is not one that the adapter knows. */
+export class ClientUnsupported extends TaggedClass<ClientUnsupported>()("ClientUnsupported", (Schema) => ({
+  client: Schema.String,
+  /** The version found. */
+  found: Schema.String,
+  /** The versions known. */
+  known: Schema.String,
+  detail: Schema.String
+})) {
+  readonly isRetryable = false
+  get message(): string {
+    return `${this.client} ${this.found} is not supported, ${this.known} is (${this.detail}): remove the override, resolution or patch of ${this.client} from package.json and install again`
+  }
+}
+
+/** The reasons as schemas. */
+export const members = [
+  ConnectionFailed,
+  AuthenticationFailed,
+  VhostUnavailable,
+  TlsFailed,
+  TopologyMismatch,
+  TopologyMissing,
+  PermissionDenied,
+  BrokerRefused,
+  Closed,
+  SettingsInvalid,
+  ClientUnsupported
+] as const
+export type BrokerReason = InstanceType<(typeof members)[number]>

@@ -1,0 +1,226 @@
+/**
+ * Many events in order, pipelined: a bounded number of them is in flight at once. The first failure stops it, of an
+ * event or of the source that the events come from.
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import type * as Event from "../../event/Event.ts"
+import { PublishAllError, PublishError } from "../send/PublishError.ts"
+import { CallOrder } from "./CallOrder.ts"
+import type { Publication, Resume } from "./Publication.ts"
+import * as PublishChecks from "./PublishChecks.ts"
+import type { PublishOptions } from "./PublishOptions.ts"
+
+export interface Submitter {
+  /** Submits one event. `resume` is called once with its outcome; undefined when that was within this call. */
+  readonly submit: (
+    event: Event.Any,
+    data: unknown,
+    options: PublishOptions,
+    context: Context.Context<never>,
+    resume: Resume,
+    order: CallOrder
+  ) => Publication | undefined
+}
+
+/** Where the data of many events comes from. It may fail on the way. */
+export type Items<A> = Iterable<A> | AsyncIterable<A> | Stream.Stream<A, unknown>
+
+/** How many events of one call are in flight at once; the in-flight limit bounds all calls together. */
+const window = 512
+
+export const pipelined =
+  (submitter: Submitter) =>
+  <A>(
+    event: Event.Event<string, A>,
+    items: Items<A>,
+    options: Omit<PublishOptions, "id"> = {}
+  ): Effect.Effect<number, PublishAllError> =>
+    Effect.contextWith((context: Context.Context<never>) => {
+      // Callers without types may pass it: every event of the call would have the same identity.
+      const id: unknown = Reflect.get(Object(options), "id")
+      return id === undefined
+        ? new Pipeline(submitter, event, options, context).run(items)
+        : Effect.fail(withId(event, String(id)))
+    })
+
+const withId = (contract: unknown, id: string): PublishAllError => {
+  const event = Predicate.hasProperty(contract, "name") ? String(contract.name) : "?"
+  const reason = PublishChecks.invalid("id", "expected no `id` here: publishAll gives each event an id of its own")
+  return new PublishAllError({
+    confirmed: 0,
+    next: 0,
+    failures: [{ index: 0, error: new PublishError({ event, id, reason }) }]
+  })
+}
+
+/** One call: the events in flight, and what became of the others. */
+class Pipeline {
+  private readonly submitter: Submitter
+  private readonly event: Event.Any
+  private readonly options: PublishOptions
+  private readonly context: Context.Context<never>
+  private readonly failures: Array<{ readonly index: number; readonly error: PublishError }> = []
+  private readonly publications = new Map<number, Publication>()
+  private readonly order = new CallOrder()
+  /** How the source failed. */
+  private broken: { readonly error: unknown } | undefined
+  private confirmed = 0
+  private next = 0
+  /** Position of the first event that is open. */
+  private oldest = 0
+  /** Position of the event that is being submitted. */
+  private submitting = -1
+  private open = 0
+  private wake: (() => void) | undefined
+
+  constructor(submitter: Submitter, event: Event.Any, options: PublishOptions, context: Context.Context<never>) {
+    this.submitter = submitter
+    this.event = event
+    this.options = options
+    this.context = context
+  }
+
+  run(items: Items<unknown>): Effect.Effect<number, PublishAllError> {
+    return this.takeAll(items).pipe(
+      Effect.andThen(this.below(1)),
+      // Wherever it is interrupted, even while it waits for the source: what was not sent never will be.
+      Effect.onExit(() => Effect.sync(() => this.withdrawAll())),
+      Effect.andThen(Effect.suspend(() => this.outcome()))
+    )
+  }
+
+  private outcome(): Effect.Effect<number, PublishAllError> {
+    const { broken, confirmed, failures, next } = this
+    if (broken === undefined && failures.length === 0) return Effect.succeed(confirmed)
+    return Effect.fail(
+      new PublishAllError({ confirmed, next, failures, ...(broken !== undefined && { cause: broken.error }) })
+    )
+  }
+
+  private takeAll(items: Items<unknown>): Effect.Effect<void> {
+    if (Stream.isStream(items)) return this.takeStream(items)
+    // Callers without types may pass anything.
+    const source: unknown = items
+    if (isIterable(source, Symbol.asyncIterator)) {
+      return this.takeStream(Stream.fromAsyncIterable(items as AsyncIterable<unknown>, (error) => error))
+    }
+    if (isIterable(source, Symbol.iterator)) return this.takeIterable(items as Iterable<unknown>)
+    this.fail(new TypeError("`items` is not an iterable, an async iterable or a Stream"))
+    return Effect.void
+  }
+
+  private takeStream(items: Stream.Stream<unknown, unknown>): Effect.Effect<void> {
+    return Stream.runForEachWhile(items, (data) =>
+      this.failures.length > 0 ? Effect.succeed(false) : Effect.as(this.submit(data), true)
+    ).pipe(Effect.catchCause((cause) => Effect.sync(() => this.fail(Cause.squash(cause)))))
+  }
+
+  /** Takes one item at a time: a Stream would lose the items that it took together with the failure. */
+  private takeIterable(items: Iterable<unknown>): Effect.Effect<void> {
+    let iterator: Iterator<unknown> | undefined
+    let item: unknown
+    const take = (): boolean => {
+      if (this.failures.length > 0) return false
+      try {
+        iterator ??= items[Symbol.iterator]()
+        const result = iterator.next()
+        if (result.done !== true) {
+          item = result.value
+          return true
+        }
+      } catch (error) {
+        this.fail(error)
+      }
+      iterator = undefined
+      return false
+    }
+    // What is left before its end may hold a file or a cursor open.
+    const leave = (): void => {
+      try {
+        iterator?.return?.()
+      } catch (error) {
+        this.fail(error)
+      }
+    }
+    return Effect.onExit(Effect.whileLoop({ while: take, body: () => this.submit(item), step: () => {} }), () =>
+      Effect.sync(leave)
+    )
+  }
+
+  private fail(error: unknown): void {
+    this.broken ??= { error: error ?? new Error("the source of the events failed without an error") }
+  }
+
+  private submit(data: unknown): Effect.Effect<void> {
+    const index = this.next++
+    this.submitting = index
+    this.open++
+    let ended = false
+    const publication = this.submitter.submit(
+      this.event,
+      data,
+      this.options,
+      this.context,
+      (exit) => {
+        ended = true
+        this.open--
+        if (Exit.isSuccess(exit)) this.confirmed++
+        else {
+          this.order.hasFailed = true
+          const error = Exit.findErrorOption(exit)
+          if (Option.isSome(error)) this.failures.push({ index, error: error.value })
+        }
+        if (this.submitting !== index) this.leave(index, this.publications.get(index))
+        this.wake?.()
+      },
+      this.order
+    )
+    this.submitting = -1
+    if (ended || publication === undefined) this.leave(index, publication)
+    else this.publications.set(index, publication)
+    return this.open < window ? Effect.void : this.below(window)
+  }
+
+  /** An event has ended; it is undefined if it was refused before the outbox had it. */
+  private leave(index: number, publication: Publication | undefined): void {
+    this.publications.delete(index)
+    if (index === this.oldest) {
+      do this.oldest++
+      while (this.oldest < this.next && this.oldest !== this.submitting && !this.publications.has(this.oldest))
+      if (this.oldest === this.next) this.order.clear()
+    } else if (publication !== undefined && publication.sends > 0 && publication.message.key !== undefined) {
+      const oldest = this.publications.get(this.oldest)?.sequence ?? 0
+      this.order.ended(publication.message.key, publication.sequence, oldest)
+    }
+  }
+
+  /** Waits until fewer than `count` events are in flight. */
+  private below(count: number): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      const check = (): void => {
+        if (this.open >= count) return
+        this.wake = undefined
+        resume(Effect.void)
+      }
+      this.wake = check
+      check()
+      return Effect.sync(() => {
+        this.wake = undefined
+      })
+    })
+  }
+
+  /** The newest first: one that leaves may let in the one behind it. */
+  private withdrawAll(): void {
+    for (const publication of [...this.publications.values()].reverse()) publication.withdraw()
+  }
+}
+
+const isIterable = (value: unknown, symbol: symbol): boolean =>
+  value !== undefined && value !== null && typeof Reflect.get(Object(value), symbol) === "function"

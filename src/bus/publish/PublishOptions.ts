@@ -1,0 +1,150 @@
+/**
+ * The options of one publish, and what is wrong with them. Values come from outside of TypeScript too, so each is
+ * checked: the broker would answer some by closing the channel, and with it everybody's publishes.
+ */
+import type * as Duration from "effect/Duration"
+import * as Predicate from "effect/Predicate"
+import type { Actor } from "../../event/Actor.ts"
+import * as Limits from "../../event/Limits.ts"
+import { nameFault } from "../../event/Name.ts"
+import { type Headers, maxDelaySeconds } from "../port/Broker.ts"
+import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
+import { millisOf, remedyOfUnknown, shown } from "../support/OptionNames.ts"
+
+export interface PublishOptions {
+  /** The event's id. Give it to publish the same event again after `Unknown`. Default: a new UUIDv7. */
+  readonly id?: string
+  /** The key of an event whose contract declares none; that of the contract cannot be overridden. */
+  readonly key?: string
+  readonly correlationId?: string
+  /** The id of its cause. Within a handler the default is the event being handled. */
+  readonly causationId?: string
+  /** Deliver it to its subscribers later. Rounded up to whole seconds, at most 12 days. */
+  readonly delay?: Duration.Input
+  /** Fail with `Unroutable` when no subscriber is bound. Default false. */
+  readonly mandatory?: boolean
+  /** Headers for subscribers: strings, finite numbers, booleans; 4 KiB together. */
+  readonly headers?: Headers
+  /** Longest time until the outcome. Default 15 seconds. */
+  readonly timeout?: Duration.Input
+}
+
+/** The broker holds the event safely. */
+export interface Confirmed {
+  readonly id: string
+  /** Whether any subscriber was bound; `"later"` for a delayed event, which is routed when it is due. */
+  readonly routed: boolean | "later"
+}
+
+const known = new Set<string>([
+  "id",
+  "key",
+  "correlationId",
+  "causationId",
+  "delay",
+  "mandatory",
+  "headers",
+  "timeout"
+] satisfies ReadonlyArray<keyof PublishOptions>)
+
+interface OptionFault {
+  readonly path: string
+  readonly expected: string
+}
+
+/** Options that are no object, or one of them that does not exist or has no value. */
+export const unknownFault = (options: PublishOptions): OptionFault | undefined => {
+  const given: unknown = options
+  if (!Predicate.isObject(given)) return { path: "options", expected: `expected an object, not ${shown(given)}` }
+  for (const name in given) {
+    if (!known.has(name)) return { path: name, expected: noSuchOption(name, given[name]) }
+    if (given[name] === null) return { path: name, expected: "expected a value, not null: leave it out" }
+  }
+  return undefined
+}
+
+const noSuchOption = (name: string, value: unknown): string =>
+  `there is no such option (its value is ${shown(value)}). ${name === "actor" ? "Provide it as `CurrentActor`" : remedyOfUnknown(name, known)}`
+
+/** The first option that is wrong, and what was expected, or undefined. */
+export const optionFault = (
+  id: string,
+  key: string | undefined,
+  origin: {
+    readonly correlationId: string | undefined
+    readonly causationId: string | undefined
+    readonly actor: Actor | undefined
+  },
+  options: PublishOptions
+): OptionFault | undefined => {
+  const { correlationId, causationId, actor } = origin
+  const path = isBad(id)
+    ? "id"
+    : key !== undefined && isBad(key)
+      ? "key"
+      : correlationId !== undefined && isBad(correlationId)
+        ? "correlationId"
+        : causationId !== undefined && isBad(causationId)
+          ? "causationId"
+          : actor !== undefined &&
+              (!Predicate.isObject(actor) ||
+                isBad(actor.id) ||
+                isBad(actor.role) ||
+                (actor.status !== undefined && isBad(actor.status)))
+            ? "actor"
+            : undefined
+  if (path !== undefined) return { path, expected: `expected 1 to ${Limits.maxShortStringBytes} bytes of text` }
+  if (options.delay !== undefined) {
+    const seconds = secondsOf(options.delay)
+    if (!(seconds >= 0) || seconds > maxDelaySeconds) {
+      return {
+        path: "delay",
+        expected: `expected 0 to ${maxDelaySeconds} seconds (12 days), not ${shown(options.delay)}`
+      }
+    }
+  }
+  if (options.timeout !== undefined && !(secondsOf(options.timeout) > 0)) {
+    return { path: "timeout", expected: `expected a duration above 0, not ${shown(options.timeout)}` }
+  }
+  if (options.mandatory !== undefined && typeof options.mandatory !== "boolean") {
+    return { path: "mandatory", expected: `expected true or false, not ${shown(options.mandatory)}` }
+  }
+  return options.headers === undefined ? undefined : headerFault(options.headers)
+}
+
+const headerFault = (headers: Headers): OptionFault | undefined => {
+  let bytes = 0
+  if (!Predicate.isObjectOrArray(headers)) return { path: "headers", expected: "expected a plain object" }
+  for (const name of Object.keys(headers)) {
+    const value: unknown = headers[name]
+    const reserved = RuntimeHeaders.userHeaderFault(name)
+    if (reserved !== undefined)
+      return { path: `headers.${name}`, expected: `expected another name: this one ${reserved}` }
+    if (tooLong(name)) return { path: `headers.${name}`, expected: "expected a name of at most 255 bytes" }
+    if (!RuntimeHeaders.isHeaderValue(value))
+      return { path: `headers.${name}`, expected: "expected a string, a finite number or a boolean" }
+    bytes += Buffer.byteLength(name) + (Predicate.isString(value) ? Buffer.byteLength(value) : 8)
+  }
+  // An own key "__proto__" is invisible to Object.keys of a spread copy, not to this.
+  if (Object.getPrototypeOf(headers) !== Object.prototype && Object.getPrototypeOf(headers) !== null) {
+    return { path: "headers", expected: "expected a plain object" }
+  }
+  const count = Object.keys(headers).length
+  if (count > Limits.maxReceivedHeaders)
+    return { path: "headers", expected: `${count} headers, at most ${Limits.maxReceivedHeaders} are allowed` }
+  return bytes > Limits.maxUserHeaderBytes
+    ? { path: "headers", expected: `${bytes} bytes of headers, at most ${Limits.maxUserHeaderBytes} are allowed` }
+    : undefined
+}
+
+/** NaN for a value that is no duration: values from outside of TypeScript reach this. */
+export const secondsOf = (input: Duration.Input): number => millisOf(input) / 1000
+
+const isBad = (value: unknown): boolean => typeof value !== "string" || value === "" || tooLong(value)
+
+const tooLong = (text: string): boolean =>
+  text.length > Limits.maxShortStringBytes / 3 && Buffer.byteLength(text) > Limits.maxShortStringBytes
+
+/** Why a source cannot be the `source` of events, or undefined. */
+export const sourceFault = (source: string): string | undefined =>
+  source === "" || tooLong(source) ? "a source is 1 to 255 bytes" : nameFault(source)

@@ -1,0 +1,172 @@
+/**
+ * From an event's data to its outcome: checks and encoding, the outbox, the broker's confirm, then the cache, the
+ * span, the metric and the log line. Everything up to the send is synchronous; one publish is one
+ * `Effect.callback`.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
+import { sizeOf } from "../../event/Body.ts"
+import * as WireFormat from "../../event/WireFormat.ts"
+import * as Event from "../../event/Event.ts"
+import type * as Log from "../../observe/Log.ts"
+import * as Stopwatch from "../../observe/Stopwatch.ts"
+import * as Trace from "../../observe/Trace.ts"
+import type { Address } from "../port/Broker.ts"
+import type { CacheStore } from "../port/CacheStore.ts"
+import { MessageProperties, OutgoingMessage } from "../port/OutgoingMessage.ts"
+import type { Outbox } from "../send/Outbox.ts"
+import { type PublishAllError, PublishError } from "../send/PublishError.ts"
+import * as PublishReason from "../send/PublishReason.ts"
+import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
+import { CurrentIds, type EventIds } from "../support/EventIds.ts"
+import type { KnownEvents } from "../support/KnownEvents.ts"
+import type { CallOrder } from "./CallOrder.ts"
+import { Origin } from "./Origin.ts"
+import { makePrepare, type PreparedContract, type PublishTools } from "./PreparedContract.ts"
+import { Publication, type Resume } from "./Publication.ts"
+import { type Items, pipelined } from "./PublishAll.ts"
+import * as PublishChecks from "./PublishChecks.ts"
+import { type Confirmed, optionFault, type PublishOptions, secondsOf, unknownFault } from "./PublishOptions.ts"
+import { PublishTelemetry } from "./PublishTelemetry.ts"
+
+export interface PublisherSettings {
+  readonly source: string
+  readonly timeout: Duration.Duration
+  readonly authorise: PublishChecks.Authorise
+  readonly trace: Trace.Trace
+  readonly log: Log.Log
+  readonly known: KnownEvents
+}
+
+export interface Publisher {
+  readonly publish: <A>(
+    event: Event.Event<string, A>,
+    data: A,
+    options?: PublishOptions
+  ) => Effect.Effect<Confirmed, PublishError>
+  readonly publishAll: <A>(
+    event: Event.Event<string, A>,
+    items: Items<A>,
+    options?: Omit<PublishOptions, "id">
+  ) => Effect.Effect<number, PublishAllError>
+}
+
+export const make = Effect.fnUntraced(function* (
+  store: CacheStore["Service"],
+  outbox: Outbox,
+  settings: PublisherSettings
+) {
+  const clock = yield* Clock.Clock
+  const submitter = new Submitter(outbox, settings.authorise, yield* CurrentIds, {
+    store,
+    clock,
+    context: yield* Effect.context<never>(),
+    log: settings.log,
+    known: settings.known,
+    source: settings.source,
+    stopwatch: Stopwatch.of(clock),
+    timeoutMillis: Duration.toMillis(settings.timeout),
+    trace: settings.trace
+  })
+
+  const publish: Publisher["publish"] = (event, data, options = noOptions) =>
+    Effect.callback<Confirmed, PublishError>((resume) => {
+      // This function runs in the fiber that publishes.
+      const context = Fiber.getCurrent()?.context ?? Context.empty()
+      const publication = submitter.submit(event, data, options, context, resume)
+      return publication === undefined ? undefined : Effect.sync(() => publication.interrupt())
+    })
+
+  return { publish, publishAll: pipelined(submitter) } satisfies Publisher
+})
+
+class Submitter {
+  private readonly outbox: Outbox
+  private readonly rule: PublishChecks.Authorise
+  private readonly ids: EventIds
+  private readonly tools: PublishTools
+  private readonly prepare: (event: Event.Any) => PreparedContract
+
+  constructor(outbox: Outbox, rule: PublishChecks.Authorise, ids: EventIds, tools: PublishTools) {
+    this.outbox = outbox
+    this.rule = rule
+    this.ids = ids
+    this.tools = tools
+    this.prepare = makePrepare(tools)
+  }
+
+  /** Submits one event. `resume` is called once with its outcome; undefined when that was within this call. */
+  submit(
+    event: Event.Any,
+    data: unknown,
+    options: PublishOptions,
+    context: Context.Context<never>,
+    resume: Resume,
+    order?: CallOrder
+  ): Publication | undefined {
+    if (!isContract(event)) {
+      resume(Exit.fail(notAContract()))
+      return undefined
+    }
+    const contract = this.prepare(event)
+    const time = this.tools.clock.currentTimeMillisUnsafe()
+    const telemetry = new PublishTelemetry(this.tools, contract)
+    const badOptions = options === noOptions ? undefined : unknownFault(options)
+    const id = options?.id ?? this.ids.next(time)
+    const refuse = (reason: PublishReason.PublishReason): undefined => {
+      telemetry.refused(reason)
+      // Ids come from outside of TypeScript too.
+      resume(Exit.fail(new PublishError({ event: contract.name, id: String(id), reason })))
+      return undefined
+    }
+
+    if (badOptions !== undefined) return refuse(new PublishReason.Invalid({ faults: [badOptions] }))
+    const encoded = event.dataCodec.encode(data)
+    if (Result.isFailure(encoded)) return refuse(new PublishReason.Invalid({ faults: encoded.failure.faults }))
+    const origin = new Origin(context, options)
+    const authorised = PublishChecks.authorise(event, data, options.key, origin.actor, this.rule)
+    if (Result.isFailure(authorised)) return refuse(authorised.failure)
+    const key = authorised.success
+    const badOption = optionFault(id, key, origin, options)
+    if (badOption !== undefined) return refuse(new PublishReason.Invalid({ faults: [badOption] }))
+    const { actor, causationId, correlationId } = origin
+    const head = { id, time, key, correlationId, causationId, actor }
+    const written = PublishChecks.write(contract, head, encoded.success)
+    if (Result.isFailure(written)) return refuse(written.failure)
+    const body = written.success
+    const bytes = sizeOf(body)
+    const badBody = PublishChecks.bodyFault(event, encoded.success, body, bytes)
+    if (badBody !== undefined) return refuse(new PublishReason.Invalid({ faults: [badBody] }))
+
+    telemetry.startSpan(Trace.current(context), id, correlationId)
+    const seconds = options.delay === undefined ? 0 : Math.ceil(secondsOf(options.delay))
+    const to: Address = seconds > 0 ? { _tag: "DelayedEvent", name: event.name, seconds } : contract.to
+    const headers = telemetry.headers(
+      seconds > 0 ? { ...options.headers, ...RuntimeHeaders.delayedMark } : options.headers
+    )
+    const { source } = this.tools
+    const properties = new MessageProperties(id, event.name, time, source, correlationId, WireFormat.contentType)
+    const message = new OutgoingMessage(to, key, body, bytes, properties, headers)
+    const publication = new Publication(contract, message, options, telemetry, origin.isHandler, resume, order)
+    this.outbox.submit(publication)
+    return publication
+  }
+}
+
+/** Callers come from outside of TypeScript too. */
+const isContract = (event: unknown): boolean =>
+  typeof event === "object" && event !== null && Object.hasOwn(event, Event.TypeId)
+
+const notAContract = (): PublishError =>
+  new PublishError({
+    event: "?",
+    id: "",
+    reason: PublishChecks.invalid("event", "unknown event: expected a contract made by Event.make")
+  })
+
+const noOptions: PublishOptions = {}

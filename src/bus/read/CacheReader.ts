@@ -1,0 +1,82 @@
+/**
+ * Reads what the store of an adapter remembers, and decodes it by the contract that asks.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type * as Envelope from "../../event/Envelope.ts"
+import type * as Event from "../../event/Event.ts"
+import * as Limits from "../../event/Limits.ts"
+import * as WireFormat from "../../event/WireFormat.ts"
+import * as CacheReads from "../../observe/CacheReads.ts"
+import { CacheError } from "../port/CacheError.ts"
+import { CacheCorrupt } from "../port/CacheReason.ts"
+import { defaultHistory } from "../port/CacheOrder.ts"
+import type { CacheStore, HistoryRange, Position, Remembered } from "../port/CacheStore.ts"
+import type { EventReads, HistoryOptions } from "./EventReads.ts"
+
+export const make = (store: CacheStore["Service"]): EventReads => {
+  const page = (event: Event.Any, range: HistoryRange) =>
+    CacheReads.countReads(store.history(event.name, range), (found) => found.length > 0)
+  return {
+    last: (event, key = "") =>
+      Effect.flatMap(CacheReads.countReads(store.last(event.name, key), Option.isSome), (found) =>
+        Option.isNone(found) ? Effect.succeedNone : Effect.asSome(decode(event, found.value))
+      ),
+    lastMany: (event, keys) =>
+      Effect.suspend(() => {
+        const asked = [...new Set(keys)]
+        return Effect.flatMap(
+          CacheReads.countReads(store.lastMany(event.name, asked), (found) => found.some((one) => one !== undefined)),
+          (found) => decodeMany(event, asked, found)
+        )
+      }),
+    history: (event, { limit = defaultHistory, ...options } = {}) =>
+      Effect.flatMap(page(event, { ...rangeOf(options), limit }), (found) =>
+        Effect.forEach(found, (one) => decode(event, one))
+      ),
+    historyStream: (event, { pageSize = defaultHistory, ...options } = {}) => {
+      const range = rangeOf(options)
+      const limit = Number.isFinite(pageSize) ? Math.max(1, Math.floor(pageSize)) : defaultHistory
+      return Stream.paginate<Position | undefined, Remembered, CacheError>(range.before, (before) =>
+        Effect.map(page(event, { ...range, before, limit }), (found) => {
+          const oldest = found[found.length - 1]
+          return [found, oldest === undefined || found.length < limit ? Option.none() : Option.some(oldest)]
+        })
+      ).pipe(Stream.mapEffect((one) => decode(event, one)))
+    }
+  }
+}
+
+const rangeOf = ({ after, before, key }: Omit<HistoryOptions, "limit">): Omit<HistoryRange, "limit"> => ({
+  key,
+  before: before === undefined ? undefined : { time: before.getTime() },
+  after: after?.getTime()
+})
+
+const decodeMany = Effect.fnUntraced(function* <Name extends string, A>(
+  event: Event.Event<Name, A>,
+  keys: ReadonlyArray<string>,
+  found: ReadonlyArray<Remembered | undefined>
+) {
+  const known = new Map<string, Envelope.Envelope<Name, A>>()
+  for (const [i, key] of keys.entries()) {
+    const one = found[i]
+    if (one !== undefined) known.set(key, yield* decode(event, one))
+  }
+  return known
+})
+
+/** Decodes the event in a body by the contract that reads it. */
+export const decode = <Name extends string, A>(
+  event: Event.Event<Name, A>,
+  { body }: Pick<Remembered, "body">
+): Effect.Effect<Envelope.Envelope<Name, A>, CacheError> => {
+  const parsed = WireFormat.parse(body, Limits.defaults)
+  const decoded = Result.isFailure(parsed) ? Result.fail(parsed.failure) : WireFormat.decode(parsed.success, event)
+  return Result.isFailure(decoded)
+    ? Effect.fail(new CacheError({ reason: new CacheCorrupt({ event: event.name, detail: decoded.failure.message }) }))
+    : // The contract of this event made the data of it.
+      Effect.succeed(decoded.success as Envelope.Envelope<Name, A>)
+}

@@ -1,0 +1,90 @@
+/**
+ * Makes temporary states over Effect's `BackingPersistence`.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Persistence from "effect/persistence/Persistence"
+import * as DataCodec from "../../event/DataCodec.ts"
+import type { Fault } from "../../event/EventError.ts"
+import { CacheError } from "../port/CacheError.ts"
+import { StateError, StateInvalid, StateRefused, StateUnavailable } from "./StateError.ts"
+
+export interface TemporaryState<A> {
+  /** None if the value was never set, was removed or has expired. */
+  readonly get: (key: string) => Effect.Effect<Option.Option<A>, StateError>
+  /** Stores a value and starts its time to live again. */
+  readonly set: (
+    key: string,
+    value: A,
+    options?: { readonly timeToLive?: Duration.Input }
+  ) => Effect.Effect<void, StateError>
+  readonly remove: (key: string) => Effect.Effect<void, StateError>
+}
+
+export interface StateOptions<S extends DataCodec.DataSchema> {
+  readonly schema: S
+  /** How long a value lives after it was set. A `set` can override it. */
+  readonly timeToLive: Duration.Input
+}
+
+export const make = Effect.fn("TemporaryState.make")(function* <S extends DataCodec.DataSchema>(
+  name: string,
+  options: StateOptions<S>
+) {
+  type A = S["Type"]
+  const contract = DataCodec.make(name, 1, options.schema, [])
+  // A name of its own: values in the stores of Effect's Persistence have another form.
+  const store = yield* (yield* Persistence.BackingPersistence).make(`state/${name}`)
+
+  const failed = (error: Persistence.PersistenceError): StateError => new StateError({ name, reason: reasonOf(error) })
+  const invalid = (faults: ReadonlyArray<Fault>): StateError =>
+    new StateError({ name, reason: new StateInvalid({ faults }) })
+
+  const time = (input: Duration.Input): Effect.Effect<Duration.Duration, StateError> => {
+    const found = Duration.fromInput(input)
+    return found._tag === "Some" && Duration.toMillis(found.value) > 0
+      ? Effect.succeed(found.value)
+      : Effect.fail(invalid([{ path: "timeToLive", expected: 'a time above zero, like "10 minutes"' }]))
+  }
+  const defaultTimeToLive = yield* time(options.timeToLive)
+
+  const state: TemporaryState<A> = {
+    get: (key) =>
+      Effect.matchEffect(store.get(key), {
+        onFailure: (error) => Effect.fail(failed(error)),
+        onSuccess: (stored) => {
+          if (stored === undefined) return Effect.succeedNone
+          const decoded = contract.decode(1, "value" in stored ? stored.value : undefined)
+          if (Result.isSuccess(decoded)) {
+            // The schema S has decoded it.
+            return Effect.succeedSome(decoded.success as A)
+          }
+          return Effect.fail(invalid("faults" in decoded.failure ? decoded.failure.faults : []))
+        }
+      }),
+    set: (key, value, { timeToLive } = {}) =>
+      Effect.suspend(() => {
+        const encoded = contract.encode(value)
+        if (Result.isFailure(encoded)) return Effect.fail(invalid(encoded.failure.faults))
+        return Effect.flatMap(timeToLive === undefined ? Effect.succeed(defaultTimeToLive) : time(timeToLive), (ttl) =>
+          Effect.mapError(store.set(key, { value: encoded.success }, Duration.isFinite(ttl) ? ttl : undefined), failed)
+        )
+      }),
+    remove: (key) => Effect.mapError(store.remove(key), failed)
+  }
+  return state
+})
+
+const reasonOf = ({ cause, message }: Persistence.PersistenceError): StateError["reason"] => {
+  const reason = cause instanceof CacheError ? cause.reason : undefined
+  if (reason?._tag === "Refused") return new StateRefused({ code: reason.code, remedy: reason.remedy })
+  // Effect's message quotes the key, which may be secret.
+  return new StateUnavailable({
+    detail: reason?._tag === "Unavailable" ? reason.detail : message.replace(/ key .*/, "")
+  })
+}
+
+/** The stores of this process. */
+export const layerMemory = Persistence.layerBackingMemory

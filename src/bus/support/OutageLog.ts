@@ -1,0 +1,94 @@
+/**
+ * The log lines of a server that a process is connected to: one when it has not been connected for a second, one when
+ * it is connected again. A server may have several connections, which are lost together: they are one outage.
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Clock from "effect/Clock"
+import * as Log from "../../observe/Log.ts"
+
+const patience = "1 second"
+
+/** Lives as long as the current scope. */
+export const make = Effect.fnUntraced(function* (server: string, remedy: string) {
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const outages = new OutageLog(server, remedy, yield* Log.make, yield* Clock.Clock, run)
+  yield* Effect.addFinalizer(() => Effect.sync(() => outages.close()))
+  return outages
+})
+
+export class OutageLog {
+  private readonly server: string
+  private readonly remedy: string
+  private readonly log: Log.Log
+  private readonly clock: Clock.Clock
+  private readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  /** The connections that are down, and why. */
+  private readonly down = new Map<string, () => string>()
+  private timer: Fiber.Fiber<void> | undefined
+  private since = 0
+  private isReported = false
+  private isClosed = false
+  /** Whether a connection was lost that had worked. */
+  private wasUp = false
+
+  constructor(
+    server: string,
+    remedy: string,
+    log: Log.Log,
+    clock: Clock.Clock,
+    run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  ) {
+    this.server = server
+    this.remedy = remedy
+    this.log = log
+    this.clock = clock
+    this.run = run
+  }
+
+  /** A connection is not there, or not any more: `why` is asked when the line is written. Called at each failed attempt. */
+  lost(connection: string, why: () => string, wasUp: boolean): void {
+    if (this.isClosed) return
+    if (this.down.size === 0) {
+      this.since = this.clock.currentTimeMillisUnsafe()
+      this.isReported = false
+      this.wasUp = false
+      this.timer = this.run(
+        Effect.andThen(
+          Effect.sleep(patience),
+          Effect.sync(() => this.report())
+        )
+      )
+    }
+    this.down.set(connection, why)
+    if (wasUp) this.wasUp = true
+  }
+
+  /** Writes the first line of an outage now, if it was not written. */
+  report(): void {
+    const [why] = this.down.values()
+    if (this.isReported || why === undefined) return
+    this.isReported = true
+    this.log.warning(this.wasUp ? `the connection to ${this.server} is lost` : `not connected to ${this.server} yet`, {
+      connections: [...this.down.keys()].join(", "),
+      millis: this.clock.currentTimeMillisUnsafe() - this.since,
+      detail: why(),
+      remedy: this.remedy
+    })
+  }
+
+  /** A connection works. */
+  connected(connection: string): void {
+    if (!this.down.delete(connection) || this.down.size > 0) return
+    this.timer?.interruptUnsafe()
+    if (!this.isReported && !this.wasUp) return
+    const millis = this.clock.currentTimeMillisUnsafe() - this.since
+    this.log.info(`connected to ${this.server}${this.wasUp ? " again" : ""}`, { millis })
+  }
+
+  close(): void {
+    this.isClosed = true
+    this.down.clear()
+    this.timer?.interruptUnsafe()
+  }
+}

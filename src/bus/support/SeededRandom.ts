@@ -1,0 +1,25 @@
+/**
+ * Random numbers that are the same for the same seed: for injected faults, samples and simulations, where a run has
+ * to be repeatable. Everything else draws from Effect's `Random`.
+ */
+
+/** A source of numbers from 0 (included) to 1 (excluded). */
+export type SeededRandom = () => number
+
+/** mulberry32: fast, with 32 bits of state, and not for secrets. */
+export const make = (seed: number): SeededRandom => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** A seed from a text: FNV-1a (https://datatracker.ietf.org/doc/html/draft-eastlake-fnv) over UTF-16 code units. */
+export const hash = (text: string): number => {
+  let hashed = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hashed = Math.imul(hashed ^ text.charCodeAt(i), 0x01000193)
+  return hashed >>> 0
+}

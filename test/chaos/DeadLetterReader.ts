@@ -1,0 +1,53 @@
+/** The dead letters of a group, read by hand: what is in the queue, whatever the library reports. */
+import type { Channel, ConsumeMessage } from "amqplib"
+import type { Deployment } from "./Deployment.ts"
+import { nameOf } from "./Events.ts"
+
+export interface RawDeadLetter {
+  /** The name of the event. */
+  readonly event: string
+  readonly subscriber: string
+  /** `delivery_limit` when the broker put it here. */
+  readonly reason: string
+  readonly tag: string
+  readonly attempts: number
+  readonly firstFailure: number
+  readonly lastFailure: number
+  readonly host: string
+  readonly library: string
+  readonly body: Buffer
+}
+
+/** Reads all and returns all to the queue. */
+export const readDeadLetters = (
+  { namespace, observe }: Deployment,
+  group: string
+): Promise<ReadonlyArray<RawDeadLetter>> =>
+  observe(async (channel: Channel) => {
+    const letters: Array<RawDeadLetter> = []
+    for (;;) {
+      const message = await channel.get(`${namespace}.dead.${group}`)
+      if (message === false) return letters
+      const { headers = {} } = message.properties
+      const text = (name: string): string => String(headers[name] ?? "")
+      const crashed = headers["bus-reason"] === undefined && headers["x-first-death-reason"] === "delivery_limit"
+      letters.push({
+        event: eventOf(message),
+        subscriber: text("bus-subscriber"),
+        reason: crashed ? "delivery_limit" : text("bus-reason"),
+        tag: text("bus-error-tag"),
+        attempts: Number(headers["bus-attempts"]),
+        firstFailure: Number(headers["bus-first-failure"]),
+        lastFailure: Number(headers["bus-last-failure"]),
+        host: text("bus-host"),
+        library: text("bus-library"),
+        body: message.content
+      })
+    }
+  })
+
+/** Some bodies are not JSON, and some events have their source in a property or header. */
+const eventOf = ({ content, properties }: Pick<ConsumeMessage, "content" | "properties">): string => {
+  const source = /"source":"([^"]*)"/.exec(content.toString("latin1", 0, 4096))?.[1]
+  return nameOf(source ?? String(properties.appId ?? ""), String(properties.messageId ?? ""))
+}

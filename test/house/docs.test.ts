@@ -1,0 +1,119 @@
+/** README, guides and docstrings: what they name exists, and what they show is compiled and run. */
+import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { table } from "../../scripts/settings.ts"
+import { settings } from "../../src/app/Config.ts"
+import { glob, read, root, sources } from "./Sources.ts"
+
+const pages = glob("{*.md,docs/**/*.md,examples/**/*.md,bench/README.md,test/**/README.md}").filter(
+  (page) => !page.startsWith("node_modules/")
+)
+const blocksOf = (page: string, language: string): ReadonlyArray<string> =>
+  [...read(page).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, "gm"))].map(([, code = ""]) => code)
+const squeeze = (code: string): string => code.replace(/\s+/g, " ").trim()
+
+describe("a page", () => {
+  it("names scripts that exist", () => {
+    const { scripts }: { readonly scripts: Readonly<Record<string, string>> } = JSON.parse(read("package.json"))
+    const known = new Set(Object.keys(scripts))
+    const unknown = pages.flatMap((page) =>
+      [...read(page).matchAll(/\bnpm run (?:-s )?([a-z][a-z:]*)/g)]
+        .map(([, name = ""]) => name)
+        .filter((name) => !known.has(name))
+        .map((name) => `${page}: npm run ${name}`)
+    )
+    assert.deepStrictEqual(unknown, [])
+  })
+
+  it("links to files that exist", () => {
+    const broken = pages.flatMap((page) =>
+      [...read(page).matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)/g)]
+        .map(([, target = ""]) => target)
+        .filter((target) => !existsSync(join(root, dirname(page), target)))
+        .map((target) => `${page}: ${target}`)
+    )
+    assert.deepStrictEqual(broken, [])
+  })
+
+  it("names source files that exist", () => {
+    const gone = pages
+      .filter((page) => page !== "CHANGELOG.md")
+      .flatMap((page) =>
+        [...read(page).matchAll(/`((?:src|test|bench|docker|docs|examples|scripts)\/[\w./-]+\.\w+)`/g)]
+          .map(([, path = ""]) => path)
+          .filter((path) => !existsSync(join(root, path)))
+          .map((path) => `${page}: ${path}`)
+      )
+    assert.deepStrictEqual(gone, [])
+  })
+
+  it("shows code that stands in examples/, where it is compiled and run", () => {
+    const examples = glob("examples/**/*.ts").map((file) => squeeze(read(file)))
+    const blocks = pages.flatMap((page) => blocksOf(page, "ts").map((code) => ({ page, code })))
+    assert.isAbove(blocks.length, 15)
+    const strangers = blocks.filter(({ code }) => !examples.some((example) => example.includes(squeeze(code))))
+    assert.deepStrictEqual(
+      strangers.map(({ code, page }) => `${page}: ${code.split("\n").find((line) => line.trim() !== "")}`),
+      []
+    )
+  })
+})
+
+describe("the README", () => {
+  it("fits a stranger's patience", () => {
+    assert.isAtMost(read("README.md").trimEnd().split("\n").length, 220)
+  })
+
+  it("links to every guide", () => {
+    const readme = read("README.md")
+    assert.deepStrictEqual(
+      glob("docs/guides/*.md").filter((guide) => !readme.includes(`(${guide})`)),
+      []
+    )
+  })
+})
+
+describe("the settings", () => {
+  it("are listed as they are", () => {
+    assert.include(read("docs/guides/settings.md"), table(Object.values(settings)))
+  })
+})
+
+describe("docstrings", () => {
+  it("have examples that compile", () => {
+    const folder = join(root, "test/.generated")
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+    let count = 0
+    for (const file of sources) {
+      for (const match of read(file).matchAll(/\* ```ts\n([\s\S]*?)\* ```/g)) {
+        const code = (match[1] ?? "").replace(/^ *\* ?/gm, "")
+        writeFileSync(join(folder, `${file.replaceAll("/", "_").replace(".ts", "")}_${count++}.ts`), code)
+      }
+    }
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({
+        extends: "../../tsconfig.json",
+        compilerOptions: {
+          noUnusedLocals: false,
+          paths: {
+            "@eduflow/events": ["../../src/index.ts"],
+            "@eduflow/events/testing": ["../../src/testing/index.ts"],
+            "@eduflow/events/catalog": ["../../src/catalog/index.ts"],
+            "@eduflow/events/ports": ["../../src/ports/index.ts"]
+          }
+        },
+        include: ["*.ts"]
+      })
+    )
+    const { status, stdout } = spawnSync(join(root, "node_modules/.bin/tsc"), ["--noEmit", "-p", folder], {
+      encoding: "utf8"
+    })
+    assert.strictEqual(`${stdout}${status}`, "0")
+    assert.isAbove(count, 5)
+    rmSync(folder, { recursive: true, force: true })
+  })
+})

@@ -1,0 +1,149 @@
+/** Rooms: who may import whom, and that nothing runs in circles. `docs/architecture.md` draws them. */
+import { assert, describe, it } from "@effect/vitest"
+import { dirname } from "node:path"
+import { circles, imports, type Import, importsOf, isOurs, sources } from "./Sources.ts"
+
+/** Rooms within each folder that has some, bottom first; "" are the files beside the rooms. */
+const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<string>>>>> = {
+  bus: {
+    port: [],
+    support: ["port"],
+    send: ["port", "support"],
+    publish: ["port", "support", "send"],
+    deadletter: ["port", "support", "send"],
+    subscriber: ["port", "support"],
+    read: ["port", "support", "subscriber"],
+    delivery: ["port", "support", "send", "subscriber"],
+    admit: ["port", "support", "subscriber", "delivery"],
+    handle: ["port", "support", "send", "subscriber", "delivery", "admit"],
+    park: ["port", "support", "send", "subscriber", "delivery", "handle"],
+    supervise: ["port", "support", "send", "subscriber", "read", "delivery", "admit", "handle", "park"],
+    health: ["port", "support", "send", "subscriber", "read"],
+    "": [
+      "port",
+      "support",
+      "send",
+      "publish",
+      "deadletter",
+      "subscriber",
+      "read",
+      "delivery",
+      "admit",
+      "handle",
+      "park",
+      "supervise",
+      "health"
+    ]
+  }
+}
+
+/** Folders of src: what each may use. `bus/port` and `bus/support` are all of the bus that an adapter sees. */
+const outer: Readonly<Record<string, ReadonlyArray<string>>> = {
+  event: [],
+  catalog: ["event"],
+  observe: ["event"],
+  bus: ["event", "observe"],
+  amqp: ["event", "observe", "bus/port", "bus/support"],
+  redis: ["event", "observe", "bus/port", "bus/support"],
+  memory: ["event", "observe", "bus/port", "bus/support"],
+  ports: ["event", "observe", "bus"],
+  testing: ["event", "observe", "bus", "memory"],
+  app: ["event", "observe", "bus", "amqp", "redis", "memory"],
+  "": ["event", "observe", "bus", "app"]
+}
+
+const folderOf = (file: string): string => file.split("/").slice(1, -1)[0] ?? ""
+const roomOf = (file: string): string => file.split("/").slice(2, -1)[0] ?? ""
+
+const isAllowed = ({ from, to }: Import): boolean => {
+  const [here, there] = [folderOf(from), folderOf(to)]
+  if (here === there) {
+    const rooms = inner[here]
+    const [room, other] = [roomOf(from), roomOf(to)]
+    return rooms === undefined || room === other || (rooms[room]?.includes(other) ?? false)
+  }
+  if (from.startsWith("src/app/demo/") && there === "catalog") return true
+  return outer[here]?.some((allowed) => to.startsWith(`src/${allowed}/`)) ?? false
+}
+
+/** What loads its other half when a layer is built, and is named by it as a type. */
+const lazilyLoaded: ReadonlyArray<ReadonlyArray<string>> = [
+  ["src/bus/EventBus.ts", "src/bus/EventBusMake.ts"],
+  ["src/bus/deadletter/DeadLetters.ts", "src/bus/deadletter/DeadLettersLive.ts"]
+]
+
+const show = ({ from, to }: Import): string => `${from} -> ${to}`
+
+describe("rooms", () => {
+  it("import what lies below them, types included", () => {
+    assert.deepStrictEqual(
+      imports
+        .filter(isOurs)
+        .filter((one) => !isAllowed(one))
+        .map(show),
+      []
+    )
+  })
+
+  it("are all named in the tables above", () => {
+    const folders = new Set(sources.map(folderOf))
+    assert.deepStrictEqual(
+      [...folders].filter((folder) => outer[folder] === undefined),
+      []
+    )
+    const unnamed = sources.filter((file) => {
+      const rooms = inner[folderOf(file)]
+      return rooms !== undefined && rooms[roomOf(file)] === undefined
+    })
+    assert.deepStrictEqual(unnamed, [])
+  })
+
+  it("hold no circle of imports but two that load their other half later", () => {
+    const found = circles(imports.filter(isOurs))
+    assert.deepStrictEqual(
+      found.map((circle) => circle.join(" ")).toSorted(),
+      lazilyLoaded.map((circle) => circle.toSorted().join(" ")).toSorted()
+    )
+  })
+
+  it("list at most 22 files in one folder", () => {
+    const counts = new Map<string, number>()
+    for (const file of sources) counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1)
+    assert.deepStrictEqual(
+      [...counts].filter(([, count]) => count > 22),
+      []
+    )
+  })
+
+  it("the rules notice what they forbid", () => {
+    const edge = (from: string, to: string): Import => ({ from, to, typeOnly: true, dynamic: false })
+    assert.isFalse(isAllowed(edge("src/bus/send/Outbox.ts", "src/bus/publish/Publisher.ts")))
+    assert.isFalse(isAllowed(edge("src/bus/port/Broker.ts", "src/bus/EventBus.ts")))
+    assert.isFalse(isAllowed(edge("src/amqp/AmqpBroker.ts", "src/bus/send/Outbox.ts")))
+    assert.isFalse(isAllowed(edge("src/bus/EventBus.ts", "src/app/Live.ts")))
+    assert.isTrue(isAllowed(edge("src/amqp/AmqpBroker.ts", "src/bus/port/Broker.ts")))
+    assert.deepStrictEqual(circles([edge("a", "b"), edge("b", "c"), edge("c", "a"), edge("c", "d")]), [["a", "b", "c"]])
+  })
+})
+
+describe("the door", () => {
+  it("N13: loads no client when it is imported", () => {
+    const seen = new Set<string>()
+    const packages = new Set<string>()
+    const visit = (file: string): void => {
+      if (seen.has(file)) return
+      seen.add(file)
+      for (const { dynamic, to, typeOnly } of importsOf(file)) {
+        if (dynamic || typeOnly) continue
+        if (to.startsWith("src/")) visit(to)
+        else packages.add(to)
+      }
+    }
+    visit("src/index.ts")
+    const clients = [...packages].filter((name) =>
+      /^(?:amqplib|ioredis|@opentelemetry|@effect\/platform-node)/.test(name)
+    )
+    assert.deepStrictEqual(clients, [])
+    assert.isAbove(seen.size, 20)
+  })
+})
