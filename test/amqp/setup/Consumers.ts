@@ -1,5 +1,5 @@
 /** Consumers that keep their deliveries. */
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Schedule, Scope } from "effect"
 import type { Delivery, SubscriberSpec } from "../../../src/bus/port/Broker.ts"
 import type { BrokerError } from "../../../src/bus/port/BrokerError.ts"
 import type { Service } from "./OpenBroker.ts"
@@ -48,15 +48,26 @@ export const consume = Effect.fnUntraced(function* (
   }
 })
 
-/** Settles everything in the queue and returns the ids. */
+/**
+ * Settles everything in the queue and returns the ids. It consumes again when its consumer is lost: a test that broke
+ * connections may get here before the broker has noticed the last break.
+ */
 export const drained = Effect.fnUntraced(function* (broker: Service, name: string, marker: string) {
-  const consumer = yield* consume(broker, name, 250, ({ ack }) => ack())
   const end = outgoing(event(marker), { properties: { messageId: "the end" } })
   yield* sendUntilConfirmed(broker, () => end)
-  yield* until(
-    () => "the end of the queue",
-    () => consumer.ids().includes("the end")
-  )
-  yield* consumer.close
-  return new Set(consumer.ids())
+  const ids = new Set<string>()
+  const life = Effect.gen(function* () {
+    const { losses } = yield* consume(broker, name, 250, ({ ack, properties }) => {
+      ids.add(properties.messageId ?? "?")
+      ack()
+    })
+    yield* until(
+      () => "the end of the queue",
+      () => ids.has("the end") || losses.length > 0
+    )
+    const [loss] = losses
+    if (loss !== undefined && !ids.has("the end")) yield* loss
+  }).pipe(Effect.scoped)
+  yield* Effect.retry(life, { while: ({ isRetryable }) => isRetryable, schedule: Schedule.spaced("50 millis") })
+  return ids
 })
