@@ -12,11 +12,11 @@ import type { Link } from "./Link.ts"
 const closeMillis = 2000
 
 /**
- * Opens a channel. `beforeClose` runs when the scope ends, before the channel closes.
+ * Opens a channel. `beforeClose` runs when the scope ends; the channel closes when it has completed or failed.
  */
 export const open = (
   link: Link,
-  beforeClose: () => void = () => {}
+  beforeClose: () => Promise<void> = async () => {}
 ): Effect.Effect<Channel, BrokerError, Scope.Scope> =>
   Effect.suspend(() => {
     let opened: Channel | undefined
@@ -36,10 +36,11 @@ export const open = (
       Effect.onExit(link.call("opening a channel", "a channel", opening), (exit) =>
         Exit.isSuccess(exit) ? Effect.void : Effect.sync(abandon)
       ).pipe(Effect.flatMap((made) => stillOpen(link, made))),
-      (channel) => {
-        beforeClose()
-        return BoundedClose.closeWithin(closeMillis, () => channel.close())
-      },
+      (channel) =>
+        BoundedClose.closeWithin(closeMillis, async () => {
+          await beforeClose().catch(() => {})
+          await channel.close()
+        }),
       // A caller that closes meanwhile does not wait for a broker that hangs.
       { interruptible: true }
     )

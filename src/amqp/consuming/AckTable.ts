@@ -12,6 +12,8 @@ export interface AckTable {
   /** Acknowledges the deliveries that were settled since the last flush. */
   readonly flush: () => void
   readonly outstanding: () => number
+  /** Whether some were acknowledged one by one, behind one that is outstanding. */
+  readonly hasGap: () => boolean
 }
 
 export const make = (ack: (tag: number, upTo: boolean) => void): AckTable => {
@@ -53,6 +55,7 @@ export const make = (ack: (tag: number, upTo: boolean) => void): AckTable => {
       }
       fresh.clear()
     },
-    outstanding: () => last - head + 1 - single.size - fresh.size
+    outstanding: () => last - head + 1 - single.size - fresh.size,
+    hasGap: () => single.size > 0
   }
 }

@@ -9,6 +9,7 @@
  */
 import type { Channel, Message } from "amqplib"
 import * as AmqplibInternals from "../AmqplibInternals.ts"
+import * as AckBarrier from "./AckBarrier.ts"
 import * as AckTable from "./AckTable.ts"
 
 /** Bounded, because bodies may be large: as many as a subscriber holds when the first ones were small. */
@@ -110,10 +111,18 @@ export class DeadLetterPump {
     return this.table.settle(deliveryTag)
   }
 
-  /** Completes when nothing more arrives and what was settled is acknowledged. */
+  /** Completes when nothing more arrives and the queue has the acknowledgements of what was settled. */
   async endAll(): Promise<void> {
-    await Promise.all([...this.live].map((consumer) => this.cancel(consumer)))
     this.flush()
+    const cancels = [...this.live].map((consumer) => this.cancel(consumer))
+    if (!this.table.hasGap()) await Promise.all(cancels)
+    else await AckBarrier.passed(this.channel, this.queue, cancels)
+    this.flush()
+  }
+
+  /** Completes when the queue has the acknowledgements that were sent; before a close. */
+  async endAcknowledged(): Promise<void> {
+    if (this.table.hasGap()) await this.endAll()
   }
 
   /** Sends the acknowledgements of this turn; throws when the channel is gone. */

@@ -55,7 +55,7 @@ export const read = Effect.fnUntraced(function* ({
   yield* Effect.addFinalizer(() =>
     BoundedClose.closeWithin(returnMillis + 100, () => run(returned(link, place.queue, reader?.unreturned(), losses)))
   )
-  const channel = yield* ScopedChannel.open(link, () => reader?.close())
+  const channel = yield* ScopedChannel.open(link, async () => reader?.close())
   const { messageCount: count } = yield* inspect(link, channel, place.queue)
   const pump = new DeadLetterPump(channel, place.queue, count, () => reader?.lose())
   const made = new LetterReader({

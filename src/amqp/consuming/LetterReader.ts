@@ -111,10 +111,12 @@ export class LetterReader {
     await this.parts.pump.giveBack()
   }
 
-  /** Sends the acknowledgements of this turn. Nothing can be settled after that. */
-  close(): void {
+  /** Sends the acknowledgements of this turn, and completes when the queue has them. Nothing can be settled after that. */
+  async close(): Promise<void> {
     this.flush()
+    const isOpen = !this.isGone()
     this.isClosing = true
+    if (isOpen) await this.parts.pump.endAcknowledged()
   }
 
   /** The channel closed, or the broker cancelled the consumer: everything is in the queue again. */

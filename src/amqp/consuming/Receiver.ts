@@ -13,6 +13,7 @@ import * as AmqplibInternals from "../AmqplibInternals.ts"
 import * as Link from "../connection/Link.ts"
 import * as ScopedChannel from "../connection/ScopedChannel.ts"
 import * as ServerVersion from "../connection/ServerVersion.ts"
+import * as AckBarrier from "./AckBarrier.ts"
 import * as AckTable from "./AckTable.ts"
 import * as DeliveryParser from "./DeliveryParser.ts"
 import * as LastFlush from "./LastFlush.ts"
@@ -46,7 +47,7 @@ export const consume = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Consumer, BrokerError, Scope.Scope> {
   const { prefetch, queue, tag } = options
   let receiver: Receiver | undefined
-  const channel = yield* ScopedChannel.open(link, () => receiver?.close())
+  const channel = yield* ScopedChannel.open(link, async () => receiver?.close())
   const made = new Receiver(channel, options, ServerVersion.countsAcquired(link))
   receiver = made
   channel.once("close", () => made.lose(Link.lost(link, "the consumer's channel was closed")))
@@ -59,18 +60,20 @@ export const consume = Effect.fnUntraced(function* (
   yield* link.call("consuming", `queue ${queue}`, () =>
     channel.consume(queue, (message) => made.takeFromAmqplib(message), { consumerTag: tag })
   )
-  const cancel = link.call("cancelling", `queue ${queue}`, () => channel.cancel(tag))
+  const cancel = link.call("cancelling", `queue ${queue}`, () => made.cancel())
   return { cancel: Effect.suspend(() => (made.isGone() ? Effect.void : Effect.asVoid(cancel))), flush: made.flushNow }
 })
 
 /** The consumer of one channel: its deliveries and their acknowledgements. */
 class Receiver {
+  private readonly channel: Channel
   private readonly options: ReceiverOptions
   private readonly toDelivery: ReturnType<typeof ReceivedMessage.toDelivery>
   private readonly table: AckTable.AckTable
   private readonly wire: AmqplibInternals.ChannelWire
   private readonly enough: number
   private gone = false
+  private isCancelled = false
   private isScheduled = false
   /** Settled since the last flush. */
   private unsent = 0
@@ -98,12 +101,13 @@ class Receiver {
 
   constructor(channel: Channel, options: ReceiverOptions, countsAcquired: boolean) {
     const { counters, namespace, prefetch } = options
+    this.channel = channel
     this.options = options
     this.toDelivery = ReceivedMessage.toDelivery({
       namespace,
       countsAcquired,
       isLetter: false,
-      reject: options.rejects ? (delivery) => this.reject(channel, delivery.tag ?? 0) : undefined
+      reject: options.rejects ? (delivery) => this.reject(delivery.tag ?? 0) : undefined
     })
     this.enough = prefetch * ackShare
     this.table = AckTable.make((deliveryTag, upTo) => {
@@ -160,10 +164,18 @@ class Receiver {
     })
   }
 
-  /** Sends the acknowledgements of this turn and gives up the rest. */
-  close(): void {
+  async cancel(): Promise<void> {
+    this.isCancelled = true
+    await this.channel.cancel(this.options.tag)
+  }
+
+  /** Sends the acknowledgements of this turn and gives up the rest. Completes when the queue has them. */
+  async close(): Promise<void> {
     this.flush()
+    const isOpen = !this.gone
     this.end()
+    if (!isOpen || !this.table.hasGap()) return
+    await AckBarrier.passed(this.channel, this.options.queue, this.isCancelled ? [] : [this.cancel()])
   }
 
   private end(): void {
@@ -171,13 +183,13 @@ class Receiver {
     LastFlush.remove(this.flushLast)
   }
 
-  private reject(channel: Channel, deliveryTag: number): void {
+  private reject(deliveryTag: number): void {
     if (this.gone || !this.table.remove(deliveryTag)) {
       this.options.counters.late++
       return
     }
     try {
-      AmqplibInternals.reject(channel, deliveryTag)
+      AmqplibInternals.reject(this.channel, deliveryTag)
     } catch {
       // The channel closed within this turn: its 'close' follows, and everything comes back.
       this.gone = true
