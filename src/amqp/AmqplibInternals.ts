@@ -18,6 +18,7 @@
  * - amqplib calls `recvFrame` until it returns false, and `recvFrame` calls itself after it has read more bytes.
  * - Opening a channel calls `freshChannel` at once.
  * - Calls of a channel are answered in the order of `reply` and then `pending`.
+ * - `rpc` knows the methods of transactions, which amqplib does not offer.
  * - The frames of a channel wait in its `buffer`, whole and in order, until amqplib writes them in a later turn; amqplib
  *   does not mind when it finds none.
  */
@@ -177,6 +178,16 @@ export const onConfirms = (
 export const beforeClose = (channel: Channel, listener: () => void): void => {
   channel.prependOnceListener("close", listener)
 }
+
+/** The numbers of AMQP 0-9-1 (class 90): `tx.select`, `tx.rollback`, and the answer to each. */
+const tx = { select: 5898250, selectOk: 5898251, rollback: 5898270, rollbackOk: 5898271 }
+
+/** From now on a publish on the channel counts when its transaction is committed. */
+export const beginTransaction = (channel: Channel): Promise<unknown> =>
+  membersOf(channel).rpc(tx.select, {}, tx.selectOk)
+
+/** Takes back what was published since the transaction began. The next one begins by itself. */
+export const rollBack = (channel: Channel): Promise<unknown> => membersOf(channel).rpc(tx.rollback, {}, tx.rollbackOk)
 
 /** Stands for the method of a call that was sent already. */
 const sent = Symbol("sent")

@@ -29,6 +29,8 @@ export interface ChannelMembers {
   readonly pending: Array<{ readonly method: unknown; readonly fields: unknown; readonly reply: Reply }>
   sendImmediately: (method: unknown, fields: unknown) => void
   sendOrEnqueue: (method: unknown, fields: unknown, reply: Reply) => void
+  /** Sends a method by its number, and resolves with the answer of the other number. */
+  rpc: (method: number, fields: object, expected: number) => Promise<unknown>
   /** Brings the deliveries of a consumer to `take`; a delivery without one ends the channel. */
   registerConsumer: (tag: string, take: (message: Message | null) => void) => void
 }
@@ -62,6 +64,7 @@ const channelShape: Readonly<Record<keyof ChannelMembers, Predicate.Predicate<un
   pending: Array.isArray,
   sendImmediately: Predicate.isFunction,
   sendOrEnqueue: Predicate.isFunction,
+  rpc: Predicate.isFunction,
   registerConsumer: Predicate.isFunction
 }
 

@@ -9,6 +9,7 @@ import { makeLedger } from "../../src/ports/conformance/setup/HandlerLedger.ts"
 import { fresh, upTo } from "../../src/ports/conformance/setup/TestEvents.ts"
 import { describeLive, freshNamespace } from "../support/live.ts"
 import { ownRabbit } from "../support/OwnRabbit.ts"
+import { countConfirmChannels, countQuestions } from "./setup/ChannelCounts.ts"
 
 const Numbered = Schema.Struct({ n: Schema.Finite, k: Schema.String })
 const contract = (name: string) => Event.make(name, { version: 1, data: Numbered, key: ({ k }) => k })
@@ -53,7 +54,7 @@ describeLive(
             onSuccess: () => "Confirmed"
           })
         )
-      return { owner, allow, outcome, user, namespace, passes: (millis: number) => void (ahead += millis) }
+      return { owner, limited, allow, outcome, user, namespace, passes: (millis: number) => void (ahead += millis) }
     })
 
     it.live("P2, P6: is Denied at once, also the first time; what was published beside it is confirmed, in order", () =>
@@ -85,6 +86,48 @@ describeLive(
           )
           assert.strictEqual(once.length, 40)
         }
+      })
+    )
+
+    it.live("P2: many topics that are denied disturb none of their neighbours: no channel is closed for them", () =>
+      Effect.gen(function* () {
+        const { outcome, passes } = yield* stage("^ok\\.")
+        const [denied, allowed] = [20, 200].map((count, at) =>
+          upTo(count).map((n) => contract(`${at === 0 ? "bad" : "ok"}.t${n}`))
+        )
+        const events = upTo(440).map((n) => ({ n, event: n % 11 === 10 ? denied?.[n % 20] : allowed?.[n % 200] }))
+        yield* outcome(Allowed, { n: 0, k: "k" })
+        const openings = countConfirmChannels()
+        for (const round of [0, 1]) {
+          const said = yield* Effect.forEach(
+            events,
+            ({ event = Allowed, n }) => Effect.map(outcome(event, { n, k: `k${n % 50}` }), (says) => ({ event, says })),
+            { concurrency: "unbounded" }
+          )
+          for (const { event, says } of said)
+            if (event.name.startsWith("ok.")) assert.strictEqual(says, "Confirmed", event.name)
+            else assert.include(says, `has no permission for topic ${event.name} in exchange`)
+          assert.strictEqual(openings(), 0, `round ${round}`)
+          // The refusals are forgotten, and asked for again.
+          passes(30_000)
+        }
+      })
+    )
+
+    it.live("P2: a topic is asked for once, before its first event; delays that begin on one level are one topic", () =>
+      Effect.gen(function* () {
+        const { limited, outcome } = yield* stage("^ok\\.|publish\\.ok\\.")
+        const asked = countQuestions()
+        const said = yield* Effect.forEach(upTo(200), (n) => outcome(Allowed, { n, k: `k${n % 7}` }), {
+          concurrency: 20
+        })
+        assert.deepStrictEqual([...new Set(said)], ["Confirmed"])
+        assert.strictEqual(asked(), 1)
+        const delayed = (seconds: number) =>
+          limited.bus.publish(Allowed, { n: seconds, k: "k" }, { ...options, delay: `${seconds} seconds` })
+        // 64 to 127 seconds begin on one level.
+        yield* Effect.forEach(upTo(64), (n) => delayed(64 + n))
+        assert.strictEqual(asked(), 2)
       })
     )
 
@@ -120,7 +163,8 @@ describeLive(
       "P1, P2: a right that is taken away denies nothing that was stored; given back, it is used half a minute later",
       () =>
         Effect.gen(function* () {
-          const { allow, outcome, owner, passes } = yield* stage("^ok\\.", ".*", 2)
+          const { allow, outcome, owner, passes } = yield* stage("^(ok|other)\\.", ".*", 2)
+          const openings = countConfirmChannels()
           const ledger = makeLedger()
           yield* owner.bus.subscribe(fresh(), { events: [Allowed], handler: ledger.handler })
           const said = new Map<number, string>()
@@ -135,15 +179,21 @@ describeLive(
           )
           const isDenied = (message: string | undefined): boolean =>
             message?.startsWith("denied by the broker") ?? false
-          // RabbitMQ before 4 remembers for a channel what it allowed: one that it denies has it opened anew.
-          const anew = Effect.forEach(upTo(8), (n) => outcome(Denied, { n, k: `k${n}` }), { concurrency: "unbounded" })
+          // RabbitMQ before 4 remembers for a channel the dozen topics that it allowed last: others make it ask anew.
+          const others = Effect.forEach(
+            upTo(14),
+            (topic) =>
+              Effect.forEach(upTo(8), (n) => outcome(contract(`other.t${topic}`), { n, k: `k${n}` }), {
+                concurrency: "unbounded"
+              }),
+            { discard: true }
+          )
           for (let round = 0; round < 2; round++) {
-            yield* Effect.all([allow("^no$"), Effect.repeat(burst, { times: 5 })], { concurrency: "unbounded" })
-            passes(30_000)
-            yield* Effect.repeat(Effect.all([anew, burst], { concurrency: "unbounded" }), {
-              until: () => isDenied(said.get(next - 1))
-            })
-            yield* allow("^ok\\.")
+            const before = openings()
+            yield* Effect.all([allow("^other\\."), Effect.repeat(burst, { times: 5 })], { concurrency: "unbounded" })
+            yield* Effect.repeat(Effect.andThen(others, burst), { until: () => isDenied(said.get(next - 1)) })
+            assert.isAbove(openings(), before, "a right that was taken away costs the channel")
+            yield* allow("^(ok|other)\\.")
             // Within that time nothing is tried.
             yield* burst
             assert.isTrue(isDenied(said.get(next - 1)))

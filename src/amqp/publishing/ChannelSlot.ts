@@ -6,7 +6,7 @@
  * message id, nothing else. So two messages of one such triple are never in flight on one channel at once, else
  * the return of one could be taken for that of the other: the second waits, and what follows it under its key
  * waits behind it.
- * The same goes for messages that wait for a trial of their route (`Trials`).
+ * The same goes for messages whose right is being asked for (`RightsProbe`).
  */
 import type { ConfirmChannel } from "amqplib"
 import type { InFlightMessage, Outgoing, SendOutcome } from "../../bus/port/Broker.ts"
@@ -19,13 +19,13 @@ import { noChannel, type PublishChannel } from "./PublishChannel.ts"
 import type { Confirms } from "./Confirms.ts"
 import { concerns, type Denied, type Refusals } from "./Refusals.ts"
 import type { Route } from "./Route.ts"
-import { type Rights, Trials } from "./Trials.ts"
+import type { RightsProbe } from "./RightsProbe.ts"
 
 /** What all channels of a pool have in common. */
 export interface PoolState {
   readonly route: (to: Outgoing["to"]) => Route
   readonly refusals: Refusals
-  readonly rights: Rights
+  readonly rights: RightsProbe
   /** Longest header table, in bytes; it depends on the connection. */
   headerLimit: number
   /** Called with the exchange of a message that came back. */
@@ -79,7 +79,6 @@ export class ChannelSlot {
   private readonly waitingKeys = new Set<string>()
   /** Ids of the messages whose twins wait. */
   private readonly twins = new Set<string>()
-  private readonly trials: Trials
   /** What the broker denied, while the messages of its channel are answered. */
   private deniedMessage: InFlightMessage | undefined = undefined
   private isPaused = false
@@ -87,7 +86,6 @@ export class ChannelSlot {
 
   constructor(pool: PoolState) {
     this.pool = pool
-    this.trials = new Trials(pool.rights)
   }
 
   get isOpen(): boolean {
@@ -111,7 +109,7 @@ export class ChannelSlot {
     // Behind a twin that waits, else it would overtake it.
     const isBehind = key !== undefined && this.waitingKeys.size > 0 && this.waitingKeys.has(key)
     if (isTwin) this.twins.add(properties.messageId)
-    if (this.isPaused || isTwin || isBehind || this.trials.holds(route)) return this.wait(inFlight)
+    if (this.isPaused || isTwin || isBehind) return this.wait(inFlight)
     const channel = this.current
     if (channel === undefined) return inFlight.answered(notSent(noChannel))
     // What would close the channel or the connection, and with it everybody's publishes.
@@ -122,15 +120,17 @@ export class ChannelSlot {
       return inFlight.answered(unfit("its exchange or routing key is longer than 255 bytes: shorten it"))
     const refusal = this.pool.refusals.of(route.exchange, route.routingKey, message.body)
     if (refusal !== undefined) return inFlight.answered(refusal)
-    this.trials.begin(route)
+    if (!this.pool.rights.isAllowed(route)) {
+      this.pool.rights.ask(route)
+      return this.wait(inFlight)
+    }
     this.publish(channel, method, route, inFlight)
   }
 
   /** The broker answered for a message, or its channel was lost. */
   answered(sent: SentMessage, channel: PublishChannel, outcome: SendOutcome): void {
     this.leave(sent)
-    const endsTrial = this.trials.end(sent.route, outcome._tag !== "Unknown")
-    const unblocks = endsTrial || (this.twins.size > 0 && this.twins.has(sent.id))
+    const unblocks = this.twins.size > 0 && this.twins.has(sent.id)
     if (outcome._tag === "Confirmed") {
       sent.inFlight.answered(sent.wasReturned ? unrouted : outcome)
       if (sent.wasReturned) this.pool.onUnrouted(sent.route.exchange)
@@ -140,12 +140,17 @@ export class ChannelSlot {
       this.wasRejected = true
       sent.inFlight.answered(rejected)
     } else sent.inFlight.answered(this.refusalOf(sent) ?? unknown)
-    if (unblocks && this.waiting.length > 0 && !this.isPaused) this.release()
+    if (unblocks) this.retry()
   }
 
   returned(exchange: string, routingKey: string, id: unknown): void {
     const sent = this.find(String(id), exchange, routingKey)
     if (sent !== undefined) sent.wasReturned = true
+  }
+
+  /** Sends what waits, unless it has to wait again. */
+  retry(): void {
+    if (this.waiting.length > 0 && !this.isPaused) this.release()
   }
 
   /** From now on everything waits: the channel is being replaced. */
@@ -174,7 +179,6 @@ export class ChannelSlot {
     if (this.current?.channel !== channel) return () => {}
     this.current = undefined
     this.isPaused = false
-    this.trials.clear()
     const waiting = this.takeWaiting()
     return () => {
       this.deniedMessage = undefined
@@ -198,7 +202,7 @@ export class ChannelSlot {
       const topic = refusal.topic === undefined ? undefined : routingKey
       this.pool.refusals.learn({ _tag: "Denied", exchange, topic }, username)
     }
-    this.pool.rights.epoch++
+    this.pool.rights.renew()
     this.deniedMessage = message
     return this.lost(channel)
   }
@@ -220,7 +224,6 @@ export class ChannelSlot {
       channel.publish(method, sent)
     } catch (error) {
       this.leave(sent)
-      this.trials.end(route, false)
       // Closed channels throw IllegalOperationError; everything else is about values that the wire never carries.
       const isUnfit = error instanceof Error && error.name !== "IllegalOperationError"
       inFlight.answered(isUnfit ? notSendable(error) : notSent(noChannel))

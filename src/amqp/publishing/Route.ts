@@ -6,11 +6,16 @@ import * as Ladder from "../topology/DelayLadder.ts"
 import * as MethodFrame from "../frames/MethodFrame.ts"
 import * as Topology from "../topology/Topology.ts"
 
+/** What RabbitMQ allows or denies at once: the same for every delay that begins on one level of the ladder. */
+export interface Right {
+  /** When RabbitMQ last allowed it: an epoch of `RightsProbe`, or 0. */
+  allowedIn: number
+}
+
 export interface Route {
   readonly exchange: string
   readonly routingKey: string
-  /** When a message was last allowed there: an epoch of `Rights`, or 0. */
-  triedIn: number
+  readonly right: Right
   /** The method frame of a publish there; undefined when a name is too long for the wire. */
   readonly method: Buffer | undefined
 }
@@ -36,6 +41,15 @@ export const make = (namespace: string): ((to: Address) => Route) => {
         return { exchange: parked, routingKey: to.subscriber }
     }
   }
+  const rights = new Map<string, Right>()
+  const rightOf = (to: Address, exchange: string): Right => {
+    const isDelayed = to._tag === "DelayedEvent" || to._tag === "Subscriber"
+    // Topics of the ladder differ by their delay, and direct exchanges have no topic rights.
+    const name = to._tag === "Event" || isDelayed ? `${exchange} ${to._tag} ${to.name}` : exchange
+    let right = rights.get(name)
+    if (right === undefined) rights.set(name, (right = { allowedIn: 0 }))
+    return right
+  }
   const known = new Map<string, Map<string, Route>>()
   let count = 0
   return (to) => {
@@ -49,12 +63,14 @@ export const make = (namespace: string): ((to: Address) => Route) => {
     const found = routes?.get(name)
     if (found !== undefined) return found
     const { exchange, routingKey } = find(to)
-    const route = { exchange, routingKey, triedIn: 0, method: MethodFrame.publish(exchange, routingKey) }
     if (++count > maxRoutes) {
       known.clear()
+      rights.clear()
       routes = undefined
       count = 1
     }
+    const right = rightOf(to, exchange)
+    const route = { exchange, routingKey, right, method: MethodFrame.publish(exchange, routingKey) }
     if (routes === undefined) known.set(kind, (routes = new Map()))
     routes.set(name, route)
     return route

@@ -14,6 +14,7 @@ import * as Topology from "../topology/Topology.ts"
 import { ChannelSlot, type PoolState } from "./ChannelSlot.ts"
 import { noChannel } from "./PublishChannel.ts"
 import * as Refusals from "./Refusals.ts"
+import { RightsProbe } from "./RightsProbe.ts"
 import * as Route from "./Route.ts"
 import * as SlotKeeper from "./SlotKeeper.ts"
 
@@ -41,14 +42,16 @@ export const make = (options: SenderOptions): Sender => {
   const pool: PoolState = {
     route: Route.make(options.namespace),
     refusals,
-    rights: { epoch: 1 },
+    rights: new RightsProbe(refusals, () => {
+      for (const slot of slots) slot.retry()
+    }),
     headerLimit: HeaderTable.limitFor(Number.POSITIVE_INFINITY),
     // Only a level of the delay ladder can be without its own binding.
     onUnrouted: (exchange) => {
       if (exchange !== eventsExchange && exchange !== deadExchange) damaged.openUnsafe()
     }
   }
-  const slots = Array.from({ length: options.size }, () => new ChannelSlot(pool))
+  const slots: ReadonlyArray<ChannelSlot> = Array.from({ length: options.size }, () => new ChannelSlot(pool))
   const keeper: SlotKeeper.KeeperOptions = { ...options, refusals }
   const slotOf = chooserOf(slots)
 
@@ -71,7 +74,7 @@ export const make = (options: SenderOptions): Sender => {
     open: (link, ready = Effect.void) =>
       Effect.gen(function* () {
         refusals.forget()
-        pool.rights.epoch++
+        pool.rights.restart()
         pool.headerLimit = HeaderTable.limitFor(link.maxFrameBytes)
         // All of them before anything is sent: a broker that blocks then would not answer for the next one.
         const opening = Effect.forEach(
@@ -84,6 +87,7 @@ export const make = (options: SenderOptions): Sender => {
           slot.use(channel)
           yield* Effect.forkScoped(SlotKeeper.keep(slot, link, channel, keeper))
         }
+        yield* Effect.forkScoped(pool.rights.serve(link))
         damaged.closeUnsafe()
         yield* Effect.forkScoped(Effect.forever(repairLadder(link)))
       })

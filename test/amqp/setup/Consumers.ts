@@ -66,7 +66,7 @@ export const drained = Effect.fnUntraced(function* (broker: Service, name: strin
       () => ids.has("the end") || losses.length > 0
     )
     const [loss] = losses
-    if (loss !== undefined && !ids.has("the end")) yield* loss
+    if (loss !== undefined && !ids.has("the end")) return yield* loss
   }).pipe(Effect.scoped)
   yield* Effect.retry(life, { while: ({ isRetryable }) => isRetryable, schedule: Schedule.spaced("50 millis") })
   return ids
