@@ -27,6 +27,7 @@ export interface DeadLetter extends Omit<Diagnosis.Diagnosis, "failures" | "firs
   readonly failures: ReadonlyArray<PastFailure>
   /** The original bytes. */
   readonly body: Buffer
+  /** As they were received, without the broker's own counts, which change each time that it is looked at. */
   readonly headers: Readonly<Record<string, unknown>>
   /** The `subject` of the event, if its body can be read: its key, unless another program wrote it. */
   readonly key: string | undefined
@@ -67,12 +68,21 @@ export const read = (delivery: Delivery, source: Source, withKey = true): DeadLe
     lastFailure: optionalDate(diagnosis.lastFailure),
     failures: diagnosis.failures.map((failure) => ({ ...failure, at: dateOf(failure.at) })),
     body: bytesOf(delivery.body),
-    headers: delivery.headers,
+    headers: lasting(delivery.headers),
     key: event?.key,
     publishedAt: optionalDate(delivery.properties.timestamp),
     signed: delivery.signed === undefined ? undefined : delivery.signed && diagnosis.reason !== "Unsigned",
     traceparent: headerText(delivery.headers["traceparent"])
   }
+}
+
+/** RabbitMQ counts in them how often a message was taken and came back; which one depends on its version. */
+const counts: ReadonlySet<string> = new Set(["x-delivery-count", "x-acquired-count"])
+
+const lasting = (headers: Delivery["headers"]): Readonly<Record<string, unknown>> => {
+  const kept: Record<string, unknown> = Object.create(null)
+  for (const name of Object.keys(headers)) if (!counts.has(name)) kept[name] = headers[name]
+  return kept
 }
 
 /** The largest time that a Date can hold; headers of other programs may have any number. */
