@@ -11,7 +11,7 @@ process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "eventbus-compile-cache")
 const conditions = ["@eduflow/source"]
 
 /** What a test file has that needs a process of its own: brokers, other processes, or something global. */
-const needsOwn = /support\/live|child_process|process\.(?:env|on)\b|globalThis/
+const needsOwn = /\/live\.ts|child_process|process\.(?:env|on)\b|globalThis/
 /** All others share two processes, which load the library once. The simulation is as long as all of them together. */
 const shared = globSync("test/**/*.test.ts", {
   cwd: import.meta.dirname,
@@ -21,8 +21,7 @@ const shared = globSync("test/**/*.test.ts", {
 const asked = ["EVENTBUS_TEST_RABBITMQ", "EVENTBUS_TEST_KV"].some((name) => (process.env[name] ?? "") !== "")
 const files = globSync(["test/**/*.test.ts", "examples/**/*.test.ts"], { cwd: import.meta.dirname })
 /** On brokers that were asked for (`npm run test:brokers`) run the files that meet one; the others know no version. */
-const meetsBroker = (file: string): boolean =>
-  readFileSync(join(import.meta.dirname, file), "utf8").includes("support/live")
+const meetsBroker = (file: string): boolean => /\/live\.ts"/.test(readFileSync(join(import.meta.dirname, file), "utf8"))
 const elsewhere = asked ? files.filter((file) => !meetsBroker(file)) : []
 
 export default defineConfig({

@@ -9,9 +9,11 @@ import { randomBytes } from "node:crypto"
 import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { containerMachine } from "./Container.ts"
+import { bootSettings, writeBoot } from "./ErlangBoot.ts"
 import { awaitGreeting, execute, type Machine, processMachine } from "./Machine.ts"
 import { freePort } from "./Port.ts"
 import { findBeside, findBroker } from "./provision.ts"
+import { erlangOf, printedBy } from "./RabbitCommands.ts"
 import { openScratch, type Scratch } from "./Scratch.ts"
 
 export interface RabbitOptions {
@@ -40,7 +42,7 @@ export interface RabbitNode {
   /** As guest, in the vhost "/". */
   readonly url: string
   readonly port: number
-  /** Runs `rabbitmqctl` against this node and returns what it printed, without headings. */
+  /** Runs a command of `rabbitmqctl` in this node and returns what it prints, without headings; see RabbitCommands.ts. */
   readonly ctl: (...args: ReadonlyArray<string>) => Promise<string>
   /** Evaluates Erlang in this node, as `rabbitmqctl eval` does, but in milliseconds where Erlang's `erl_call` is installed. */
   readonly eval: (expression: string) => Promise<string>
@@ -88,7 +90,9 @@ export const startRabbit = async (options: RabbitOptions = {}): Promise<RabbitNo
             ...(schedulers === "one" ? ["+S 1:1"] : []),
             ...erlang
           ])
-    return await startOn(machine, port, deadline, evaluate)
+    const node = await startOn(machine, port, deadline, evaluate)
+    await evaluate?.(writeBoot)
+    return node
   } catch (error) {
     await scratch.close()
     throw error
@@ -110,7 +114,11 @@ const startOn = async (
     const path = vhost === undefined ? "" : `/${encodeURIComponent(vhost)}`
     return `amqp://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}${path}`
   }
-  const ctl = (...args: ReadonlyArray<string>): Promise<string> => machine.run("rabbitmqctl", ["--quiet", ...args])
+  const ctl = async (...args: ReadonlyArray<string>): Promise<string> => {
+    const erlang = evaluate === undefined ? undefined : erlangOf(args)
+    if (evaluate === undefined || erlang === undefined) return machine.run("rabbitmqctl", ["--quiet", ...args])
+    return printedBy(await evaluate(erlang))
+  }
   const evalIn = evaluate ?? ((expression: string) => ctl("eval", expression))
   // The protocol header, answered by the frame Connection.Start: the listener works and so does the broker behind it.
   const ready = (): Promise<void> =>
@@ -183,6 +191,7 @@ const rabbitProcess = async (
   const epmdPort = await freePort()
   writeFileSync(inside("rabbitmq.conf"), configFile(`127.0.0.1:${port}`, conf))
   writeFileSync(inside("enabled_plugins"), `[${plugins.join(",")}].\n`)
+  writeFileSync(inside("rabbitmq-env.conf"), bootSettings())
   writeFileSync(inside(".erlang.cookie"), randomBytes(16).toString("hex"))
   chmodSync(inside(".erlang.cookie"), 0o400) // Erlang refuses a cookie that others may read
 
@@ -196,7 +205,7 @@ const rabbitProcess = async (
     RABBITMQ_MNESIA_BASE: inside("data"),
     RABBITMQ_LOG_BASE: inside("log"),
     RABBITMQ_LOGS: "-", // one log, on stdout, with the output of the start script
-    RABBITMQ_CONF_ENV_FILE: inside("none"), // not /etc/rabbitmq/rabbitmq-env.conf
+    RABBITMQ_CONF_ENV_FILE: inside("rabbitmq-env.conf"),
     RABBITMQ_CONFIG_FILE: inside("rabbitmq.conf"),
     RABBITMQ_ADVANCED_CONFIG_FILE: inside("none.config"),
     RABBITMQ_ENABLED_PLUGINS_FILE: inside("enabled_plugins"),
@@ -231,12 +240,15 @@ const rabbitProcess = async (
     log: "rabbitmq.log"
   })
   const erlCall = findBeside(folder, "erl_call")
+  let calls = 0
   return {
     machine: { ...broker, run: (tool, args) => broker.run(join(folder, tool), args) },
     ...(erlCall !== undefined && {
       evaluate: async (expression) => {
         const cookie = readFileSync(inside(".erlang.cookie"), "utf8")
-        const args = ["-sname", `${id}@localhost`, "-c", cookie, "-e"]
+        // A name of its own: a node refuses a second caller of the same name while the first one is connected.
+        const caller = `c${process.pid}x${calls++}`
+        const args = ["-sname", `${id}@localhost`, "-h", caller, "-c", cookie, "-e"]
         const answer = (await execute(erlCall, args, env, { input: `${expression}\n` })).trim()
         const value = /^\{ok, ([^]*)\}$/.exec(answer)?.[1]
         if (value === undefined) throw new Error(`${expression} failed: ${answer}`)

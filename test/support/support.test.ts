@@ -1,5 +1,4 @@
 /** The test support itself: what live suites rely on. */
-import { connect as connectAmqp } from "amqplib"
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -10,9 +9,8 @@ import { setTimeout as delay } from "node:timers/promises"
 import { promisify } from "node:util"
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it, vi } from "vitest"
 import { wanted } from "./BrokerVersions.ts"
-import { describeLive, freshNamespace, rabbitUrl } from "./live.ts"
+import { describeLive } from "./live.ts"
 import { type Proxy, startProxy } from "./Proxy.ts"
-import { type RabbitNode, startRabbit } from "./RabbitNode.ts"
 import { startRedis } from "./RedisNode.ts"
 
 const run = promisify(execFile)
@@ -30,69 +28,6 @@ const isAlive = (pid: number): boolean => {
     return false
   }
 }
-
-describeLive(
-  "a RabbitMQ node of its own",
-  () => {
-    let node: RabbitNode
-    beforeAll(async () => {
-      node = await startRabbit()
-    })
-    afterAll(() => node.stop())
-
-    it("keeps a confirmed message of a quorum queue through SIGKILL, beside the shared node", async () => {
-      const queue = freshNamespace()
-      const before = await connectAmqp(node.url)
-      before.on("error", () => {})
-      const channel = await before.createConfirmChannel()
-      channel.on("error", () => {})
-      await channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": "quorum" } })
-      channel.sendToQueue(queue, Buffer.from("kept"), { persistent: true })
-      await channel.waitForConfirms()
-      await node.flush()
-      const cut = new Promise((resolve) => before.once("close", resolve))
-      await node.kill()
-      await cut
-      await (await connectAmqp(rabbitUrl())).close() // the other node did not notice
-
-      await node.restart()
-      const after = await connectAmqp(node.url)
-      after.on("error", () => {})
-      const reader = await after.createChannel()
-      const message = await reader.get(queue, { noAck: true })
-      assert(message !== false)
-      expect(message.content.toString()).toBe("kept")
-      await after.close()
-      expect(await node.ctl("list_queues", "name", "--no-table-headers")).toBe(queue)
-    })
-
-    it("has vhosts and users with rights", async () => {
-      const vhostUrl = await node.addVhost("school/7")
-      await (await connectAmqp(vhostUrl)).close()
-      const userUrl = await node.addUser("reader", "p@ss/word", { vhost: "school/7", configure: "^$", write: "^$" })
-      const connection = await connectAmqp(userUrl)
-      const channel = await connection.createChannel()
-      channel.on("error", () => {})
-      await expect(channel.assertQueue("mine")).rejects.toThrow("ACCESS_REFUSED")
-      await connection.close()
-    })
-
-    it("hangs while it is suspended", async () => {
-      await node.suspend()
-      let isOpen = false
-      const opening = connectAmqp(node.url).then((connection) => {
-        isOpen = true
-        return connection
-      })
-      // Another node answers meanwhile: there was enough time.
-      await (await connectAmqp(rabbitUrl())).close()
-      expect(isOpen).toBe(false)
-      await node.resume()
-      await (await opening).close()
-    })
-  },
-  ["rabbit", "rabbitNode"]
-)
 
 describeLive(
   "a Redis server of its own",
