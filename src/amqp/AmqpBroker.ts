@@ -82,12 +82,21 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
       Effect.flatMap(consumingLink, (link) => {
         const queue = queueOf(namespace, subscriber, kind)
         const rejects = kind !== "parked"
-        return Receiver.consume(link, { ...rest, namespace, queue, tag: tag(link, subscriber), counters, rejects })
+        const options = { namespace, queue, tag: tag(link, subscriber), counters, rejects, isQuorum: true }
+        return Receiver.consume(link, { ...rest, ...options })
       }),
     consumeEphemeral: ({ patterns, ...rest }) =>
       Effect.flatMap(consumingLink, (link) =>
         Effect.flatMap(declareEphemeral(link, namespace, patterns), (queue) =>
-          Receiver.consume(link, { ...rest, namespace, queue, tag: tag(link, "ephemeral"), counters, rejects: false })
+          Receiver.consume(link, {
+            ...rest,
+            namespace,
+            queue,
+            tag: tag(link, "ephemeral"),
+            counters,
+            rejects: false,
+            isQuorum: false
+          })
         )
       ),
     depth: (subscriber, kind) =>

@@ -5,6 +5,7 @@ import { cutCases } from "./hardship/CutCases.ts"
 import { healingCases } from "./hardship/HealingCases.ts"
 import { renewalCase } from "./hardship/RenewalCases.ts"
 import { stuckCases } from "./hardship/StuckCases.ts"
+import { timeoutCases } from "./hardship/TimeoutCases.ts"
 
 describeLive(
   "RabbitMQ under hardship",
@@ -15,6 +16,7 @@ describeLive(
     )
     stuckCases(given)
     healingCases(given)
+    timeoutCases(given)
     renewalCase(given)
     // Last: it counts what is open on the node.
     cutCases(given)

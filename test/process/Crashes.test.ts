@@ -92,7 +92,7 @@ describeLive(
       assert.strictEqual(await client.bus.deadLetters.count(test.subscriber), 0)
     })
 
-    it("C4, P3: beyond the broker's consumer timeout: the channel is closed, the subscriber consumes again, nothing is lost", async () => {
+    it("C4, P3: beyond the broker's consumer timeout: the subscriber asks for more, or consumes again: nothing is lost", async () => {
       // Last on this node: the setting holds for every channel that is opened from now on.
       await node?.eval(
         "application:set_env(rabbit, consumer_timeout, 3000), application:set_env(rabbit, channel_tick_interval, 1000)."
@@ -104,9 +104,12 @@ describeLive(
       await test.publish(orders(1, {}, 1))
       await service.waitFor("handled")
       await test.publish([...orders(1, { act: "slow-once", ms: 6000 }), ...orders(2, {}, 2)])
-      await service.waitFor("log", 1, ({ message }) => message === "subscriber restarts")
-      await service.waitFor("handled", 1, ({ n, redelivered }) => n === 0 && redelivered === true)
-      assert.deepStrictEqual([...new Set(numbersOf(service.of("handled")))], [0, 1, 2, 3])
+      const [major = 0, minor = 0] = (await node?.eval("rabbit_misc:version()."))?.match(/\d+/g)?.map(Number) ?? []
+      if (major < 4 || (major === 4 && minor < 3)) {
+        await service.waitFor("log", 1, ({ message }) => message === "subscriber restarts")
+        await service.waitFor("handled", 1, ({ n, redelivered }) => n === 0 && redelivered === true)
+      } else await service.waitFor("handled", 1, ({ n }) => n === 0)
+      assert.deepStrictEqual(new Set(numbersOf(service.of("handled"))), new Set([0, 1, 2, 3]))
       service.terminate()
       assert.deepStrictEqual(await service.ended, drained, service.output())
       await test.waitForReady(0)

@@ -67,6 +67,11 @@ const broker = {
     true,
     ["declaring", "no answer within 10000 ms"]
   ],
+  ConsumerTimeout: [
+    new BrokerReason.ConsumerTimeout({ queue: "eduflow.sub.a", millis: 1_800_000 }),
+    true,
+    ["eduflow.sub.a", "1800000 ms", "Raise consumer_timeout in rabbitmq.conf"]
+  ],
   Closed: [new BrokerReason.Closed(), false, ["the bus is closed", "after its scope ended"]],
   Settings: [
     new BrokerReason.SettingsInvalid({ setting: "url", problem: "it is empty", remedy: "Write amqp://…" }),

@@ -18,3 +18,9 @@ export const countsAcquired = ({ model }: OpenConnection): boolean => {
  */
 export const givesBackFreely = (connection: OpenConnection): boolean =>
   connection.model.connection.serverProperties.product === "RabbitMQ" && countsAcquired(connection)
+
+/**
+ * Whether a consumer of a quorum queue may say how long it holds a delivery, by `x-consumer-timeout`: from 4.3 on. Earlier
+ * versions take the argument and ignore it.
+ */
+export const takesConsumerTimeout = givesBackFreely

@@ -40,6 +40,7 @@ export class DeadLetterPump {
   private readonly channel: Channel
   private readonly queue: string
   private readonly expected: number
+  private readonly asked: Readonly<Record<string, number>>
   private readonly onCancelled: () => void
   private readonly table: AckTable.AckTable
   private readonly buffer: Array<Message> = []
@@ -59,11 +60,19 @@ export class DeadLetterPump {
   private wake = idle
 
   /**
-   * `expected` is how many messages there were: a hint, others may take them. `onCancelled` is called when the broker
+   * `expected` is how many messages there were: a hint, others may take them. `asked` are the arguments of each consumer.
+   * `onCancelled` is called when the broker
    * cancels a consumer: it has taken back what that one held.
    */
-  constructor(channel: Channel, queue: string, expected: number, onCancelled: () => void) {
+  constructor(
+    channel: Channel,
+    queue: string,
+    expected: number,
+    asked: Readonly<Record<string, number>>,
+    onCancelled: () => void
+  ) {
     this.channel = channel
+    this.asked = asked
     this.queue = queue
     this.expected = expected
     this.onCancelled = onCancelled
@@ -186,7 +195,7 @@ export class DeadLetterPump {
       consumer.held.add(message.fields.deliveryTag)
       this.give(message)
     }
-    await this.channel.consume(this.queue, deliver, { consumerTag })
+    await this.channel.consume(this.queue, deliver, { consumerTag, arguments: this.asked })
     this.stopAtEnd()
   }
 

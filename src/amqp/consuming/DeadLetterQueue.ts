@@ -17,6 +17,7 @@ import * as BoundedClose from "../connection/BoundedClose.ts"
 import type { Link } from "../connection/Link.ts"
 import * as ScopedChannel from "../connection/ScopedChannel.ts"
 import * as ServerVersion from "../connection/ServerVersion.ts"
+import * as ConsumerTimeout from "./ConsumerTimeout.ts"
 import { DeadLetterPump } from "./DeadLetterPump.ts"
 import { LetterReader } from "./LetterReader.ts"
 import type { LetterLosses } from "./LetterLosses.ts"
@@ -57,7 +58,8 @@ export const read = Effect.fnUntraced(function* ({
   )
   const channel = yield* ScopedChannel.open(link, async () => reader?.close())
   const { messageCount: count } = yield* inspect(link, channel, place.queue)
-  const pump = new DeadLetterPump(channel, place.queue, count, () => reader?.lose())
+  const asked = ConsumerTimeout.argumentsFor(link, ConsumerTimeout.ofLetters)
+  const pump = new DeadLetterPump(channel, place.queue, count, asked, () => reader?.lose())
   const made = new LetterReader({
     pump,
     toDelivery: ReceivedMessage.toDelivery({

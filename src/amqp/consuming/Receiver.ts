@@ -15,6 +15,7 @@ import * as ScopedChannel from "../connection/ScopedChannel.ts"
 import * as ServerVersion from "../connection/ServerVersion.ts"
 import * as AckBarrier from "./AckBarrier.ts"
 import * as AckTable from "./AckTable.ts"
+import * as ConsumerTimeout from "./ConsumerTimeout.ts"
 import * as DeliveryParser from "./DeliveryParser.ts"
 import * as LastFlush from "./LastFlush.ts"
 import * as ReceivedMessage from "./ReceivedMessage.ts"
@@ -39,27 +40,57 @@ export interface ReceiverOptions extends Omit<ConsumeOptions, "subscriber" | "qu
   readonly counters: AckCounters
   /** Whether the queue dead-letters what is rejected. */
   readonly rejects: boolean
+  /** Whether the queue is a quorum queue, as those that the library declares for a subscriber are. */
+  readonly isQuorum: boolean
 }
 
-export const consume = Effect.fnUntraced(function* (
+export const consume = (
   link: Link.Link,
   options: ReceiverOptions
+): Effect.Effect<Consumer, BrokerError, Scope.Scope> => {
+  if (!options.isQuorum) return consumeWith(link, options, {}, () => {})
+  let isRefused = false
+  const asked = ConsumerTimeout.argumentsFor(link, ConsumerTimeout.ofSubscribers)
+  return Effect.catchIf(
+    consumeWith(link, options, asked, () => void (isRefused = true)),
+    () => isRefused && asked !== ConsumerTimeout.none,
+    () => consumeWith(link, options, ConsumerTimeout.none, () => {})
+  )
+}
+
+const consumeWith = Effect.fnUntraced(function* (
+  link: Link.Link,
+  options: ReceiverOptions,
+  asked: Readonly<Record<string, number>>,
+  onRefused: () => void
 ): Effect.fn.Return<Consumer, BrokerError, Scope.Scope> {
   const { prefetch, queue, tag } = options
   let receiver: Receiver | undefined
+  let isConsuming = false
   const channel = yield* ScopedChannel.open(link, async () => receiver?.close())
   const made = new Receiver(channel, options, ServerVersion.countsAcquired(link))
   receiver = made
-  channel.once("close", () => made.lose(Link.lost(link, "the consumer's channel was closed")))
+  const why = ConsumerTimeout.watch(channel, queue, Link.lost(link, "the consumer's channel was closed"))
+  // Until it consumes, the call below fails, and nothing was lost.
+  channel.once("close", () => (isConsuming ? made.lose(why()) : made.end()))
   yield* link.call("setting the prefetch", `queue ${queue}`, () => channel.prefetch(prefetch))
   DeliveryParser.consume(
     channel,
     (message) => made.take(message),
     (error) => made.fail(error)
   )
-  yield* link.call("consuming", `queue ${queue}`, () =>
-    channel.consume(queue, (message) => made.takeFromAmqplib(message), { consumerTag: tag })
-  )
+  yield* link.call("consuming", `queue ${queue}`, async () => {
+    const take = (message: ConsumeMessage | null): void => made.takeFromAmqplib(message)
+    try {
+      await channel.consume(queue, take, { consumerTag: tag, arguments: asked })
+      isConsuming = true
+    } catch (error) {
+      if (ConsumerTimeout.isRefused(error)) onRefused()
+      throw error
+    }
+  })
+  // Closed right behind its answer.
+  if (made.isGone()) return yield* why()
   const cancel = link.call("cancelling", `queue ${queue}`, () => made.cancel())
   return { cancel: Effect.suspend(() => (made.isGone() ? Effect.void : Effect.asVoid(cancel))), flush: made.flushNow }
 })
@@ -178,7 +209,7 @@ class Receiver {
     await AckBarrier.passed(this.channel, this.options.queue, this.isCancelled ? [] : [this.cancel()])
   }
 
-  private end(): void {
+  end(): void {
     this.gone = true
     LastFlush.remove(this.flushLast)
   }

@@ -109,6 +109,22 @@ export class BrokerRefused extends TaggedClass<BrokerRefused>()("Refused", (Sche
   }
 }
 
+/**
+ * A delivery was held for longer than the broker allows (RabbitMQ: `consumer_timeout`), and the broker took back everything
+ * that the consumer held. It is delivered again.
+ */
+export class ConsumerTimeout extends TaggedClass<ConsumerTimeout>()("ConsumerTimeout", (Schema) => ({
+  queue: Schema.String,
+  /** The limit in milliseconds, when the broker names it. */
+  millis: Schema.optionalKey(Schema.Finite)
+})) {
+  readonly isRetryable = true
+  get message(): string {
+    const limit = this.millis === undefined ? "" : ` of ${this.millis} ms`
+    return `the broker took back what was held of queue ${this.queue}: a delivery was not settled within its consumer timeout${limit}. Raise consumer_timeout in rabbitmq.conf above what a handler may take with everything that waits before it, or lower the deadline or the prefetch; from RabbitMQ 4.3 on the subscriber asks for a day by itself`
+  }
+}
+
 /** The bus is closed or closing. */
 export class Closed extends TaggedClass<Closed>()("Closed", () => ({})) {
   readonly isRetryable = false
@@ -154,6 +170,7 @@ export const members = [
   TopologyMissing,
   PermissionDenied,
   BrokerRefused,
+  ConsumerTimeout,
   Closed,
   SettingsInvalid,
   ClientUnsupported

@@ -174,38 +174,6 @@ export const healingCases = (node: () => RabbitNode): void => {
   })
 
   describe("Healing, one after the other", () => {
-    it.live(
-      "C4, P3: RabbitMQ closes the channel of a handler that takes too long: the subscriber consumes again and the event is handled",
-      () =>
-        Effect.gen(function* () {
-          const set = (name: string, value: number) =>
-            Effect.promise(() => node().eval(`application:set_env(rabbit, ${name}, ${value}).`))
-          yield* Effect.acquireRelease(
-            Effect.andThen(set("consumer_timeout", 500), set("channel_tick_interval", 200)),
-            () => Effect.andThen(set("consumer_timeout", 1_800_000), set("channel_tick_interval", 60_000))
-          )
-          const { bus, subscribe } = yield* process(node().url, "patience")
-          const contract = keyed()
-          const ledger = makeLedger()
-          let interrupted = 0
-          yield* subscribe("slow.subscriber", {
-            events: [contract],
-            handler: (event, info) =>
-              Effect.flatMap(ledger.handler(event, info), () =>
-                ledger.entries.length === 1
-                  ? Effect.onInterrupt(Effect.never, () => Effect.sync(() => void interrupted++))
-                  : Effect.void
-              )
-          })
-          yield* bus.publish(contract, { n: 1, k: "k" })
-          yield* ledger.reaches(2)
-          assert.deepStrictEqual(ledger.attempts(), [1, 1])
-          assert.strictEqual(interrupted, 1)
-          yield* bus.publish(contract, { n: 2, k: "k" })
-          yield* ledger.reaches(3)
-        })
-    )
-
     it.live("P11, PUB19: when one connection is back, the other one does not wait out its backoff", () =>
       Effect.gen(function* () {
         const proxy = yield* proxyTo(node().port)
