@@ -43,7 +43,6 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
   const clock = yield* Clock.Clock
   const counters: Receiver.AckCounters = { acked: 0, late: 0 }
   yield* ConnectionMetrics.lateAcks(() => counters.late)
-  let consumers = 0
   let canary: DelayCanary.DelayCanary | undefined
 
   const declareShared = (link: Link) => Declare.shared(link, rights, namespace, meanwhile)
@@ -68,9 +67,8 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
       })
     })
   )
-  const { consumingLink, onLink } = connections
+  const { onLink } = connections
   const losses = new LetterLosses(() => clock.currentTimeMillisUnsafe(), yield* Effect.scope)
-  const tag = (link: Link, name: string): string => Receiver.consumerTag(name, link.epoch, ++consumers)
 
   return Broker.of({
     namespace,
@@ -78,27 +76,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
     status: connections.status,
     send: sender.send,
     declare: (spec) => onLink((link) => Declare.subscriber(link, rights, namespace, spec)),
-    consume: ({ queue: kind, subscriber, ...rest }) =>
-      Effect.flatMap(consumingLink, (link) => {
-        const queue = queueOf(namespace, subscriber, kind)
-        const rejects = kind !== "parked"
-        const options = { namespace, queue, tag: tag(link, subscriber), counters, rejects, isQuorum: true }
-        return Receiver.consume(link, { ...rest, ...options })
-      }),
-    consumeEphemeral: ({ patterns, ...rest }) =>
-      Effect.flatMap(consumingLink, (link) =>
-        Effect.flatMap(declareEphemeral(link, namespace, patterns), (queue) =>
-          Receiver.consume(link, {
-            ...rest,
-            namespace,
-            queue,
-            tag: tag(link, "ephemeral"),
-            counters,
-            rejects: false,
-            isQuorum: false
-          })
-        )
-      ),
+    ...consumersOf(connections, namespace, counters),
     depth: (subscriber, kind) =>
       onLink((link) =>
         Effect.map(check(link, queueOf(namespace, subscriber, kind)), ({ consumerCount, messageCount }) => ({
@@ -123,6 +101,32 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
     })
   })
 })
+
+/** Each consumer has a tag of its own, so that RabbitMQ names it in its own listings. */
+const consumersOf = (
+  { consumingLink }: Connections.Connections,
+  namespace: string,
+  counters: Receiver.AckCounters
+): Pick<Broker["Service"], "consume" | "consumeEphemeral"> => {
+  let consumers = 0
+  const tag = (link: Link, name: string): string => Receiver.consumerTag(name, link.epoch, ++consumers)
+  return {
+    consume: ({ queue: kind, subscriber, ...rest }) =>
+      Effect.flatMap(consumingLink, (link) => {
+        const queue = queueOf(namespace, subscriber, kind)
+        const rejects = kind !== "parked"
+        const options = { namespace, queue, tag: tag(link, subscriber), counters, rejects, isQuorum: true }
+        return Receiver.consume(link, { ...rest, ...options })
+      }),
+    consumeEphemeral: ({ patterns, ...rest }) =>
+      Effect.flatMap(consumingLink, (link) =>
+        Effect.flatMap(declareEphemeral(link, namespace, patterns), (queue) => {
+          const options = { namespace, queue, tag: tag(link, "ephemeral"), counters, rejects: false, isQuorum: false }
+          return Receiver.consume(link, { ...rest, ...options })
+        })
+      )
+  }
+}
 
 const readerOf = (
   { onLink, publishingLink: publishing }: Connections.Connections,
