@@ -75,8 +75,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
     features: { transport: "amqp", persistent: true, remote: true, server: AmqpProbes.onlyServer(settings) },
     status: connections.status,
     send: sender.send,
-    declare: (spec) => onLink((link) => Declare.subscriber(link, rights, namespace, spec)),
-    ...consumersOf(connections, namespace, counters),
+    ...consumersOf(connections, rights, namespace, counters),
     depth: (subscriber, kind) =>
       onLink((link) =>
         Effect.map(check(link, queueOf(namespace, subscriber, kind)), ({ consumerCount, messageCount }) => ({
@@ -104,25 +103,34 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
 
 /** Each consumer has a tag of its own, so that RabbitMQ names it in its own listings. */
 const consumersOf = (
-  { consumingLink }: Connections.Connections,
+  { consumingLink, onLink }: Connections.Connections,
+  rights: Declare.Rights,
   namespace: string,
   counters: Receiver.AckCounters
-): Pick<Broker["Service"], "consume" | "consumeEphemeral"> => {
+): Pick<Broker["Service"], "declare" | "consume" | "consumeEphemeral"> => {
   let consumers = 0
   const tag = (link: Link, name: string): string => Receiver.consumerTag(name, link.epoch, ++consumers)
+  const common = { namespace, counters }
+  /** Subscribers with order by key that were declared here. */
+  const keyed = new Set<string>()
   return {
+    declare: (spec) => {
+      if (spec.ordering === "key") keyed.add(spec.name)
+      return onLink((link) => Declare.subscriber(link, rights, namespace, spec))
+    },
     consume: ({ queue: kind, subscriber, ...rest }) =>
       Effect.flatMap(consumingLink, (link) => {
         const queue = queueOf(namespace, subscriber, kind)
-        const rejects = kind !== "parked"
-        const options = { namespace, queue, tag: tag(link, subscriber), counters, rejects, isQuorum: true }
-        return Receiver.consume(link, { ...rest, ...options })
+        const isParked = kind === "parked"
+        const isKeyed = keyed.has(subscriber)
+        const kinds = { rejects: !isParked, isQuorum: true, isSingleActive: isKeyed && !isParked, isOrdered: isKeyed }
+        return Receiver.consume(link, { ...rest, ...common, ...kinds, queue, tag: tag(link, subscriber) })
       }),
     consumeEphemeral: ({ patterns, ...rest }) =>
       Effect.flatMap(consumingLink, (link) =>
         Effect.flatMap(declareEphemeral(link, namespace, patterns), (queue) => {
-          const options = { namespace, queue, tag: tag(link, "ephemeral"), counters, rejects: false, isQuorum: false }
-          return Receiver.consume(link, { ...rest, ...options })
+          const kinds = { rejects: false, isQuorum: false, isSingleActive: false, isOrdered: false }
+          return Receiver.consume(link, { ...rest, ...common, ...kinds, queue, tag: tag(link, "ephemeral") })
         })
       )
   }

@@ -6,13 +6,13 @@
 import type { Channel } from "amqplib"
 
 /**
- * Completes when the queue has the acknowledgements that were sent on this channel. `cancels` are sent behind them, one for
- * each consumer that is left: a cancel is a command of the queue, too, and is answered behind all others. The look at the
- * queue comes after it, so that the channel hears what was applied before it hears of its close. Without a consumer the
- * looks alone give the channel time, which is nearly always enough.
+ * Completes when the queue has the acknowledgements that were sent on this channel. `command` is sent behind them: it is one of
+ * the queue, such as the cancel of a consumer, and is answered behind all others. The look at the queue comes after it, so
+ * that the channel hears what was applied before it hears of its close. Without a command two looks give the channel
+ * time, which is nearly always enough.
  */
-export const passed = async (channel: Channel, queue: string, cancels: ReadonlyArray<Promise<unknown>>) => {
-  if (cancels.length === 0) await channel.checkQueue(queue)
-  await Promise.all(cancels)
+export const passed = async (channel: Channel, queue: string, command: (() => Promise<unknown>) | undefined) => {
+  if (command === undefined) await channel.checkQueue(queue)
+  else await command()
   await channel.checkQueue(queue)
 }

@@ -123,9 +123,9 @@ export class DeadLetterPump {
   /** Completes when nothing more arrives and the queue has the acknowledgements of what was settled. */
   async endAll(): Promise<void> {
     this.flush()
-    const cancels = [...this.live].map((consumer) => this.cancel(consumer))
-    if (!this.table.hasGap()) await Promise.all(cancels)
-    else await AckBarrier.passed(this.channel, this.queue, cancels)
+    const cancel = () => Promise.all([...this.live].map((consumer) => this.cancel(consumer)))
+    if (!this.table.hasGap()) await cancel()
+    else await AckBarrier.passed(this.channel, this.queue, this.live.size > 0 ? cancel : undefined)
     this.flush()
   }
 

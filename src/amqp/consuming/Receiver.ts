@@ -42,6 +42,10 @@ export interface ReceiverOptions extends Omit<ConsumeOptions, "subscriber" | "qu
   readonly rejects: boolean
   /** Whether the queue is a quorum queue, as those that the library declares for a subscriber are. */
   readonly isQuorum: boolean
+  /** Whether the queue gives to one of its consumers at a time. */
+  readonly isSingleActive: boolean
+  /** Whether what it gives back has to be back before another consumer gets anything. */
+  readonly isOrdered: boolean
 }
 
 export const consume = (
@@ -205,8 +209,15 @@ class Receiver {
     this.flush()
     const isOpen = !this.gone
     this.end()
-    if (!isOpen || !this.table.hasGap()) return
-    await AckBarrier.passed(this.channel, this.options.queue, this.isCancelled ? [] : [this.cancel()])
+    if (isOpen && this.table.hasGap()) await AckBarrier.passed(this.channel, this.options.queue, this.lastCommand())
+  }
+
+  /** A command to the queue that changes nothing for other consumers. */
+  private lastCommand(): (() => Promise<unknown>) | undefined {
+    const { isSingleActive, queue, tag } = this.options
+    // A cancel would make the next one active, although this one has events of its keys. Another consumer waits.
+    if (isSingleActive) return () => this.channel.consume(queue, () => {}, { consumerTag: `${tag}.last` })
+    return this.isCancelled || this.options.isOrdered ? undefined : () => this.cancel()
   }
 
   end(): void {
