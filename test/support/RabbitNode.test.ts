@@ -120,6 +120,17 @@ describeLive(
       expect(await limits()).toEqual([1e9, 2e7])
     })
 
+    it("stops the broker inside of its node, and starts it again", async () => {
+      const connection = await connectAmqp(node.url)
+      connection.on("error", () => {})
+      const closed = new Promise((resolve) => connection.once("close", resolve))
+      await node.stopApp()
+      expect(String(await closed)).toContain("CONNECTION_FORCED")
+      await expect(connectAmqp(node.url)).rejects.toThrow("ECONNREFUSED")
+      await node.startApp()
+      await (await connectAmqp(node.url)).close()
+    })
+
     it("hangs while it is suspended", async () => {
       await node.suspend()
       let isOpen = false
