@@ -10,6 +10,7 @@ export * as EventGroup from "./event/EventGroup.ts"
 export type * as Envelope from "./event/Envelope.ts"
 export { type Actor, CurrentActor, type Publishers } from "./event/Actor.ts"
 export { sensitive } from "./event/sensitive/Sensitive.ts"
+export { OptionInvalid } from "./event/options/OptionInvalid.ts"
 export { EventDefinitionError, InvalidEvent, UnknownEvent, UnknownVersion } from "./event/EventError.ts"
 
 // What happens to an event

@@ -16,11 +16,14 @@ import { BusInternals } from "../bus/BusInternals.ts"
 import { type EventBus, layerWithInternals } from "../bus/EventBus.ts"
 import { EventCache } from "../bus/read/EventCache.ts"
 import type { CacheStore } from "../bus/port/CacheStore.ts"
+import * as SettingsFault from "../bus/port/SettingsFault.ts"
 import type { ClaimStore } from "../bus/port/ClaimStore.ts"
 import { checkRuntime } from "../event/DuplicateEffect.ts"
+import * as OptionInvalid from "../event/options/OptionInvalid.ts"
 import * as SchemaModule from "../event/SchemaModule.ts"
 import { Health } from "../observe/Health.ts"
 import type { LiveOptions, MemoryOptions } from "./LiveOptions.ts"
+import { liveKinds, memoryKinds } from "./OptionKinds.ts"
 import { redisClient } from "./RedisConnection.ts"
 import type { Stores } from "./RedisStores.ts"
 
@@ -64,6 +67,7 @@ export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<Services> 
     Effect.andThen(
       checkRuntime,
       Effect.promise(async () => {
+        OptionInvalid.check("EventBus.layerMemory", options, memoryKinds)
         preload()
         const { MemoryBroker, MemoryCache, MemoryClaims, MemoryStores } = await import("../memory/index.ts")
         const { namespace = "eduflow" } = options
@@ -80,6 +84,8 @@ export const layerAmqp = (options: LiveOptions): Layer.Layer<Services, BrokerErr
   Layer.unwrap(
     Effect.gen(function* () {
       yield* checkRuntime
+      const wrong = SettingsFault.of(options, liveKinds)
+      if (wrong !== undefined) return yield* wrong
       // What the stores need goes no further: it has secrets.
       const { redisTls: _tls, redisUrl: _address, ...others } = options
       const { namespace = "eduflow", servers, signing, source = "service", url, ...rest } = others

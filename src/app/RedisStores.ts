@@ -13,6 +13,8 @@ import type { BackingPersistence, Persistence } from "effect/persistence/Persist
 import type { RateLimiterStore } from "effect/persistence/RateLimiter"
 import type { Redis } from "effect/persistence/Redis"
 import type { BrokerError } from "../bus/port/BrokerError.ts"
+import * as SettingsFault from "../bus/port/SettingsFault.ts"
+import { redisKinds } from "./OptionKinds.ts"
 import { redisClient } from "./RedisConnection.ts"
 import type { RedisOptions } from "./RedisOptions.ts"
 
@@ -42,9 +44,12 @@ export type Services = Stores | Redis | PersistedQueueFactory | PersistedQueueSt
  */
 export const layer = (options: RedisOptions): Layer.Layer<Services, BrokerError> =>
   Layer.unwrap(
-    Effect.map(redisClient(options), ({ Stores, client }) =>
-      Stores.queues.pipe(Layer.provideMerge(Stores.layer), Layer.provide(client))
-    )
+    Effect.gen(function* () {
+      const wrong = SettingsFault.of(options, redisKinds)
+      if (wrong !== undefined) return yield* wrong
+      const { Stores, client } = yield* redisClient(options)
+      return Stores.queues.pipe(Layer.provideMerge(Stores.layer), Layer.provide(client))
+    })
   )
 
 /** `layer` with the settings `EVENTBUS_REDIS_URL` and `EVENTBUS_NAMESPACE` of the environment. */

@@ -8,6 +8,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as OptionInvalid from "../event/options/OptionInvalid.ts"
+import { telemetryKinds } from "./OptionKinds.ts"
 import type { TelemetryOptions } from "./telemetry/TelemetryOptions.ts"
 
 export type { TelemetryOptions } from "./telemetry/TelemetryOptions.ts"
@@ -16,7 +18,8 @@ export type { TelemetryOptions } from "./telemetry/TelemetryOptions.ts"
  * Telemetry configured by the standard `OTEL_*` variables. Without `OTEL_EXPORTER_OTLP_ENDPOINT` (or `endpoint`)
  * nothing is exported. A collector that is down, slow or answers nonsense does not affect events: what it does not
  * accept is dropped, counted in `eventbus.telemetry.exports` and reported by the check `exporter` of /health. The
- * layer never fails: a variable that cannot be understood is logged as a warning.
+ * layer never fails: a variable that cannot be understood is logged as a warning. A wrong option is an `OptionInvalid`, of
+ * which it dies.
  *
  * @example
  * ```ts
@@ -36,6 +39,9 @@ export const layer = (options: TelemetryOptions = {}): Layer.Layer<never> =>
   Layer.unwrap(
     Effect.map(
       Effect.promise(() => import("./telemetry/TelemetryLayer.ts")),
-      (telemetry) => telemetry.layer(options)
+      (telemetry) => {
+        OptionInvalid.check("Telemetry.layer", options, telemetryKinds)
+        return telemetry.layer(options)
+      }
     )
   )

@@ -4,7 +4,9 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { BrokerError } from "../bus/port/BrokerError.ts"
+import * as SettingsFault from "../bus/port/SettingsFault.ts"
 import type { Health } from "../observe/Health.ts"
+import { endpointKinds } from "./OptionKinds.ts"
 import type { EndpointOptions } from "./http/Server.ts"
 
 export type { EndpointOptions } from "./http/Server.ts"
@@ -24,6 +26,9 @@ export const httpEndpoints = (options: EndpointOptions): Layer.Layer<never, Brok
   Layer.unwrap(
     Effect.map(
       Effect.promise(() => import("./http/Server.ts")),
-      (server) => server.layer(options)
+      (server) => {
+        const wrong = SettingsFault.of(options, endpointKinds)
+        return wrong === undefined ? server.layer(options) : Layer.effectDiscard(Effect.fail(wrong))
+      }
     )
   )

@@ -10,6 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
+import * as OptionInvalid from "../event/options/OptionInvalid.ts"
+import * as Kinds from "../event/options/OptionKinds.ts"
 import { CurrentShutdown, type Shutdown } from "../bus/support/Shutdown.ts"
 
 export interface RunMainOptions {
@@ -34,6 +36,7 @@ export interface RunMainOptions {
  * ```
  */
 export const runMain = <A, E>(main: Layer.Layer<A, E> | Effect.Effect<A, E>, options: RunMainOptions = {}): void => {
+  OptionInvalid.check("runMain", options, { deadline: Kinds.time } satisfies Kinds.KindsOf<RunMainOptions>)
   const failed = Deferred.makeUnsafe<never, Error>()
   const shutdown: Shutdown = {
     cutOff: false,

@@ -12,7 +12,10 @@ import type * as Event from "../event/Event.ts"
 import { checkRuntime } from "../event/DuplicateEffect.ts"
 import * as SchemaModule from "../event/SchemaModule.ts"
 import type * as Trace from "../observe/Trace.ts"
+import * as OptionInvalid from "../event/options/OptionInvalid.ts"
+import type { KindsOf } from "../event/options/OptionKinds.ts"
 import type { BusInternals } from "./BusInternals.ts"
+import { kinds } from "./EventBusOptionKinds.ts"
 import type * as FailureFeed from "./delivery/FailureFeed.ts"
 import type { Broker, BrokerStatus } from "./port/Broker.ts"
 import type { CacheStore } from "./port/CacheStore.ts"
@@ -62,7 +65,10 @@ export class EventBus extends Context.Service<
   }
 >()("@eduflow/events/bus/EventBus") {
   static readonly layerWith = (options: EventBus.Options): Layer.Layer<EventBus, never, Broker | CacheStore> =>
-    layerWithInternals(options)
+    Layer.suspend(() => {
+      OptionInvalid.check("EventBus.layerWith", options, kinds satisfies KindsOf<EventBus.Options>)
+      return layerWithInternals(options)
+    })
 
   static readonly layer: Layer.Layer<EventBus, never, Broker | CacheStore> = Layer.suspend(() => EventBus.layerWith({}))
 }

@@ -7,7 +7,14 @@ import * as Layer from "effect/Layer"
 import type * as Event from "../event/Event.ts"
 import type { SubscribeError } from "./subscriber/SubscribeError.ts"
 import { EventBus } from "./EventBus.ts"
-import type { BatchedOptions, GapOptions, Required, SubscriberOptions } from "./subscriber/SubscriberOptions.ts"
+import type {
+  AnyReturning,
+  BatchedReturning,
+  GapOptions,
+  Required,
+  ReturnsEffect,
+  SubscriberOptions
+} from "./subscriber/SubscriberOptions.ts"
 
 export type { BatchedOptions, BatchHandler, BatchOptions, SingleOptions } from "./subscriber/SubscriberOptions.ts"
 export type {
@@ -54,14 +61,24 @@ type Actor<R> = Layer.Layer<never, SubscribeError, EventBus | Required<R>>
  * ```
  */
 export const layer: {
-  <E extends Event.Any, Err, R>(name: string, options: BatchedOptions<E, Err, R>): Actor<R>
-  <E extends Event.Any, Err, R>(name: string, options: SubscriberOptions<E, Err, R>): Actor<R>
+  <E extends Event.Any, Returned>(
+    name: string,
+    options: BatchedReturning<E, Returned> & ReturnsEffect<Returned>
+  ): Actor<Effect.Services<Returned>>
+  <E extends Event.Any, Returned>(
+    name: string,
+    options: AnyReturning<E, Returned> & ReturnsEffect<Returned>
+  ): Actor<Effect.Services<Returned>>
 } = <E extends Event.Any, Err, R>(name: string, options: SubscriberOptions<E, Err, R>): Actor<R> =>
   Layer.effectDiscard(Effect.flatMap(EventBus, (bus) => bus.subscribe(name, options)))
 
 /** `EventBus.subscribeEphemeral` as a layer. Events are not guaranteed to be handled. */
 export const layerEphemeral: {
-  <E extends Event.Any, Err, R>(options: BatchedOptions<E, Err, R> & GapOptions): Actor<R>
-  <E extends Event.Any, Err, R>(options: SubscriberOptions<E, Err, R> & GapOptions): Actor<R>
+  <E extends Event.Any, Returned>(
+    options: BatchedReturning<E, Returned> & GapOptions & ReturnsEffect<Returned>
+  ): Actor<Effect.Services<Returned>>
+  <E extends Event.Any, Returned>(
+    options: AnyReturning<E, Returned> & GapOptions & ReturnsEffect<Returned>
+  ): Actor<Effect.Services<Returned>>
 } = <E extends Event.Any, Err, R>(options: SubscriberOptions<E, Err, R> & GapOptions): Actor<R> =>
   Layer.effectDiscard(Effect.flatMap(EventBus, (bus) => bus.subscribeEphemeral(options)))

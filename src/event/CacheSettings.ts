@@ -2,8 +2,6 @@
  * What the cache remembers of an event: as a contract declares it, and as adapters read it.
  */
 import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
-import { EventDefinitionError } from "./EventError.ts"
 
 /** The `cache` option of a contract. */
 export interface CacheSettings {
@@ -26,18 +24,9 @@ export interface CachePolicy {
   readonly perKey?: boolean
 }
 
-/** Throws `EventDefinitionError` if the duration is not valid. */
-export const toPolicy = (event: string, { timeToLive, ...settings }: CacheSettings): CachePolicy => {
+/** Settings whose kinds were checked. */
+export const toPolicy = ({ timeToLive, ...settings }: CacheSettings): CachePolicy => {
   if (timeToLive === undefined) return settings
-  const duration = Duration.fromInput(timeToLive)
-  if (Option.isNone(duration)) {
-    throw new EventDefinitionError({
-      event,
-      problem: `cache.timeToLive "${String(timeToLive)}" is not a duration`,
-      remedy: 'Use a duration such as "2 minutes" or a number of milliseconds'
-    })
-  }
-  return Duration.isFinite(duration.value)
-    ? { ...settings, timeToLiveMillis: Duration.toMillis(duration.value) }
-    : settings
+  const duration = Duration.fromInputUnsafe(timeToLive)
+  return Duration.isFinite(duration) ? { ...settings, timeToLiveMillis: Duration.toMillis(duration) } : settings
 }

@@ -9,6 +9,7 @@ import { type CachePolicy, type CacheSettings, toPolicy } from "./CacheSettings.
 import * as DataCodec from "./DataCodec.ts"
 import { EventDefinitionError } from "./EventError.ts"
 import { nameFault } from "./Name.ts"
+import * as Kinds from "./options/OptionKinds.ts"
 import { modules } from "./SchemaModule.ts"
 
 export type { CachePolicy, CacheSettings } from "./CacheSettings.ts"
@@ -163,7 +164,7 @@ export const define = <const Name extends string, S extends DataCodec.DataSchema
     // Exists at compile time only, see Any.Type.
     Type: undefined,
     schema: options.data,
-    cache: options.cache === false ? false : toPolicy(name, options.cache ?? {}),
+    cache: options.cache === false ? false : toPolicy(options.cache ?? {}),
     declaresPublishers: publishers !== undefined,
     declaresKey: key !== undefined,
     keyOf: key ?? noKey,
@@ -203,30 +204,49 @@ export const defineRuntime = <const Name extends string, S extends DataCodec.Dat
 const noKey = (): undefined => undefined
 const allowed = (): undefined => undefined
 
-const optionNames = ["version", "data", "key", "publishers", "cache", "previous"]
-const publisherNames = ["roles", "statuses", "check"]
-const cacheNames = ["last", "timeToLive", "history", "perKey"]
+const schemaOf: Kinds.Kind = { expected: "a schema of effect 4", holds: () => true }
+const namesOf = (what: string): Kinds.Kind => Kinds.listOf(Kinds.text, `a list of ${what}`)
+const isFalse = (value: unknown): boolean => value === false
+
+const kinds: Kinds.Kinds = {
+  version: Kinds.required(Kinds.number),
+  // What it is exactly is checked below, with an error of its own.
+  data: Kinds.required(schemaOf),
+  key: Kinds.func,
+  publishers: Kinds.record({
+    roles: namesOf("roles"),
+    statuses: namesOf("statuses"),
+    check: Kinds.func
+  } satisfies Kinds.KindsOf<Publishers<unknown>>),
+  cache: Kinds.or(
+    Kinds.record({
+      last: Kinds.bool,
+      timeToLive: Kinds.duration,
+      history: Kinds.whole,
+      perKey: Kinds.bool
+    } satisfies Kinds.KindsOf<CacheSettings>),
+    "false",
+    isFalse
+  ),
+  previous: Kinds.listOf(
+    Kinds.record({
+      version: Kinds.required(Kinds.number),
+      data: Kinds.required(schemaOf),
+      up: Kinds.required(Kinds.func)
+    }),
+    "a list of older versions"
+  )
+} satisfies Kinds.KindsOf<Options<DataCodec.DataSchema, string, string> & { version: unknown; previous: unknown }>
 
 /**
  * The compiler does not see a misspelled name in options that are spread, and an unread `publishers` would allow
  * everybody.
  */
-const checkOptions = (event: string, options: { readonly publishers?: unknown; readonly cache?: unknown }): void => {
-  checkNames(event, "", options, optionNames)
-  checkNames(event, "publishers.", options.publishers, publisherNames)
-  checkNames(event, "cache.", options.cache, cacheNames)
-}
-
-const checkNames = (event: string, path: string, given: unknown, known: ReadonlyArray<string>): void => {
-  const unknown = Predicate.isObjectOrArray(given)
-    ? Object.keys(given).find((name) => !known.includes(name))
-    : undefined
-  if (unknown === undefined) return
-  throw new EventDefinitionError({
-    event,
-    problem: `there is no option \`${path}${unknown}\``,
-    remedy: `The options are ${known.map((name) => path + name).join(", ")}`
-  })
+const checkOptions = (event: string, options: unknown): void => {
+  const fault = Kinds.faultOf(options, kinds)
+  if (fault === undefined) return
+  const { option, problem, remedy } = fault
+  throw new EventDefinitionError({ event, problem: `\`${option}\`: ${problem}`, remedy })
 }
 
 const checkSchema = (event: string, schema: unknown): void => {

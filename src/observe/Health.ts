@@ -9,6 +9,8 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as OptionInvalid from "../event/options/OptionInvalid.ts"
+import * as Kinds from "../event/options/OptionKinds.ts"
 import * as HealthMetrics from "./HealthMetrics.ts"
 import { HealthMonitor } from "./HealthMonitor.ts"
 import type * as HealthReport from "./HealthReport.ts"
@@ -76,15 +78,33 @@ export declare namespace Health {
   export type Report = HealthReport.Report
 }
 
+const kinds: Kinds.Kinds = {
+  deadline: Kinds.time,
+  patience: Kinds.duration,
+  interval: Kinds.time
+} satisfies Kinds.KindsOf<HealthOptions>
+
+const probeKinds: Kinds.Kinds = {
+  name: Kinds.required(Kinds.text),
+  critical: Kinds.required(Kinds.bool),
+  check: Kinds.required(Kinds.effect)
+} satisfies Kinds.KindsOf<HealthReport.Probe>
+
 const make = (
   probes: Effect.Effect<ReadonlyArray<HealthReport.Probe>>,
-  { deadline = "1 second", patience = "5 seconds" }: HealthOptions = {}
+  options: HealthOptions = {}
 ): Health["Service"] => {
+  OptionInvalid.check("Health", options, kinds)
+  const { deadline = "1 second", patience = "5 seconds" } = options
   const monitor = new HealthMonitor(probes, Duration.fromInputUnsafe(deadline), Duration.fromInputUnsafe(patience))
   return Health.of({
     report: monitor.report,
     ready: Effect.map(monitor.report, ({ ready }) => ready.is),
-    add: (probe) => Effect.sync(() => monitor.add(probe))
+    add: (probe) =>
+      Effect.sync(() => {
+        OptionInvalid.check("Health.add", probe, probeKinds)
+        monitor.add(probe)
+      })
   })
 }
 

@@ -15,6 +15,8 @@ import type { SubscriberStats } from "../bus/subscriber/Subscription.ts"
 import { CurrentActor } from "../event/Actor.ts"
 import type { InvalidEvent } from "../event/EventError.ts"
 import type * as Event from "../event/Event.ts"
+import * as OptionInvalid from "../event/options/OptionInvalid.ts"
+import * as Kinds from "../event/options/OptionKinds.ts"
 import { TaggedError } from "../event/Tagged.ts"
 import * as WireFormat from "../event/WireFormat.ts"
 import type { NotSettled, Quiescence } from "./Quiescence.ts"
@@ -62,7 +64,13 @@ export class NoSuchSubscriber extends TaggedError<NoSuchSubscriber>()("NoSuchSub
   }
 }
 
-export type DeliverError = NoSuchSubscriber | NotSettled | InvalidEvent
+const kinds: Kinds.Kinds = {
+  id: Kinds.text,
+  key: Kinds.text,
+  headers: Kinds.plain
+} satisfies Kinds.KindsOf<DeliverOptions>
+
+export type DeliverError = NoSuchSubscriber | NotSettled | InvalidEvent | OptionInvalid.OptionInvalid
 
 interface DeliverParts {
   readonly bus: EventBus["Service"]
@@ -80,6 +88,8 @@ export const deliver = Effect.fnUntraced(function* (
   data: unknown,
   options: DeliverOptions
 ) {
+  const wrong = OptionInvalid.of("TestBus.deliver", options, kinds)
+  if (wrong !== undefined) return yield* wrong
   const { broker, bus, internals, quiescence } = parts
   const subscription = yield* find(internals, subscriber)
   const message = yield* messageOf(subscriber, event, data, options)

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
+import { kinds as busKinds } from "../bus/EventBusOptionKinds.ts"
 import * as EventBusMake from "../bus/EventBusMake.ts"
 import type { DeadLetters } from "../bus/deadletter/DeadLetters.ts"
 import { BusInternals } from "../bus/BusInternals.ts"
@@ -18,6 +19,8 @@ import { CacheStore } from "../bus/port/CacheStore.ts"
 import { ClaimStore } from "../bus/port/ClaimStore.ts"
 import { EventCache } from "../bus/read/EventCache.ts"
 import * as DeadLettersLive from "../bus/deadletter/DeadLettersLive.ts"
+import * as OptionInvalid from "../event/options/OptionInvalid.ts"
+import * as Kinds from "../event/options/OptionKinds.ts"
 import * as WireFormat from "../event/WireFormat.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
@@ -26,7 +29,7 @@ import { MemoryBroker, MemoryCache, MemoryClaims, MemoryServer } from "../memory
 import { deliver, type DeliverError, type DeliverOptions, type Settlement } from "./Deliver.ts"
 import { type NotSettled, Quiescence } from "./Quiescence.ts"
 import { RealWork } from "./RealWork.ts"
-import { type FaultOptions, FaultPlan, type TestFaults } from "./TestFaults.ts"
+import { faultKinds, type FaultOptions, FaultPlan, type TestFaults } from "./TestFaults.ts"
 
 export class TestBus extends Context.Service<
   TestBus,
@@ -113,11 +116,14 @@ export class TestBus extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<Envelope.Envelope<Name, A>>>
   }
 >()("@eduflow/events/testing/TestBus") {
-  static readonly layerWith = ({
-    faults,
-    ...options
-  }: TestBusOptions): Layer.Layer<TestBus | EventBus | EventCache | DeadLetters> =>
-    Layer.unwrap(Effect.sync(() => layerOf(options, new FaultPlan(faults))))
+  static readonly layerWith = (options: TestBusOptions): Layer.Layer<TestBus | EventBus | EventCache | DeadLetters> =>
+    Layer.unwrap(
+      Effect.sync(() => {
+        OptionInvalid.check("TestBus.layerWith", options, kinds)
+        const { faults, ...others } = options
+        return layerOf(others, new FaultPlan(faults))
+      })
+    )
   static readonly layer: Layer.Layer<TestBus | EventBus | EventCache | DeadLetters> = Layer.suspend(() =>
     TestBus.layerWith({})
   )
@@ -127,6 +133,11 @@ export interface TestBusOptions extends EventBus.Options {
   /** Faults by chance, the same for the same seed. Default none. */
   readonly faults?: FaultOptions
 }
+
+const kinds: Kinds.Kinds = {
+  ...busKinds,
+  faults: Kinds.record(faultKinds)
+} satisfies Kinds.KindsOf<TestBusOptions>
 
 const layerOf = (options: EventBus.Options, plan: FaultPlan) =>
   Layer.effect(TestBus, make(plan)).pipe(

@@ -3,6 +3,7 @@
  * same for the same seed, or at one moment. The bus must lose no event in any of them.
  */
 import * as Effect from "effect/Effect"
+import * as Kinds from "../event/options/OptionKinds.ts"
 import { Faults, type MemoryServer } from "../memory/index.ts"
 import { StoreOutage } from "./StoreOutage.ts"
 
@@ -31,6 +32,19 @@ export interface FaultOptions extends FaultRates {
   readonly seed: number
   /** At most this many faults of the broker. Default no bound. */
   readonly limit?: number
+}
+
+export const faultKinds: Kinds.Kinds & Kinds.KindsOf<FaultOptions> = {
+  seed: Kinds.required(Kinds.number),
+  limit: Kinds.limit,
+  confirmLost: Kinds.share,
+  confirmDropped: Kinds.share,
+  confirmDelayed: Kinds.share,
+  publishRejected: Kinds.share,
+  disconnected: Kinds.share,
+  redelivered: Kinds.share,
+  consumerCancelled: Kinds.share,
+  storeUnavailable: Kinds.share
 }
 
 /** One fault of the broker that happened by chance. */

@@ -50,7 +50,7 @@ describe("make", () => {
     const soon = "soon" as `${number} minutes`
     assert.strictEqual(
       problem(() => cacheOf({ timeToLive: soon })),
-      'event "a.b": cache.timeToLive "soon" is not a duration. Use a duration such as "2 minutes" or a number of milliseconds'
+      'event "a.b": `cache.timeToLive`: "soon" is not accepted. Give a length of time, such as "30 seconds"'
     )
   })
 
@@ -283,11 +283,11 @@ describe("the contract", () => {
     const publishers = { role: ["teacher"], statuses: ["active"] }
     const cache = { ttl: "1 minute", history: 1 } as const
     for (const [define, name] of [
-      [() => Event.make("a.b", { ...misspelled, ...options }), "publisher"],
-      [() => Event.make("a.b", { ...options, publishers }), "publishers.role"],
-      [() => Event.make("a.b", { ...options, cache }), "cache.ttl"]
+      [() => Event.make("a.b", { ...misspelled, ...options }), "`publisher`: there is no such option"],
+      [() => Event.make("a.b", { ...options, publishers }), "`publishers.role`: there is no such option"],
+      [() => Event.make("a.b", { ...options, cache }), "`cache.ttl`: there is no such option"]
     ] as const) {
-      assert.throws(define, EventDefinitionError, `there is no option \`${name}\``)
+      assert.throws(define, EventDefinitionError, name)
     }
   })
 

@@ -126,6 +126,11 @@ const cache = {
     new CacheReason.CacheCorrupt({ event: "a.b", detail: "data.n: a number" }),
     false,
     ["a.b", "data.n", "does not fit its contract"]
+  ],
+  Option: [
+    new CacheReason.CacheOptionInvalid({ option: "limit", problem: "-1 is not accepted", remedy: "Give a number" }),
+    false,
+    ["`limit`", "-1", "Give a number"]
   ]
 } as const satisfies Record<CacheError.CacheError["reason"]["_tag"], Row<CacheError.CacheError["reason"]>>
 

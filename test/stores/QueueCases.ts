@@ -108,7 +108,7 @@ export const queueCases = (it: StoreIt): void => {
       assert.include(never.message, "timeToLive")
       assert.strictEqual(
         (yield* Effect.flip(TemporaryState.make(name, { schema: Secret, timeToLive: -1 }))).reason._tag,
-        "Invalid"
+        "Option"
       )
     })
   )

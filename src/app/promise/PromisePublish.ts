@@ -4,9 +4,18 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { EventBus } from "../../bus/EventBus.ts"
-import type { Confirmed, PublishOptions } from "../../bus/publish/PublishOptions.ts"
+import {
+  type Confirmed,
+  type OptionFault,
+  optionNames,
+  type PublishOptions,
+  unknownFault
+} from "../../bus/publish/PublishOptions.ts"
+import { PublishAllError, PublishError } from "../../bus/send/PublishError.ts"
+import * as PublishReason from "../../bus/send/PublishReason.ts"
 import { type Actor, CurrentActor } from "../../event/Actor.ts"
 import type * as Event from "../../event/Event.ts"
+import { shown } from "../../event/options/OptionNames.ts"
 import type { PromiseRun } from "./PromiseRun.ts"
 
 export interface PromisePublishOptions extends PublishOptions {
@@ -56,25 +65,43 @@ export interface PromisePublish {
 export const make = ({ run }: PromiseRun): PromisePublish => ({
   publish: (event, data, options) => {
     const { actor, own, signal } = split(options)
-    return run(
-      as(
-        actor,
-        Effect.flatMap(EventBus, (bus) => bus.publish(event, data, own))
-      ),
-      signal === undefined ? undefined : { signal }
-    )
+    const fault = faultOf(options)
+    const call: Effect.Effect<Confirmed, PublishError, EventBus> =
+      fault === undefined
+        ? Effect.flatMap(EventBus, (bus) => bus.publish(event, data, own))
+        : Effect.fail(refusal(event, own, fault))
+    return run(as(actor, call), signal === undefined ? undefined : { signal })
   },
   publishAll: (event, items, options) => {
     const { actor, own, signal } = split(options)
-    return run(
-      as(
-        actor,
-        Effect.flatMap(EventBus, (bus) => bus.publishAll(event, items, own))
-      ),
-      signal === undefined ? undefined : { signal }
-    )
+    const fault = faultOf(options)
+    const call: Effect.Effect<number, PublishAllError, EventBus> =
+      fault === undefined
+        ? Effect.flatMap(EventBus, (bus) => bus.publishAll(event, items, own))
+        : Effect.fail(PublishAllError.refused(refusal(event, own, fault)))
+    return run(as(actor, call), signal === undefined ? undefined : { signal })
   }
 })
+
+const names: ReadonlySet<string> = new Set([...optionNames, "actor", "signal"])
+
+const faultOf = (options: PromisePublishOptions | undefined): OptionFault | undefined => {
+  if (options === undefined) return undefined
+  const fault = unknownFault(options, names)
+  if (fault !== undefined) return fault
+  const { signal }: { readonly signal?: unknown } = options
+  return signal === undefined || signal instanceof AbortSignal
+    ? undefined
+    : { path: "signal", expected: `expected an AbortSignal, not ${shown(signal)}` }
+}
+
+/** Callers without types may pass anything as the event, too. */
+const refusal = (event: unknown, { id }: PublishOptions, fault: OptionFault): PublishError =>
+  new PublishError({
+    event: Predicate.hasProperty(event, "name") ? String(event.name) : "?",
+    id: String(id ?? ""),
+    reason: new PublishReason.Invalid({ faults: [fault] })
+  })
 
 interface Split {
   readonly actor: Actor | undefined
@@ -83,14 +110,10 @@ interface Split {
   readonly own: PublishOptions
 }
 
-/** Takes the options that Promises add away. What is no object, or no AbortSignal, is left to the bus to refuse. */
+/** Takes the options that Promises add away. */
 const split = (options: PromisePublishOptions = {}): Split => {
-  const given: unknown = options
-  if (!Predicate.isObject(given)) return { actor: undefined, own: options, signal: undefined }
-  const { actor, signal, ...own } = options
-  return signal === undefined || signal instanceof AbortSignal
-    ? { actor, own, signal }
-    : { actor, own: Object.assign(own, { signal }), signal: undefined }
+  const { actor, signal, ...own } = Object(options)
+  return { actor, own, signal: signal instanceof AbortSignal ? signal : undefined }
 }
 
 const as = <A, E, R>(actor: Actor | undefined, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Kinds from "../../event/options/OptionKinds.ts"
 import { Broker } from "../port/Broker.ts"
 import { BrokerError } from "../port/BrokerError.ts"
 import { SettingsInvalid } from "../port/BrokerReason.ts"
@@ -40,7 +41,7 @@ const make = Effect.gen(function* () {
 
 const lister = (broker: Broker["Service"]) =>
   Effect.fnUntraced(function* (source: Source, options: DeadLetters.ListOptions) {
-    const { limit, matches } = yield* compile({ limit: page.count, ...options }, ["after"])
+    const { limit, matches } = yield* compile(options, { after: Kinds.text }, page.count)
     const found: Array<DeadLetter> = []
     let reached = options.after === undefined
     let bytes = 0
@@ -64,8 +65,8 @@ const lister = (broker: Broker["Service"]) =>
 
 const discarder = (broker: Broker["Service"]) =>
   Effect.fnUntraced(function* (source: Source, options: DeadLetters.DiscardOptions) {
+    const { isNarrowed, limit, matches } = yield* compile(options, { all: Kinds.bool, dryRun: Kinds.bool })
     const { all, dryRun = false } = options
-    const { isNarrowed, limit, matches } = yield* compile(options, ["all", "dryRun"])
     if (!isNarrowed && all !== true) return yield* nothingSelected
     const counter = new LetterCounter(dryRun)
     yield* walk(broker, {

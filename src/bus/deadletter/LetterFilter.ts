@@ -3,15 +3,14 @@
  * filter that makes no sense is an error, not an empty selection.
  */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import { topicMatches } from "../../event/Name.ts"
-import { BrokerError } from "../port/BrokerError.ts"
-import { SettingsInvalid } from "../port/BrokerReason.ts"
+import * as Kinds from "../../event/options/OptionKinds.ts"
+import { millisOf } from "../../event/options/OptionNames.ts"
+import * as SettingsFault from "../port/SettingsFault.ts"
 import type { DeadLetter } from "./DeadLetter.ts"
-import type { DeadLetterReason } from "../send/Diagnosis.ts"
-import { remedyOfUnknown } from "../support/OptionNames.ts"
+import { type DeadLetterReason, deadLetterReasons } from "../send/Diagnosis.ts"
 
 /** Selects the dead letters that match every part. */
 export interface LetterFilter {
@@ -39,19 +38,16 @@ export interface CompiledFilter {
   readonly isNarrowed: boolean
 }
 
-const invalid = (setting: string, problem: string, remedy: string): BrokerError =>
-  new BrokerError({ reason: new SettingsInvalid({ setting, problem, remedy }) })
-
-const parts = [
-  "ids",
-  "event",
-  "reason",
-  "errorTag",
-  "key",
-  "olderThan",
-  "newerThan",
-  "limit"
-] as const satisfies ReadonlyArray<keyof LetterFilter>
+const parts: Kinds.Kinds = {
+  ids: Kinds.listOf(Kinds.text, "a list of ids"),
+  event: Kinds.text,
+  reason: Kinds.oneOf(...deadLetterReasons),
+  errorTag: Kinds.text,
+  key: Kinds.text,
+  olderThan: Kinds.duration,
+  newerThan: Kinds.duration,
+  limit: Kinds.limit
+} satisfies Kinds.KindsOf<LetterFilter>
 
 /**
  * Checks a filter, and that the call has no option besides its parts and `further` ones. The compiler does not see
@@ -59,18 +55,16 @@ const parts = [
  */
 export const compile = Effect.fnUntraced(function* <Options extends LetterFilter>(
   filter: Options,
-  further: ReadonlyArray<Exclude<keyof Options, keyof LetterFilter> & string>
+  further: Kinds.KindsOf<Omit<Options, keyof LetterFilter>>,
+  defaultLimit = Number.POSITIVE_INFINITY
 ) {
-  const known: ReadonlyArray<string> = [...parts, ...further]
-  const unknown = Object.keys(filter).find((name) => !known.includes(name))
-  if (unknown !== undefined) {
-    return yield* invalid(unknown, "there is no such option", remedyOfUnknown(unknown, known))
-  }
-  const { errorTag, event, ids, key, limit = Number.POSITIVE_INFINITY, reason } = filter
-  if (!(limit >= 0)) return yield* invalid("limit", `${limit} is not a count`, "Give a number from 0 up")
+  const wrong = SettingsFault.of(filter, { ...parts, ...further })
+  if (wrong !== undefined) return yield* wrong
+  const { errorTag, event, ids, key, limit = defaultLimit, reason } = filter
   const now = yield* Clock.currentTimeMillis
-  const before = yield* ago("olderThan", filter.olderThan, now)
-  const after = yield* ago("newerThan", filter.newerThan, now)
+  const ago = (age: Duration.Input | undefined) => (age === undefined ? undefined : now - millisOf(age))
+  const before = ago(filter.olderThan)
+  const after = ago(filter.newerThan)
   const wanted = ids === undefined ? undefined : new Set(ids)
   const words = event?.split(".")
   const compiled: CompiledFilter = {
@@ -90,13 +84,3 @@ export const compile = Effect.fnUntraced(function* <Options extends LetterFilter
 })
 
 const failedAt = (letter: DeadLetter): number | undefined => (letter.lastFailure ?? letter.publishedAt)?.getTime()
-
-const ago = Effect.fnUntraced(function* (setting: string, input: Duration.Input | undefined, now: number) {
-  if (input === undefined) return undefined
-  // Callers without types may pass anything.
-  const age = Option.map(Duration.fromInput(input), Duration.toMillis)
-  if (Option.isNone(age) || Number.isNaN(age.value)) {
-    return yield* invalid(setting, "this is not a duration", 'Give one like "2 hours" or milliseconds')
-  }
-  return now - age.value
-})

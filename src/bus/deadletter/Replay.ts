@@ -9,10 +9,10 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Kinds from "../../event/options/OptionKinds.ts"
 import { sizeOf } from "../../event/Body.ts"
 import type { Broker, Delivery, Outgoing } from "../port/Broker.ts"
-import { BrokerError } from "../port/BrokerError.ts"
-import { SettingsInvalid } from "../port/BrokerReason.ts"
+import type { BrokerError } from "../port/BrokerError.ts"
 import * as InFlightLimit from "../send/InFlightLimit.ts"
 import * as Outbox from "../send/Outbox.ts"
 import type { Outcome } from "../send/Outcome.ts"
@@ -184,7 +184,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"]) {
         return new ReplayError({ source: DeadLetter.nameOf(source), replayed, remaining, reason })
       }
     const filter = yield* Effect.mapError(
-      LetterFilter.compile(options, ["dryRun", "rate", "unsigned", "maxReplays"]),
+      LetterFilter.compile(options, furtherKinds),
       failed({ replayed: 0, remaining: 0 })
     )
     const state = new ReplayState(ids.next(clock.currentTimeMillisUnsafe()), filter, options)
@@ -201,17 +201,10 @@ const workersFor = (rate = Number.POSITIVE_INFINITY): number =>
 type Pace = () => Effect.Effect<void>
 
 /** Lets one letter pass at each tick of the rate. Missed ticks are not made up for. */
+const furtherKinds = { dryRun: Kinds.bool, rate: Kinds.above, unsigned: Kinds.bool, maxReplays: Kinds.limit }
+
 const pacer = Effect.fnUntraced(function* (rate: number | undefined) {
   if (rate === undefined || rate === Number.POSITIVE_INFINITY) return (): Effect.Effect<void> => Effect.void
-  if (!(rate > 0)) {
-    return yield* new BrokerError({
-      reason: new SettingsInvalid({
-        setting: "rate",
-        problem: `${rate} is not a rate`,
-        remedy: "Give events per second, above 0"
-      })
-    })
-  }
   const clock = yield* Clock.Clock
   let next = clock.currentTimeMillisUnsafe()
   return (): Effect.Effect<void> => {

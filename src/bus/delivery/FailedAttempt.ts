@@ -20,7 +20,10 @@ export const of = (exit: Exit.Exit<unknown, unknown>): FailedAttempt => {
     if (Cause.isFailReason(reason)) {
       const known = rejectOrLater(reason.error)
       if (known?._tag === "Reject") return { _tag: "Rejected", error: known }
-      if (known?._tag === "Later") later = known
+      // Callers without types may give it any time.
+      const fault = known?._tag === "Later" ? HandlerError.laterFault(known) : undefined
+      if (fault !== undefined) error ??= { value: fault }
+      else if (known?._tag === "Later") later = known
       else error ??= { value: reason.error }
     } else if (Cause.isDieReason(reason)) {
       error ??= { value: new HandlerError.HandlerDefect({ cause: reason.defect }) }

@@ -16,6 +16,7 @@ import type * as Trace from "../../observe/Trace.ts"
 import * as Returns from "../delivery/Returns.ts"
 import * as SafeFailure from "../delivery/SafeFailure.ts"
 import type { Work } from "../delivery/Work.ts"
+import * as HandlerReturn from "../subscriber/HandlerReturn.ts"
 import { HandlerTimeout } from "../subscriber/HandlerError.ts"
 import type { DeliveryInfo, Handler } from "../subscriber/SubscriberOptions.ts"
 import type { Plan } from "../subscriber/SubscriberSettings.ts"
@@ -58,7 +59,7 @@ const typed = <E extends Event.Any>({ event }: Work): Envelope.Of<E> => event as
 
 const single = <E extends Event.Any, Err, R>(handler: Handler<E, Err, R>): HandlerCall<R> => ({
   size: 1,
-  handle: (work, delivery) => Effect.suspend(() => handler(typed<E>(work), delivery)),
+  handle: (work, delivery) => Effect.suspend(() => HandlerReturn.effectOf(handler(typed<E>(work), delivery))),
   flush: () => {},
   setConcurrency: () => {}
 })
@@ -121,9 +122,11 @@ const batchRunner = <E extends Event.Any, Err, R>(
     const span = startSpan(members.flatMap((member) => member.span ?? []))
     const handling = causeOf(works)
     return Effect.suspend(() =>
-      handler(
-        works.map((work) => typed<E>(work)),
-        members.map(({ delivery }) => delivery)
+      HandlerReturn.effectOf(
+        handler(
+          works.map((work) => typed<E>(work)),
+          members.map(({ delivery }) => delivery)
+        )
       )
     ).pipe(
       (handled) => Effect.onExitPrimitive(handled, (exit) => Scope.closeUnsafe(scope, exit)),

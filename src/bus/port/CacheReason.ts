@@ -36,6 +36,18 @@ export class CacheCorrupt extends TaggedClass<CacheCorrupt>()("Corrupt", (Schema
   }
 }
 
+/** An option of a read does not exist, or cannot work. */
+export class CacheOptionInvalid extends TaggedClass<CacheOptionInvalid>()("Option", (Schema) => ({
+  option: Schema.String,
+  problem: Schema.String,
+  remedy: Schema.String
+})) {
+  readonly isRetryable = false
+  get message(): string {
+    return `\`${this.option}\`: ${this.problem}. ${this.remedy}`
+  }
+}
+
 /** The reasons as schemas. */
-export const members = [CacheUnavailable, CacheRefused, CacheCorrupt] as const
+export const members = [CacheUnavailable, CacheRefused, CacheCorrupt, CacheOptionInvalid] as const
 export type CacheReason = InstanceType<(typeof members)[number]>

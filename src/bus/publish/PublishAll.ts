@@ -11,10 +11,10 @@ import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type * as Event from "../../event/Event.ts"
 import { PublishAllError, PublishError } from "../send/PublishError.ts"
+import * as PublishReason from "../send/PublishReason.ts"
 import { CallOrder } from "./CallOrder.ts"
 import type { Publication, Resume } from "./Publication.ts"
-import * as PublishChecks from "./PublishChecks.ts"
-import type { PublishOptions } from "./PublishOptions.ts"
+import { type OptionFault, optionFault, type PublishOptions, unknownFault } from "./PublishOptions.ts"
 
 export interface Submitter {
   /** Submits one event. `resume` is called once with its outcome; undefined when that was within this call. */
@@ -42,22 +42,31 @@ export const pipelined =
     options: Omit<PublishOptions, "id"> = {}
   ): Effect.Effect<number, PublishAllError> =>
     Effect.contextWith((context: Context.Context<never>) => {
-      // Callers without types may pass it: every event of the call would have the same identity.
-      const id: unknown = Reflect.get(Object(options), "id")
-      return id === undefined
+      const fault = faultOf(options)
+      return fault === undefined
         ? new Pipeline(submitter, event, options, context).run(items)
-        : Effect.fail(withId(event, String(id)))
+        : Effect.fail(refused(event, options, fault))
     })
 
-const withId = (contract: unknown, id: string): PublishAllError => {
-  const event = Predicate.hasProperty(contract, "name") ? String(contract.name) : "?"
-  const reason = PublishChecks.invalid("id", "expected no `id` here: publishAll gives each event an id of its own")
-  return new PublishAllError({
-    confirmed: 0,
-    next: 0,
-    failures: [{ index: 0, error: new PublishError({ event, id, reason }) }]
-  })
+/** What is wrong with the options, whatever the events are, and even if there is none. */
+const faultOf = (options: Omit<PublishOptions, "id">): OptionFault | undefined => {
+  const unknown = unknownFault(options)
+  if (unknown !== undefined) return unknown
+  // Callers without types may pass it: every event of the call would have the same identity.
+  if (Reflect.get(options, "id") !== undefined)
+    return { path: "id", expected: "expected no `id` here: publishAll gives each event an id of its own" }
+  const { causationId, correlationId, key } = options
+  return optionFault("any", key, { causationId, correlationId, actor: undefined }, options)
 }
+
+const refused = (contract: unknown, options: unknown, fault: OptionFault): PublishAllError =>
+  PublishAllError.refused(
+    new PublishError({
+      event: Predicate.hasProperty(contract, "name") ? String(contract.name) : "?",
+      id: Predicate.hasProperty(options, "id") ? String(options.id) : "",
+      reason: new PublishReason.Invalid({ faults: [fault] })
+    })
+  )
 
 /** One call: the events in flight, and what became of the others. */
 class Pipeline {

@@ -9,7 +9,7 @@ import * as Limits from "../../event/Limits.ts"
 import { nameFault } from "../../event/Name.ts"
 import { type Headers, maxDelaySeconds } from "../port/Broker.ts"
 import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
-import { millisOf, remedyOfUnknown, shown } from "../support/OptionNames.ts"
+import { millisOf, remedyOfUnknown, shown } from "../../event/options/OptionNames.ts"
 
 export interface PublishOptions {
   /** The event's id. Give it to publish the same event again after `Unknown`. Default: a new UUIDv7. */
@@ -36,7 +36,8 @@ export interface Confirmed {
   readonly routed: boolean | "later"
 }
 
-const known = new Set<string>([
+/** The options of the bus. */
+export const optionNames: ReadonlySet<string> = new Set<string>([
   "id",
   "key",
   "correlationId",
@@ -47,24 +48,29 @@ const known = new Set<string>([
   "timeout"
 ] satisfies ReadonlyArray<keyof PublishOptions>)
 
-interface OptionFault {
+export interface OptionFault {
   readonly path: string
   readonly expected: string
 }
 
 /** Options that are no object, or one of them that does not exist or has no value. */
-export const unknownFault = (options: PublishOptions): OptionFault | undefined => {
-  const given: unknown = options
-  if (!Predicate.isObject(given)) return { path: "options", expected: `expected an object, not ${shown(given)}` }
-  for (const name in given) {
-    if (!known.has(name)) return { path: name, expected: noSuchOption(name, given[name]) }
-    if (given[name] === null) return { path: name, expected: "expected a value, not null: leave it out" }
+export const unknownFault = (options: unknown, names: ReadonlySet<string> = optionNames): OptionFault | undefined => {
+  if (!Predicate.isObject(options)) return { path: "options", expected: `expected an object, not ${shown(options)}` }
+  for (const name in options) {
+    if (!names.has(name)) return { path: name, expected: noSuchOption(name, options[name], names) }
+    if (options[name] === null) return { path: name, expected: "expected a value, not null: leave it out" }
   }
   return undefined
 }
 
-const noSuchOption = (name: string, value: unknown): string =>
-  `there is no such option (its value is ${shown(value)}). ${name === "actor" ? "Provide it as `CurrentActor`" : remedyOfUnknown(name, known)}`
+const noSuchOption = (name: string, value: unknown, names: ReadonlySet<string>): string =>
+  `there is no such option (its value is ${shown(value)}). ${remedies.get(name) ?? remedyOfUnknown(name, names)}`
+
+/** Names whose nearest known name is not what was meant. */
+const remedies: ReadonlyMap<string, string> = new Map([
+  ["actor", "Provide it as `CurrentActor`"],
+  ["at", "Give `delay`, the time from now"]
+])
 
 /** The first option that is wrong, and what was expected, or undefined. */
 export const optionFault = (

@@ -8,10 +8,11 @@ import * as Stream from "effect/Stream"
 import type * as Envelope from "../../event/Envelope.ts"
 import type * as Event from "../../event/Event.ts"
 import * as Limits from "../../event/Limits.ts"
+import * as Kinds from "../../event/options/OptionKinds.ts"
 import * as WireFormat from "../../event/WireFormat.ts"
 import * as CacheReads from "../../observe/CacheReads.ts"
 import { CacheError } from "../port/CacheError.ts"
-import { CacheCorrupt } from "../port/CacheReason.ts"
+import { CacheCorrupt, CacheOptionInvalid } from "../port/CacheReason.ts"
 import { defaultHistory } from "../port/CacheOrder.ts"
 import type { CacheStore, HistoryRange, Position, Remembered } from "../port/CacheStore.ts"
 import type { EventReads, HistoryOptions } from "./EventReads.ts"
@@ -32,13 +33,19 @@ export const make = (store: CacheStore["Service"]): EventReads => {
           (found) => decodeMany(event, asked, found)
         )
       }),
-    history: (event, { limit = defaultHistory, ...options } = {}) =>
-      Effect.flatMap(page(event, { ...rangeOf(options), limit }), (found) =>
+    history: (event, options = {}) => {
+      const wrong = optionFault(options, { ...rangeKinds, limit: Kinds.limit })
+      if (wrong !== undefined) return Effect.fail(wrong)
+      const { limit = defaultHistory } = options
+      return Effect.flatMap(page(event, { ...rangeOf(options), limit }), (found) =>
         Effect.forEach(found, (one) => decode(event, one))
-      ),
-    historyStream: (event, { pageSize = defaultHistory, ...options } = {}) => {
+      )
+    },
+    historyStream: (event, options = {}) => {
+      const wrong = optionFault(options, { ...rangeKinds, pageSize: Kinds.count })
+      if (wrong !== undefined) return Stream.fail(wrong)
+      const { pageSize: limit = defaultHistory } = options
       const range = rangeOf(options)
-      const limit = Number.isFinite(pageSize) ? Math.max(1, Math.floor(pageSize)) : defaultHistory
       return Stream.paginate<Position | undefined, Remembered, CacheError>(range.before, (before) =>
         Effect.map(page(event, { ...range, before, limit }), (found) => {
           const oldest = found[found.length - 1]
@@ -47,6 +54,17 @@ export const make = (store: CacheStore["Service"]): EventReads => {
       ).pipe(Stream.mapEffect((one) => decode(event, one)))
     }
   }
+}
+
+const rangeKinds: Kinds.Kinds = {
+  key: Kinds.text,
+  before: Kinds.date,
+  after: Kinds.date
+} satisfies Kinds.KindsOf<Omit<HistoryOptions, "limit">>
+
+const optionFault = (options: unknown, kinds: Kinds.Kinds): CacheError | undefined => {
+  const fault = Kinds.faultOf(options, kinds)
+  return fault === undefined ? undefined : new CacheError({ reason: new CacheOptionInvalid(fault) })
 }
 
 const rangeOf = ({ after, before, key }: Omit<HistoryOptions, "limit">): Omit<HistoryRange, "limit"> => ({

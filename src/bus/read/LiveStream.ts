@@ -8,7 +8,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Envelope from "../../event/Envelope.ts"
 import type * as Event from "../../event/Event.ts"
-import type { SubscribeError } from "../subscriber/SubscribeError.ts"
+import * as Kinds from "../../event/options/OptionKinds.ts"
+import { SubscribeError, SubscriberInvalid } from "../subscriber/SubscribeError.ts"
 import type { Events, GapOptions, SubscriberOptions } from "../subscriber/SubscriberOptions.ts"
 
 export interface StreamOptions {
@@ -27,10 +28,19 @@ export type StartEphemeral = <E extends Event.Any>(
   options: SubscriberOptions<E, never, never> & GapOptions
 ) => Effect.Effect<unknown, SubscribeError, Scope.Scope>
 
+const kinds: Kinds.Kinds = { buffer: Kinds.count } satisfies Kinds.KindsOf<StreamOptions>
+
 export const make =
   (startEphemeral: StartEphemeral) =>
-  <E extends Event.Any>(events: Events<E>, options: StreamOptions = {}): Stream.Stream<StreamItem<E>, SubscribeError> =>
-    Stream.callback<StreamItem<E>, SubscribeError>(
+  <E extends Event.Any>(
+    events: Events<E>,
+    options: StreamOptions = {}
+  ): Stream.Stream<StreamItem<E>, SubscribeError> => {
+    const fault = Kinds.faultOf(options, kinds)
+    if (fault !== undefined) {
+      return Stream.fail(new SubscribeError({ subscriber: "stream", reason: new SubscriberInvalid(fault) }))
+    }
+    return Stream.callback<StreamItem<E>, SubscribeError>(
       (queue) =>
         startEphemeral<E>({
           events,
@@ -45,3 +55,4 @@ export const make =
         }).pipe(Effect.andThen(Effect.never)),
       { bufferSize: options.buffer ?? 256, strategy: "sliding" }
     )
+  }

@@ -36,9 +36,21 @@ export class StateInvalid extends TaggedClass<StateInvalid>()("Invalid", (Schema
   }
 }
 
+/** An option of `make` or `set` does not exist, is missing, or cannot work. */
+export class StateOptionInvalid extends TaggedClass<StateOptionInvalid>()("Option", (Schema) => ({
+  option: Schema.String,
+  problem: Schema.String,
+  remedy: Schema.String
+})) {
+  readonly isRetryable = false
+  get message(): string {
+    return `\`${this.option}\`: ${this.problem}. ${this.remedy}`
+  }
+}
+
 export class StateError extends TaggedError<StateError>()("StateError", (Schema) => ({
   name: Schema.String,
-  reason: Schema.Union([StateUnavailable, StateRefused, StateInvalid])
+  reason: Schema.Union([StateUnavailable, StateRefused, StateInvalid, StateOptionInvalid])
 })) {
   get isRetryable(): boolean {
     return this.reason.isRetryable

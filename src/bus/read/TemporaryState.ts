@@ -12,7 +12,7 @@ import type * as DataCodec from "../../event/DataCodec.ts"
 import type { StateError } from "./StateError.ts"
 import type { StateOptions, TemporaryState } from "./TemporaryStateMake.ts"
 
-export { StateError, StateInvalid, StateRefused, StateUnavailable } from "./StateError.ts"
+export { StateError, StateInvalid, StateOptionInvalid, StateRefused, StateUnavailable } from "./StateError.ts"
 export type { StateOptions, TemporaryState } from "./TemporaryStateMake.ts"
 
 const load = Effect.promise(() => import("./TemporaryStateMake.ts"))

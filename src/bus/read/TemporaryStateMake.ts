@@ -4,12 +4,14 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Persistence from "effect/persistence/Persistence"
 import * as DataCodec from "../../event/DataCodec.ts"
 import type { Fault } from "../../event/EventError.ts"
+import * as Kinds from "../../event/options/OptionKinds.ts"
 import { CacheError } from "../port/CacheError.ts"
-import { StateError, StateInvalid, StateRefused, StateUnavailable } from "./StateError.ts"
+import { StateError, StateInvalid, StateOptionInvalid, StateRefused, StateUnavailable } from "./StateError.ts"
 
 export interface TemporaryState<A> {
   /** None if the value was never set, was removed or has expired. */
@@ -29,11 +31,26 @@ export interface StateOptions<S extends DataCodec.DataSchema> {
   readonly timeToLive: Duration.Input
 }
 
+const setKinds: Kinds.Kinds = { timeToLive: Kinds.time }
+const makeKinds: Kinds.Kinds = {
+  schema: Kinds.required({
+    expected: "a schema of effect 4",
+    holds: (value) => Predicate.hasProperty(value, "~effect/Schema/Schema")
+  }),
+  timeToLive: Kinds.required(Kinds.time)
+} satisfies Kinds.KindsOf<StateOptions<DataCodec.DataSchema>>
+
 export const make = Effect.fn("TemporaryState.make")(function* <S extends DataCodec.DataSchema>(
   name: string,
   options: StateOptions<S>
 ) {
   type A = S["Type"]
+  const optionFault = (given: unknown, kinds: Kinds.Kinds): StateError | undefined => {
+    const fault = Kinds.faultOf(given, kinds)
+    return fault === undefined ? undefined : new StateError({ name, reason: new StateOptionInvalid(fault) })
+  }
+  const wrong = optionFault(options, makeKinds)
+  if (wrong !== undefined) return yield* wrong
   const contract = DataCodec.make(name, 1, options.schema, [])
   // A name of its own: values in the stores of Effect's Persistence have another form.
   const store = yield* (yield* Persistence.BackingPersistence).make(`state/${name}`)
@@ -42,13 +59,7 @@ export const make = Effect.fn("TemporaryState.make")(function* <S extends DataCo
   const invalid = (faults: ReadonlyArray<Fault>): StateError =>
     new StateError({ name, reason: new StateInvalid({ faults }) })
 
-  const time = (input: Duration.Input): Effect.Effect<Duration.Duration, StateError> => {
-    const found = Duration.fromInput(input)
-    return found._tag === "Some" && Duration.toMillis(found.value) > 0
-      ? Effect.succeed(found.value)
-      : Effect.fail(invalid([{ path: "timeToLive", expected: 'a time above zero, like "10 minutes"' }]))
-  }
-  const defaultTimeToLive = yield* time(options.timeToLive)
+  const timeToLive = Duration.fromInputUnsafe(options.timeToLive)
 
   const state: TemporaryState<A> = {
     get: (key) =>
@@ -64,12 +75,17 @@ export const make = Effect.fn("TemporaryState.make")(function* <S extends DataCo
           return Effect.fail(invalid("faults" in decoded.failure ? decoded.failure.faults : []))
         }
       }),
-    set: (key, value, { timeToLive } = {}) =>
+    set: (key, value, options) =>
       Effect.suspend(() => {
+        const badOption = options === undefined ? undefined : optionFault(options, setKinds)
+        if (badOption !== undefined) return Effect.fail(badOption)
         const encoded = contract.encode(value)
         if (Result.isFailure(encoded)) return Effect.fail(invalid(encoded.failure.faults))
-        return Effect.flatMap(timeToLive === undefined ? Effect.succeed(defaultTimeToLive) : time(timeToLive), (ttl) =>
-          Effect.mapError(store.set(key, { value: encoded.success }, Duration.isFinite(ttl) ? ttl : undefined), failed)
+        const own = options?.timeToLive
+        const ttl = own === undefined ? timeToLive : Duration.fromInputUnsafe(own)
+        return Effect.mapError(
+          store.set(key, { value: encoded.success }, Duration.isFinite(ttl) ? ttl : undefined),
+          failed
         )
       }),
     remove: (key) => Effect.mapError(store.remove(key), failed)

@@ -225,6 +225,8 @@ const reasons: ReadonlySet<string> = new Set<DeadLetterReason>([
   "LetterRefused",
   "Undeliverable"
 ])
+/** All of them. */
+export const deadLetterReasons: ReadonlyArray<string> = [...reasons, "Foreign" satisfies DeadLetterReason]
 const isReason = (value: string): value is DeadLetterReason => reasons.has(value)
 const toReason = (value: string): DeadLetterReason => (isReason(value) ? value : "Foreign")
 

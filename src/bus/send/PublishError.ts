@@ -44,6 +44,10 @@ export class PublishAllError extends TaggedError<PublishAllError>()("PublishAllE
   /** What the iterable threw, or the Stream failed with. */
   cause: Schema.optionalKey(Schema.Defect())
 })) {
+  /** The whole call was refused. */
+  static refused(error: PublishError): PublishAllError {
+    return new PublishAllError({ confirmed: 0, next: 0, failures: [{ index: 0, error }] })
+  }
   override get message(): string {
     const { cause, confirmed, failures, next } = this
     const [first] = failures

@@ -8,6 +8,8 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Envelope from "../../event/Envelope.ts"
+import * as OptionInvalid from "../../event/options/OptionInvalid.ts"
+import * as Kinds from "../../event/options/OptionKinds.ts"
 import { CurrentHandling } from "../support/CurrentHandling.ts"
 
 /** One failed event of a batch. */
@@ -35,6 +37,10 @@ export class BatchFailure<out Err = unknown> extends Data.TaggedError("BatchFail
   override get message(): string {
     return `${this.failures.length} events of the batch failed`
   }
+}
+
+const eachKinds: Kinds.Kinds = {
+  concurrency: Kinds.or(Kinds.count, '"unbounded"', (value) => value === "unbounded")
 }
 
 /**
@@ -65,6 +71,8 @@ export const each = <A extends Envelope.Envelope, Err, R>(
   options: { readonly concurrency?: number | "unbounded" } = {}
 ): Effect.Effect<void, BatchFailure<Err>, R> =>
   Effect.suspend(() => {
+    const wrong = OptionInvalid.of("Batch.each", options, eachKinds)
+    if (wrong !== undefined) return Effect.die(wrong)
     const failures: Array<FailedEvent<Err>> = []
     const each = (event: A, index: number) =>
       Effect.suspend(() => one(event, index)).pipe(

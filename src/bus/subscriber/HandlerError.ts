@@ -3,6 +3,9 @@
  * dies or takes too long.
  */
 import * as Duration from "effect/Duration"
+import * as OptionInvalid from "../../event/options/OptionInvalid.ts"
+import * as Kinds from "../../event/options/OptionKinds.ts"
+import { millisOf } from "../../event/options/OptionNames.ts"
 import { TaggedError } from "../../event/Tagged.ts"
 
 /**
@@ -18,18 +21,30 @@ export class Reject extends TaggedError<Reject>()("Reject", (Schema) => ({
   }
 }
 
+const finiteTime: Kinds.Kind = {
+  expected: 'a finite length of time from 0 up, such as "30 seconds"',
+  holds: (value) => Kinds.duration.holds(value) && Number.isFinite(millisOf(value))
+}
 /** Postpones an event without counting an attempt: it is right, but cannot be handled now. */
 export class Later extends TaggedError<Later>()("Later", (Schema) => ({
   in: Schema.Duration,
   reason: Schema.optionalKey(Schema.String)
 })) {
+  /** Throws `OptionInvalid` for what is no finite length of time from 0 up: the event would run at once, or never. */
   static in(delay: Duration.Input, reason?: string): Later {
+    OptionInvalid.check("Later.in", { delay }, { delay: Kinds.required(finiteTime) })
     return new Later({ in: Duration.fromInputUnsafe(delay), ...(reason !== undefined && { reason }) })
   }
   override get message(): string {
     return `postponed by ${Duration.format(this.in)}`
   }
 }
+
+/** What is wrong with the time of a `Later` that was made without `Later.in`; undefined when nothing is. */
+export const laterFault = (later: Later): OptionInvalid.OptionInvalid | undefined =>
+  finiteTime.holds(later.in)
+    ? undefined
+    : OptionInvalid.of("Later", { in: later.in }, { in: Kinds.required(finiteTime) })
 
 /** The handler did not end within its deadline. This is a failed attempt. */
 export class HandlerTimeout extends TaggedError<HandlerTimeout>()("HandlerTimeout", (Schema) => ({

@@ -6,7 +6,7 @@ import type * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
 import type * as Event from "../../event/Event.ts"
 import { nameFault } from "../../event/Name.ts"
-import { millisOf } from "../support/OptionNames.ts"
+import { millisOf } from "../../event/options/OptionNames.ts"
 import { SubscriberInvalid } from "./SubscribeError.ts"
 import {
   type BatchOptions,

@@ -1,46 +1,33 @@
-/**
- * Which options a subscriber has, and the kind of value that each of them takes. Callers without types may pass
- * anything under any name, and what nobody reads would be an option that silently does nothing.
- */
+/** Which options a subscriber has, checked before anything is declared. */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Event from "../../event/Event.ts"
-import { millisOf, remedyOfUnknown, shown } from "../support/OptionNames.ts"
+import {
+  bool,
+  duration,
+  faultOf,
+  func,
+  type Kinds,
+  number,
+  oneOf,
+  or,
+  record,
+  required
+} from "../../event/options/OptionKinds.ts"
+import { shown } from "../../event/options/OptionNames.ts"
+import * as HandlerReturn from "./HandlerReturn.ts"
 import { SubscriberInvalid } from "./SubscribeError.ts"
 
-interface Kind {
-  /** What the option takes, as its error says it. */
-  readonly expected: string
-  readonly holds: (value: unknown) => boolean
-  /** The options within it, if it is an object. */
-  readonly fields?: Kinds
-}
-type Kinds = Readonly<Record<string, Kind>>
-
-const isFunction = (value: unknown): boolean => typeof value === "function"
-const number: Kind = { expected: "a number", holds: (value) => typeof value === "number" }
-const bool: Kind = { expected: "true or false", holds: (value) => typeof value === "boolean" }
-const duration: Kind = { expected: 'a length of time, such as "30 seconds"', holds: (value) => millisOf(value) >= 0 }
-const record = (fields: Kinds): Kind => ({
-  expected: `an object with ${Object.keys(fields).join(", ")}`,
-  holds: Predicate.isObject,
-  fields
-})
-const oneOf = (...values: ReadonlyArray<string>): Kind => ({
-  expected: values.map((value) => `"${value}"`).join(" or "),
-  holds: (value) => typeof value === "string" && values.includes(value)
-})
-
 const kinds: Kinds = {
-  events: {
+  events: required({
     expected: "a list of contracts, or `group.match(pattern)`",
     holds: (value) => Array.isArray(value) || isMatch(value)
-  },
-  handler: { expected: "a function", holds: isFunction },
+  }),
+  handler: required(func),
   retry: {
     expected: "a Schedule, such as Schedule.recurs(3), or a function from the error to one",
-    holds: (value) => Schedule.isSchedule(value) || isFunction(value)
+    holds: (value) => Schedule.isSchedule(value) || func.holds(value)
   },
   concurrency: number,
   ordering: oneOf("none", "key"),
@@ -56,54 +43,28 @@ const kinds: Kinds = {
   announceDeadLetters: bool,
   breaker: record({
     failures: number,
-    openDuration: {
-      expected: 'a length of time, such as "30 seconds", or a Schedule',
-      holds: (value) => Schedule.isSchedule(value) || duration.holds(value)
-    }
+    openDuration: or(duration, "a Schedule", Schedule.isSchedule)
   }),
   restarts: record({ max: number, within: duration, onExhausted: oneOf("stay-failed", "fail-layer") }),
-  rateLimit: record({ limit: number, window: duration }),
-  batch: record({ size: number, maxWait: duration }),
+  rateLimit: record({ limit: required(number), window: required(duration) }),
+  batch: record({ size: required(number), maxWait: required(duration) }),
   idempotent: bool,
   onStoreDown: oneOf("handle", "wait"),
   maxPostponed: number,
   traceRelation: oneOf("parent", "link")
 }
 
-const ephemeralKinds: Kinds = { ...kinds, onGap: { expected: "a function", holds: isFunction } }
+const ephemeralKinds: Kinds = { ...kinds, onGap: func }
 
 /** Fails with the first option that does not exist, is missing, or is of another kind. */
 export const check = (options: unknown, ephemeral: boolean): Result.Result<void, SubscriberInvalid> => {
-  if (!Predicate.isObject(options)) {
-    return invalid("options", `${shown(options)} is not an object`, "Give an object with `events` and `handler`")
-  }
-  for (const name of ["events", "handler"]) {
-    if (options[name] === undefined) return invalid(name, "it is missing", `Give ${kinds[name]?.expected ?? "it"}`)
-  }
-  const fault = faultOf("", options, ephemeral ? ephemeralKinds : kinds) ?? contractFault(options["events"])
-  return fault === undefined ? Result.void : Result.fail(fault)
-}
-
-const faultOf = (path: string, options: object, known: Kinds): SubscriberInvalid | undefined => {
-  for (const [name, value] of Object.entries(options)) {
-    const option = `${path}${name}`
-    const kind = Object.hasOwn(known, name) ? known[name] : undefined
-    if (kind === undefined) {
-      const problem = `there is no such option (its value is ${shown(value)})`
-      return new SubscriberInvalid({ option, problem, remedy: remedyOfUnknown(name, Object.keys(known)) })
-    }
-    if (value === undefined) continue
-    if (!kind.holds(value)) {
-      return new SubscriberInvalid({
-        option,
-        problem: `${shown(value)} is not accepted`,
-        remedy: `Give ${kind.expected}`
-      })
-    }
-    const within = kind.fields === undefined ? undefined : faultOf(`${option}.`, Object(value), kind.fields)
-    if (within !== undefined) return within
-  }
-  return undefined
+  const fault = faultOf(options, ephemeral ? ephemeralKinds : kinds)
+  if (fault !== undefined) return Result.fail(new SubscriberInvalid(fault))
+  const { events, handler }: { readonly events?: unknown; readonly handler?: unknown } = Object(options)
+  const stranger = contractFault(events)
+  if (stranger !== undefined) return Result.fail(stranger)
+  const wrong = HandlerReturn.functionFault(handler)
+  return wrong === undefined ? Result.void : invalid("handler", wrong.problem, wrong.remedy)
 }
 
 /** The first element of `events` that is no contract. */

@@ -89,24 +89,43 @@ export type Events<E extends Event.Any> = ReadonlyArray<E> | EventGroup.Match<E>
 /** The handler gets single events, or batches. */
 export type SubscriberOptions<E extends Event.Any, Err, R> = SingleOptions<E, Err, R> | BatchedOptions<E, Err, R>
 
-export interface SingleOptions<E extends Event.Any, Err, R> extends CommonOptions<E, Err> {
+export type SingleOptions<E extends Event.Any, Err, R> = SingleReturning<E, Effect.Effect<unknown, Err, R>>
+
+export type BatchedOptions<E extends Event.Any, Err, R> = BatchedReturning<E, Effect.Effect<unknown, Err, R>>
+
+/** The options of a handler that returns `Returned`: an Effect, or one of several Effects. */
+export interface SingleReturning<E extends Event.Any, Returned> extends CommonOptions<E, Effect.Error<Returned>> {
   readonly batch?: undefined
   /**
    * Any failure is a failed attempt, with two exceptions: `Reject` dead-letters at once, and `Later` postpones the
    * event without counting an attempt. Each delivery has a Scope of its own.
    */
-  readonly handler: Handler<E, Err, R>
+  readonly handler: (event: Envelope.Of<E>, delivery: DeliveryInfo) => Returned
 }
 
-export interface BatchedOptions<E extends Event.Any, Err, R> extends CommonOptions<E, Err> {
+/** The same for a handler of batches. */
+export interface BatchedReturning<E extends Event.Any, Returned> extends CommonOptions<E, Effect.Error<Returned>> {
   readonly batch: BatchOptions
   /**
    * If the handler fails, every event of the batch counts as failed. If it fails with a `BatchFailure`, only the
    * events it names do (see `Batch.each`). Each batch has a Scope of its own. With `ordering: "key"`, no two events
    * of a batch have the same key.
    */
-  readonly handler: BatchHandler<E, Err, R>
+  readonly handler: (events: ReadonlyArray<Envelope.Of<E>>, deliveries: ReadonlyArray<DeliveryInfo>) => Returned
 }
+
+export type AnyReturning<E extends Event.Any, Returned> = SingleReturning<E, Returned> | BatchedReturning<E, Returned>
+
+/** Adds nothing to the options of a handler that returns an Effect. For any other it is the error that is shown. */
+export type ReturnsEffect<Returned> = unknown extends Returned
+  ? unknown
+  : [Returned] extends [Effect.Effect<unknown, unknown, unknown>]
+    ? unknown
+    : { readonly handler: NoEffect<Returned> }
+
+type NoEffect<Returned> = [Extract<Returned, PromiseLike<unknown>>] extends [never]
+  ? "A handler returns an Effect, such as Effect.void or Effect.sync(() => ...)"
+  : "A handler returns an Effect, not a Promise: wrap it in Effect.tryPromise(() => ...), or use createEventBus"
 
 export interface CommonOptions<E extends Event.Any, Err> {
   readonly events: Events<E>
@@ -172,15 +191,28 @@ export type Required<R> = Exclude<R, Scope.Scope>
 /** A subscriber that is ready: its queue is declared, bound and consumed. */
 export type Started<R> = Effect.Effect<Subscription, SubscribeError, Required<R> | Scope.Scope>
 
-/** The overloads infer batched and single handlers best: `batch` decides which one it is. */
+/**
+ * The overloads infer batched and single handlers best: `batch` decides which one it is. What the handler returns is
+ * inferred as a whole, because TypeScript would take the first error alone of a handler that returns several Effects.
+ */
 export interface Subscribe {
-  <E extends Event.Any, Err, R>(name: string, options: BatchedOptions<E, Err, R>): Started<R>
-  <E extends Event.Any, Err, R>(name: string, options: SubscriberOptions<E, Err, R>): Started<R>
+  <E extends Event.Any, Returned>(
+    name: string,
+    options: BatchedReturning<E, Returned> & ReturnsEffect<Returned>
+  ): Started<Effect.Services<Returned>>
+  <E extends Event.Any, Returned>(
+    name: string,
+    options: AnyReturning<E, Returned> & ReturnsEffect<Returned>
+  ): Started<Effect.Services<Returned>>
 }
 
 export interface SubscribeEphemeral {
-  <E extends Event.Any, Err, R>(options: BatchedOptions<E, Err, R> & GapOptions): Started<R>
-  <E extends Event.Any, Err, R>(options: SubscriberOptions<E, Err, R> & GapOptions): Started<R>
+  <E extends Event.Any, Returned>(
+    options: BatchedReturning<E, Returned> & GapOptions & ReturnsEffect<Returned>
+  ): Started<Effect.Services<Returned>>
+  <E extends Event.Any, Returned>(
+    options: AnyReturning<E, Returned> & GapOptions & ReturnsEffect<Returned>
+  ): Started<Effect.Services<Returned>>
 }
 
 export interface GapOptions {

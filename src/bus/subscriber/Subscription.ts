@@ -11,7 +11,7 @@ export interface SubscriberStatus {
   readonly _tag: Status
   readonly since: Date
   readonly restarts: number
-  /** Why it restarts or failed. */
+  /** Why it restarts, pauses or failed; of a stopped one, how it ended: it was drained or stopped. */
   readonly cause: string | undefined
 }
 
@@ -87,6 +87,6 @@ export interface Subscription {
    * active one does it. Fails for a subscriber that cannot park.
    */
   readonly release: (key?: string) => Effect.Effect<void, SubscribeError>
-  /** Sets how many handlers may run at once. More than the prefetch has no effect. */
+  /** Sets how many handlers may run at once. More than the prefetch has no effect. Fails when the subscriber has ended. */
   readonly setConcurrency: (count: number) => Effect.Effect<void, SubscribeError>
 }

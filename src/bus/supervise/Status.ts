@@ -13,6 +13,7 @@ export class StatusTracker {
   private readonly clock: Clock.Clock
   private current: Status = "Starting"
   private isEnding = false
+  private isOver = false
   private pauseReason: string | undefined
 
   constructor(ref: SubscriptionRef.SubscriptionRef<SubscriberStatus>, clock: Clock.Clock) {
@@ -26,10 +27,21 @@ export class StatusTracker {
 
   become(status: Status, cause?: string): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.isEnding && status !== "Stopped") return Effect.void
+      if (this.isOver || (this.isEnding && status !== "Stopped")) return Effect.void
       this.isEnding = this.isEnding || status === "Draining" || status === "Failed"
       this.current = status
       return this.publish(cause)
+    })
+  }
+
+  /** The end, which is shown once and for good. A subscriber that had failed keeps the cause of that. */
+  end(how: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.isOver) return Effect.void
+      this.isOver = this.isEnding = true
+      const cause = this.current === "Failed" ? SubscriptionRef.getUnsafe(this.ref).cause : undefined
+      this.current = "Stopped"
+      return this.publish(cause ?? how)
     })
   }
 
@@ -47,7 +59,7 @@ export class StatusTracker {
       _tag: isPaused ? "Paused" : this.current,
       since: new Date(this.clock.currentTimeMillisUnsafe()),
       restarts: this.restarts,
-      cause: cause ?? this.pauseReason
+      cause: cause ?? (isPaused ? this.pauseReason : undefined)
     })
   }
 }

@@ -11,7 +11,7 @@ import { type DrainBudget, within } from "../support/DrainBudget.ts"
 import type { Consumers } from "./Consumers.ts"
 
 export interface DrainParts {
-  readonly subscriber: { readonly name: string; readonly ordering: "none" | "key" }
+  readonly subscriber: { readonly name: string; readonly ordering: "none" | "key"; readonly ephemeral: boolean }
   readonly runner: Runner
   readonly parking: Parking | undefined
   readonly consumers: Consumers
@@ -23,8 +23,8 @@ export interface DrainParts {
   readonly flush: () => void
   /** Ends the supervision: a lost consumer must not be replaced while the old one closes. */
   readonly stopSupervising: Effect.Effect<void>
-  /** Runs last: the subscriber has stopped. */
-  readonly onEnd: Effect.Effect<void>
+  /** Runs last: the subscriber has stopped, in this way. */
+  readonly onEnd: (how: string) => Effect.Effect<void>
 }
 
 /**
@@ -53,14 +53,19 @@ export const make = Effect.fnUntraced(function* (parts: DrainParts) {
     const reminder = (parts.parking?.count() ?? 0) > 0 ? parts.parking?.remind : undefined
     const close = Effect.andThen(parts.stopSupervising, consumers.close)
     const closed = yield* within(budget.close, Effect.andThen(close, reminder ?? Effect.void))
-    yield* parts.onEnd
     const phases = { sources: stopped, handlers: finished || handlersMillis === 0, settlement: settled, close: closed }
     const cut = Object.entries(phases).flatMap(([phase, whole]) => (whole ? [] : [phase]))
+    const how = handlersMillis > 0 ? "it was drained" : "it was stopped"
+    yield* parts.onEnd(cut.length > 0 ? `${how}, and cut off: ${cut.join(", ")}` : how)
     if (cut.length > 0) {
       log.warning("the drain of a subscriber was cut off", {
         subscriber: subscriber.name,
         phases: cut.join(", "),
         interrupted
+      })
+    } else if (!subscriber.ephemeral) {
+      log.info(handlersMillis > 0 ? "a subscriber was drained" : "a subscriber was stopped", {
+        subscriber: subscriber.name
       })
     }
     // An ack that a broker that is away did not get makes the event come again, but interrupted nothing.

@@ -11,7 +11,7 @@ import type { Counters } from "../delivery/PolicyParts.ts"
 import type { Runner } from "../handle/RunnerApi.ts"
 import type { Parking } from "../park/Parking.ts"
 import * as OptionChecks from "../subscriber/OptionChecks.ts"
-import { SubscribeError } from "../subscriber/SubscribeError.ts"
+import { SubscribeError, SubscriberInvalid } from "../subscriber/SubscribeError.ts"
 import type { SubscriberStats, Subscription } from "../subscriber/Subscription.ts"
 import type { PauseControl } from "./PauseControl.ts"
 import type { StatusTracker } from "./Status.ts"
@@ -72,9 +72,21 @@ export const make = (parts: HandleParts): Subscription => {
         if (Result.isFailure(checked)) {
           return Effect.fail(new SubscribeError({ subscriber: name, reason: checked.failure }))
         }
+        const { _tag, cause } = SubscriptionRef.getUnsafe(status.ref)
+        if (_tag === "Stopped") return Effect.fail(ended(name, cause))
         call.setConcurrency(count)
         runner.setConcurrency(count)
         return Effect.void
       })
   }
 }
+
+const ended = (subscriber: string, how: string | undefined): SubscribeError =>
+  new SubscribeError({
+    subscriber,
+    reason: new SubscriberInvalid({
+      option: "concurrency",
+      problem: `the subscriber has ended (${how ?? "the bus is closed"}): nothing runs any more`,
+      remedy: "Subscribe again"
+    })
+  })

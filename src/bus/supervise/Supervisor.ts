@@ -91,7 +91,7 @@ const startIn = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     }),
     flush: call.flush,
     stopSupervising: FiberHandle.clear(supervision),
-    onEnd: status.become("Stopped")
+    onEnd: (how) => status.end(how)
   })
   const drain = end(drainBudget.handlers)
   yield* Effect.addFinalizer(() =>

@@ -2,7 +2,7 @@
  * The names of the events that this process subscribes to or publishes. A publish that reaches nobody is most often a
  * name that somebody misspelled: the nearest of these names is probably the one that was meant.
  */
-import { nearest } from "./OptionNames.ts"
+import { nearest } from "../../event/options/OptionNames.ts"
 
 /** A process that makes up names must not fill the memory with them. */
 const maxNames = 1_000

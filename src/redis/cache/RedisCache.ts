@@ -102,7 +102,7 @@ class BatchWriter {
       }),
       Effect.catch((error) =>
         Effect.sync(() => {
-          if (error.reason._tag !== "Corrupt") this.trouble = error.reason
+          if (error.reason._tag === "Unavailable" || error.reason._tag === "Refused") this.trouble = error.reason
           return entries.map((): WriteOutcome => "retry")
         })
       )

@@ -43,7 +43,8 @@ describe("the options of a subscriber", () => {
     [{ ...right, breaker: { failure: 3 } }, "breaker.failure", ["3", "`failures`"]],
     [{ ...right, breaker: { openDuration: "a while" } }, "breaker.openDuration", ['"a while"', "Schedule"]],
     [{ ...right, rateLimit: { limit: "5", window: "1 second" } }, "rateLimit.limit", ['"5"', "a number"]],
-    [{ ...right, rateLimit: { limit: 5 } }, "rateLimit", ["undefined"]],
+    [{ ...right, rateLimit: { limit: 5 } }, "rateLimit.window", ["missing", "30 seconds"]],
+    [{ ...right, batch: { maxWait: 10 } }, "batch.size", ["missing", "a number"]],
     [{ ...right, restarts: { onExhausted: "exit" } }, "restarts.onExhausted", ['"exit"', '"fail-layer"']],
     [{ ...right, traceRelation: "child" }, "traceRelation", ['"child"', '"link"']],
     [{ ...right, onGap: () => {} }, "onGap", ["a function"]]

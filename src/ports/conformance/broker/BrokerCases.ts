@@ -6,7 +6,10 @@
  * Of Watermill's sixteen cases one does not apply: a new subscriber receives old messages only from a log, and a queue
  * is none. The cases may run at the same time over one process; some start processes of their own.
  */
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as OptionInvalid from "../../../event/options/OptionInvalid.ts"
+import * as Kinds from "../../../event/options/OptionKinds.ts"
 import type { ConformanceCase } from "../ConformanceCase.ts"
 import type { Services } from "../setup/BusProcess.ts"
 import { type BrokerSetup, underTest } from "./BrokerCase.ts"
@@ -56,9 +59,21 @@ import { selectionCases } from "./deadletter/SelectionCases.ts"
  * ```
  */
 export const brokerCases = (setup: BrokerSetup): ReadonlyArray<ConformanceCase<Services | Scope.Scope>> => {
+  OptionInvalid.check("brokerCases", setup, kinds)
   const broker = underTest(setup)
   return all.map((make) => make(broker))
 }
+
+const layer: Kinds.Kind = { expected: "a Layer", holds: Layer.isLayer }
+
+const kinds: Kinds.Kinds = {
+  ports: Kinds.required(layer),
+  network: Kinds.required(Kinds.effect),
+  claims: Kinds.required(layer),
+  publishForeign: Kinds.required(Kinds.func),
+  remote: Kinds.required(Kinds.bool),
+  scale: Kinds.above
+} satisfies Kinds.KindsOf<BrokerSetup>
 
 const all = [
   ...publishCases,

@@ -182,7 +182,7 @@ export const retryCases: ReadonlyArray<BrokerCase> = [
       const putOff = yield* process.subscribe(later, {
         events: [Happened],
         handler: (event, info) =>
-          event.data.n === 0 ? Effect.fail(Later.in(Duration.infinity)) : ledger.handler(event, info)
+          event.data.n === 0 ? Effect.fail(Later.in("1000 days")) : ledger.handler(event, info)
       })
       const retried = yield* process.subscribe(spaced, {
         events: [Happened],

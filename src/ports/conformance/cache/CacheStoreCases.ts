@@ -5,6 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CacheStore } from "../../../bus/port/CacheStore.ts"
+import * as OptionInvalid from "../../../event/options/OptionInvalid.ts"
+import * as Kinds from "../../../event/options/OptionKinds.ts"
 import * as ConformanceCase from "../ConformanceCase.ts"
 import { type CacheCase, type CacheStoreOptions, fresh, underTest } from "./CacheCase.ts"
 import { agrees, entryOf, Question, Write } from "./CacheModel.ts"
@@ -41,5 +43,7 @@ const modelCase: CacheCase = (options) =>
 
 export const cacheStoreCases = (
   options: CacheStoreOptions = {}
-): ReadonlyArray<ConformanceCase.ConformanceCase<CacheStore>> =>
-  [...lastKnownCases, ...historyCases, ...contractCases, modelCase].map((make) => make(options))
+): ReadonlyArray<ConformanceCase.ConformanceCase<CacheStore>> => {
+  OptionInvalid.check("cacheStoreCases", options, { settle: Kinds.func } satisfies Kinds.KindsOf<CacheStoreOptions>)
+  return [...lastKnownCases, ...historyCases, ...contractCases, modelCase].map((make) => make(options))
+}

@@ -8,6 +8,7 @@ import * as Scope from "effect/Scope"
 import { BusInternals } from "../../../bus/BusInternals.ts"
 import { DeadLetters } from "../../../bus/deadletter/DeadLetters.ts"
 import { EventBus, layerWithInternals } from "../../../bus/EventBus.ts"
+import { kinds } from "../../../bus/EventBusOptionKinds.ts"
 import { Broker } from "../../../bus/port/Broker.ts"
 import type { BrokerError } from "../../../bus/port/BrokerError.ts"
 import { CacheStore } from "../../../bus/port/CacheStore.ts"
@@ -15,6 +16,7 @@ import { EventCache } from "../../../bus/read/EventCache.ts"
 import type { SubscribeError } from "../../../bus/subscriber/SubscribeError.ts"
 import type { BatchedOptions, SubscriberOptions } from "../../../bus/subscriber/SubscriberOptions.ts"
 import type { Subscription } from "../../../bus/subscriber/Subscription.ts"
+import * as OptionInvalid from "../../../event/options/OptionInvalid.ts"
 import type * as Event from "../../../event/Event.ts"
 
 export type Services = EventBus | BusInternals | EventCache | CacheStore | DeadLetters | Broker
@@ -26,13 +28,15 @@ const quiet = Layer.succeed(References.MinimumLogLevel, "None" as const)
 export const processOver = (
   ports: Layer.Layer<Broker | CacheStore, BrokerError>,
   options: EventBus.Options = {}
-): Layer.Layer<Services, BrokerError> =>
-  Layer.mergeAll(
+): Layer.Layer<Services, BrokerError> => {
+  OptionInvalid.check("busProcess", options, kinds)
+  return Layer.mergeAll(
     layerWithInternals({ source: "suite", drainTimeout: "10 seconds", ...options }),
     // Layers are shared with those that are built already, whatever they were built over.
     Layer.fresh(DeadLetters.layer),
     Layer.fresh(EventCache.layer)
   ).pipe(Layer.provideMerge(ports), Layer.provide(quiet))
+}
 
 type Started = Effect.Effect<Subscription, SubscribeError, Scope.Scope>
 

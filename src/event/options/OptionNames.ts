@@ -5,7 +5,7 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import { bounded } from "../../event/EventError.ts"
+import { bounded } from "../EventError.ts"
 
 /** A value as a message quotes it: short, and never the content of an object. */
 export const shown = (value: unknown): string => {
@@ -58,16 +58,16 @@ const distance = (from: string, to: string): number => {
 
 const units = new Set(["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"])
 
+const isAmount = (value: unknown): boolean => typeof value === "number" && !Number.isNaN(value)
+
 /** A length of time in milliseconds; NaN for a value that is none. */
 export const millisOf = (input: unknown): number => {
   // Effect reads NaN, and an object of other units, as zero: a delayed event would be published at once.
-  if (Number.isNaN(input)) return Number.NaN
-  if (
-    Predicate.isObject(input) &&
-    !Duration.isDuration(input) &&
-    !Object.keys(input).every((unit) => units.has(unit))
-  ) {
-    return Number.NaN
+  if (Number.isNaN(input) || (Array.isArray(input) && !input.every(isAmount))) return Number.NaN
+  if (Predicate.isObject(input) && !Duration.isDuration(input)) {
+    const given = Object.keys(input)
+    if (given.length === 0 || !given.every((unit) => units.has(unit))) return Number.NaN
+    if (!Object.values(input).every(isAmount)) return Number.NaN
   }
   // What is no length of time makes it throw, which the Option takes.
   return Option.match(Duration.fromInput(input as Duration.Input), {

@@ -1,0 +1,156 @@
+/** Calls of a bus, of the test kit and of the conformance suites. */
+import { Effect, Layer } from "effect"
+import { DeadLetters, EventCache } from "../../../src/index.ts"
+import { brokerCases, busProcess, cacheStoreCases } from "../../../src/ports/index.ts"
+import { TestBus } from "../../../src/testing/index.ts"
+import {
+  bus,
+  building,
+  data,
+  drain,
+  failing,
+  iterate,
+  Moved,
+  type Place,
+  ports,
+  promised,
+  rejecting,
+  right
+} from "./Setup.ts"
+
+export const callPlaces: Readonly<Record<string, Place>> = {
+  "bus.publish": {
+    types: ["PublishOptions"],
+    refuses: (options) => bus(({ publish }) => publish(Moved, data, options)),
+    tag: "PublishError",
+    misspelled: ["correlationid", "correlationId"],
+    wrong: ["timeout", "soon", '"soon"']
+  },
+  "bus.publishAll": {
+    types: ["Omit<PublishOptions, "],
+    refuses: (options) => bus(({ publishAll }) => publishAll(Moved, [], options)),
+    tag: "PublishAllError",
+    misspelled: ["mandatary", "mandatory"],
+    wrong: ["mandatory", 1, "1"]
+  },
+  "PromiseEventBus.publish": {
+    types: ["PromisePublishOptions"],
+    refuses: (options) => rejecting(() => promised().publish(Moved, data, options)),
+    tag: "PublishError",
+    misspelled: ["sgnal", "signal"],
+    wrong: ["signal", true, "true"]
+  },
+  "PromiseEventBus.publishAll": {
+    types: ["Omit<PromisePublishOptions, "],
+    refuses: (options) => rejecting(() => promised().publishAll(Moved, [], options)),
+    tag: "PublishAllError",
+    misspelled: ["actr", "actor"],
+    wrong: ["delay", new Date(Number.NaN), "an object"]
+  },
+  "cache.history": {
+    types: ["HistoryOptions", "EventCache.HistoryOptions"],
+    refuses: (options) => failing(Effect.flatMap(EventCache, ({ history }) => history(Moved, options))),
+    tag: "CacheError",
+    misspelled: ["limits", "limit"],
+    wrong: ["before", new Date(Number.NaN), "an object"]
+  },
+  "cache.historyStream": {
+    types: ["HistoryStreamOptions"],
+    refuses: (options) =>
+      failing(Effect.flatMap(EventCache, ({ historyStream }) => drain(historyStream(Moved, options)))),
+    tag: "CacheError",
+    misspelled: ["pagesize", "pageSize"],
+    wrong: ["pageSize", 0, "0"]
+  },
+  "PromiseEventBus.historyStream": {
+    types: ["EventCache.HistoryStreamOptions"],
+    refuses: (options) => rejecting(() => iterate(promised().historyStream(Moved, options))),
+    tag: "CacheError",
+    misspelled: ["afer", "after"],
+    wrong: ["key", 7, "7"]
+  },
+  "bus.stream": {
+    types: ["EventBus.StreamOptions"],
+    refuses: (options) => bus(({ stream }) => drain(stream([Moved], options))),
+    tag: "SubscribeError",
+    misspelled: ["buffers", "buffer"],
+    wrong: ["buffer", Number.NaN, "NaN"]
+  },
+  "deadLetters.list": {
+    types: ["DeadLetters.ListOptions"],
+    refuses: (options) => failing(Effect.flatMap(DeadLetters, ({ list }) => list("a.b", options))),
+    tag: "DeadLettersError",
+    misspelled: ["resaon", "reason"],
+    wrong: ["reason", "Broken", "a text"]
+  },
+  "deadLetters.replay": {
+    types: ["DeadLetters.ReplayOptions"],
+    refuses: (options) => failing(Effect.flatMap(DeadLetters, ({ replay }) => replay("a.b", options))),
+    tag: "ReplayError",
+    misspelled: ["dryrun", "dryRun"],
+    wrong: ["rate", 0, "0"]
+  },
+  "deadLetters.discard": {
+    types: ["DeadLetters.DiscardOptions"],
+    refuses: (options) => failing(Effect.flatMap(DeadLetters, ({ discard }) => discard("a.b", options))),
+    tag: "DeadLettersError",
+    base: { all: true },
+    misspelled: ["olderthan", "olderThan"],
+    wrong: ["ids", "one", "a text"]
+  },
+  "PromiseEventBus.subscribe": {
+    types: ["PromiseSubscriberOptions<E>", "PromiseBatchedOptions<E>"],
+    refuses: (options) => rejecting(() => promised().subscribe("options.promise", options)),
+    tag: "SubscribeError",
+    base: right,
+    misspelled: ["dedline", "deadline"],
+    wrong: ["breaker", 3, "3"],
+    required: "events"
+  },
+  "TestBus.layerWith": {
+    types: ["TestBusOptions"],
+    refuses: (options) => building(Layer.effectDiscard(Layer.build(TestBus.layerWith(options)))),
+    tag: "OptionInvalid",
+    misspelled: ["fault", "faults"],
+    wrong: ["faults", 7, "7"]
+  },
+  "TestBus.layerWith, faults": {
+    types: [],
+    refuses: (faults) => building(Layer.effectDiscard(Layer.build(TestBus.layerWith({ faults })))),
+    tag: "OptionInvalid",
+    base: { seed: 1 },
+    misspelled: ["confirmLst", "confirmLost"],
+    wrong: ["redelivered", 20, "20"],
+    required: "seed"
+  },
+  "TestBus.deliver": {
+    types: ["DeliverOptions"],
+    refuses: (options) => failing(Effect.flatMap(TestBus, ({ deliver }) => deliver("a.b", Moved, data, options))),
+    tag: "OptionInvalid",
+    misspelled: ["header", "headers"],
+    wrong: ["headers", "a", '"a"']
+  },
+  busProcess: {
+    types: ["EventBus.Options"],
+    refuses: (options) => rejecting(async () => busProcess(ports, options)),
+    tag: "OptionInvalid",
+    misspelled: ["drainTimeOuts", "drainTimeout"],
+    wrong: ["inFlight", 1000, "1000"]
+  },
+  cacheStoreCases: {
+    types: ["CacheStoreOptions"],
+    refuses: (options) => rejecting(async () => cacheStoreCases(options)),
+    tag: "OptionInvalid",
+    misspelled: ["settled", "settle"],
+    wrong: ["settle", Effect.void, "an object"]
+  },
+  brokerCases: {
+    types: [],
+    refuses: (setup) => rejecting(async () => brokerCases(setup)),
+    tag: "OptionInvalid",
+    base: { ports, network: Effect.never, claims: ports, publishForeign: () => Effect.void, remote: true },
+    misspelled: ["scales", "scale"],
+    wrong: ["remote", "yes", '"yes"'],
+    required: "ports"
+  }
+}
