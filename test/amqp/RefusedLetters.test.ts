@@ -9,6 +9,7 @@ import * as MemoryCache from "../../src/memory/MemoryCache.ts"
 import { processOver, start } from "../../src/ports/conformance/setup/BusProcess.ts"
 import { describeLive, freshNamespace } from "../support/live.ts"
 import { awaitStartup, ownRabbit } from "../support/OwnRabbit.ts"
+import { maxMessageSize } from "./setup/NodeSettings.ts"
 import { untilEffect } from "./setup/Until.ts"
 
 const Noted = Event.make("thing.noted", { version: 1, data: Schema.Struct({ text: Schema.String }), cache: false })
@@ -34,10 +35,7 @@ describeLive(
         yield* before.bus.publish(Noted, { text: "x".repeat(5000) })
         yield* before.stop
         // It holds for channels that are opened from now on.
-        yield* Effect.promise(() => node().eval("application:set_env(rabbit, max_message_size, 1000)."))
-        yield* Effect.addFinalizer(() =>
-          Effect.promise(() => node().eval("application:set_env(rabbit, max_message_size, 134217728)."))
-        )
+        yield* maxMessageSize(node(), 1000)
         const { letters, subscribe, bus } = yield* process(node().url, namespace)
         const subscription = yield* subscribe("a", rejecting)
         yield* bus.publish(Noted, { text: "small" })

@@ -2,6 +2,7 @@
 import { afterAll, assert, beforeAll, it } from "vitest"
 import { describeLive, freshNamespace } from "../support/live.ts"
 import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
+import { isFrom43 } from "../amqp/setup/NodeSettings.ts"
 import { type TestClient, numbersOf, openTestClient, orders, until } from "./TestClient.ts"
 import type { Ending } from "./ServiceProcess.ts"
 
@@ -104,8 +105,7 @@ describeLive(
       await test.publish(orders(1, {}, 1))
       await service.waitFor("handled")
       await test.publish([...orders(1, { act: "slow-once", ms: 6000 }), ...orders(2, {}, 2)])
-      const [major = 0, minor = 0] = (await node?.eval("rabbit_misc:version()."))?.match(/\d+/g)?.map(Number) ?? []
-      if (major < 4 || (major === 4 && minor < 3)) {
+      if (!(await isFrom43(node))) {
         await service.waitFor("log", 1, ({ message }) => message === "subscriber restarts")
         await service.waitFor("handled", 1, ({ n, redelivered }) => n === 0 && redelivered === true)
       } else await service.waitFor("handled", 1, ({ n }) => n === 0)

@@ -79,8 +79,9 @@ const replyReason = (message: string): RedisReason => {
 }
 
 const codeOf = (message: string): string => {
-  // A script without permission fails with ERR in Redis 7.0, with the reason in words.
-  if (/can't (?:run this command|access at least one of the keys)/.test(message)) return "NOPERM"
+  // A command without permission within a script fails with ERR and the reason in words: first Redis 7.0, then 8 and Valkey.
+  if (/can't (?:run this command|access at least one of the keys)|^ERR ACL failure in script/.test(message))
+    return "NOPERM"
   if (message.includes("DB index is out of range")) return "DB"
   if (message.includes("cluster support disabled")) return "CLUSTER"
   if (message.includes("max number of clients")) return "BUSY"

@@ -11,6 +11,7 @@ import * as SignedBroker from "../../../src/bus/send/SignedBroker.ts"
 import { describeLive, freshNamespace } from "../../support/live.ts"
 import { awaitStartup, ownRabbit } from "../../support/OwnRabbit.ts"
 import { subscriber } from "../setup/Consumers.ts"
+import { isFrom43 } from "../setup/NodeSettings.ts"
 import { open, rawChannel, type Service } from "../setup/OpenBroker.ts"
 import { deadLetterOf, outgoing, sendUntilConfirmed } from "../setup/Sends.ts"
 import { untilEffect } from "../setup/Until.ts"
@@ -136,15 +137,20 @@ describeLive(
         )
         const reading = yield* open(url, { namespace, topology: "verify" })
         const looker = yield* lettersOf(reading.broker)
-        // The second one finds out: it has taken the letters when they are refused.
-        for (let look = 0; look < 2; look++) assert.strictEqual((yield* looker.list("a")).length, 5)
-        for (let look = 0; look < 10; look++)
-          assert.strictEqual((yield* Effect.flip(looker.list("a"))).reason._tag, "Permission")
+        if (yield* Effect.promise(() => isFrom43(node()))) {
+          // Nothing has to be stored anew.
+          for (let look = 0; look < 12; look++) assert.strictEqual((yield* looker.list("a")).length, 5)
+        } else {
+          // The second one finds out: it has taken the letters when they are refused.
+          for (let look = 0; look < 2; look++) assert.strictEqual((yield* looker.list("a")).length, 5)
+          for (let look = 0; look < 10; look++)
+            assert.strictEqual((yield* Effect.flip(looker.list("a"))).reason._tag, "Permission")
+        }
         assert.strictEqual((yield* letters.list("a")).length, 5)
       })
     )
 
-    it.live("N2: a policy that drops letters at their first return is named by health", () =>
+    it.live("N2: a policy that drops letters at their first return is named by health, where a return counts", () =>
       Effect.gen(function* () {
         const { broker, letters } = yield* limited(0)
         yield* fill(broker, 3)
@@ -152,6 +158,10 @@ describeLive(
         const probe = broker.probes.find(({ name }) => name === "looks at dead letters")
         assert.isDefined(probe)
         if (probe === undefined) return
+        if (yield* Effect.promise(() => isFrom43(node()))) {
+          assert.strictEqual((yield* letters.list("a")).length, 3)
+          return assert.strictEqual((yield* probe.check).status, "up")
+        }
         yield* untilEffect(
           () => "the loss in health",
           Effect.map(probe.check, ({ status }) => status === "degraded")

@@ -11,6 +11,7 @@ import { processOver, start } from "../../../src/ports/conformance/setup/BusProc
 import { freshNamespace } from "../../support/live.ts"
 import type { RabbitNode } from "../../support/RabbitNode.ts"
 import { consume, subscriber } from "../setup/Consumers.ts"
+import { maxMessageSize } from "../setup/NodeSettings.ts"
 import { quickReconnects, open, proxyTo, rawChannel, statusIs } from "../setup/OpenBroker.ts"
 import { answered, event, outgoing, post, send } from "../setup/Sends.ts"
 import { untilEffect } from "../setup/Until.ts"
@@ -147,6 +148,7 @@ export const healingCases = (node: () => RabbitNode): void => {
 
     it.live("M2, P9: a foreign body of 17 MiB is dead-lettered unchanged, and the next event is handled", () =>
       Effect.gen(function* () {
+        yield* maxMessageSize(node(), 20 * 1024 * 1024)
         const bench = yield* process(node().url, "huge")
         const raw = yield* rawChannel(node().url)
         const contract = keyed()

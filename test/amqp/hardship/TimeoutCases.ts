@@ -9,6 +9,7 @@ import { processOver, start } from "../../../src/ports/conformance/setup/BusProc
 import { freshNamespace } from "../../support/live.ts"
 import type { RabbitNode } from "../../support/RabbitNode.ts"
 import { consume, subscriber } from "../setup/Consumers.ts"
+import { isFrom43 } from "../setup/NodeSettings.ts"
 import { open, rawChannel } from "../setup/OpenBroker.ts"
 import { deadLetterOf, event, outgoing, send } from "../setup/Sends.ts"
 import { until, untilEffect } from "../setup/Until.ts"
@@ -23,9 +24,7 @@ export const timeoutCases = (node: () => RabbitNode): void => {
         Effect.andThen(set("consumer_timeout", millis), set("channel_tick_interval", 200)),
         () => Effect.andThen(set("consumer_timeout", 1_800_000), set("channel_tick_interval", 60_000))
       )
-      const version = yield* Effect.promise(() => node().eval("rabbit_misc:version()."))
-      const [major = 0, minor = 0] = version.match(/\d+/g)?.map(Number) ?? []
-      return { canBeAsked: major > 4 || (major === 4 && minor >= 3) }
+      return { canBeAsked: yield* Effect.promise(() => isFrom43(node())) }
     })
     /** Another program's consumer takes a message now. Completes when RabbitMQ has taken it back. */
     const tookBack = Effect.fnUntraced(function* () {

@@ -28,6 +28,12 @@ describe("RedisError", () => {
       "NOPERM",
       true
     ],
+    [
+      "ERR ACL failure in script: User reader has no permissions to run the 'time' command script: 5f2b, on @user_script:1.",
+      "NOPERM",
+      true
+    ],
+    ["ERR ACL failure in script: No permissions to access a key script: on @user_script:1.", "NOPERM", true],
     ["WRONGPASS invalid username-password pair or user is disabled.", "WRONGPASS", true],
     ["NOAUTH Authentication required.", "NOAUTH", true],
     ["READONLY You can't write against a read only replica.", "READONLY", true],
