@@ -11,7 +11,7 @@ import * as HeaderTable from "../../src/amqp/frames/HeaderTable.ts"
 import * as Refusals from "../../src/amqp/publishing/Refusals.ts"
 import type { SendOutcome } from "../../src/bus/port/Broker.ts"
 import { BrokerError } from "../../src/bus/port/BrokerError.ts"
-import { Closed } from "../../src/bus/port/BrokerReason.ts"
+import { Closed, ConsumerTimeout } from "../../src/bus/port/BrokerReason.ts"
 import { assertSecretless, secret } from "./setup/OpenBroker.ts"
 
 const foreign = (text: string, code?: string | number): Error =>
@@ -123,6 +123,12 @@ const table: ReadonlyArray<readonly [string, boolean, RegExp, BrokerError]> = [
   ["Settings", false, /The default is 15 seconds/, setting({ canaryInterval: "1 second" })],
   ["Settings", false, /The default is 15 seconds/, setting({ canaryInterval: Duration.infinity })],
   ["ClientUnsupported", false, /amqplib 2\.3\.\d+ is not supported, 2\.3\.x is .*remove the override/, unknownClient()],
+  [
+    "ConsumerTimeout",
+    true,
+    /queue ns\.sub\.a: .*consumer timeout of 500 ms\. Raise consumer_timeout in rabbitmq\.conf/,
+    new BrokerError({ reason: new ConsumerTimeout({ queue: "ns.sub.a", millis: 500 }) })
+  ],
   ["Closed", false, /close it after its last use/, new BrokerError({ reason: new Closed() })]
 ]
 

@@ -6,8 +6,8 @@
 import { parseArgs } from "node:util"
 
 /**
- * The command as Erlang that fails when the command does, and whose value is the binary that it prints, or anything else
- * when it prints nothing of use. Undefined when it is not known here.
+ * The command as Erlang that fails when the command does. Its value is what it prints, in hexadecimal digits, or
+ * anything else when it prints nothing of use. Undefined when it is not known here.
  */
 export const erlangOf = (args: ReadonlyArray<string>): string | undefined => {
   const parsed = parse(args)
@@ -18,10 +18,8 @@ export const erlangOf = (args: ReadonlyArray<string>): string | undefined => {
 }
 
 /** What the command printed, from the answer of `erl_call`. */
-export const printedBy = (answer: string): string => {
-  const bytes = /^#Bin<(.*)>$/.exec(answer)?.[1]
-  return bytes === undefined || bytes === "" ? "" : Buffer.from(bytes.split(",").map(Number)).toString()
-}
+export const printedBy = (answer: string): string =>
+  Buffer.from(/^"([0-9A-F]*)"$/.exec(answer)?.[1] ?? "", "hex").toString()
 
 interface Options {
   readonly vhost: string
@@ -48,6 +46,8 @@ const parse = (args: ReadonlyArray<string>) => {
 /** Erlang's text for a binary of any content. */
 const binary = (text: string | undefined): string => `<<${[...Buffer.from(text ?? "")].join(",")}>>`
 const binaries = (...texts: ReadonlyArray<string | undefined>): string => texts.map(binary).join(", ")
+/** `erl_call` cuts binaries after thirty bytes, and shows lists of bytes as text or as numbers. */
+const hexadecimal = (printed: string): string => `binary_to_list(binary:encode_hex(iolist_to_binary(${printed})))`
 const self = binary("rabbitmqctl")
 
 /** "20MB" in bytes. */
@@ -77,7 +77,7 @@ const commands: Readonly<Record<string, (operands: ReadonlyArray<string>, option
   list_queues: ([...columns], { "no-table-headers": isBare = false, vhost }) =>
     columns.join() === "name"
       ? `Names = [element(4, amqqueue:get_name(Queue)) || Queue <- rabbit_amqqueue:list(${binary(vhost)})],
-         iolist_to_binary(lists:join("\\n", ${isBare ? "Names" : '["name" | Names]'}))`
+         ${hexadecimal(`lists:join("\\n", ${isBare ? "Names" : '["name" | Names]'})`)}`
       : undefined,
   close_all_connections: ([reason], { vhost }) =>
     `Connections = rabbit_connection_tracking:list(${binary(vhost)}),

@@ -6,6 +6,7 @@
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import * as RcRef from "effect/RcRef"
 import type * as Scope from "effect/Scope"
@@ -59,11 +60,21 @@ interface Listener extends Pick<KeyFollower.KeyFollower<string, unknown>, "deliv
 /** The listeners of one live subscription, by key. */
 class Listeners {
   private readonly byKey = new Map<string, Set<Listener>>()
+  private readonly used = Latch.makeUnsafe(false)
+
+  /** Completes when there was a listener, or when there will be none: events arrive as soon as the subscription runs. */
+  readonly begun = this.used.await
+
+  end(): void {
+    this.used.openUnsafe()
+  }
 
   add(key: string, listener: Listener): void {
     const known = this.byKey.get(key)
     if (known === undefined) this.byKey.set(key, new Set([listener]))
     else known.add(listener)
+    // What waits for it runs within this call.
+    this.used.openUnsafe()
   }
 
   remove(key: string, listener: Listener): void {
@@ -161,7 +172,7 @@ const subscribe = Effect.fnUntraced(function* (
     events: [event],
     concurrency: 1,
     handler: (delivered) =>
-      Effect.sync(() => {
+      Effect.map(listeners.begun, () => {
         for (const listener of listeners.ofKey(delivered.key ?? "")) listener.deliver(delivered)
         if (delivered.key === undefined || hasWarned || !listeners.has("")) return
         hasWarned = true
@@ -169,7 +180,12 @@ const subscribe = Effect.fnUntraced(function* (
       }),
     onGap: () => listeners.all().forEach((listener) => listener.missed())
   })
-  yield* Effect.addFinalizer(() => Effect.sync(() => listeners.all().forEach((listener) => listener.end(undefined))))
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      listeners.end()
+      listeners.all().forEach((listener) => listener.end(undefined))
+    })
+  )
   yield* SubscriptionRef.changes(subscription.status).pipe(
     Stream.filter(({ _tag }) => _tag === "Failed" || _tag === "Stopped"),
     Stream.runForEach(({ _tag, cause: detail = "its subscriber failed" }) => {
