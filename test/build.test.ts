@@ -33,7 +33,9 @@ describe("the build", () => {
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  const script = (code: string): unknown => JSON.parse(run(["--input-type=module", "--eval", code]))
+  /** What a script writes last, behind the log. */
+  const script = (code: string): unknown =>
+    JSON.parse(run(["--input-type=module", "--eval", code]).trimEnd().split("\n").at(-1) ?? "")
   const at = (door: string): string => JSON.stringify(pathToFileURL(join(folder, `${door}.js`)))
 
   it("has the names of the sources, and types", () => {

@@ -20,7 +20,7 @@ export const acts = [
   "slow-once",
   /** Fails after `ms`, at its first attempt. */
   "fail",
-  /** Is rejected when the test releases it. */
+  /** Is rejected when the test releases it, or at once when it has `ms`. */
   "reject",
   /** Publishes `<event>.echo` after `ms`. */
   "publish",

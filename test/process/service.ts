@@ -53,7 +53,7 @@ const handle = Effect.fnUntraced(function* ({ act, ms, n }: Order, first: boolea
     case "fail":
       return first ? yield* Effect.fail("as ordered") : undefined
     case "reject":
-      yield* released
+      if (ms === 0) yield* released
       return yield* new Reject({ reason: "as ordered" })
     case "publish":
     case "publish-at-end":
