@@ -17,6 +17,7 @@ import * as Meter from "../observe/Meter.ts"
 import * as Metrics from "../observe/Metrics.ts"
 import * as Trace from "../observe/Trace.ts"
 import { sharedStores } from "./admit/Admission.ts"
+import * as Leases from "./admit/Leases.ts"
 import * as BusDrain from "./BusDrain.ts"
 import { BusInternals } from "./BusInternals.ts"
 import * as Copies from "./delivery/Copies.ts"
@@ -77,6 +78,7 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
   const shutdown = yield* CurrentShutdown
   shutdown.budget = Math.max(shutdown.budget ?? 0, drainClock.totalMillis)
   const refusedCopies = new RefusedCopies(clock)
+  const claims = Option.getOrUndefined(yield* Effect.serviceOption(ClaimStore))
   const shared: SharedParts = {
     broker,
     copiesOf: yield* Copies.make(broker, settling.outbox, log, refusedCopies),
@@ -87,7 +89,7 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     longHandlers: new LongHandlers(),
     drainBudget: drainClock.budget,
     onDrain: drainClock.begin,
-    claims: Option.getOrUndefined(yield* Effect.serviceOption(ClaimStore)),
+    leases: claims === undefined ? undefined : yield* Leases.make(claims, log),
     cache,
     stores: yield* sharedStores,
     process: (yield* CurrentIds).next(clock.currentTimeMillisUnsafe())

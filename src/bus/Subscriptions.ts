@@ -115,7 +115,7 @@ export const make = (options: {
       known.add(name)
     }
     yield* SubscriberSettings.checkSchedule(settled)
-    if (settled.idempotent && shared.claims === undefined) return yield* SubscriberSettings.withoutStore(name)
+    if (settled.idempotent && shared.leases === undefined) return yield* SubscriberSettings.withoutStore(name)
     const context = yield* Effect.context<SubscriberOptions.Required<R>>()
     const holder = isEphemeral ? undefined : yield* names.hold(name, SubscriberNames.behaviourOf(settled))
     const subscription = yield* registry.register(

@@ -49,6 +49,16 @@ export const make: Effect.Effect<ClaimStore["Service"]> = Effect.map(Clock.Clock
         put(name, { claimant, fence, digest: undefined }, leaseMillis)
         return { _tag: "Claimed", fence }
       }),
+    renew: (claims, leaseMillis) =>
+      Effect.sync(() =>
+        claims.map(({ claimant, fence, subject }) => {
+          const name = nameOf(subject)
+          const found = find(name)
+          if (found !== undefined && found.claimant !== claimant) return false
+          put(name, { claimant, fence, digest: undefined }, leaseMillis)
+          return true
+        })
+      ),
     done: (subject, claimant, ttlMillis) =>
       Effect.sync(() => {
         const name = nameOf(subject)

@@ -31,7 +31,7 @@ export {
   type Position,
   type Remembered
 } from "../bus/port/CacheStore.ts"
-export { type Claim, ClaimStore, type Subject } from "../bus/port/ClaimStore.ts"
+export { type Claim, ClaimStore, type HeldClaim, type Subject } from "../bus/port/ClaimStore.ts"
 export type { ConformanceCase } from "./conformance/ConformanceCase.ts"
 export { type CacheStoreOptions } from "./conformance/cache/CacheCase.ts"
 export { cacheStoreCases } from "./conformance/cache/CacheStoreCases.ts"

@@ -45,6 +45,7 @@ export class StoreOutage {
   claims(store: ClaimStore["Service"]): ClaimStore["Service"] {
     return {
       claim: (subject, claimant, leaseMillis) => this.guard(store.claim(subject, claimant, leaseMillis)),
+      renew: (held, leaseMillis) => this.guard(store.renew(held, leaseMillis)),
       done: (subject, claimant, millis) => this.guard(store.done(subject, claimant, millis)),
       release: (subject, claimant) => this.guard(store.release(subject, claimant))
     }

@@ -266,6 +266,11 @@ const changedSubjects = (change: (subject: Subject) => Subject) =>
     Effect.map(ClaimStore, (marks) =>
       ClaimStore.of({
         claim: (subject, claimant, lease) => marks.claim(change(subject), claimant, lease),
+        renew: (held, lease) =>
+          marks.renew(
+            held.map((one) => ({ ...one, subject: change(one.subject) })),
+            lease
+          ),
         done: (subject, claimant, ttl) => marks.done(change(subject), claimant, ttl),
         release: (subject, claimant) => marks.release(change(subject), claimant)
       })

@@ -62,6 +62,10 @@ export interface ServiceOptions {
   readonly ordering?: "none" | "key"
   readonly concurrency?: number
   readonly prefetch?: number
+  /** Idempotent, with its claims in this Redis. */
+  readonly claims?: string
+  /** Milliseconds that a handler may take. */
+  readonly deadline?: number
   /** Milliseconds between attempts. */
   readonly retry?: number
   /** Keeps up to this many publishes of echoes in flight, and writes how many there are when the test releases it. */

@@ -9,7 +9,20 @@ import { fromCallback } from "../support/CallbackSend.ts"
 
 // Written by the test that started it.
 const options = JSON.parse(process.argv[2] ?? "{}") as ServiceOptions
-const { concurrency, dieAtConfirm, drain, event, heartbeat, namespace, once, ordering, prefetch, publishing } = options
+const {
+  claims,
+  concurrency,
+  deadline,
+  dieAtConfirm,
+  drain,
+  event,
+  heartbeat,
+  namespace,
+  once,
+  ordering,
+  prefetch,
+  publishing
+} = options
 const { retry = 200, subscribers = [], together = false, url, waitForBroker = false, watch = false } = options
 
 const write = (line: Omit<Line, "at">): void => {
@@ -87,6 +100,8 @@ const subscriber = (name: string) => ({
   ...(ordering !== undefined && { ordering }),
   ...(concurrency !== undefined && { concurrency }),
   ...(prefetch !== undefined && { prefetch }),
+  ...(deadline !== undefined && { deadline: Duration.millis(deadline) }),
+  ...(claims !== undefined && { idempotent: true }),
   handler: ({ data, id }: { readonly data: Order; readonly id: string }, info: Subscriber.DeliveryInfo) => {
     const { attempt, redelivered } = info
     const about = { n: data.n, k: data.k, id, subscriber: name, attempt, redelivered }
@@ -141,6 +156,8 @@ const Bus =
         url,
         namespace,
         waitForBroker,
+        // A busy machine must not make it handle an event without its claim.
+        ...(claims !== undefined && { redisUrl: claims, redisTimeout: "10 seconds" }),
         ...(heartbeat !== undefined && { heartbeat: Duration.seconds(heartbeat) })
       })
 

@@ -87,6 +87,12 @@ export class FaultyClaims {
             })
           )
         }),
+      renew: (held, lease) => {
+        const [first] = held
+        return first === undefined
+          ? Effect.succeed([])
+          : this.troubled(life, "renewal", first.subject, store.renew(held, lease))
+      },
       release: (subject, claimant) => this.troubled(life, "release", subject, store.release(subject, claimant))
     }
   }

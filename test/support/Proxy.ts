@@ -30,6 +30,8 @@ export interface Proxy {
   readonly resume: () => void
   /** Breaks every open connection: RST to both ends, bytes on the way are lost. */
   readonly reset: () => void
+  /** Breaks every open connection for the server alone: its clients hear nothing any more. */
+  readonly lose: () => void
   /** Ends every open connection in good order: FIN to both ends, behind the bytes on the way. */
   readonly finish: () => void
   /** New connections lead to this port of the loopback interface; open ones stay where they are. */
@@ -117,6 +119,7 @@ export const startProxy = async (targetPort: number): Promise<Proxy> => {
       flow()
     },
     reset: () => each((link) => link.reset()),
+    lose: () => each((link) => link.lose()),
     finish: () => each((link) => link.finish()),
     leadTo: (port) => void (target = port),
     refuse,
@@ -130,6 +133,7 @@ interface Link {
   /** Applies the present treatment of bytes. */
   readonly flow: () => void
   readonly reset: () => void
+  readonly lose: () => void
   readonly finish: () => void
 }
 
@@ -144,15 +148,22 @@ const makeLink = (client: Socket, server: Socket, weather: Weather): Link => {
     down.flow()
   }
   flow()
-  const reset = (): void => {
-    client.resetAndDestroy()
+  const resetServer = (): void => {
     // A connection that is still being opened cannot be reset.
     if (server.connecting) server.destroy()
     else server.resetAndDestroy()
   }
   return {
     flow,
-    reset,
+    reset: () => {
+      client.resetAndDestroy()
+      resetServer()
+    },
+    lose: () => {
+      hole.on = true
+      flow()
+      resetServer()
+    },
     finish: () => {
       up.finish()
       down.finish()

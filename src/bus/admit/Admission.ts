@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Log from "../../observe/Log.ts"
 import type { Work } from "../delivery/Work.ts"
-import type { ClaimStore } from "../port/ClaimStore.ts"
 import type { BreakerOptions, RateLimitOptions } from "../subscriber/SubscriberOptions.ts"
 import * as Breaker from "./Breaker.ts"
 import * as Idempotency from "./Idempotency.ts"
+import type { Leases } from "./Leases.ts"
 import * as RateLimit from "./RateLimit.ts"
 
 /** Why an event was not attempted, and for how long it cannot be. */
@@ -18,8 +18,8 @@ export type Refusal =
   | { readonly _tag: "Duplicate" }
   /** Another event with its identity was handled before. */
   | { readonly _tag: "IdReused" }
-  /** Another process has claimed this event. */
-  | { readonly _tag: "Claimed"; readonly millis: number }
+  /** Another process has claimed this event, or, if not `isHeld`, nobody can be asked. */
+  | { readonly _tag: "Claimed"; readonly millis: number; readonly isHeld: boolean }
   /** The breaker is open, for every event. */
   | { readonly _tag: "BreakerOpen"; readonly millis: number }
   /** The rate limit is reached, for every event. */
@@ -61,20 +61,20 @@ export const make = Effect.fnUntraced(function* (options: {
     readonly deadlineMillis: number
   }
   readonly namespace: string
-  readonly claims: ClaimStore["Service"] | undefined
+  readonly leases: Leases | undefined
   readonly stores: SharedStores
   readonly process: string
   readonly log: Log.Log
 }) {
-  const { claims, log, namespace, process, stores, subscriber } = options
+  const { leases, log, namespace, process, stores, subscriber } = options
   const key = `${namespace}.${subscriber.name}`
   const breaker =
     subscriber.breaker === undefined ? undefined : yield* Breaker.make(key, subscriber.breaker, stores.breakers)
   const rate =
     subscriber.rateLimit === undefined ? undefined : yield* RateLimit.make(key, subscriber.rateLimit, stores.limits)
   const idempotency =
-    subscriber.idempotent && claims !== undefined
-      ? Idempotency.make(claims, { ...subscriber, subscriber: subscriber.name, process, log })
+    subscriber.idempotent && leases !== undefined
+      ? Idempotency.make(leases, { ...subscriber, subscriber: subscriber.name, process, log })
       : undefined
   if (breaker === undefined && rate === undefined && idempotency === undefined) return undefined
   const admission: Admission = {
@@ -94,7 +94,7 @@ export const make = Effect.fnUntraced(function* (options: {
         case "IdReused":
           return { _tag: "IdReused" }
         case "HeldElsewhere":
-          return { _tag: "Claimed", millis: held.millis }
+          return { _tag: "Claimed", millis: held.millis, isHeld: held.isHeld }
       }
       const limited = rate?.refusal(exit)
       if (limited !== undefined) return { _tag: "RateLimited", millis: limited }

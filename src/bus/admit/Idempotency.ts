@@ -1,7 +1,7 @@
 /**
  * Handles an event once, although it may be delivered more often. The event is claimed before its handler runs
- * and marked as done afterwards. A delivery of an event that is done is acknowledged without running; an event
- * that another process has claimed waits for the end of that claim.
+ * and marked as done afterwards. A delivery of an event that is done is acknowledged without running; an event that
+ * another process has claimed waits for the end of that claim, which is renewed while its handler runs (Leases.ts).
  *
  * A process that dies between the handler and the done mark leaves an event that is handled once more. Only a
  * transaction around both could prevent that. An event without an identity is handled at each delivery. An event whose
@@ -17,7 +17,8 @@ import * as Limits from "../../event/Limits.ts"
 import * as WireFormat from "../../event/WireFormat.ts"
 import type * as Log from "../../observe/Log.ts"
 import type { Work } from "../delivery/Work.ts"
-import type { ClaimStore, Subject } from "../port/ClaimStore.ts"
+import type { Subject } from "../port/ClaimStore.ts"
+import * as Leases from "./Leases.ts"
 import { errorOf } from "./StandIn.ts"
 
 /** Nothing was attempted: the event was handled before. */
@@ -26,8 +27,11 @@ export class AlreadyHandled extends Schema.TaggedError<AlreadyHandled>()("Alread
 /** Nothing was attempted: another event with this identity was handled before. */
 export class IdReused extends Schema.TaggedError<IdReused>()("IdReused", {}) {}
 
-/** Nothing was attempted: another process has claimed the event, or the store does not respond. */
-export class HeldElsewhere extends Schema.TaggedError<HeldElsewhere>()("HeldElsewhere", { millis: Schema.Finite }) {}
+/** Nothing was attempted: another process has claimed the event (`isHeld`), or the store does not respond. */
+export class HeldElsewhere extends Schema.TaggedError<HeldElsewhere>()("HeldElsewhere", {
+  millis: Schema.Finite,
+  isHeld: Schema.Boolean
+}) {}
 
 export type OnStoreDown = "handle" | "wait"
 
@@ -39,60 +43,89 @@ export interface Idempotency {
   ) => Effect.Effect<A, unknown, R>
 }
 
-/** How long a claim outlives the deadline of the handler. */
-const graceMillis = 10_000
 const doneMarkMillis = 24 * 60 * 60 * 1000
 const storeDownMillis = 1000
 
-export const make = (
-  store: ClaimStore["Service"],
-  options: {
-    readonly subscriber: string
-    readonly deadlineMillis: number
-    readonly onStoreDown: OnStoreDown
-    /** A name that no other process has. */
-    readonly process: string
-    readonly log: Log.Log
-  }
-): Idempotency => {
-  const { deadlineMillis, log, onStoreDown, process, subscriber } = options
-  let claims = 0
-  const logStoreDown = (detail: string): void =>
-    log.warning("idempotency: the store does not answer", { subscriber, detail })
+export interface Options {
+  readonly subscriber: string
+  readonly deadlineMillis: number
+  readonly onStoreDown: OnStoreDown
+  /** A name that no other process has. */
+  readonly process: string
+  readonly log: Log.Log
+}
 
+export const make = (leases: Leases.Leases, options: Options): Idempotency => {
+  const { deadlineMillis, log, onStoreDown, process, subscriber } = options
+  const { store } = leases
+  let claims = 0
+  const storeDown = (subject: Subject, claimant: string, detail: string): void => {
+    log.warning("idempotency: the store does not answer", { subscriber, detail })
+    leases.leave(subject, claimant)
+  }
+  /** The handler of the claim has ended. */
+  const settle = (work: Work, lease: Leases.Lease, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+    const { claimant, subject } = lease
+    leases.end(lease)
+    const settled =
+      Exit.isSuccess(exit) || work.handledByBatch
+        ? Effect.map(store.done(subject, claimant, doneMarkMillis), (isHolder) => {
+            if (!isHolder)
+              log.warning("handled without a done mark: another process took the claim over meanwhile", {
+                subscriber,
+                event: subject.type,
+                id: subject.id
+              })
+          })
+        : store.release(subject, claimant)
+    return Effect.catch(settled, ({ message }) => Effect.sync(() => storeDown(subject, claimant, message)))
+  }
+  const attempt = <A, E, R>(
+    work: Work,
+    subject: Subject,
+    handler: (fence: number | undefined) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, unknown, R> => {
+    const claimant = `${process}.${++claims}`
+    const unanswered = (): void => leases.leave(subject, claimant)
+    const claim = store.claim(subject, claimant, Leases.leaseMillis).pipe(
+      Effect.onInterrupt(() => Effect.sync(unanswered)),
+      Effect.catch(({ message }) => {
+        if (onStoreDown === "wait") {
+          storeDown(subject, claimant, message)
+          return Effect.fail(new HeldElsewhere({ millis: storeDownMillis, isHeld: false }))
+        }
+        log.warning("idempotency: the store does not answer", { subscriber, detail: message })
+        return Effect.undefined
+      })
+    )
+    return Effect.flatMap(claim, (claim): Effect.Effect<A, unknown, R> => {
+      if (claim?._tag !== "Held") work.heldSince = undefined
+      // The claim may stand in the store: it is given up when the attempt has ended, not before.
+      if (claim === undefined) return Effect.onExit(handler(undefined), () => Effect.sync(unanswered))
+      switch (claim._tag) {
+        case "Done":
+          // Marks of former versions have no digest.
+          return Effect.fail(
+            claim.digest === undefined || claim.digest === subject.digest ? new AlreadyHandled() : new IdReused()
+          )
+        case "Held":
+          return Effect.fail(new HeldElsewhere({ millis: Math.max(1, claim.millis), isHeld: true }))
+        case "Claimed": {
+          const lease = leases.keep({ subject, claimant, fence: claim.fence }, deadlineMillis)
+          return Effect.onExit(handler(claim.fence), (exit) => settle(work, lease, exit))
+        }
+      }
+    })
+  }
   return {
     once: <A, E, R>(work: Work, handler: (fence: number | undefined) => Effect.Effect<A, E, R>) =>
       Effect.suspend((): Effect.Effect<A, unknown, R> => {
         const { id, source, type } = work.event
         if (!Identity.isKnown(work.event)) return handler(undefined)
-        const digest = digestOf(work)
-        const subject: Subject = { subscriber, source, type, id, digest }
-        const claimant = `${process}.${++claims}`
-        const settle = (exit: Exit.Exit<A, E>): Effect.Effect<void> => {
-          const settled =
-            Exit.isSuccess(exit) || work.handledByBatch
-              ? Effect.asVoid(store.done(subject, claimant, doneMarkMillis))
-              : store.release(subject, claimant)
-          return Effect.catch(settled, (error) => Effect.sync(() => logStoreDown(error.message)))
-        }
-        return Effect.flatMap(
-          Effect.catch(store.claim(subject, claimant, deadlineMillis + graceMillis), (error) => {
-            logStoreDown(error.message)
-            return onStoreDown === "handle"
-              ? Effect.undefined
-              : Effect.fail(new HeldElsewhere({ millis: storeDownMillis }))
-          }),
-          (claim): Effect.Effect<A, unknown, R> => {
-            if (claim === undefined) return handler(undefined)
-            // Marks of former versions have no digest.
-            if (claim._tag === "Done")
-              return Effect.fail(
-                claim.digest === undefined || claim.digest === digest ? new AlreadyHandled() : new IdReused()
-              )
-            if (claim._tag === "Held") return Effect.fail(new HeldElsewhere({ millis: Math.max(1, claim.millis) }))
-            return Effect.onExit(handler(claim.fence), settle)
-          }
-        )
+        const subject: Subject = { subscriber, source, type, id, digest: digestOf(work) }
+        const reclaimed = leases.reclaim(subject)
+        const attempted = attempt(work, subject, handler)
+        return reclaimed === undefined ? attempted : Effect.andThen(reclaimed, attempted)
       })
   }
 }

@@ -11,6 +11,7 @@ import { maxInPlaceMillis } from "../subscriber/OptionChecks.ts"
 import type { DeadLettering } from "./DeadLettering.ts"
 import * as Decision from "./Decision.ts"
 import type { PolicyParts } from "./PolicyParts.ts"
+import { longMillis } from "./WaitingHeads.ts"
 import { copySource, wait, type Work } from "./Work.ts"
 
 /** From this delay on, a retry waits on the broker, where it survives any restart. */
@@ -25,6 +26,8 @@ export interface Delay {
   /** Attempts made so far. */
   readonly attempts: number
   readonly failure: () => Diagnosis.Failure
+  /** Whether it waits for the claim of another process: it has not failed, so its key is parked before it is given up. */
+  readonly isClaimed?: boolean
 }
 
 export class Delaying {
@@ -32,7 +35,7 @@ export class Delaying {
   private readonly deadLettering: DeadLettering
   private readonly keyed: boolean
   private readonly parks: boolean
-  /** At most half of the window waits in this process, and at most as many wait behind one event of a key. */
+  /** At most half of the window waits in this process, and by key at most as many wait behind all that do. */
   private get maxWaiting(): number {
     return this.parts.subscriber.window.size / 2
   }
@@ -69,10 +72,13 @@ export class Delaying {
 
   private waitInPlace(delay: Delay, due: number): Effect.Effect<Decision.Decision> {
     const { millis, work } = delay
+    const { heads } = this.parts
     return Effect.suspend(() => {
       this.waiting++
       return Effect.ensuring(
-        wait(work, millis),
+        this.keyed && work.event.key !== undefined
+          ? heads.wait(work, millis, this.isLong(work, millis))
+          : wait(work, millis),
         Effect.sync(() => {
           this.waiting--
         })
@@ -94,6 +100,14 @@ export class Delaying {
     )
   }
 
+  /** Whether its lane stands still for long: a claim is asked for again and again. */
+  private isLong({ heldSince }: Work, millis: number): boolean {
+    return (
+      millis >= longMillis ||
+      (heldSince !== undefined && this.parts.clock.currentTimeMillisUnsafe() - heldSince >= longMillis)
+    )
+  }
+
   /** Another process goes on: attempt and time are stored with a copy, which by key stays the first of its lane. */
   private leaveProcess(work: Work, due: number): Effect.Effect<Decision.Decision> {
     if (this.parts.subscriber.ephemeral) return Decision.settledNow
@@ -104,11 +118,12 @@ export class Delaying {
 
   /** The lane cannot wait like this: its key is parked, or its first event is dead-lettered. */
   private leaveLane(
-    { attempts, failure, work }: Delay,
+    { attempts, failure, isClaimed = false, work }: Delay,
     due: number,
     reason: "LaneFull" | "LaneTooSlow"
   ): Effect.Effect<Decision.Decision> {
-    if (!this.parks) return this.deadLettering.deadLetter(work, reason, failure(), attempts)
+    const parks = this.parks || (isClaimed && reason === "LaneFull" && !this.parts.subscriber.ephemeral)
+    if (!parks) return this.deadLettering.deadLetter(work, reason, failure(), attempts)
     // Without a key it delays no other event.
     return work.event.key === undefined
       ? this.delayOnBroker(work, work.progress, due - this.parts.clock.currentTimeMillisUnsafe())

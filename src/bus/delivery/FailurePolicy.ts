@@ -11,7 +11,7 @@ import type { Decision } from "./Decision.ts"
 import { Delaying } from "./Delaying.ts"
 import type { FailedAttempt } from "./FailedAttempt.ts"
 import type { PolicyParts } from "./PolicyParts.ts"
-import { Postponing } from "./Postponing.ts"
+import { Postponing, type Unclaimed } from "./Postponing.ts"
 import { Retrying } from "./Retrying.ts"
 import * as Returns from "./Returns.ts"
 import { type DecodeError, Unreadable } from "./Unreadable.ts"
@@ -21,8 +21,8 @@ import type { Unknown, Work } from "./Work.ts"
 export interface FailurePolicy {
   /** `behind` is how many events of its key wait for it. */
   readonly settleFailed: (work: Work, failed: FailedAttempt, behind: number) => Effect.Effect<Decision>
-  /** Nothing was attempted, since another process holds its claim for `millis` more. */
-  readonly postponeClaimed: (work: Work, millis: number, behind: number) => Effect.Effect<Decision>
+  /** Nothing was attempted, since it could not be claimed. */
+  readonly postponeClaimed: (work: Work, claim: Unclaimed, behind: number) => Effect.Effect<Decision>
   /** It came before its time. */
   readonly delayUntilDue: (work: Work) => Effect.Effect<Decision>
   /** The bus drains before its next attempt in this process could start. */
@@ -67,7 +67,7 @@ export const make = <RetryError>(parts: PolicyParts<RetryError>): FailurePolicy 
             return postponing.postpone(work, failed.error, behind)
         }
       }),
-    postponeClaimed: (work, millis, behind) => postponing.postponeClaimed(work, millis, behind),
+    postponeClaimed: (work, claim, behind) => postponing.postponeClaimed(work, claim, behind),
     delayUntilDue: (work) => {
       const { due = 0 } = work.progress
       return delaying.delayOnBroker(work, { ...work.progress, due: undefined }, due - work.receivedAt)

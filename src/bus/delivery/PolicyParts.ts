@@ -8,6 +8,7 @@ import type * as Metrics from "../../observe/Meters.ts"
 import type * as RetryDelay from "../subscriber/RetryDelay.ts"
 import type { Copies } from "./Copies.ts"
 import type { FailureFeed } from "./FailureFeed.ts"
+import type { WaitingHeads } from "./WaitingHeads.ts"
 
 export interface PolicyParts<RetryError> {
   readonly subscriber: PolicySubscriber<RetryError>
@@ -17,6 +18,7 @@ export interface PolicyParts<RetryError> {
   readonly metrics: Metrics.SubscriberMetrics
   readonly log: Log.Log
   readonly failures: FailureFeed
+  readonly heads: WaitingHeads
 }
 
 /** The settings of a subscriber that the policy depends on. */

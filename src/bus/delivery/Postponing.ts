@@ -15,6 +15,17 @@ import type { Work } from "./Work.ts"
 /** From the first postponement on. */
 const maxPostponedMillis = 24 * 60 * 60 * 1000
 
+/** A claim by key is asked for again after this time: its process may have given it up by then. */
+const askAgainMillis = 500
+
+/** Why an event could not be claimed. */
+export interface Unclaimed {
+  /** For at most this long. */
+  readonly millis: number
+  /** Whether another process has it; otherwise the store did not answer. */
+  readonly isHeld: boolean
+}
+
 const claimedElsewhere = { tag: "HeldElsewhere", message: "another process had claimed it for too long" }
 
 export class Postponing {
@@ -46,26 +57,40 @@ export class Postponing {
     return this.delaying.delay({ work, millis: Duration.toMillis(later.in), behind, attempts, failure: full })
   }
 
-  /** Another process holds the event's claim for `millis` more. */
-  postponeClaimed(work: Work, millis: number, behind: number): Effect.Effect<Decision.Decision> {
-    this.count()
+  /** Nothing was attempted: by key it waits in its lane, otherwise it comes again when the claim may have ended. */
+  postponeClaimed(work: Work, { isHeld, millis }: Unclaimed, behind: number): Effect.Effect<Decision.Decision> {
+    const keyed = this.parts.subscriber.ordering === "key"
+    if (!isHeld) work.heldSince = undefined
+    if (work.heldSince === undefined) this.count()
+    if (keyed && isHeld) this.held(work)
     // An event that kills each process that claims it comes here in between: its copy must keep the count of
     // its returns, or it would never be dead-lettered.
     const returns = Returns.countOf(work.delivery)
     work.progress = { ...work.progress, returns }
-    const keyed = this.parts.subscriber.ordering === "key"
     return Effect.flatMap(keyed ? Effect.succeed(0) : Returns.apart(returns), (apart) =>
       Effect.map(
         this.delaying.delay({
           work,
-          millis: millis + apart,
+          millis: keyed && isHeld ? Math.min(millis, askAgainMillis) : millis + apart,
           behind,
           attempts: work.progress.attempt - 1,
-          failure: () => claimedElsewhere
+          failure: () => claimedElsewhere,
+          isClaimed: keyed && isHeld
         }),
         (decision) => (decision._tag === "Park" ? Decision.park(decision.due, false) : decision)
       )
     )
+  }
+
+  private held(work: Work): void {
+    const { clock, log, subscriber } = this.parts
+    if (work.heldSince !== undefined) return
+    work.heldSince = clock.currentTimeMillisUnsafe()
+    log.warning("the events of a key wait: another process has claimed the first of them", {
+      subscriber: subscriber.name,
+      event: work.event.type,
+      id: work.event.id
+    })
   }
 
   /** Counts one postponement. */

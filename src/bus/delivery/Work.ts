@@ -64,6 +64,8 @@ export interface Work {
   handledByBatch: boolean
   /** Set when a batch failed as a whole: removes the sensitive values of every event in it from an error text. */
   redact: ((text: string) => string) | undefined
+  /** Since when another process has its claim, while it waits for that in its lane. */
+  heldSince: number | undefined
   /** Set while it waits in this process: ends the wait, for this reason. */
   wake: ((reason: WakeReason) => void) | undefined
 }
@@ -97,6 +99,7 @@ export const begin = (
     givenBack: false,
     handledByBatch: false,
     redact: undefined,
+    heldSince: undefined,
     wake: undefined
   }
 }

@@ -81,20 +81,15 @@ export class Accept {
       ? this.guard.isKiller(work)
       : origin.isolated && Returns.countOf(delivery) >= Returns.maxCrashes
     if (kills) return decisions.start(work, policy.deadLetterCrashLoop(work), false)
-    if (state.parking?.takes(work) === true) return state.pump()
+    if (state.parking?.takes(work) === true) {
+      state.heads.arrived(state.open.size)
+      return state.pump()
+    }
     if (work.progress.due !== undefined && work.progress.due > work.receivedAt)
       return decisions.start(work, policy.delayUntilDue(work), false)
     state.mailbox.offer(work, work.event.key)
-    if (state.keyed) this.wakeFullLane(work)
+    if (state.keyed) state.heads.arrived(state.open.size)
     state.pump(work.receivedAt)
-  }
-
-  /** A head that waits in place must not wait while too many events stand behind it. */
-  private wakeFullLane(work: Work): void {
-    const { state } = this
-    if (state.behind(work) <= state.subscriber.window.size / 2) return
-    for (const head of state.open)
-      if (head.wake !== undefined && head.event.key === work.event.key) head.wake("LaneFull")
   }
 
   private refuse(origin: Origin, ...[delivery, parsed, error]: Parameters<FailurePolicy["settleUnreadable"]>): void {

@@ -82,7 +82,7 @@ export class Conclude {
       case "IdReused":
         return decisions.start(work, policy.deadLetterIdReused(work))
       case "Claimed":
-        return decisions.start(work, policy.postponeClaimed(work, refusal.millis, state.behind(work)))
+        return decisions.start(work, policy.postponeClaimed(work, refusal, state.behind(work)))
       case "BreakerOpen":
       case "RateLimited": {
         // It is the first to run once an event may be attempted again.

@@ -68,6 +68,7 @@ export class CrashGuard {
       }
       const taken = state.mailbox.takeOf(work.event.key)
       if (taken === undefined) continue
+      if (taken.heldSince !== undefined) return taken
       if (Returns.countOf(taken.delivery) >= Returns.suspiciousCount) this.harmlessInRow = 0
       else if (++this.harmlessInRow >= Returns.harmlessInRow) this.suspicious = false
       return taken

@@ -29,9 +29,17 @@ export const lanes = (state: RunnerState, decisions: PendingDecisions): Readonly
 }
 
 const headOf = (state: RunnerState, decisions: PendingDecisions, work: Work): Lane["head"] => {
+  if (work.heldSince !== undefined) return "claimed"
   if (state.running.has(work)) return "running"
   if (!decisions.has(work)) return "ready"
   return work.origin.parked ? "parked" : "waiting"
+}
+
+/** What waits by key, as figures. */
+export const waiting = ({ heads, open }: RunnerState) => {
+  let claimed = 0
+  for (const { heldSince } of open) if (heldSince !== undefined) claimed++
+  return { claimed, behindWaiting: heads.behind(), maxBehindWaiting: heads.limit() }
 }
 
 /** When the oldest of these events was published. */

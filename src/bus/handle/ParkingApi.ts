@@ -5,6 +5,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Decision, Park } from "../delivery/Decision.ts"
+import type { WaitingHeads } from "../delivery/WaitingHeads.ts"
 import type { Work } from "../delivery/Work.ts"
 import type { Mailbox } from "./Mailbox.ts"
 
@@ -19,6 +20,8 @@ export interface ParkingApi {
   readonly left: (work: Work) => void
   /** Called when the lane is free for nothing but the copy of this head. */
   readonly moved: (work: Work) => void
+  /** How many deliveries of the subscriber's own queue wait behind this parked one. */
+  readonly followers: (work: Work) => number
   /** Removes the deliveries that wait behind parked keys. */
   readonly drop: (which: (work: Work) => boolean) => ReadonlyArray<Work>
 }
@@ -26,6 +29,7 @@ export interface ParkingApi {
 /** The part of the runner that parking works with. */
 export interface ParkingHost {
   readonly mailbox: Mailbox<Work>
+  readonly heads: WaitingHeads
   readonly now: () => number
   readonly run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown, unknown>
   /** Releases a delivery that is settled or lost and holds no lane. */

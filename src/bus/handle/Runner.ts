@@ -193,6 +193,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R, P 
 
 const parkingHost = (state: RunnerState): ParkingHost => ({
   mailbox: state.mailbox,
+  heads: state.heads,
   now: () => state.now(),
   run: (effect) => state.fork(Effect.asVoid(effect)),
   pump: () => state.pump(),
@@ -228,6 +229,7 @@ const api = (
   stuck: () => state.open.size > 0 && state.running.size === 0 && decisions.size === 0 && state.capacity.hasRoom(0),
   zombies: () => state.zombies,
   lanes: () => state.mailbox.lanes(),
+  waiting: () => LaneReport.waiting(state),
   overrun: loop.overrun.await,
   overran: () => loop.overrun.isOpen()
 })

@@ -4,7 +4,7 @@
 import type * as Effect from "effect/Effect"
 import type { WakeReason, Origin, Work } from "../delivery/Work.ts"
 import type { Delivery } from "../port/Broker.ts"
-import type { Lane } from "../subscriber/Subscription.ts"
+import type { Lane, SubscriberStats } from "../subscriber/Subscription.ts"
 import type { Capacity } from "./Capacity.ts"
 
 /** Runs the handlers of one subscriber. */
@@ -36,6 +36,8 @@ export interface Runner extends Capacity {
   readonly stuck: () => boolean
   readonly zombies: () => number
   readonly lanes: () => number
+  /** What waits by key. */
+  readonly waiting: () => Pick<SubscriberStats, "claimed" | "behindWaiting" | "maxBehindWaiting">
   /** Completes when more handlers ignore their deadline than the subscriber can bear. */
   readonly overrun: Effect.Effect<void>
   readonly overran: () => boolean

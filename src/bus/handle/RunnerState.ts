@@ -9,6 +9,7 @@ import type * as Event from "../../event/Event.ts"
 import type * as Log from "../../observe/Log.ts"
 import type * as Meters from "../../observe/Meters.ts"
 import type { Counters } from "../delivery/PolicyParts.ts"
+import type { WaitingHeads } from "../delivery/WaitingHeads.ts"
 import { logFields, type Work } from "../delivery/Work.ts"
 import type { LongHandlers } from "../support/LongHandlers.ts"
 import * as RenewedSet from "../support/RenewedSet.ts"
@@ -35,6 +36,7 @@ export interface RunnerParts {
   readonly metrics: Meters.SubscriberMetrics
   readonly log: Log.Log
   readonly longHandlers: LongHandlers
+  readonly heads: WaitingHeads
 }
 
 export class RunnerState {
@@ -44,6 +46,7 @@ export class RunnerState {
   readonly metrics: Meters.SubscriberMetrics
   readonly log: Log.Log
   readonly longHandlers: LongHandlers
+  readonly heads: WaitingHeads
   readonly mailbox: Mailbox<Work>
   readonly capacity: ReturnType<typeof Capacity.make>
   /** Runs an effect that settles a delivery. */
@@ -61,7 +64,7 @@ export class RunnerState {
   private readonly clock: Clock.Clock
 
   constructor(
-    { counters, log, longHandlers, metrics, subscriber }: RunnerParts,
+    { counters, heads, log, longHandlers, metrics, subscriber }: RunnerParts,
     batchSize: number,
     clock: Clock.Clock,
     fork: (effect: Effect.Effect<void>) => Fiber.Fiber<unknown, unknown>
@@ -72,6 +75,9 @@ export class RunnerState {
     this.metrics = metrics
     this.log = log
     this.longHandlers = longHandlers
+    this.heads = heads
+    // Behind a parked head wait other parked events, too, which take no room in the window.
+    heads.count((head) => (head.origin.parked ? (this.parking?.followers(head) ?? 0) : this.behind(head)))
     this.mailbox = this.keyed ? new KeyedMailbox() : new UnorderedMailbox()
     this.capacity = Capacity.make(subscriber.concurrency, batchSize, () => this.pump())
     this.fork = fork

@@ -61,8 +61,11 @@ export const subscriber = (subscription: Subscription.Subscription): Health.Prob
     const { _tag, cause, restarts } = yield* SubscriptionRef.get(subscription.status)
     const stats = yield* subscription.stats
     return {
-      status: _tag === "Running" ? "up" : _tag === "Failed" ? "down" : "degraded",
-      detail: `${_tag}, ${restarts} restarts, ${stats.inFlight} in flight${cause === undefined ? "" : `, ${cause}`}`
+      status: _tag === "Failed" ? "down" : _tag === "Running" && stats.claimed === 0 ? "up" : "degraded",
+      detail:
+        `${_tag}, ${restarts} restarts, ${stats.inFlight} in flight` +
+        (stats.claimed === 0 ? "" : `, ${stats.claimed} keys wait for claims of other processes`) +
+        (cause === undefined ? "" : `, ${cause}`)
     } satisfies Health.ProbeResult
   })
 })

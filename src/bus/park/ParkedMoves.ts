@@ -146,7 +146,7 @@ export class ParkedMoves {
     return leaving !== undefined || headWaits || headCopy !== undefined || followers.length > maxFollowers
   }
 
-  private isEnding(): boolean {
+  isEnding(): boolean {
     return this.state.stopped || this.state.leaving !== undefined
   }
 

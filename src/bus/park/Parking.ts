@@ -89,7 +89,11 @@ export class Parking implements ParkingApi {
   park(work: Work, { attempted, due }: Decision.Park): Effect.Effect<Decision.Decision> {
     const parked = this.parkedKey(work)
     if (!work.origin.parked || parked === undefined)
-      return Effect.map(this.moves.parkKey(work, work.event.key ?? "", due), (parked) => parked ?? Decision.settled)
+      return Effect.flatMap(this.moves.parkKey(work, work.event.key ?? "", due), (parked) => {
+        if (parked !== undefined) return Effect.succeed(parked)
+        // There is no queue to park it in.
+        return this.moves.isEnding() ? Decision.settledNow : this.state.policy.deadLetterLaneFull(work)
+      })
     const { position = 0, starts = 0 } = work.place ?? {}
     return this.moves.moveHead(parked, work, { position, starts: attempted ? 0 : starts, due })
   }
@@ -110,6 +114,10 @@ export class Parking implements ParkingApi {
     if (parked.headCopy !== undefined && parked.headCopy === work.parkedName) parked.awaitsHead = true
     this.state.keys.letGo(parked, work)
     this.moves.advance(parked)
+  }
+
+  followers(work: Work): number {
+    return this.parkedKey(work)?.followers.length ?? 0
   }
 
   drop(which: (work: Work) => boolean): ReadonlyArray<Work> {
@@ -234,7 +242,7 @@ export class Parking implements ParkingApi {
   }
 
   private waitInLane(work: Work, unknown: Unknown, millis: number): Effect.Effect<Decision.Decision> {
-    return Effect.flatMap(wait(work, millis), (ended) => {
+    return Effect.flatMap(this.state.host.heads.wait(work, millis, true), (ended) => {
       switch (ended) {
         case "Elapsed":
         case "Released":

@@ -33,16 +33,23 @@ export interface SubscriberStats {
   readonly parked: number
   /** Keys with at least one held event. */
   readonly lanes: number
+  /** Keys whose first event waits because another process has claimed it. */
+  readonly claimed: number
+  /** By key: events that wait behind first events which wait for a second or longer, for a retry or a claim. */
+  readonly behindWaiting: number
+  /** The bound of `behindWaiting`, half of the prefetch window: beyond it a first event leaves its key as `LaneFull`. */
+  readonly maxBehindWaiting: number
 }
 
 /** The events of one key in a keyed subscriber. */
 export interface Lane {
   readonly key: string
   /**
-   * The state of its first event: `running` in its handler, `waiting` for its retry or its settlement, `parked`
-   * while it does the same in the parked queue, `ready` while it waits for its turn.
+   * The state of its first event: `running` in its handler, `waiting` for its retry or its settlement, `claimed`
+   * while another process has claimed it, `parked` while it waits in the parked queue, `ready` while it waits for its
+   * turn.
    */
-  readonly head: "running" | "waiting" | "parked" | "ready"
+  readonly head: "running" | "waiting" | "claimed" | "parked" | "ready"
   readonly id: string
   readonly attempt: number
   /** Events that wait behind the first one. */

@@ -5,11 +5,11 @@ import type * as Log from "../../observe/Log.ts"
 import type { BrokerIdentity } from "../../observe/Messaging.ts"
 import type * as Trace from "../../observe/Trace.ts"
 import type { SharedStores } from "../admit/Admission.ts"
+import type { Leases } from "../admit/Leases.ts"
 import type { Copies } from "../delivery/Copies.ts"
 import type { FailureFeed } from "../delivery/FailureFeed.ts"
 import type { Broker, SubscriberSpec } from "../port/Broker.ts"
 import type { CacheStore } from "../port/CacheStore.ts"
-import type { ClaimStore } from "../port/ClaimStore.ts"
 import type { DrainBudget } from "../support/DrainBudget.ts"
 import type { LongHandlers } from "../support/LongHandlers.ts"
 
@@ -28,7 +28,7 @@ export interface SharedParts {
   /** Called when a subscriber begins to drain: its time counts for the bus, too. */
   readonly onDrain: () => void
   /** For idempotent subscribers. */
-  readonly claims: ClaimStore["Service"] | undefined
+  readonly leases: Leases | undefined
   /** Remembers delayed events. */
   readonly cache: CacheStore["Service"]
   /** For breakers and rate limits. */

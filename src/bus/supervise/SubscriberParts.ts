@@ -11,6 +11,7 @@ import * as Meters from "../../observe/Meters.ts"
 import * as Admission from "../admit/Admission.ts"
 import * as FailurePolicy from "../delivery/FailurePolicy.ts"
 import * as PolicyParts from "../delivery/PolicyParts.ts"
+import { WaitingHeads } from "../delivery/WaitingHeads.ts"
 import * as HandlerCall from "../handle/HandlerCall.ts"
 import * as Runner from "../handle/Runner.ts"
 import * as Parking from "../park/Parking.ts"
@@ -46,7 +47,17 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   const metrics = Meters.subscriber(SubscriberGauges.nameOf(subscriber), shared.place, metricContext)
   let messages = 0
   const nextId = (): string => `${shared.process}.${subscriber.name}.${++messages}`
-  const policy = FailurePolicy.make({ subscriber, clock, copies, counters, metrics, log, failures: shared.failures })
+  const heads = new WaitingHeads(subscriber.window)
+  const policy = FailurePolicy.make({
+    subscriber,
+    clock,
+    copies,
+    counters,
+    metrics,
+    log,
+    failures: shared.failures,
+    heads
+  })
   const call = HandlerCall.make({ subscriber, context, trace })
   const { parking, runner } = yield* Runner.make({
     subscriber,
@@ -54,6 +65,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     call,
     cache: shared.cache,
     policy,
+    heads,
     counters,
     metrics,
     log,
@@ -107,6 +119,6 @@ const declareParked = ({ broker, log }: SharedParts, spec: SubscriberSpec): Effe
 }
 
 const admissionOf = <E extends Event.Any, Err, R>(
-  { broker, claims, log, process, stores }: SharedParts,
+  { broker, leases, log, process, stores }: SharedParts,
   subscriber: SubscriberSettings.Settled<E, Err, R>
-) => Admission.make({ subscriber, namespace: broker.namespace, claims, stores, process, log })
+) => Admission.make({ subscriber, namespace: broker.namespace, leases, stores, process, log })

@@ -46,7 +46,8 @@ export const make = (parts: HandleParts): Subscription => {
     inFlight: runner.running(),
     zombies: runner.zombies(),
     parked: parking?.count() ?? 0,
-    lanes: runner.lanes()
+    lanes: runner.lanes(),
+    ...runner.waiting()
   })
   return {
     name,

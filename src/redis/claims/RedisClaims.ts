@@ -64,6 +64,24 @@ export const make = Effect.fnUntraced(function* (client: RedisClient["Service"])
           })
         )
       }),
+    renew: (claims, leaseMillis) =>
+      Effect.map(
+        client.use(async (redis) => {
+          const millis = String(Math.ceil(leaseMillis))
+          const answers = await Scripts.askAll(
+            redis,
+            claims.map(({ claimant, fence, subject }) => ({
+              script: Scripts.renew,
+              keys: [keyOf(subject)],
+              args: [claimant, fence.toFixed(0), millis]
+            }))
+          )
+          const failed = answers.find((answer) => answer instanceof Error)
+          if (failed !== undefined) throw failed
+          return answers
+        }),
+        (answers) => answers.map((answer) => answer !== 0)
+      ),
     done: (subject, claimant, millis) =>
       Effect.map(
         ask(Scripts.done, keyOf(subject), claimant, String(Math.ceil(millis)), subject.digest ?? ""),

@@ -83,6 +83,12 @@ end
 redis.call('SET', KEYS[1], fence .. ':' .. ARGV[1], 'PX', ARGV[2])
 return {'claimed', fence}`)
 
+/** KEYS claim; ARGV claimant, its fence, lease in ms. Returns whether the claimant has it, as 1 or 0. */
+export const renew = script(`${holder}
+if held and claimant ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2] .. ':' .. ARGV[1], 'PX', ARGV[3])
+return 1`)
+
 /** KEYS claim; ARGV claimant, time to live in ms, digest or nothing. Returns 0 when another claimant holds it. */
 export const done = script(`${holder}
 if held and not mark and claimant ~= ARGV[1] then return 0 end
@@ -106,34 +112,38 @@ export const ask = async (redis: Commands, { args, keys, script }: Call): Promis
 }
 
 /** Runs all in one round trip; returns the error of each call, or undefined. */
-export const run = async (redis: Commands, calls: ReadonlyArray<Call>): Promise<ReadonlyArray<Error | undefined>> => {
+export const run = async (redis: Commands, calls: ReadonlyArray<Call>): Promise<ReadonlyArray<Error | undefined>> =>
+  (await askAll(redis, calls)).map((answer) => (answer instanceof Error ? answer : undefined))
+
+/** Runs all in one round trip; returns the answer of each call, or its error. */
+export const askAll = async (redis: Commands, calls: ReadonlyArray<Call>): Promise<ReadonlyArray<unknown>> => {
   // A pipeline stays on one node of a cluster and does not follow keys that have moved.
-  if (redis.isCluster) return Promise.all(calls.map((call) => ask(redis, call).then(() => undefined, errorOf)))
-  const errors = await pipeline(redis, calls, (call) => ["evalsha", call.script.sha])
-  const unknown = calls.filter((_, i) => isNoScript(errors[i]))
-  if (unknown.length === 0) return errors
+  if (redis.isCluster) return Promise.all(calls.map((call) => ask(redis, call).catch(errorOf)))
+  const answers = await pipeline(redis, calls, (call) => ["evalsha", call.script.sha])
+  const unknown = calls.filter((_, i) => isNoScript(answers[i]))
+  if (unknown.length === 0) return answers
   // A restarted Redis has no scripts; EVAL sends them to the one node that needs them.
   const again = await pipeline(redis, unknown, (call) => ["eval", call.script.lua])
   let next = 0
-  return errors.map((error) => (isNoScript(error) ? again[next++] : error))
+  return answers.map((answer) => (isNoScript(answer) ? again[next++] : answer))
 }
 
 const errorOf = (error: unknown): Error => (error instanceof Error ? error : new Error("unknown"))
 
-const isNoScript = (error: Error | undefined): boolean => error !== undefined && isMissingScript(error)
+const isNoScript = (answer: unknown): boolean => answer instanceof Error && isMissingScript(answer)
 
 const pipeline = async (
   redis: Commands,
   calls: ReadonlyArray<Call>,
   head: (call: Call) => readonly ["eval" | "evalsha", string]
-): Promise<ReadonlyArray<Error | undefined>> => {
+): Promise<ReadonlyArray<unknown>> => {
   const batch = redis.pipeline()
   for (const call of calls) {
     const [command, script] = head(call)
     batch[command](script, call.keys.length, ...call.keys, ...call.args)
   }
   const replies = await batch.exec()
-  return calls.map((_, i) => replies?.[i]?.[0] ?? undefined)
+  return calls.map((_, i) => replies?.[i]?.[0] ?? replies?.[i]?.[1])
 }
 
 /** The values of these keys in one round trip, on a cluster one for each node; null for a missing value. */

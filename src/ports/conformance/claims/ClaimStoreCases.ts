@@ -1,6 +1,6 @@
 /** The promises of every `ClaimStore`: claims are exclusive leases, and only their holder makes one a done mark. */
 import * as Effect from "effect/Effect"
-import { ClaimStore, type Subject } from "../../../bus/port/ClaimStore.ts"
+import { ClaimStore, type HeldClaim, type Subject } from "../../../bus/port/ClaimStore.ts"
 import { assert } from "../Assert.ts"
 import * as ConformanceCase from "../ConformanceCase.ts"
 
@@ -44,6 +44,42 @@ export const claimStoreCases: ReadonlyArray<ConformanceCase.ConformanceCase<Clai
       yield* store.release(subject, "a")
       assert.strictEqual((yield* store.claim(subject, "c", 60_000))._tag, "Held")
     })
+  ),
+  claimCase("D6, N17: a renewed claim outlives its lease, and one that another has is not renewed", (store) =>
+    Effect.gen(function* () {
+      const [mine, taken, handled] = [fresh(), fresh(), fresh()]
+      const held: Array<HeldClaim> = []
+      for (const subject of [mine, taken, handled]) {
+        const claim = yield* store.claim(subject, "a", subject === mine ? 60_000 : 1)
+        assert(claim._tag === "Claimed")
+        held.push({ subject, claimant: "a", fence: claim.fence })
+      }
+      yield* Effect.sleep(20)
+      assert.strictEqual((yield* store.claim(taken, "b", 60_000))._tag, "Claimed")
+      assert.isTrue(yield* store.done(handled, "b", 60_000))
+      assert.deepStrictEqual(yield* store.renew(held, 300_000), [true, false, false])
+      const claim = yield* store.claim(mine, "b", 60_000)
+      assert(claim._tag === "Held" && claim.millis > 200_000, JSON.stringify(claim))
+      assert.isTrue(yield* store.done(taken, "b", 60_000))
+      assert.deepStrictEqual(yield* store.claim(handled, "a", 60_000), { _tag: "Done" })
+      assert.deepStrictEqual(yield* store.renew([], 60_000), [])
+    })
+  ),
+  claimCase(
+    "D6, N17: a claim that expired is renewed with its fence while nobody has it, and can be released",
+    (store) =>
+      Effect.gen(function* () {
+        const subject = fresh()
+        const first = yield* store.claim(subject, "a", 1)
+        assert(first._tag === "Claimed")
+        yield* Effect.sleep(20)
+        assert.deepStrictEqual(yield* store.renew([{ subject, claimant: "a", fence: first.fence }], 60_000), [true])
+        assert.deepStrictEqual(yield* store.claim(subject, "a", 60_000), first)
+        assert.strictEqual((yield* store.claim(subject, "b", 60_000))._tag, "Held")
+        yield* store.release(subject, "a")
+        const next = yield* store.claim(subject, "b", 60_000)
+        assert(next._tag === "Claimed" && next.fence > first.fence)
+      })
   ),
   claimCase("an answer that was lost can be asked for again", (store) =>
     Effect.gen(function* () {
