@@ -1,9 +1,9 @@
 /** The port `Broker` over RabbitMQ 3.10 to 4.x. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Monotonic from "../observe/Monotonic.ts"
 import { Broker, type DeadLetterSource, type QueueKind } from "../bus/port/Broker.ts"
 import type { BrokerError } from "../bus/port/BrokerError.ts"
 import { type AmqpOptions, settle } from "./AmqpOptions.ts"
@@ -40,7 +40,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
   const settings = yield* Effect.fromResult(settle(options))
   const { namespace } = settings
   const rights = Declare.rights(settings.topology)
-  const clock = yield* Clock.Clock
+  const now = yield* Monotonic.make
   const counters: Receiver.AckCounters = { acked: 0, late: 0 }
   yield* ConnectionMetrics.lateAcks(() => counters.late)
   let canary: DelayCanary.DelayCanary | undefined
@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
     namespace,
     size: settings.publishChannels,
     callMillis: settings.callMillis,
-    now: () => clock.currentTimeMillisUnsafe(),
+    now,
     repair: declareShared
   })
   const connections = yield* Connections.make(
@@ -68,7 +68,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
     })
   )
   const { onLink } = connections
-  const losses = new LetterLosses(() => clock.currentTimeMillisUnsafe(), yield* Effect.scope)
+  const losses = new LetterLosses(now, yield* Effect.scope)
 
   return Broker.of({
     namespace,

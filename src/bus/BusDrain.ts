@@ -2,10 +2,11 @@
  * The end of a bus: publishing from outside of handlers stops, every subscriber drains, and what is in flight to
  * the broker gets its answer, all within one budget.
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Monotonic from "../observe/Monotonic.ts"
 import type * as Log from "../observe/Log.ts"
 import * as Meter from "../observe/Meter.ts"
 import * as Metrics from "../observe/Metrics.ts"
@@ -19,24 +20,24 @@ import { CurrentShutdown } from "./support/Shutdown.ts"
 export class DrainClock {
   readonly totalMillis: number
   readonly budget: DrainBudget.DrainBudget
-  private readonly clock: Clock.Clock
+  private readonly now: Monotonic.Monotonic
   private beganAt = Number.NEGATIVE_INFINITY
 
   constructor(timeout: Duration.Input, clock: Clock.Clock) {
     this.totalMillis = Duration.toMillis(Duration.fromInputUnsafe(timeout))
     this.budget = DrainBudget.split(this.totalMillis)
-    this.clock = clock
+    this.now = Monotonic.of(clock)
   }
 
   /** Called whenever something begins to drain. A subscriber that drained long ago has used up nothing. */
   readonly begin = (): void => {
-    const now = this.clock.currentTimeMillisUnsafe()
+    const now = this.now()
     if (now - this.beganAt > this.totalMillis) this.beganAt = now
   }
 
   /** How long publishes in flight may still wait for their confirms before connections close. */
   leftForConfirms(): number {
-    const elapsed = this.clock.currentTimeMillisUnsafe() - this.beganAt
+    const elapsed = this.now() - this.beganAt
     return Math.max(0, this.totalMillis - this.budget.close - elapsed)
   }
 }
@@ -50,13 +51,13 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly log: Log.Log
 }) {
   const { drainClock, log, publishing, settling, subscriptions } = options
-  const clock = yield* Clock.Clock
+  const now = yield* Monotonic.make
   const shutdown = yield* CurrentShutdown
   const durations = Meter.seriesBy(Metrics.drainDuration, yield* Effect.context<never>(), {}, "eventbus.outcome")
   durations("whole")
 
   const drainNow = Effect.gen(function* () {
-    const began = clock.currentTimeMillisUnsafe()
+    const began = now()
     drainClock.begin()
     // Handlers may still publish until they end; other callers may not.
     publishing.limit.setPhase("handlers-only")
@@ -69,7 +70,7 @@ export const make = Effect.fnUntraced(function* (options: {
       Effect.andThen(publishing.outbox.flushed, settling.outbox.flushed)
     )
     const whole = ended.every(Boolean) && flushed
-    durations(whole ? "whole" : "cut off").update((clock.currentTimeMillisUnsafe() - began) / 1000)
+    durations(whole ? "whole" : "cut off").update((now() - began) / 1000)
     if (!whole) {
       shutdown.cutOff = true
       log.warning("the drain was cut off", {

@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Monotonic from "../observe/Monotonic.ts"
 import { compare, historyCap, isWithin, maxHistory, orderOf } from "../bus/port/CacheOrder.ts"
 import { type CacheEntry, CacheStore, type Remembered } from "../bus/port/CacheStore.ts"
 import { type Body, isSame, sizeOf } from "../event/Body.ts"
@@ -21,7 +22,7 @@ export interface MemoryCacheOptions {
 
 export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore["Service"]> =>
   Effect.map(Clock.Clock, (clock) => {
-    const now = (): number => clock.currentTimeMillisUnsafe()
+    const now = Monotonic.of(clock)
     const shelf = makeShelf(options.maxKeys ?? 10_000, options.maxBytes ?? 64 * 1024 * 1024)
     const lasts = new Map<string, Slots>()
     const histories = new Map<string, Slots>()
@@ -52,7 +53,7 @@ export const make = (options: MemoryCacheOptions = {}): Effect.Effect<CacheStore
       shelf.touch(into, bytes)
     }
     const write = ({ body, event, id, key, settings, time }: CacheEntry): void => {
-      const one = new Kept(orderOf(time, now()), id, body)
+      const one = new Kept(orderOf(time, clock.currentTimeMillisUnsafe()), id, body)
       if (settings.last !== false) replace(event, key, one, settings.timeToLiveMillis ?? Number.POSITIVE_INFINITY)
       const cap = historyCap(settings)
       if (cap === 0) return

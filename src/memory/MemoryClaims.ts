@@ -2,9 +2,9 @@
  * `ClaimStore` in the memory of the process: enough for one process, and gone with it. Bounded: beyond 100,000 the claims
  * and done marks that were not touched for the longest time are forgotten.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Monotonic from "../observe/Monotonic.ts"
 import { type Claim, ClaimStore, type Subject } from "../bus/port/ClaimStore.ts"
 import * as Identity from "../event/Identity.ts"
 
@@ -19,18 +19,18 @@ interface Held {
 
 const maxClaims = 100_000
 
-export const make: Effect.Effect<ClaimStore["Service"]> = Effect.map(Clock.Clock, (clock) => {
+export const make: Effect.Effect<ClaimStore["Service"]> = Effect.map(Monotonic.make, (now) => {
   const held = new Map<string, Held>()
   let fences = 0
   const nameOf = (subject: Subject): string =>
     `${subject.subscriber.length}:${subject.subscriber}${Identity.textOf(subject)}`
   const find = (name: string): Held | undefined => {
     const found = held.get(name)
-    return found !== undefined && found.expires > clock.currentTimeMillisUnsafe() ? found : undefined
+    return found !== undefined && found.expires > now() ? found : undefined
   }
   const put = (name: string, holder: Omit<Held, "expires">, millis: number): void => {
     held.delete(name)
-    held.set(name, { ...holder, expires: clock.currentTimeMillisUnsafe() + millis })
+    held.set(name, { ...holder, expires: now() + millis })
     if (held.size <= maxClaims) return
     const [oldest] = held.keys()
     if (oldest !== undefined) held.delete(oldest)
@@ -41,9 +41,7 @@ export const make: Effect.Effect<ClaimStore["Service"]> = Effect.map(Clock.Clock
         const name = nameOf(subject)
         const found = find(name)
         if (found !== undefined && found.claimant !== claimant) {
-          return found.claimant === undefined
-            ? doneWith(found.digest)
-            : { _tag: "Held", millis: found.expires - clock.currentTimeMillisUnsafe() }
+          return found.claimant === undefined ? doneWith(found.digest) : { _tag: "Held", millis: found.expires - now() }
         }
         const fence = found?.fence ?? ++fences
         put(name, { claimant, fence, digest: undefined }, leaseMillis)

@@ -3,10 +3,10 @@
  * nobody reads: each `set` checks two more entries. Bounded: beyond 100,000 the values that were not set for the longest
  * time are forgotten.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Monotonic from "../observe/Monotonic.ts"
 import * as Persistence from "effect/persistence/Persistence"
 
 interface Held {
@@ -16,11 +16,11 @@ interface Held {
 
 const maxValues = 100_000
 
-export const make: Effect.Effect<Persistence.BackingPersistence["Service"]> = Effect.map(Clock.Clock, (clock) => {
+export const make: Effect.Effect<Persistence.BackingPersistence["Service"]> = Effect.map(Monotonic.make, (now) => {
   const held = new Map<string, Held>()
   let sweep = held.entries()
 
-  const isOver = ({ expires }: Held): boolean => expires <= clock.currentTimeMillisUnsafe()
+  const isOver = ({ expires }: Held): boolean => expires <= now()
   const tidy = (): void => {
     for (let n = 0; n < 2; n++) {
       const next = sweep.next()
@@ -38,7 +38,7 @@ export const make: Effect.Effect<Persistence.BackingPersistence["Service"]> = Ef
   const put = (name: string, value: object, ttl: Duration.Duration | undefined): void => {
     const millis = ttl === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(ttl)
     held.delete(name)
-    held.set(name, { value, expires: clock.currentTimeMillisUnsafe() + millis })
+    held.set(name, { value, expires: now() + millis })
     tidy()
     if (held.size <= maxValues) return
     const [oldest] = held.keys()

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as Monotonic from "../observe/Monotonic.ts"
 import type { InFlightMessage, Outgoing, QueueKind } from "../bus/port/Broker.ts"
 import { Connections, type LinkFaults } from "./Connections.ts"
 import * as Delays from "./Delays.ts"
@@ -55,7 +56,7 @@ export class MemoryServer extends Context.Service<
   {
     readonly connect: (peer: Peer) => Link
     readonly counts: () => Counts
-    /** When the next delay ends, in milliseconds of the clock. */
+    /** When the next delay ends, in milliseconds of the monotonic clock. */
     readonly nextDue: () => number | undefined
     /** Completes when nothing is on its way, delayed, ready for a consumer or unsettled. */
     readonly idle: Effect.Effect<void>
@@ -106,16 +107,17 @@ class Server {
   readonly delays = Delays.make<Delayed>()
   readonly published = Deque.make<Outgoing>()
   private readonly options: MemoryServerOptions
-  private readonly now: () => number
+  /** Monotonic: delays go by it. */
+  private readonly now: Monotonic.Monotonic
   private readonly namespaces = new Map<string, Namespace>()
   /** Open when a delay was added that ends before all others. */
   private readonly earlier = Latch.makeUnsafe(false)
 
-  constructor(options: MemoryServerOptions, now: () => number, later: (millis: number, action: () => void) => void) {
+  constructor(options: MemoryServerOptions, clock: Clock.Clock, later: (millis: number, action: () => void) => void) {
     this.options = options
-    this.now = now
+    this.now = Monotonic.of(clock)
     this.connections = new Connections({
-      now,
+      now: () => clock.currentTimeMillisUnsafe(),
       schedule: this.turns.schedule,
       store: (send) => this.store(send),
       faults: options.faults,
@@ -199,7 +201,7 @@ const make = Effect.fnUntraced(function* (options: MemoryServerOptions) {
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const server = new Server(
     options,
-    () => clock.currentTimeMillisUnsafe(),
+    clock,
     (millis, action) => void run(Effect.andThen(Effect.sleep(millis), Effect.sync(action)))
   )
   const { connections, turns } = server

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Monotonic from "./Monotonic.ts"
 import type { Check, Probe, Report, Status } from "./HealthReport.ts"
 import { ProbeRunner } from "./ProbeRunner.ts"
 import * as Readiness from "./Readiness.ts"
@@ -51,12 +52,14 @@ export class HealthMonitor {
       for (const name of this.history.keys())
         if (!probes.some((probe) => probe.name === name)) this.history.delete(name)
       const status = worst(checks)
-      const readiness = this.readiness.update(status !== "down", now)
+      const elapsed = (yield* Monotonic.make)()
+      const readiness = this.readiness.update(status !== "down", elapsed)
+      const wallOf = (moment: number): Date => new Date(Math.round(now - (elapsed - moment)))
       return {
         status,
         time: new Date(now),
         checks,
-        ready: { is: readiness.ready, since: new Date(readiness.since), detail: explain(checks, readiness) }
+        ready: { is: readiness.ready, since: wallOf(readiness.since), detail: explain(checks, readiness, wallOf) }
       }
     })
   }
@@ -89,10 +92,14 @@ const worst = (checks: ReadonlyArray<Check>): Status =>
       : "up"
 
 /** Why the service is or is not ready, in words. */
-const explain = (checks: ReadonlyArray<Check>, { contradictedSince, ready }: Readiness.Readiness): string => {
+const explain = (
+  checks: ReadonlyArray<Check>,
+  { contradictedSince, ready }: Readiness.Readiness,
+  wallOf: (moment: number) => Date
+): string => {
   const down = checks.filter(({ status }) => status === "down").map(({ name }) => name)
   const current = down.length === 0 ? "every dependency is up" : `${down.join(", ")} down`
   if (contradictedSince === undefined) return current
-  const since = new Date(contradictedSince).toISOString()
+  const since = wallOf(contradictedSince).toISOString()
   return `${current} since ${since}: ${ready ? "still ready, it may pass" : "not ready yet, it may not last"}`
 }

@@ -6,6 +6,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Contexts from "effect/Context"
+import * as Monotonic from "./Monotonic.ts"
 import * as Effect from "effect/Effect"
 
 export interface LogThrottle {
@@ -34,7 +35,7 @@ const maxMeanings = 200
 const otherMeanings = "(others)"
 
 export const make = (context: Context.Context<never>): LogThrottle => {
-  const clock = Contexts.get(context, Clock.Clock)
+  const now = Monotonic.of(Contexts.get(context, Clock.Clock))
   const run = Effect.runForkWith(context)
   const windows = new Map<string, Window>()
   let isFlushed = false
@@ -43,7 +44,7 @@ export const make = (context: Context.Context<never>): LogThrottle => {
     const window = windows.get(meaning)
     windows.delete(meaning)
     if (window === undefined || window.suppressed === 0) return
-    const seconds = Math.max(1, Math.round((clock.currentTimeMillisUnsafe() - window.startedAt) / 1000))
+    const seconds = Math.max(1, Math.round((now() - window.startedAt) / 1000))
     window.summary(window.suppressed, seconds)
   }
 
@@ -52,7 +53,7 @@ export const make = (context: Context.Context<never>): LogThrottle => {
       Effect.sleep(windowMillis),
       Effect.sync(() => close(meaning))
     )
-    const startedAt = clock.currentTimeMillisUnsafe()
+    const startedAt = now()
     const timer = isFlushed ? undefined : run(closeLater)
     const window: Window = { written: 0, suppressed: 0, startedAt, summary, timer }
     windows.set(meaning, window)
@@ -60,7 +61,7 @@ export const make = (context: Context.Context<never>): LogThrottle => {
   }
 
   const isOver = (window: Window | undefined): boolean =>
-    window !== undefined && clock.currentTimeMillisUnsafe() - window.startedAt >= windowMillis
+    window !== undefined && now() - window.startedAt >= windowMillis
 
   return {
     admits: (wanted, summary) => {

@@ -5,14 +5,14 @@
  */
 export interface Readiness {
   readonly ready: boolean
-  /** Milliseconds since the epoch. */
+  /** Monotonic milliseconds. */
   readonly since: number
-  /** Since when the opposite is observed, in milliseconds since the epoch; undefined if it is not. */
+  /** Since when the opposite is observed, in monotonic milliseconds; undefined if it is not. */
   readonly contradictedSince: number | undefined
 }
 
 export interface Tracker {
-  /** Records an observation, and returns the readiness to report. `now` is in milliseconds since the epoch. */
+  /** Records an observation, and returns the readiness to report. `now` is monotonic. */
   readonly update: (healthy: boolean, now: number) => Readiness
 }
 

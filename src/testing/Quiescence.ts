@@ -5,6 +5,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
+import * as Monotonic from "../observe/Monotonic.ts"
 import type { BusInternals } from "../bus/BusInternals.ts"
 import type { EventBus } from "../bus/EventBus.ts"
 import { TaggedError } from "../event/Tagged.ts"
@@ -86,7 +87,7 @@ export class Quiescence {
           yield* pause(patienceMillis)
           continue
         }
-        const now = yield* Clock.currentTimeMillis
+        const now = (yield* Monotonic.make)()
         if (last === undefined || !same(last, view)) stillSince = now
         last = view
         if (view.running > 0 && (idle === undefined || !same(idle, view) || this.realWork.isVisible())) {

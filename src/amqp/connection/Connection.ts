@@ -13,6 +13,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import { BrokerError } from "../../bus/port/BrokerError.ts"
 import { Closed, ConnectionFailed } from "../../bus/port/BrokerReason.ts"
 import * as Backoff from "../../bus/support/Backoff.ts"
@@ -60,7 +61,9 @@ interface Shared {
   readonly settings: Settings
   readonly role: Role
   readonly prepare: Prepare
+  /** Wall time, for those who look. */
   readonly now: () => number
+  readonly monotonic: Monotonic.Monotonic
   readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly state: SubscriptionRef.SubscriptionRef<State>
   readonly firstUp: Deferred.Deferred<void, BrokerError>
@@ -70,8 +73,8 @@ interface Shared {
   epoch: number
   /** Whether a server has accepted the current attempt to connect. */
   isAccepted: boolean
-  /** When the current life came up; 0 before that. */
-  upSince: number
+  /** When the current life came up; undefined before that. */
+  upSince: number | undefined
 }
 
 export const make = Effect.fnUntraced(function* (settings: Settings, role: Role, prepare: Prepare, outages: OutageLog) {
@@ -83,6 +86,7 @@ export const make = Effect.fnUntraced(function* (settings: Settings, role: Role,
     role,
     prepare,
     now,
+    monotonic: Monotonic.of(clock),
     run: Effect.runForkWith(yield* Effect.context<never>()),
     state,
     firstUp: yield* Deferred.make<void, BrokerError>(),
@@ -91,7 +95,7 @@ export const make = Effect.fnUntraced(function* (settings: Settings, role: Role,
     outages,
     epoch: 0,
     isAccepted: false,
-    upSince: 0
+    upSince: undefined
   }
   outages.lost(role, () => whyNot(shared).message, false)
   yield* Effect.addFinalizer(() => SubscriptionRef.set(state, { _tag: "Closed", since: now() }))
@@ -110,7 +114,7 @@ const keepConnected = (shared: Shared): Effect.Effect<never> =>
     const { firstUp, now, state, woken } = shared
     const streak = new Backoff.Streak(reconnecting)
     for (;;) {
-      shared.upSince = 0
+      shared.upSince = undefined
       yield* woken.close
       const error = Option.getOrUndefined(Exit.findErrorOption(yield* Effect.exit(live(shared))))
       yield* SubscriptionRef.update(state, (before) => ({
@@ -118,12 +122,12 @@ const keepConnected = (shared: Shared): Effect.Effect<never> =>
         since: before._tag === "Connecting" ? before.since : now(),
         error
       }))
-      shared.outages.lost(shared.role, () => whyNot(shared).message, shared.upSince > 0)
+      shared.outages.lost(shared.role, () => whyNot(shared).message, shared.upSince !== undefined)
       // A wake-up from before this loss is stale.
-      if (shared.upSince > 0) yield* woken.close
+      if (shared.upSince !== undefined) yield* woken.close
       // Waiting cannot heal this at the start. Once it was up, an operator may heal it.
       if (error !== undefined && !error.isRetryable) yield* Deferred.fail(firstUp, error)
-      const attempt = streak.failedAfter(shared.upSince > 0 ? now() - shared.upSince : 0)
+      const attempt = streak.failedAfter(shared.upSince === undefined ? 0 : shared.monotonic() - shared.upSince)
       yield* Effect.timeoutOption(woken.await, yield* Backoff.delay(backoffAfter(error), attempt))
     }
   })
@@ -144,7 +148,7 @@ const live = (shared: Shared): Effect.Effect<never, BrokerError> =>
       shared.prepare(link),
       Effect.andThen(Deferred.await(gone), Effect.fail(Link.lost(link, "lost while it was prepared")))
     )
-    shared.upSince = shared.now()
+    shared.upSince = shared.monotonic()
     shared.metrics.up()
     yield* reporting.begin
     shared.outages.connected(shared.role)

@@ -7,12 +7,12 @@
  * Canaries are sent on the publishing connection and received on the consuming one. Other probes report what
  * happens to these two.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import { type BrokerProbe, inFlight } from "../../bus/port/Broker.ts"
 import type { BrokerError } from "../../bus/port/BrokerError.ts"
 import * as Meter from "../../observe/Meter.ts"
@@ -50,9 +50,9 @@ interface Home {
 
 export const make = Effect.fnUntraced(function* (options: CanaryOptions) {
   const { everyMillis, isUp, link, namespace } = options
-  const clock = yield* Clock.Clock
+  const now = yield* Monotonic.make
   const lateness = Meter.series(Metrics.delayLateness, yield* Effect.context<never>())
-  const flights = new CanaryFlights(namespace, everyMillis, () => clock.currentTimeMillisUnsafe(), lateness)
+  const flights = new CanaryFlights(namespace, everyMillis, now, lateness)
   let home: Home | undefined
 
   const round = Effect.gen(function* () {

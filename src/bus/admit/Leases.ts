@@ -10,6 +10,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import * as Identity from "../../event/Identity.ts"
 import type * as Log from "../../observe/Log.ts"
 import type { ClaimStore, HeldClaim, Subject } from "../port/ClaimStore.ts"
@@ -41,7 +42,7 @@ interface Left {
 export class Leases {
   readonly store: ClaimStore["Service"]
   private readonly log: Log.Log
-  private readonly clock: Clock.Clock
+  private readonly now: Monotonic.Monotonic
   private readonly kept = RenewedSet.make<Lease>()
   private readonly some = Latch.makeUnsafe(false)
   /** The claims of each event that may stand in the store although their attempts have ended. */
@@ -50,12 +51,12 @@ export class Leases {
   constructor(store: ClaimStore["Service"], log: Log.Log, clock: Clock.Clock) {
     this.store = store
     this.log = log
-    this.clock = clock
+    this.now = Monotonic.of(clock)
   }
 
   /** Renews this claim from now on, for at most `millis`. */
   keep(claim: HeldClaim, millis: number): Lease {
-    const since = this.clock.currentTimeMillisUnsafe()
+    const since = this.now()
     const lease: Lease = { ...claim, since, until: since + millis }
     this.kept.add(lease)
     this.some.openUnsafe()
@@ -69,7 +70,7 @@ export class Leases {
 
   /** The store may have this claim, whose attempt has ended: it did not answer. */
   leave(subject: Subject, claimant: string): void {
-    const now = this.clock.currentTimeMillisUnsafe()
+    const now = this.now()
     const name = nameOf(subject)
     const claimants = [...(this.left.get(name)?.claimants ?? []), claimant].slice(-maxClaimants)
     this.left.delete(name)
@@ -105,7 +106,7 @@ export class Leases {
   )
 
   private readonly renew = Effect.suspend((): Effect.Effect<void> => {
-    const now = this.clock.currentTimeMillisUnsafe()
+    const now = this.now()
     const due: Array<Lease> = []
     for (const lease of this.kept) if (now - lease.since >= youngMillis && now < lease.until) due.push(lease)
     if (due.length === 0) return Effect.void

@@ -10,6 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Kinds from "../../event/options/OptionKinds.ts"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import { sizeOf } from "../../event/Body.ts"
 import type { Broker, Delivery, Outgoing } from "../port/Broker.ts"
 import type { BrokerError } from "../port/BrokerError.ts"
@@ -149,14 +150,19 @@ class Replay {
     return Effect.callback<Outcome>((resume) => {
       const now = clock.currentTimeMillisUnsafe()
       const message = copyOf(letter, delivery, source, state.replayId, now)
-      const shipment = new ReplayShipment(message, sizeOf(delivery.body), now + copyMillis, (outcome) => {
-        // Here and not after the effect: an interruption must not keep a confirmed letter from its ack.
-        if (outcome._tag === "Confirmed" && !delivery.lost()) {
-          delivery.ack()
-          state.sent(letter)
+      const shipment = new ReplayShipment(
+        message,
+        sizeOf(delivery.body),
+        Monotonic.of(clock)() + copyMillis,
+        (outcome) => {
+          // Here and not after the effect: an interruption must not keep a confirmed letter from its ack.
+          if (outcome._tag === "Confirmed" && !delivery.lost()) {
+            delivery.ack()
+            state.sent(letter)
+          }
+          resume(Effect.succeed(outcome))
         }
-        resume(Effect.succeed(outcome))
-      })
+      )
       outbox.submit(shipment)
       return Effect.sync(() => shipment.withdraw())
     })
@@ -205,10 +211,10 @@ const furtherKinds = { dryRun: Kinds.bool, rate: Kinds.above, unsigned: Kinds.bo
 
 const pacer = Effect.fnUntraced(function* (rate: number | undefined) {
   if (rate === undefined || rate === Number.POSITIVE_INFINITY) return (): Effect.Effect<void> => Effect.void
-  const clock = yield* Clock.Clock
-  let next = clock.currentTimeMillisUnsafe()
+  const monotonic = yield* Monotonic.make
+  let next = monotonic()
   return (): Effect.Effect<void> => {
-    const now = clock.currentTimeMillisUnsafe()
+    const now = monotonic()
     const at = Math.max(now, next)
     next = at + 1000 / rate
     return at > now ? Effect.sleep(at - now) : Effect.void

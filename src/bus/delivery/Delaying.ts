@@ -5,6 +5,7 @@
  * number of events behind it.
  */
 import * as Effect from "effect/Effect"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type * as Diagnosis from "../send/Diagnosis.ts"
 import type * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
 import { maxInPlaceMillis } from "../subscriber/OptionChecks.ts"
@@ -51,9 +52,9 @@ export class Delaying {
 
   delay(delay: Delay): Effect.Effect<Decision.Decision> {
     const { behind, millis, work } = delay
-    const due = this.parts.clock.currentTimeMillisUnsafe() + millis
+    const due = this.parts.monotonic() + millis
     if (this.parks && work.event.key !== undefined && work.origin.parked) {
-      if (millis >= onBrokerMillis) return Effect.succeed(Decision.park(due, true))
+      if (millis >= onBrokerMillis) return Effect.succeed(this.park(due))
     } else if (this.keyed || this.parts.subscriber.ephemeral) {
       if (this.keyed && behind > this.maxWaiting) return this.leaveLane(delay, due, "LaneFull")
       if (due - work.receivedAt > maxInPlaceMillis) return this.leaveLane(delay, due, "LaneTooSlow")
@@ -100,20 +101,23 @@ export class Delaying {
     )
   }
 
+  /** Its copy says in wall time when it is due. */
+  private park(due: number): Decision.Decision {
+    const { clock, monotonic } = this.parts
+    return Decision.park(Monotonic.wallAfter(clock, due - monotonic()), true)
+  }
+
   /** Whether its lane stands still for long: a claim is asked for again and again. */
   private isLong({ heldSince }: Work, millis: number): boolean {
-    return (
-      millis >= longMillis ||
-      (heldSince !== undefined && this.parts.clock.currentTimeMillisUnsafe() - heldSince >= longMillis)
-    )
+    return millis >= longMillis || (heldSince !== undefined && this.parts.monotonic() - heldSince >= longMillis)
   }
 
   /** Another process goes on: attempt and time are stored with a copy, which by key stays the first of its lane. */
   private leaveProcess(work: Work, due: number): Effect.Effect<Decision.Decision> {
     if (this.parts.subscriber.ephemeral) return Decision.settledNow
     return this.keyed && work.event.key !== undefined
-      ? Effect.succeed(Decision.park(due, true))
-      : this.delayOnBroker(work, work.progress, due - this.parts.clock.currentTimeMillisUnsafe())
+      ? Effect.succeed(this.park(due))
+      : this.delayOnBroker(work, work.progress, due - this.parts.monotonic())
   }
 
   /** The lane cannot wait like this: its key is parked, or its first event is dead-lettered. */
@@ -126,7 +130,7 @@ export class Delaying {
     if (!parks) return this.deadLettering.deadLetter(work, reason, failure(), attempts)
     // Without a key it delays no other event.
     return work.event.key === undefined
-      ? this.delayOnBroker(work, work.progress, due - this.parts.clock.currentTimeMillisUnsafe())
-      : Effect.succeed(Decision.park(due, true))
+      ? this.delayOnBroker(work, work.progress, due - this.parts.monotonic())
+      : Effect.succeed(this.park(due))
   }
 }

@@ -2,11 +2,11 @@
  * Failed attempts and dead letters as they happen: a live stream for this process and, for dead letters, a
  * system event for other processes. Both are best effort; the dead-letter queue is the record.
  */
-import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type * as Diagnosis from "../send/Diagnosis.ts"
 import type { Announcement } from "./EventDeadLettered.ts"
 
@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function* (
   announce: (data: Announcement) => Effect.Effect<void>,
   onDropped: (count: number) => void
 ) {
-  const clock = yield* Clock.Clock
+  const monotonic = yield* Monotonic.make
   const feed = yield* PubSub.sliding<BusFailure>(bufferSize)
   const windows = new Map<string, Window>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function* (
       if (isObserved()) emit({ _tag: "DeadLettered", subscriber, event, id, attempts, reason, error })
       // A subscriber that fails on an announcement must not cause the next one.
       if (!isAnnounced || event.startsWith("bus.")) return
-      const now = clock.currentTimeMillisUnsafe()
+      const now = monotonic()
       let window = windows.get(subscriber)
       if (window === undefined || now - window.startedAt >= 1000) {
         window = { startedAt: now, count: 0, suppressed: 0 }

@@ -70,7 +70,11 @@ export const make = <RetryError>(parts: PolicyParts<RetryError>): FailurePolicy 
     postponeClaimed: (work, claim, behind) => postponing.postponeClaimed(work, claim, behind),
     delayUntilDue: (work) => {
       const { due = 0 } = work.progress
-      return delaying.delayOnBroker(work, { ...work.progress, due: undefined }, due - work.receivedAt)
+      return delaying.delayOnBroker(
+        work,
+        { ...work.progress, due: undefined },
+        due - parts.clock.currentTimeMillisUnsafe()
+      )
     },
     handOver: (work) => delaying.delayOnBroker(work, { ...work.progress, returns: 0 }, 0),
     deadLetterLaneFull: (work) => {

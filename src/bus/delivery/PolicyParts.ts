@@ -2,6 +2,7 @@
  * What the parts of the failure policy of one subscriber share.
  */
 import type * as Clock from "effect/Clock"
+import type * as Monotonic from "../../observe/Monotonic.ts"
 import type * as Event from "../../event/Event.ts"
 import type * as Log from "../../observe/Log.ts"
 import type * as Metrics from "../../observe/Meters.ts"
@@ -12,7 +13,10 @@ import type { WaitingHeads } from "./WaitingHeads.ts"
 
 export interface PolicyParts<RetryError> {
   readonly subscriber: PolicySubscriber<RetryError>
+  /** Wall time goes by it. */
   readonly clock: Clock.Clock
+  /** What is measured in this process goes by this. */
+  readonly monotonic: Monotonic.Monotonic
   readonly copies: Copies
   readonly counters: Counters
   readonly metrics: Metrics.SubscriberMetrics

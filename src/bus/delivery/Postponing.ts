@@ -83,9 +83,9 @@ export class Postponing {
   }
 
   private held(work: Work): void {
-    const { clock, log, subscriber } = this.parts
+    const { log, monotonic, subscriber } = this.parts
     if (work.heldSince !== undefined) return
-    work.heldSince = clock.currentTimeMillisUnsafe()
+    work.heldSince = monotonic()
     log.warning("the events of a key wait: another process has claimed the first of them", {
       subscriber: subscriber.name,
       event: work.event.type,

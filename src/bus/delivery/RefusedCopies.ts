@@ -1,6 +1,7 @@
 /** Copies that the broker does not take: too large for it, or without the right to write there. Health names them. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type { Health } from "../../observe/Health.ts"
 
 interface RefusedCopy {
@@ -14,14 +15,14 @@ const freshMillis = 5 * 60_000
 
 export class RefusedCopies {
   readonly probe: Health.Probe
-  private readonly clock: Clock.Clock
+  private readonly now: Monotonic.Monotonic
   /** Still tried, by any object that stands for them. */
   private readonly waiting = new Map<object, RefusedCopy>()
   private last: (RefusedCopy & { readonly at: number }) | undefined
   private leftToBroker = 0
 
   constructor(clock: Clock.Clock) {
-    this.clock = clock
+    this.now = Monotonic.of(clock)
     this.probe = { name: "refused copies", critical: false, check: Effect.sync(() => this.check()) }
   }
 
@@ -37,13 +38,13 @@ export class RefusedCopies {
   left(copy: object, refused: RefusedCopy): void {
     this.ended(copy)
     this.leftToBroker++
-    this.last = { ...refused, at: this.clock.currentTimeMillisUnsafe() }
+    this.last = { ...refused, at: this.now() }
   }
 
   private check(): Health.ProbeResult {
     const { last } = this
     const [first] = this.waiting.values()
-    const isFresh = last !== undefined && this.clock.currentTimeMillisUnsafe() - last.at < freshMillis
+    const isFresh = last !== undefined && this.now() - last.at < freshMillis
     const details = [
       ...(first === undefined ? [] : [`${this.waiting.size} copies are refused, the first is ${named(first)}`]),
       ...(last === undefined

@@ -39,11 +39,12 @@ export class Retrying<RetryError> {
 
   /** Adds a failed attempt to the event's progress, and returns what may be quoted of it. */
   record(work: Work, error: unknown): SafeFailure.Described {
-    const { clock, subscriber } = this.parts
+    const { clock, monotonic, subscriber } = this.parts
     const now = clock.currentTimeMillisUnsafe()
     const described = SafeFailure.describe(subscriber, work, SafeFailure.unwrap(error))
     const { message, tag } = described.brief
     const { progress } = work
+    work.failingSince ??= monotonic() - Math.max(0, now - (progress.firstFailure ?? now))
     work.progress = {
       ...progress,
       firstFailure: progress.firstFailure ?? now,
@@ -55,13 +56,14 @@ export class Retrying<RetryError> {
 
   /** Milliseconds until the next attempt; undefined when the retry policy has ended or failed. */
   private nextDelay(work: Work, failure: unknown): Effect.Effect<number | undefined> {
-    const { clock, log, subscriber } = this.parts
+    const { clock, log, monotonic, subscriber } = this.parts
     const { event, progress } = work
-    const now = clock.currentTimeMillisUnsafe()
+    const { firstFailure = clock.currentTimeMillisUnsafe() } = progress
+    const elapsed = work.failingSince === undefined ? 0 : monotonic() - work.failingSince
     return RetryDelay.delay(subscriber.retry, {
       attempt: progress.attempt,
-      firstFailure: progress.firstFailure ?? now,
-      now,
+      firstFailure,
+      now: firstFailure + elapsed,
       // A handler fails with an error of its own type, or with the runtime's for a defect or a timeout.
       error: failure as RetryError,
       seed: `${event.id}/${subscriber.name}`

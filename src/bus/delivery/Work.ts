@@ -39,6 +39,7 @@ export interface Work {
   readonly event: Envelope.Envelope
   /** Set when this process does not know its type or version. It holds its place in its lane, and never runs here. */
   readonly unknown: Unknown | undefined
+  /** Monotonic, like the other times of this process. */
   readonly receivedAt: number
   /** What the event had been through when it arrived. */
   readonly received: RuntimeHeaders.Progress
@@ -49,6 +50,8 @@ export interface Work {
   /** Changes with each failed attempt in this process. */
   progress: RuntimeHeaders.Progress
   startedAt: number
+  /** The moment of its first failure; undefined until it fails in this process. */
+  failingSince: number | undefined
   /** When its handler began, by the stopwatch. */
   began: number
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -90,6 +93,7 @@ export const begin = (
     parkedName: undefined,
     progress: received,
     startedAt: 0,
+    failingSince: undefined,
     began: 0,
     fiber: undefined,
     span: undefined,

@@ -85,7 +85,7 @@ export class Accept {
       state.heads.arrived(state.open.size)
       return state.pump()
     }
-    if (work.progress.due !== undefined && work.progress.due > work.receivedAt)
+    if (work.progress.due !== undefined && work.progress.due > state.wall())
       return decisions.start(work, policy.delayUntilDue(work), false)
     state.mailbox.offer(work, work.event.key)
     if (state.keyed) state.heads.arrived(state.open.size)

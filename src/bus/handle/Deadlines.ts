@@ -2,9 +2,9 @@
  * The deadlines of a subscriber's handlers. One fiber watches them instead of a timer for each: every handler
  * gets the same time, so the one that started first is due first.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type { RenewedSet } from "../support/RenewedSet.ts"
 import type { Work } from "../delivery/Work.ts"
 
@@ -21,11 +21,11 @@ export const watch = Effect.fnUntraced(function* (options: {
   readonly onZombie: (work: Work) => void
 }) {
   const { deadlineMillis, hasRunning, onZombie, running } = options
-  const clock = yield* Clock.Clock
+  const monotonic = yield* Monotonic.make
 
   /** Returns the milliseconds until the next check. */
   const check = (): number => {
-    const now = clock.currentTimeMillisUnsafe()
+    const now = monotonic()
     let next = deadlineMillis
     for (const work of running) {
       if (work.zombie) continue

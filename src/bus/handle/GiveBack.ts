@@ -23,7 +23,7 @@ export const giveBack = (
       continue
     }
     if (isParkedAgain(state, work)) {
-      decisions.start(work, Effect.succeed(Decision.park(state.now(), true)), false)
+      decisions.start(work, Effect.succeed(Decision.park(state.wall(), true)), false)
       continue
     }
     if (!work.origin.parked) state.countReturn()

@@ -30,7 +30,9 @@ export interface ParkingApi {
 export interface ParkingHost {
   readonly mailbox: Mailbox<Work>
   readonly heads: WaitingHeads
+  /** Wall time, which is written on copies. */
   readonly now: () => number
+  readonly monotonic: () => number
   readonly run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown, unknown>
   /** Releases a delivery that is settled or lost and holds no lane. */
   readonly release: (work: Work) => void

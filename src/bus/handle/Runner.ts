@@ -194,7 +194,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R, P 
 const parkingHost = (state: RunnerState): ParkingHost => ({
   mailbox: state.mailbox,
   heads: state.heads,
-  now: () => state.now(),
+  now: () => state.wall(),
+  monotonic: state.now,
   run: (effect) => state.fork(Effect.asVoid(effect)),
   pump: () => state.pump(),
   release: (work) => state.release(work, false),

@@ -5,6 +5,7 @@
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type * as Event from "../../event/Event.ts"
 import type * as Log from "../../observe/Log.ts"
 import type * as Meters from "../../observe/Meters.ts"
@@ -61,6 +62,8 @@ export class RunnerState {
   parking: ParkingApi | undefined
   /** Starts whatever may start. `now` is the time, where it is known. The runner sets this. */
   pump: (now?: number) => void = () => {}
+  /** Monotonic time. */
+  readonly now: Monotonic.Monotonic
   private readonly clock: Clock.Clock
 
   constructor(
@@ -82,9 +85,11 @@ export class RunnerState {
     this.capacity = Capacity.make(subscriber.concurrency, batchSize, () => this.pump())
     this.fork = fork
     this.clock = clock
+    this.now = Monotonic.of(clock)
   }
 
-  now(): number {
+  /** Wall time. */
+  wall(): number {
     return this.clock.currentTimeMillisUnsafe()
   }
 

@@ -2,11 +2,11 @@
  * The gauges of the bus itself: its in-flight limits, how long the broker blocked it, what waits to be written to
  * the cache, and the depths of its dead-letter queues.
  */
-import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import * as Meter from "../../observe/Meter.ts"
 import * as Metrics from "../../observe/Metrics.ts"
 import type { Broker } from "../port/Broker.ts"
@@ -72,18 +72,18 @@ const startCacheCounters = (context: Context.Context<never>): void => {
 
 /** How long the broker has blocked publishing in all, in seconds. */
 const blockedTime = Effect.fnUntraced(function* (broker: Broker["Service"]) {
-  const clock = yield* Clock.Clock
+  const now = yield* Monotonic.make
   let millis = 0
   let since: number | undefined
   yield* SubscriptionRef.changes(broker.status).pipe(
     Stream.runForEach(({ _tag }) =>
       Effect.sync(() => {
-        const now = clock.currentTimeMillisUnsafe()
-        if (since !== undefined) millis += now - since
-        since = _tag === "Blocked" ? now : undefined
+        const at = now()
+        if (since !== undefined) millis += at - since
+        since = _tag === "Blocked" ? at : undefined
       })
     ),
     Effect.forkScoped
   )
-  return (): number => (millis + (since === undefined ? 0 : clock.currentTimeMillisUnsafe() - since)) / 1000
+  return (): number => (millis + (since === undefined ? 0 : now() - since)) / 1000
 })

@@ -1,9 +1,9 @@
 /**
  * The health probes of the bus: its ports, its in-flight limits, and each of its subscribers.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type { Health } from "../../observe/Health.ts"
 import type { Broker } from "../port/Broker.ts"
 import type { CacheStore } from "../port/CacheStore.ts"
@@ -40,17 +40,20 @@ const writeBehind = (store: CacheStore["Service"]): Health.Probe => {
   return {
     name: "write-behind",
     critical: false,
-    check: Effect.map(Clock.currentTimeMillis, (now): Health.ProbeResult => {
-      const stats = store.stats?.()
-      if (stats === undefined) return { status: "up", detail: "written at once" }
-      const { buffered, dropped } = stats
-      if (dropped > before) droppedAt = now
-      before = dropped
-      return {
-        status: now - droppedAt < freshMillis || buffered > manyPending ? "degraded" : "up",
-        detail: `${buffered} events wait to be written to the cache, ${dropped} were dropped`
+    check: Effect.map(
+      Effect.map(Monotonic.make, (read) => read()),
+      (now): Health.ProbeResult => {
+        const stats = store.stats?.()
+        if (stats === undefined) return { status: "up", detail: "written at once" }
+        const { buffered, dropped } = stats
+        if (dropped > before) droppedAt = now
+        before = dropped
+        return {
+          status: now - droppedAt < freshMillis || buffered > manyPending ? "degraded" : "up",
+          detail: `${buffered} events wait to be written to the cache, ${dropped} were dropped`
+        }
       }
-    })
+    )
   }
 }
 

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type { Health } from "../../observe/Health.ts"
 import type { Broker, DeadLetterSource } from "../port/Broker.ts"
 
@@ -24,13 +25,13 @@ export class DeadLetterQueues {
   readonly undeliverable: DeadLetterQueue = { depth: 0, grewAt: undefined }
   readonly probe: Health.Probe
   private readonly broker: Broker["Service"]
-  private readonly clock: Clock.Clock
+  private readonly now: Monotonic.Monotonic
   private readonly scope: Scope.Scope
   private readonly ofSubscribers = new Map<string, DeadLetterQueue>()
 
   constructor(broker: Broker["Service"], clock: Clock.Clock, scope: Scope.Scope) {
     this.broker = broker
-    this.clock = clock
+    this.now = Monotonic.of(clock)
     this.scope = scope
     this.probe = { name: "dead letters", critical: false, check: Effect.sync(() => this.check()) }
   }
@@ -69,13 +70,13 @@ export class DeadLetterQueues {
   private inspect(source: DeadLetterSource, queue: DeadLetterQueue): Effect.Effect<void> {
     return Effect.map(Effect.option(this.broker.deadLetterDepth(source)), (found) => {
       if (Option.isNone(found)) return
-      if (found.value > queue.depth) queue.grewAt = this.clock.currentTimeMillisUnsafe()
+      if (found.value > queue.depth) queue.grewAt = this.now()
       queue.depth = found.value
     })
   }
 
   private isFresh({ grewAt }: DeadLetterQueue): boolean {
-    return grewAt !== undefined && this.clock.currentTimeMillisUnsafe() - grewAt < freshMillis
+    return grewAt !== undefined && this.now() - grewAt < freshMillis
   }
 
   private check(): Health.ProbeResult {

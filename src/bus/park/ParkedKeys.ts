@@ -19,6 +19,8 @@ export interface ParkedKey {
   headCopy: string | undefined
   /** Whether nothing but the arrival of that copy frees the lane. */
   awaitsHead: boolean
+  /** When a head that this process has parked is due, by the monotonic clock. */
+  headDue: { readonly name: string; readonly at: number } | undefined
   /** Whether the head waits for its time. */
   headWaits: boolean
   /** Whether an event of this key is being moved. */
@@ -71,6 +73,7 @@ export class ParkedKeys {
       lastPosition: 0,
       headCopy: undefined,
       awaitsHead: false,
+      headDue: undefined,
       headWaits: false,
       moving: false,
       released: false

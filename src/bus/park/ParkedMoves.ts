@@ -63,6 +63,9 @@ export class ParkedMoves {
     return Effect.suspend(() => {
       const name = ParkedName.of(work, placement.position)
       parked.headCopy = name
+      const { host } = this.state
+      const { due } = placement
+      parked.headDue = due === undefined ? undefined : { name, at: host.monotonic() + due - host.now() }
       parked.awaitsHead = false
       parked.headWaits = false
       return this.move(parked, work, placement).pipe(

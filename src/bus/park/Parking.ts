@@ -74,7 +74,12 @@ export class Parking implements ParkingApi {
     const parked = this.parkedKey(work)
     if (parked === undefined) return undefined
     const { due } = work.progress
-    if (due !== undefined && due > host.now() && !parked.released) return this.waitUntil(parked, work, due)
+    if (due !== undefined && !parked.released) {
+      const { headDue } = parked
+      const isOwn = headDue !== undefined && headDue.name === work.parkedName
+      const millis = isOwn ? headDue.at - host.monotonic() : due - host.now()
+      if (millis > 0) return this.waitFor(parked, work, millis)
+    }
     parked.released = false
     const returns = Returns.countOf(work.delivery)
     const { position = 0, starts = 0 } = work.place ?? {}
@@ -230,7 +235,7 @@ export class Parking implements ParkingApi {
     if (until <= host.now()) return policy.deadLetterUnknown(work, unknown)
     const parked = this.parkedKey(work)
     if (work.origin.parked && parked !== undefined) {
-      if (work.received.unknownSince !== undefined) return this.waitUntil(parked, work, until)
+      if (work.received.unknownSince !== undefined) return this.waitFor(parked, work, until - host.now())
       // It was parked behind another event. Since when it waits is written down, or each handover would begin anew.
       const { position = 0, starts = 0 } = work.place ?? {}
       return this.moves.moveHead(parked, work, { position, starts, due: undefined })
@@ -260,12 +265,12 @@ export class Parking implements ParkingApi {
     return this.state.keys.get(event.key ?? "")
   }
 
-  private waitUntil(parked: ParkedKey, work: Work, due: number): Effect.Effect<Decision.Decision> {
-    const { host, policy } = this.state
+  private waitFor(parked: ParkedKey, work: Work, millis: number): Effect.Effect<Decision.Decision> {
+    const { policy } = this.state
     return Effect.suspend(() => {
       parked.headWaits = true
       this.moves.advance(parked)
-      return wait(work, due - host.now())
+      return wait(work, millis)
     }).pipe(
       Effect.flatMap((ended) => {
         parked.headWaits = false

@@ -39,7 +39,7 @@ export class Publication extends Shipment {
   ) {
     const { timeout } = options
     const millis = timeout === undefined ? contract.tools.timeoutMillis : Duration.toMillis(timeout)
-    const deadline = message.properties.timestamp + millis
+    const deadline = telemetry.beganAt + millis
     super(message, message.bytes, deadline, options.mandatory === true, privileged)
     this.contract = contract
     this.telemetry = telemetry

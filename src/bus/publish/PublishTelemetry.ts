@@ -42,6 +42,11 @@ export class PublishTelemetry {
     this.began = tools.stopwatch()
   }
 
+  /** When the publish began, in milliseconds of the monotonic clock. */
+  get beganAt(): number {
+    return this.began * 1000
+  }
+
   startSpan(parent: Tracer.AnySpan | undefined, id: string, correlationId: string | undefined): void {
     if (this.tools.trace.enabled) this.span = this.event.startSpan(parent, { id, correlationId })
     this.traced = this.span ?? parent
@@ -59,14 +64,14 @@ export class PublishTelemetry {
 
   /** `time` is when it was published. */
   confirmed(id: string, time: number, routed: boolean): void {
-    const { clock, log } = this.tools
+    const { log } = this.tools
     this.event.metrics.confirmed(routed, this.seconds())
     if (log.debugEnabled)
       log.debug("published", {
         event: this.event.name,
         id,
         routed,
-        millis: clock.currentTimeMillisUnsafe() - time,
+        millis: Math.round(this.seconds() * 1000),
         span: this.traced
       })
     if (!routed && time - this.event.unheardAt >= hourMillis) this.unheard(id, time)

@@ -3,8 +3,7 @@
  * negative, until confirmed or past the deadline. What has to be sent again goes in its original order and
  * before anything newer of its key.
  *
- * A message costs one call and one callback. Two fibers serve all of them: one sends again, one ends what is
- * past its deadline.
+ * A message costs one call and one callback. Two fibers serve all of them: one sends again, one ends the overdue.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -13,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type { Broker } from "../port/Broker.ts"
 import type { BrokerError } from "../port/BrokerError.ts"
 import type { BrokerReason } from "../port/BrokerReason.ts"
@@ -45,7 +45,7 @@ export const make = (
 export class Outbox implements Carrier {
   private readonly broker: Broker["Service"]
   private readonly limit: InFlightLimit
-  private readonly clock: Clock.Clock
+  private readonly now: Monotonic.Monotonic
   private readonly onResent: (count: number) => void
   private readonly shipments = new ShipmentChain()
   private readonly stalled = new StalledShipments()
@@ -58,7 +58,7 @@ export class Outbox implements Carrier {
   constructor(broker: Broker["Service"], limit: InFlightLimit, clock: Clock.Clock, onResent: (count: number) => void) {
     this.broker = broker
     this.limit = limit
-    this.clock = clock
+    this.now = Monotonic.of(clock)
     this.onResent = onResent
   }
 
@@ -275,7 +275,7 @@ export class Outbox implements Carrier {
       Effect.andThen(Effect.sleep(sweepEvery)),
       Effect.andThen(
         Effect.sync(() => {
-          const now = this.clock.currentTimeMillisUnsafe()
+          const now = this.now()
           for (const shipment of this.shipments.all()) if (shipment.deadline <= now) this.giveUp(shipment)
         })
       )

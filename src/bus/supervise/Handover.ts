@@ -10,6 +10,7 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type * as Log from "../../observe/Log.ts"
 import type { Runner } from "../handle/RunnerApi.ts"
 import type { Parking } from "../park/Parking.ts"
@@ -41,6 +42,7 @@ export class Handover {
   private readonly parts: HandoverParts
   private readonly wanted = Latch.makeUnsafe(false)
   private readonly isAllowed: () => boolean
+  private readonly now: Monotonic.Monotonic
   private lastAsked = 0
   private tries = 0
   private patience = patienceMillis
@@ -51,6 +53,7 @@ export class Handover {
   constructor(parts: HandoverParts, isAllowed: () => boolean) {
     this.parts = parts
     this.isAllowed = isAllowed
+    this.now = Monotonic.of(parts.clock)
     this.ready = Effect.gen({ self: this }, function* () {
       do yield* this.untilTime()
       while (!(yield* this.prepare()))
@@ -59,7 +62,7 @@ export class Handover {
 
   /** An event waits that another process may know. */
   ask(): void {
-    const now = this.parts.clock.currentTimeMillisUnsafe()
+    const now = this.now()
     if (now - this.lastAsked > forgetMillis) {
       this.tries = 0
       this.heldMillis = 0
@@ -90,15 +93,15 @@ export class Handover {
 
   /** Returns whether nothing runs any more and the consumer may be closed. */
   private prepare(): Effect.Effect<boolean> {
-    const { clock, log, parking, runner, subscriber } = this.parts
+    const { log, parking, runner, subscriber } = this.parts
     return Effect.gen({ self: this }, function* () {
-      const begunAt = clock.currentTimeMillisUnsafe()
+      const begunAt = this.now()
       runner.hold("handover", true)
       const isQuiet = yield* Effect.map(
         Effect.timeoutOption(runner.quiet, this.patience),
         ({ _tag }) => _tag === "Some"
       )
-      this.heldMillis = clock.currentTimeMillisUnsafe() - begunAt
+      this.heldMillis = this.now() - begunAt
       if (!isQuiet) this.patience = Math.min(2 * this.patience, subscriber.deadlineMillis + patienceMillis)
       // Asked again: deliveries have arrived meanwhile.
       if (!isQuiet || !this.mayClose()) {

@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type * as Log from "../../observe/Log.ts"
 import type { Runner } from "../handle/RunnerApi.ts"
 import type { Broker, Depth, SubscriberSpec } from "../port/Broker.ts"
@@ -42,13 +43,13 @@ export class Life {
   /** Completes when the first life has begun to consume. */
   readonly started: Deferred.Deferred<void, BrokerError>
   private readonly parts: LifeParts
-  private readonly clock: Clock.Clock
+  private readonly now: Monotonic.Monotonic
   private runningSince: number | undefined
 
   constructor(parts: LifeParts, started: Deferred.Deferred<void, BrokerError>, clock: Clock.Clock) {
     this.parts = parts
     this.started = started
-    this.clock = clock
+    this.now = Monotonic.of(clock)
     const { broker, consumers, depth, ephemeral, runner, spec, status } = parts
     const watched: Watchdog.Watched = {
       running: () => status.isRunning(),
@@ -66,13 +67,13 @@ export class Life {
   end(): number {
     const { runningSince } = this
     this.runningSince = undefined
-    return runningSince === undefined ? 0 : this.clock.currentTimeMillisUnsafe() - runningSince
+    return runningSince === undefined ? 0 : this.now() - runningSince
   }
 
   private begin(): Effect.Effect<void> {
     const { ephemeral, status } = this.parts
     return Effect.gen({ self: this }, function* () {
-      this.runningSince = this.clock.currentTimeMillisUnsafe()
+      this.runningSince = this.now()
       yield* status.become("Running")
       yield* Deferred.succeed(this.started, undefined)
       // Not earlier: events published after this callback are not missed.

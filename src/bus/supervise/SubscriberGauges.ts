@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type { Definition } from "../../observe/MetricDefinition.ts"
 import * as Meter from "../../observe/Meter.ts"
 import * as Metrics from "../../observe/Metrics.ts"
@@ -47,7 +48,7 @@ export const start = Effect.fnUntraced(function* (parts: GaugeParts) {
   const context = yield* Effect.context<never>()
   const labels = { "eventbus.subscriber": nameOf(subscriber) }
   let depth: Depth | undefined
-  const idleSeconds = idleTime(parts, yield* Clock.Clock, () => depth)
+  const idleSeconds = idleTime(parts, yield* Monotonic.make, () => depth)
   const stop = [
     ...gauges(parts, yield* Clock.Clock, idleSeconds, () => depth).map(([gauge, read]) =>
       Meter.observe(gauge, context, labels, read)
@@ -103,14 +104,14 @@ const gauges = (
 /** How long the subscriber has had work and made no progress. */
 const idleTime = (
   { counters, parked, runner }: GaugeParts,
-  clock: Clock.Clock,
+  monotonic: Monotonic.Monotonic,
   depth: () => Depth | undefined
 ): (() => number) => {
   let last = { progress: -1, since: 0 }
   return () => {
     const { deadLettered, duplicates, handled, postponed, retried, returns, skipped } = counters
     const progress = deadLettered + duplicates + handled + postponed + retried + returns + skipped
-    const now = clock.currentTimeMillisUnsafe()
+    const now = monotonic()
     // Parked events wait on purpose.
     const isBusy = runner.running() > 0 || runner.held() > parked() || (depth()?.ready ?? 0) > 0
     if (!isBusy || progress !== last.progress) last = { progress, since: now }

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type * as Event from "../../event/Event.ts"
 import * as Meters from "../../observe/Meters.ts"
 import * as Admission from "../admit/Admission.ts"
@@ -51,6 +52,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   const policy = FailurePolicy.make({
     subscriber,
     clock,
+    monotonic: Monotonic.of(clock),
     copies,
     counters,
     metrics,

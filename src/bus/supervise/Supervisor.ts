@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberHandle from "effect/FiberHandle"
 import * as Scope from "effect/Scope"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type * as Event from "../../event/Event.ts"
 import type * as Meters from "../../observe/Meters.ts"
 import type { Counters } from "../delivery/PolicyParts.ts"
@@ -132,12 +133,14 @@ class Supervision {
   private readonly parts: SupervisionParts
   private readonly restartBudget: Restarts.RestartBudget
   private readonly streak = new Backoff.Streak(Restarts.backoff)
+  private readonly now: Monotonic.Monotonic
   private readonly begunAt: number
 
   constructor(parts: SupervisionParts) {
     this.parts = parts
     this.restartBudget = new Restarts.RestartBudget(parts.subscriber.restarts)
-    this.begunAt = parts.clock.currentTimeMillisUnsafe()
+    this.now = Monotonic.of(parts.clock)
+    this.begunAt = this.now()
     const { life } = parts
     this.run = Effect.exit(life.run).pipe(
       Effect.flatMap((exit) => this.after(exit)),
@@ -178,15 +181,15 @@ class Supervision {
 
   /** Whether the first start is tried again: its caller gets the errors that waiting does not heal. */
   private startsAgain(error: BrokerError | undefined): boolean {
-    const elapsed = this.parts.clock.currentTimeMillisUnsafe() - this.begunAt
+    const elapsed = this.now() - this.begunAt
     return error !== undefined && error.isRetryable && elapsed <= startMillis
   }
 
   private isExhausted(error: BrokerError | undefined): boolean {
-    const { clock, counters } = this.parts
+    const { counters } = this.parts
     const { deadLettered, handled, postponed, retried, skipped } = counters
     const progress = deadLettered + handled + postponed + retried + skipped
-    return !Restarts.isBlameless(error) && this.restartBudget.isExhausted(clock.currentTimeMillisUnsafe(), progress)
+    return !Restarts.isBlameless(error) && this.restartBudget.isExhausted(this.now(), progress)
   }
 
   private fail(message: string, detail: string): Effect.Effect<false> {

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Clock from "effect/Clock"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import * as Log from "../../observe/Log.ts"
 
 const patience = "1 second"
@@ -21,7 +22,7 @@ export class OutageLog {
   private readonly server: string
   private readonly remedy: string
   private readonly log: Log.Log
-  private readonly clock: Clock.Clock
+  private readonly now: Monotonic.Monotonic
   private readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   /** The connections that are down, and why. */
   private readonly down = new Map<string, () => string>()
@@ -42,7 +43,7 @@ export class OutageLog {
     this.server = server
     this.remedy = remedy
     this.log = log
-    this.clock = clock
+    this.now = Monotonic.of(clock)
     this.run = run
   }
 
@@ -50,7 +51,7 @@ export class OutageLog {
   lost(connection: string, why: () => string, wasUp: boolean): void {
     if (this.isClosed) return
     if (this.down.size === 0) {
-      this.since = this.clock.currentTimeMillisUnsafe()
+      this.since = this.now()
       this.isReported = false
       this.wasUp = false
       this.timer = this.run(
@@ -71,7 +72,7 @@ export class OutageLog {
     this.isReported = true
     this.log.warning(this.wasUp ? `the connection to ${this.server} is lost` : `not connected to ${this.server} yet`, {
       connections: [...this.down.keys()].join(", "),
-      millis: this.clock.currentTimeMillisUnsafe() - this.since,
+      millis: Math.round(this.now() - this.since),
       detail: why(),
       remedy: this.remedy
     })
@@ -82,7 +83,7 @@ export class OutageLog {
     if (!this.down.delete(connection) || this.down.size > 0) return
     this.timer?.interruptUnsafe()
     if (!this.isReported && !this.wasUp) return
-    const millis = this.clock.currentTimeMillisUnsafe() - this.since
+    const millis = Math.round(this.now() - this.since)
     this.log.info(`connected to ${this.server}${this.wasUp ? " again" : ""}`, { millis })
   }
 

@@ -14,16 +14,17 @@ export class PendingWrite implements Remembered {
   /** What orders it: the time of the event, at most that of the clock. */
   readonly time: number
   readonly body: Body
-  /** When it was written, in milliseconds since the epoch. */
+  /** When it was written, by the monotonic clock: its time to live runs from here. */
   readonly at: number
   /** Its part of the bytes that may wait. */
   readonly size: number
 
-  constructor(entry: CacheEntry, at: number) {
+  /** `now` is the wall time, `at` the monotonic one. */
+  constructor(entry: CacheEntry, now: number, at: number) {
     this.entry = entry
     this.id = entry.id
     // Redis clamps by its own clock too; here it keeps a clock that runs ahead from winning among its own.
-    this.time = orderOf(entry.time, at)
+    this.time = orderOf(entry.time, now)
     this.body = entry.body
     this.at = at
     this.size = sizeOf(entry.body) + overhead

@@ -3,11 +3,11 @@
  * deadline, merged with what this process has not written yet. Redis in any state costs a publish nothing and a read
  * its deadline. What is lost then is counted, not repaired: the cache is advisory.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type { BrokerError } from "../../bus/port/BrokerError.ts"
 import type { CacheError } from "../../bus/port/CacheError.ts"
 import { compare, maxHistory } from "../../bus/port/CacheOrder.ts"
@@ -60,14 +60,14 @@ export const fromClient = (
   options: BufferOptions = {}
 ): Effect.Effect<RedisCacheStore, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const clock = yield* Clock.Clock
-    const writer = new BatchWriter(client, clock)
+    const now = yield* Monotonic.make
+    const writer = new BatchWriter(client, now)
     const buffer = yield* WriteBehind.make({
       ...options,
       send: (batch) => Effect.suspend(() => writer.send(batch)),
       hopeless: () => client.status()._tag === "Down"
     })
-    return new Store(client, clock, buffer, writer)
+    return new Store(client, now, buffer, writer)
   })
 
 /** Sends batches, and remembers why the last one was not taken. */
@@ -77,17 +77,17 @@ class BatchWriter {
   /** Undefined when the last batch was taken. */
   trouble: RedisReason | undefined
   private readonly client: RedisClient.RedisClient["Service"]
-  private readonly clock: Clock.Clock
+  private readonly now: Monotonic.Monotonic
   private readonly keys: Keys.Keys
 
-  constructor(client: RedisClient.RedisClient["Service"], clock: Clock.Clock) {
+  constructor(client: RedisClient.RedisClient["Service"], now: Monotonic.Monotonic) {
     this.client = client
-    this.clock = clock
+    this.now = now
     this.keys = Keys.make(client.prefix)
   }
 
   send(entries: ReadonlyArray<PendingWrite>): Effect.Effect<ReadonlyArray<WriteOutcome>> {
-    const batch = plan(entries, { keys: this.keys, now: this.clock.currentTimeMillisUnsafe() })
+    const batch = plan(entries, { keys: this.keys, now: this.now() })
     const sent = this.client.use((redis) => {
       this.commands += batch.calls.length
       return Scripts.run(redis, batch.calls)
@@ -112,7 +112,7 @@ class BatchWriter {
 
 class Store implements RedisCacheStore {
   private readonly client: RedisClient.RedisClient["Service"]
-  private readonly clock: Clock.Clock
+  private readonly now: Monotonic.Monotonic
   private readonly buffer: WriteBehind.WriteBehind
   private readonly writer: BatchWriter
   private readonly keys: Keys.Keys
@@ -120,12 +120,12 @@ class Store implements RedisCacheStore {
 
   constructor(
     client: RedisClient.RedisClient["Service"],
-    clock: Clock.Clock,
+    now: Monotonic.Monotonic,
     buffer: WriteBehind.WriteBehind,
     writer: BatchWriter
   ) {
     this.client = client
-    this.clock = clock
+    this.now = now
     this.buffer = buffer
     this.writer = writer
     this.keys = Keys.make(client.prefix)
@@ -206,7 +206,7 @@ class Store implements RedisCacheStore {
 
   private isAlive({ at, entry }: PendingWrite): boolean {
     const { timeToLiveMillis } = entry.settings
-    return timeToLiveMillis === undefined || this.clock.currentTimeMillisUnsafe() < at + timeToLiveMillis
+    return timeToLiveMillis === undefined || this.now() < at + timeToLiveMillis
   }
 }
 

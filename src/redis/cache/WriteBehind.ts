@@ -7,6 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type { CacheEntry } from "../../bus/port/CacheStore.ts"
 import * as Backoff from "../../bus/support/Backoff.ts"
 import { split, within } from "../../bus/support/DrainBudget.ts"
@@ -54,6 +55,7 @@ const backoff: Backoff.Backoff = { baseMillis: 25, capMillis: 1_000, jitter: "fu
 
 export const make = Effect.fnUntraced(function* (options: Options) {
   const clock = yield* Clock.Clock
+  const monotonic = Monotonic.of(clock)
   const shutdown = yield* CurrentShutdown
   const dropped = Meter.series(Metrics.cacheDropped, yield* Effect.context<never>())
   const buffer = new WriteBuffer({
@@ -115,7 +117,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const result: WriteBehind = {
     write: (entry) => {
       if (closed) return buffer.refuse()
-      buffer.add(entry, clock.currentTimeMillisUnsafe())
+      buffer.add(entry, clock.currentTimeMillisUnsafe(), monotonic())
       work.openUnsafe()
     },
     all: () => buffer.all(),

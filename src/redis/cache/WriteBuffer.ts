@@ -59,8 +59,9 @@ export class WriteBuffer {
     this.options = options
   }
 
-  add(entry: CacheEntry, now: number): void {
-    const write = new PendingWrite(entry, now)
+  /** `now` is the wall time, `at` the monotonic one. */
+  add(entry: CacheEntry, now: number, at: number): void {
+    const write = new PendingWrite(entry, now, at)
     this.waiting.push(write)
     this.bytes += write.size
     this.newestWrites.add(write)

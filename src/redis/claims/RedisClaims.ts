@@ -7,11 +7,11 @@
  * as soon as Redis answers again (OrphanedClaims.ts) instead of holding up its event for a whole lease.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type { CacheError } from "../../bus/port/CacheError.ts"
 import { type Claim, ClaimStore, type Subject } from "../../bus/port/ClaimStore.ts"
 import * as Keys from "../connection/Keys.ts"
@@ -23,9 +23,9 @@ import * as OrphanedClaims from "./OrphanedClaims.ts"
 /** Lives as long as the current scope. */
 export const make = Effect.fnUntraced(function* (client: RedisClient["Service"]) {
   const keys = Keys.make(client.prefix)
-  const clock = yield* Clock.Clock
+  const now = yield* Monotonic.make
   const common = client.prefix === client.settings.prefix ? undefined : Keys.make(client.settings.prefix)
-  const former = FormerClaims.make(keys, common, () => clock.currentTimeMillisUnsafe())
+  const former = FormerClaims.make(keys, common, now)
   const keyOf = (subject: Subject): string => keys.claim(subject.subscriber, subject)
   const ask = (script: Scripts.Script, key: string, ...args: ReadonlyArray<string>) =>
     client.use((redis) => Scripts.ask(redis, { script, keys: [key], args }))

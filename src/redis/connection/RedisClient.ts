@@ -7,11 +7,11 @@
  * A supervisor brings the connection into service with a PING and waits until it ends or its breaker trips
  * (ConnectionBreaker.ts); then it tries again, after a jittered wait.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type { BrokerError } from "../../bus/port/BrokerError.ts"
 import type { CacheError } from "../../bus/port/CacheError.ts"
 import * as Backoff from "../../bus/support/Backoff.ts"
@@ -72,8 +72,7 @@ const slowShare = 0.67
 
 export const make = Effect.fnUntraced(function* (options: RedisSettings.RedisOptions) {
   const settings = yield* RedisSettings.make(options)
-  const clock = yield* Clock.Clock
-  const now = (): number => clock.currentTimeMillisUnsafe()
+  const now = yield* Monotonic.make
   const demotion = Demotion.make(now)
   const redis = yield* Effect.acquireRelease(
     Effect.sync(() => Connection.open(settings, "cache", demotion)),

@@ -5,11 +5,11 @@
  * Scripts are not loaded in advance: `SCRIPT LOAD` is answered here, and a node that does not know a script gets it with
  * the call. So it makes no difference which node of a cluster is asked, or whether one was restarted or took over.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redis from "effect/persistence/Redis"
 import { createHash } from "node:crypto"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import * as Connection from "../connection/Connection.ts"
 import * as Demotion from "../connection/Demotion.ts"
 import * as ChannelListener from "../connection/ChannelListener.ts"
@@ -26,8 +26,7 @@ const errorOf = (cause: unknown): Redis.RedisError => new Redis.RedisError({ cau
 /** Lives as long as the current scope. */
 export const make = Effect.fnUntraced(function* (client: RedisClient["Service"], pool: Redis.PoolOptions = {}) {
   const { address, settings } = client
-  const clock = yield* Clock.Clock
-  const now = (): number => clock.currentTimeMillisUnsafe()
+  const now = yield* Monotonic.make
   const scripts = new Map<string, string>()
 
   const run = async (redis: Connection.Commands, command: string, args: ReadonlyArray<string>): Promise<unknown> => {

@@ -79,7 +79,7 @@ it.prop(
         const { bytes, key, last, time } = step
         const settings = { last, history: historyLength }
         const next = entry(number, { key, time, id: `id-${number + 100}`, body: Buffer.alloc(bytes), settings })
-        buffer.add(next, now)
+        buffer.add(next, now, now)
         waiting.push(next)
         arrived++
         shrink()
@@ -130,7 +130,7 @@ it("N28: while nothing is written the buffer grows with keys and histories, not 
   const buffer = new WriteBuffer({ maxEntries: 10_000, maxBytes: 16 * 1024 * 1024, onDropped: () => {} })
   for (let n = 0; n < 100_000; n++) {
     const next = entry(n, { key: `k${n % 50}`, time: now - 100_000 + n })
-    buffer.add(next, now)
+    buffer.add(next, now, now)
   }
   const { buffered, dropped, superseded } = buffer.counts()
   assert.deepStrictEqual([superseded + buffered, dropped], [100_000, 0])
@@ -165,7 +165,7 @@ it.prop(
   ({ history, last, perKey, writes }) => {
     const settings = { history, perKey, last }
     const all = writes.map(({ body, id, ...more }): PendingWrite => {
-      return new PendingWrite(entry(id, { ...more, body: Buffer.alloc(body), settings }), now)
+      return new PendingWrite(entry(id, { ...more, body: Buffer.alloc(body), settings }), now, now)
     })
     const kept = new Set(needed(all))
     const outcome = (entries: ReadonlyArray<PendingWrite>) => {
@@ -189,14 +189,14 @@ it("D3: entries that are refused for now hold back no other entry, however many 
   const refused = (one: PendingWrite): boolean => one.entry.key.startsWith("no")
   for (let n = 0; n < 5_000; n++) {
     const next = entry(n, { key: `no${n}`, settings: { history: 0 } })
-    buffer.add(next, now)
+    buffer.add(next, now, now)
   }
   // Lost answers make batches small.
   for (let round = 0; round < 30; round++) buffer.settle(buffer.cut().map(() => "retry"))
   assert.strictEqual(buffer.cut().length, 1)
   buffer.settle(["later"])
   const good = entry(9_999, { key: "yes", settings: { history: 0 } })
-  buffer.add(good, now)
+  buffer.add(good, now, now)
   let batches = 0
   while (buffer.counts().written === 0 && batches < 100) {
     batches++
@@ -204,7 +204,7 @@ it("D3: entries that are refused for now hold back no other entry, however many 
   }
   assert.isBelow(batches, 30)
   const next = entry(10_000, { key: "yes", settings: { history: 0 } })
-  buffer.add(next, now)
+  buffer.add(next, now, now)
   buffer.settle(buffer.cut().map((one) => (refused(one) ? "later" : "written")))
   assert.deepInclude(buffer.counts(), { written: 2, dropped: 0, buffered: 5_000 })
 })
@@ -226,7 +226,7 @@ it.prop(
     const buffer = new WriteBuffer({ maxEntries: 1_000, maxBytes: 1_000_000, onDropped: () => {} })
     for (const { id, key, time } of writes) {
       const next = entry(id, { key, time, settings: { history, perKey } })
-      buffer.add(next, now)
+      buffer.add(next, now, now)
     }
     const { calls, coalesced } = plan(buffer.cut(), { keys, now })
     const lasts = calls.filter(({ script }) => script === Scripts.last)
