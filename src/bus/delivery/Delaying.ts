@@ -77,9 +77,7 @@ export class Delaying {
     return Effect.suspend(() => {
       this.waiting++
       return Effect.ensuring(
-        this.keyed && work.event.key !== undefined
-          ? heads.wait(work, millis, this.isLong(work, millis))
-          : wait(work, millis),
+        this.keyed && work.event.key !== undefined ? heads.wait(work, millis, this.isLong(delay)) : wait(work, millis),
         Effect.sync(() => {
           this.waiting--
         })
@@ -107,8 +105,12 @@ export class Delaying {
     return Decision.park(Monotonic.wallAfter(clock, due - monotonic()), true)
   }
 
-  /** Whether its lane stands still for long: a claim is asked for again and again. */
-  private isLong({ heldSince }: Work, millis: number): boolean {
+  /**
+   * Whether its lane stands still for long, and may be parked for others: a claim is asked for again and again. A retry that
+   * cannot be parked keeps its place, since all keys wait alike while what their handlers call is down.
+   */
+  private isLong({ isClaimed = false, millis, work: { heldSince } }: Delay): boolean {
+    if (!this.parks && !isClaimed) return false
     return millis >= longMillis || (heldSince !== undefined && this.parts.monotonic() - heldSince >= longMillis)
   }
 

@@ -1,7 +1,7 @@
 /**
  * The first events of keys that wait in this process. Behind one of them at most half of the prefetch window waits. And
- * behind all that wait for a second or longer together no more than that waits either, so that there is always room for
- * other keys. Beyond a bound the head with the most events behind it leaves its lane.
+ * behind all that wait for a second or longer and may be parked no more than that waits together either, so that there is
+ * room for other keys. Beyond a bound the head with the most events behind it leaves its lane.
  */
 import * as Effect from "effect/Effect"
 import * as RenewedSet from "../support/RenewedSet.ts"

@@ -35,9 +35,9 @@ export interface SubscriberStats {
   readonly lanes: number
   /** Keys whose first event waits because another process has claimed it. */
   readonly claimed: number
-  /** By key: events that wait behind first events which wait for a second or longer, for a retry or a claim. */
+  /** By key: events that wait behind first events which wait for a second or longer and may be parked. */
   readonly behindWaiting: number
-  /** The bound of `behindWaiting`, half of the prefetch window: beyond it a first event leaves its key as `LaneFull`. */
+  /** The bound of `behindWaiting`, half of the prefetch window: beyond it a key is parked. */
   readonly maxBehindWaiting: number
 }
 

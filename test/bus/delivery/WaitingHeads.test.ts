@@ -26,50 +26,73 @@ const waitingOf = ({ stats }: Subscription) =>
   Effect.map(stats, ({ behindWaiting, claimed, maxBehindWaiting }) => ({ behindWaiting, claimed, maxBehindWaiting }))
 
 describe("first events of several keys that wait", () => {
-  for (const onBlocked of ["dead-letter", "park"] as const)
-    it.effect(`P5, N8: for their retries: other keys go on; ${onBlocked}`, () =>
-      Effect.gen(function* () {
-        const { bus, letters } = yield* Stage.make
-        const Changed = keyed()
-        const name = fresh()
-        const ledger = makeLedger()
-        const subscription = yield* bus.subscribe(name, {
-          events: [Changed],
-          ordering: "key",
-          onBlocked,
-          prefetch: 8,
-          retry: Schedule.spaced("5 minutes"),
-          handler: (event, info) =>
-            Effect.andThen(
-              ledger.handler(event, info),
-              event.data.n < 2 && info.attempt === 1 ? Effect.fail("no") : Effect.void
-            )
-        })
-        yield* publish(bus, Changed, "ab", 0)
-        yield* publish(bus, Changed, "aabb", 2)
-        yield* Stage.pass(500, 100)
-        assert.deepStrictEqual(yield* waitingOf(subscription), { claimed: 0, behindWaiting: 4, maxBehindWaiting: 4 })
-        assert.deepStrictEqual(ledger.numbers(), [0, 1])
-        // Each of the two keys is far from half of the window, and both together would fill it.
-        yield* publish(bus, Changed, "bacdef", 6)
-        yield* Stage.pass(900, 100)
-        assert.includeMembers([...ledger.numbers()], [8, 9, 10, 11])
-        assert.isAtMost((yield* subscription.stats).behindWaiting, 4)
-        const found = (yield* letters.list(name)).map(({ attempts, reason }) => [reason, attempts])
-        assert.deepStrictEqual(found, onBlocked === "park" ? [] : [["LaneFull", 1]])
-        yield* Stage.pass(Stage.minutes(6), 1_000)
-        const others = ledger.numbers().filter((n) => n > 1)
-        assert.lengthOf(others, 10)
-        assert.deepStrictEqual(
-          others.filter((n) => [2, 3, 7].includes(n)),
-          [2, 3, 7]
-        )
-        assert.deepStrictEqual(
-          others.filter((n) => [4, 5, 6].includes(n)),
-          [4, 5, 6]
-        )
+  it.effect("P5, N8: for their retries, and may be parked: other keys go on", () =>
+    Effect.gen(function* () {
+      const { bus, letters } = yield* Stage.make
+      const Changed = keyed()
+      const name = fresh()
+      const ledger = makeLedger()
+      const subscription = yield* bus.subscribe(name, {
+        events: [Changed],
+        ordering: "key",
+        onBlocked: "park",
+        prefetch: 8,
+        retry: Schedule.spaced("5 minutes"),
+        handler: (event, info) =>
+          Effect.andThen(
+            ledger.handler(event, info),
+            event.data.n < 2 && info.attempt === 1 ? Effect.fail("no") : Effect.void
+          )
       })
-    )
+      yield* publish(bus, Changed, "ab", 0)
+      yield* publish(bus, Changed, "aabb", 2)
+      yield* Stage.pass(500, 100)
+      assert.deepStrictEqual(yield* waitingOf(subscription), { claimed: 0, behindWaiting: 4, maxBehindWaiting: 4 })
+      assert.deepStrictEqual(ledger.numbers(), [0, 1])
+      // Each of the two keys is far from half of the window, and both together would fill it.
+      yield* publish(bus, Changed, "bacdef", 6)
+      yield* Stage.pass(900, 100)
+      assert.includeMembers([...ledger.numbers()], [8, 9, 10, 11])
+      assert.isAtMost((yield* subscription.stats).behindWaiting, 4)
+      assert.deepStrictEqual(yield* letters.list(name), [])
+      yield* Stage.pass(Stage.minutes(6), 1_000)
+      const others = ledger.numbers().filter((n) => n > 1)
+      assert.lengthOf(others, 10)
+      assert.deepStrictEqual(
+        others.filter((n) => [2, 3, 7].includes(n)),
+        [2, 3, 7]
+      )
+      assert.deepStrictEqual(
+        others.filter((n) => [4, 5, 6].includes(n)),
+        [4, 5, 6]
+      )
+    })
+  )
+
+  it.effect("P5, N8: for their retries, and cannot be parked: an outage of what they call dead-letters none", () =>
+    Effect.gen(function* () {
+      const { bus, letters } = yield* Stage.make
+      const Changed = keyed()
+      const name = fresh()
+      const ledger = makeLedger()
+      let isDown = true
+      yield* bus.subscribe(name, {
+        events: [Changed],
+        ordering: "key",
+        prefetch: 8,
+        retry: Schedule.spaced("5 seconds"),
+        handler: (event, info) => (isDown ? Effect.fail("down") : ledger.handler(event, info))
+      })
+      yield* publish(bus, Changed, "aabbccdd", 0)
+      yield* Stage.pass(Stage.minutes(2), 1_000)
+      assert.deepStrictEqual(yield* letters.list(name), [])
+      isDown = false
+      yield* Stage.pass(Stage.minutes(1), 1_000)
+      assert.deepStrictEqual(ledger.numbers().toSorted(), [0, 1, 2, 3, 4, 5, 6, 7])
+      for (const first of [0, 2, 4, 6])
+        assert.isBelow(ledger.numbers().indexOf(first), ledger.numbers().indexOf(first + 1))
+    })
+  )
 
   it.effect("P5, D6, N8: for claims of another process: other keys go on, and it is visible", () =>
     Effect.gen(function* () {
