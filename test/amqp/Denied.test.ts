@@ -42,7 +42,8 @@ describeLive(
       const real = yield* Clock.Clock
       let ahead = 0
       const clock: typeof real = Object.assign(Object.create(real), {
-        currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe() + ahead
+        currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe() + ahead,
+        monotonicTimeNanosUnsafe: () => real.monotonicTimeNanosUnsafe() + BigInt(ahead) * 1_000_000n
       })
       const limited = yield* start(over(url, { topology: "verify", publishChannels })).pipe(
         Effect.provideService(Clock.Clock, clock)

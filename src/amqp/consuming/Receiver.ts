@@ -83,15 +83,17 @@ const consumeWith = Effect.fnUntraced(function* (
     (message) => made.take(message),
     (error) => made.fail(error)
   )
-  yield* link.call("consuming", `queue ${queue}`, async () => {
+  yield* link.call("consuming", `queue ${queue}`, () => {
     const take = (message: ConsumeMessage | null): void => made.takeFromAmqplib(message)
-    try {
-      await channel.consume(queue, take, { consumerTag: tag, arguments: asked })
-      isConsuming = true
-    } catch (error) {
-      if (ConsumerTimeout.isRefused(error)) onRefused()
-      throw error
-    }
+    // As it is: each turn more lets a first delivery overtake what the caller does with its consumer.
+    const answer = channel.consume(queue, take, { consumerTag: tag, arguments: asked })
+    answer.then(
+      () => void (isConsuming = true),
+      (error: unknown) => {
+        if (ConsumerTimeout.isRefused(error)) onRefused()
+      }
+    )
+    return answer
   })
   // Closed right behind its answer.
   if (made.isGone()) return yield* why()

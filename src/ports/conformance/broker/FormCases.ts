@@ -9,7 +9,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { shared, start } from "../setup/BusProcess.ts"
-import { fresh, numbered, numbers, upTo } from "../setup/TestEvents.ts"
+import { fresh, keyed, numbered, numbers, upTo } from "../setup/TestEvents.ts"
 import { makeLedger } from "../setup/HandlerLedger.ts"
 import { statsBecome, until, untilEffect } from "../setup/Waiting.ts"
 import { assert } from "../Assert.ts"
@@ -60,7 +60,9 @@ export const formCases: ReadonlyArray<BrokerCase> = [
   brokerCase("N23: a stream emits events in order, and a gap when its reader is too slow", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
-      const Happened = numbered()
+      const Happened = keyed()
+      // Events of one key have an order.
+      const k = "k"
       const items = yield* Queue.unbounded<string>()
       const go = yield* Deferred.make<void>()
       yield* bus.stream([Happened], { buffer: 8 }).pipe(
@@ -73,16 +75,19 @@ export const formCases: ReadonlyArray<BrokerCase> = [
       )
       yield* untilEffect(
         () => "the stream is not there",
-        Effect.map(bus.publish(Happened, { n: 0 }), ({ routed }) => routed === true)
+        Effect.map(bus.publish(Happened, { n: 0, k }), ({ routed }) => routed === true)
       )
       assert.strictEqual(yield* Queue.take(items), "0")
-      const { id } = yield* bus.publish(Happened, { n: 1 })
+      const { id } = yield* bus.publish(Happened, { n: 1, k })
       assert.isString(id)
-      yield* bus.publishAll(Happened, numbers(100, 2))
-      yield* bus.publish(Happened, { n: 999 })
+      yield* bus.publishAll(
+        Happened,
+        numbers(100, 2).map(({ n }) => ({ n, k }))
+      )
+      yield* bus.publish(Happened, { n: 999, k })
       const slow = makeLedger()
       yield* bus.subscribeEphemeral({ events: [Happened], handler: slow.handler })
-      yield* bus.publish(Happened, { n: 1_000 })
+      yield* bus.publish(Happened, { n: 1_000, k })
       yield* slow.reaches(1)
       yield* Deferred.succeed(go, undefined)
       const rest: Array<string> = []
