@@ -12,10 +12,13 @@ const conditions = ["@eduflow/source"]
 
 /** What a test file has that needs a process of its own: brokers, other processes, or something global. */
 const needsOwn = /\/live\.ts|child_process|process\.(?:env|on)\b|globalThis/
-/** All others share two processes, which load the library once. The simulation is as long as all of them together. */
+/**
+ * All others share two processes, which load the library once. The simulation is as long as all of them together, and the
+ * embedded broker's conformance mostly waits: in a process of its own it can begin early.
+ */
 const shared = globSync("test/**/*.test.ts", {
   cwd: import.meta.dirname,
-  exclude: ["test/app/**", "test/simulation/Simulation.test.ts"]
+  exclude: ["test/app/**", "test/simulation/Simulation.test.ts", "test/memory/MemoryBroker.test.ts"]
 }).filter((file) => !needsOwn.test(readFileSync(join(import.meta.dirname, file), "utf8")))
 
 const asked = ["EVENTBUS_TEST_RABBITMQ", "EVENTBUS_TEST_KV"].some((name) => (process.env[name] ?? "") !== "")
