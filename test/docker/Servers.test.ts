@@ -16,7 +16,7 @@ import { describeLive } from "../support/live.ts"
 import { startRedisExporter } from "../support/Prometheus.ts"
 import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
 import { type RedisNode, startRedis } from "../support/RedisNode.ts"
-import { composed, docker, rabbitConf } from "./files.ts"
+import { composed, copyOf, docker, rabbitConf } from "./files.ts"
 
 const definitions = JSON.parse(readFileSync(join(docker, "rabbitmq/definitions.json"), "utf8")) as {
   readonly users: ReadonlyArray<{ readonly name: string; readonly tags: string }>
@@ -33,7 +33,7 @@ describeLive(
     beforeAll(async () => {
       ;[rabbit, redis] = await Promise.all([
         startRabbit({ conf: rabbitConf() }),
-        startRedis({ args: ["--aclfile", join(docker, "redis/users.acl")] })
+        startRedis({ args: ["--aclfile", copyOf("redis/users.acl")] })
       ])
     })
     // Planned failures are logged as failures.

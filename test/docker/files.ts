@@ -1,7 +1,8 @@
 /** The files of docker/, parsed. */
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
+import { copyFileSync, readFileSync } from "node:fs"
+import { basename, join } from "node:path"
 import { parse } from "yaml"
+import { openScratch } from "../support/Scratch.ts"
 
 export const docker = join(import.meta.dirname, "../../docker")
 
@@ -27,6 +28,16 @@ export const composed = () =>
     readonly volumes: Readonly<Record<string, unknown>>
   }
 
+/**
+ * The path of a copy in the temporary folder, until this process ends: a server of another suite of Debian, which runs in a
+ * root of its own, sees no other folder of this machine.
+ */
+export const copyOf = (path: string): string => {
+  const copy = join(openScratch("docker").dir, basename(path))
+  copyFileSync(join(docker, path), copy)
+  return copy
+}
+
 /** The settings of the compose file, of RabbitMQ, adapted to a process of this machine. */
 export const rabbitConf = (): Record<string, string> => ({
   ...Object.fromEntries(
@@ -35,6 +46,6 @@ export const rabbitConf = (): Record<string, string> => ({
       .filter((line) => /^\w/.test(line))
       .map((line) => line.split(" = ") as [string, string])
   ),
-  "definitions.local.path": join(docker, "rabbitmq/definitions.json"),
+  "definitions.local.path": copyOf("rabbitmq/definitions.json"),
   "disk_free_limit.absolute": "20MB"
 })
