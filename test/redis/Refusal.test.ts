@@ -134,6 +134,11 @@ describeLive(
           "what this node takes is written",
           Effect.map(Effect.option(other.last("a.b", "k")), (last) => text(Option.flatten(last)) === "body 3")
         )
+        // Others may see it before its writer has the answer.
+        yield* until(
+          "the writer has the answer",
+          Effect.sync(() => store.stats().written > 1)
+        )
         assert.deepInclude(store.stats(), { written: 2, buffered: 1, dropped: 0 })
       })
     )
