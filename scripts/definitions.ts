@@ -83,6 +83,21 @@ const topicPermissions = [
   }))
 ]
 
+/**
+ * Without it RabbitMQ puts the leader of each queue on the node that its client is connected to. As a policy it is no part
+ * of a queue's arguments. Temporary queues end with their connection and stay on its node.
+ */
+const policies = [
+  {
+    vhost,
+    name: "leaders",
+    pattern: `^${namespace}\\.(?!tmp\\.)`,
+    "apply-to": "queues",
+    definition: { "queue-leader-locator": "balanced" },
+    priority: 0
+  }
+]
+
 export const text = (): string => {
   const { rabbit_version, users, vhosts } = JSON.parse(readFileSync(file, "utf8")) as Readonly<Record<string, unknown>>
   const parked = Topology.subscriber(namespace, { name: "any", ordering: "key", patterns: [], parking: true })
@@ -99,7 +114,7 @@ export const text = (): string => {
     topic_permissions: topicPermissions,
     parameters: [],
     global_parameters: [],
-    policies: [],
+    policies,
     queues,
     exchanges,
     bindings

@@ -119,6 +119,10 @@ describe("docker/", () => {
     }
   })
 
+  it("the brokers may have as many files open as their queues and connections need", () => {
+    for (const name of ["rabbitmq", "redis"]) assert.isAtLeast(services[name]?.ulimits?.nofile ?? 0, 65_536, name)
+  })
+
   it("services get settings that exist, and more time than their drain", () => {
     const demo = services["demo"]
     assert.deepStrictEqual(unknown(Object.keys(demo?.environment ?? {})), [])

@@ -16,6 +16,7 @@ export interface Service {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
   readonly healthcheck?: { readonly test: ReadonlyArray<string> }
   readonly stop_grace_period?: string
+  readonly ulimits?: { readonly nofile: number }
 }
 
 export const read = (path: string): string => readFileSync(join(docker, path), "utf8")

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { table } from "../../scripts/settings.ts"
 import { settings } from "../../src/app/Config.ts"
+import { tested } from "../support/BrokerVersions.ts"
 import { glob, read, root, sources } from "./Sources.ts"
 
 const pages = glob("{*.md,docs/**/*.md,examples/**/*.md,bench/README.md,test/**/README.md}").filter(
@@ -57,6 +58,39 @@ describe("a page", () => {
     assert.deepStrictEqual(
       strangers.map(({ code, page }) => `${page}: ${code.split("\n").find((line) => line.trim() !== "")}`),
       []
+    )
+  })
+})
+
+describe("the versions of brokers", () => {
+  const listed = (versions: ReadonlyArray<string>): string =>
+    versions.length < 2 ? versions.join() : `${versions.slice(0, -1).join(", ")} and ${versions.at(-1)}`
+  const sentence = `Tested on ${Object.entries(tested)
+    .map(([broker, versions]) => `${broker} ${listed(versions)}`)
+    .join("; ")}.`
+
+  it("that README and guide name are those of the tests", () => {
+    for (const page of ["README.md", "docs/guides/on-rabbitmq.md"])
+      assert.deepStrictEqual(
+        read(page)
+          .split("\n")
+          .filter((line) => line.startsWith("Tested on ")),
+        [sentence],
+        page
+      )
+  })
+
+  it("that the compose file names are the newest of them", () => {
+    const images = [...read("docker/compose.yaml").matchAll(/image: (rabbitmq|redis|valkey\/valkey):([\d.]+)/g)]
+    const newest = {
+      rabbitmq: tested.RabbitMQ.at(-1),
+      redis: tested.Redis.at(-1),
+      "valkey/valkey": tested.Valkey.at(-1)
+    }
+    assert.lengthOf(images, 2)
+    assert.deepStrictEqual(
+      images.map(([, image, version]) => [image, version]),
+      images.map(([, image = ""]) => [image, Object.entries(newest).find(([name]) => name === image)?.[1]])
     )
   })
 })

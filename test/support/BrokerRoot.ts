@@ -27,6 +27,8 @@ export const brokerTools = async (version: BrokerVersion): Promise<string> => {
     throw new Error(
       `Debian's ${version.suite} has ${version.package} ${installed}, not ${version.version}: change BrokerVersions.ts`
     )
+  if (version.tested !== undefined && !installed.startsWith(version.tested))
+    process.stderr.write(`${version.package} is ${installed} now, and BrokerVersions.ts names ${version.tested}\n`)
   return writeTools(version, root)
 }
 
