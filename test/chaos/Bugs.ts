@@ -15,6 +15,7 @@ import type { ProcessOptions } from "./ProcessOptions.ts"
 import { eventsOf, firstRelease } from "./Releases.ts"
 import * as AmqplibHooks from "./AmqplibHooks.ts"
 import { fromCallback } from "../support/CallbackSend.ts"
+import { measureByWallClock } from "./WallClock.ts"
 
 /** The mistakes in channels and bytes. */
 export const install = ({ bug, namespace }: ProcessOptions): void => {
@@ -32,6 +33,8 @@ export const install = ({ bug, namespace }: ProcessOptions): void => {
       return requeueForever(isSubscriber)
     case "late-acks":
       return lateAcks(isSubscriber)
+    case "waits-by-wall-clock":
+      return measureByWallClock()
     default:
       return
   }

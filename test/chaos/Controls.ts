@@ -3,34 +3,22 @@
  * found, and the same run without the bug must be green.
  */
 import { setTimeout as delay } from "node:timers/promises"
-import { type Bug, bugs, type Group, type PublisherOptions, type SubscriberOptions } from "./ProcessOptions.ts"
+import { type Bug, bugs } from "./ProcessOptions.ts"
 import { converge, endPublishing, goesOn } from "./Convergence.ts"
 import { judgeRun } from "./Judgement.ts"
-import type { Entry } from "./Journal.ts"
-import { allReady, type Brokers, openDeployment, type Deployment, until } from "./Deployment.ts"
+import { type Brokers, openDeployment } from "./Deployment.ts"
 import { deploy } from "./Deploys.ts"
-import { deployed, firstRelease } from "./Releases.ts"
+import { deployed } from "./Releases.ts"
 import { inject } from "./Faults.ts"
 import { strike } from "./Killers.ts"
 import type { Rule, Violation } from "./GroupRules.ts"
-import type { Worker } from "./Worker.ts"
-
-/** A short run with one group. */
-interface ShortRun extends Deployment {
-  readonly subscribe: (name: string, ...groups: ReadonlyArray<Partial<Group>>) => Promise<Worker>
-  readonly publish: (options: Partial<PublisherOptions>, name?: string) => Promise<Worker>
-  readonly operate: (name: string, ...subscribers: ReadonlyArray<string>) => Promise<Worker>
-  /** Waits for this many lines of this kind. */
-  readonly lines: (t: Entry["t"], count: number) => Promise<void>
-}
+import { group, type ShortRun, shortRunOf } from "./ShortRun.ts"
 
 interface Control {
   /** The judgement must find one of these. */
   readonly rules: ReadonlyArray<Rule>
   readonly play: (run: ShortRun) => Promise<void>
 }
-
-const group = "control.group"
 
 export const controls: Readonly<Record<Bug, Control>> = {
   "ack-before-handle": {
@@ -184,6 +172,18 @@ export const controls: Readonly<Record<Bug, Control>> = {
       await run.during("deploy", ["s1", "s2"], () => deploy(run, workers, { change: "event", rollsBack: false }))
     }
   },
+  "waits-by-wall-clock": {
+    rules: ["innocent dead letter"],
+    play: async (run) => {
+      const worker = await run.subscribe("s1", { ordering: "key" })
+      await run.publish({ count: 300, rate: 60, flaky: 1 })
+      await run.lines("fail", 20)
+      // One step meets the few keys that wait at that moment.
+      for (let n = 0; n < 4; n++)
+        await inject(run, { kind: "clock-subscriber", targets: [worker.name], millis: 500, step: 3_600_000 })
+      await run.lines("finished", 1)
+    }
+  },
   "subject-is-key": {
     rules: ["order", "overlap"],
     play: async (run) => {
@@ -191,51 +191,6 @@ export const controls: Readonly<Record<Bug, Control>> = {
       await run.publish({ count: 100, keys: ["k0", "k1"], foreign: 1, work: 60 })
       await run.lines("finished", 1)
     }
-  }
-}
-
-const shortRunOf = (deployment: Deployment, bug: Bug | undefined): ShortRun => {
-  const { namespace, seed } = deployment
-  const common = { seed, namespace, ...(bug !== undefined && { bug }) }
-  const ready = async (worker: Worker): Promise<Worker> => {
-    await allReady(deployment, [worker])
-    return worker
-  }
-  return {
-    ...deployment,
-    subscribe: async (name, ...groups) => {
-      const options: Omit<SubscriberOptions, "url" | "redisUrl" | "journal" | "arm"> = {
-        ...common,
-        role: "subscriber",
-        name,
-        ...(groups.some(({ events }) => events === "deployed") && { release: firstRelease }),
-        groups: groups.map((given) => ({ name: group, events: "step", ordering: "none", idempotent: false, ...given }))
-      }
-      return ready(await deployment.add(options))
-    },
-    publish: async (given, name = "p0") =>
-      ready(
-        await deployment.add({
-          ...common,
-          role: "publisher",
-          name,
-          rate: 200,
-          keys: Array.from({ length: 16 }, (_, i) => `k${i}`),
-          poison: 0,
-          flaky: 0,
-          old: 0,
-          foreign: 0,
-          big: 0,
-          work: 20,
-          outbox: false,
-          ticks: false,
-          ...given
-        })
-      ),
-    operate: async (name, ...subscribers) =>
-      ready(await deployment.add({ ...common, role: "operator", name, subscribers })),
-    lines: (t, count) =>
-      until(`${count} lines "${t}"`, () => deployment.read().filter((entry) => entry.t === t).length >= count)
   }
 }
 

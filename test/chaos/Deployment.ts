@@ -7,8 +7,11 @@ import { copyFileSync, mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
+import { startCluster } from "../support/RabbitCluster.ts"
 import { type RedisNode, startRedis } from "../support/RedisNode.ts"
+import { startSentinels } from "../support/RedisSentinels.ts"
 import { openScratch, type Scratch } from "../support/Scratch.ts"
+import { anyNodeOf, type Cluster } from "./ClusterFaults.ts"
 import type { Group } from "./ProcessOptions.ts"
 import { type Entry, type Line, now } from "./Journal.ts"
 import { addUser } from "./Operating.ts"
@@ -25,17 +28,34 @@ export interface Window {
 
 /** The brokers, which several runs may share one after the other. */
 export interface Brokers extends AsyncDisposable {
+  /** The only node, or whichever of a cluster is up. */
   readonly node: RabbitNode
+  readonly cluster?: Cluster
   readonly redis: RedisNode
   readonly scratch: Scratch
 }
 
-export const openBrokers = async (): Promise<Brokers> => {
+/** With a size above 1: a cluster of nodes, and a Redis that Sentinel watches. */
+export const openBrokers = async (size = 1): Promise<Brokers> => {
   const scratch = openScratch("chaos")
   // What a node moves from queue to queue while it stops may have to be moved again, which it does after 180 s: within
   // the ladder an event would be late by so much, which is no loss, but longer than a run waits.
   const settings = { dead_letter_worker_publisher_confirm_timeout: 5000 }
-  const [node, redis] = await Promise.all([startRabbit({ settings }), startRedis()])
+  if (size > 1) {
+    const [nodes, sentinels] = await Promise.all([startCluster(size, { settings }), startSentinels()])
+    const cluster = { ...nodes, sentinels, harmed: new Set<number>() }
+    return {
+      node: anyNodeOf(cluster),
+      cluster,
+      redis: sentinels.master,
+      scratch,
+      [Symbol.asyncDispose]: async () => {
+        await scratch.close()
+        await Promise.all([cluster.stop(), sentinels.stop()])
+      }
+    }
+  }
+  const [node, redis] = await Promise.all([startRabbit({ settings }), startRedis({ isStepped: true })])
   return {
     node,
     redis,
@@ -71,7 +91,12 @@ export interface Deployment extends Brokers {
 }
 
 export const openDeployment = (brokers: Brokers, namespace: string, seed: number): Deployment => {
-  const { node, redis, scratch } = brokers
+  const { cluster, node, redis, scratch } = brokers
+  const redisUrl =
+    cluster === undefined
+      ? `redis://127.0.0.1:${redis.port}`
+      : `redis+sentinel://${cluster.sentinels.hosts}/${cluster.sentinels.name}`
+  const ports = { amqp: cluster?.nodes.map(({ port }) => port) ?? [node.port], redisUrl }
   const workers: Array<Worker> = []
   const groups: Array<Group> = []
   const windows: Array<Window> = []
@@ -96,7 +121,10 @@ export const openDeployment = (brokers: Brokers, namespace: string, seed: number
     windows,
     adopt: (group) => void (groups.some(({ name }) => name === group.name) || groups.push(group)),
     add: async (options) => {
-      const worker = await makeWorker(scratch, { amqp: node.port, redis: redis.port }, namespace, options)
+      const worker = await makeWorker(scratch, ports, namespace, {
+        ...options,
+        ...(cluster !== undefined && { reportsHealth: true })
+      })
       workers.push(worker)
       await addUser(node, worker.user)
       if (options.role === "subscriber")

@@ -1,7 +1,7 @@
 /**
  * Rolling deploys of a subscriber, step by step as docs/guides/change-a-running-system.md has them, with old and new code
- * side by side and events arriving all the time: an event is added or removed, a version is added, and a deploy is
- * rolled back halfway and begun again.
+ * side by side and events arriving all the time: an event is added or removed, a version is added, a subscriber is renamed
+ * and gets another ordering, and a deploy is rolled back halfway and begun again.
  */
 import { setTimeout as delay } from "node:timers/promises"
 import { fromSeed } from "../support/RandomSource.ts"
@@ -124,6 +124,16 @@ const roll = async (
   }
 }
 
+/** Every process has retired it, so its bindings are deleted by hand. The next process that wants it binds it again. */
+const unbindRetired = ({ groups, namespace, observe }: Deployment): Promise<void> =>
+  observe(async (channel) => {
+    for (const { name } of groups.filter(({ events }) => events === "deployed")) {
+      const queue = `${namespace}.sub.${name}`
+      await channel.unbindQueue(queue, `${namespace}.events`, "chaos.cancelled")
+      await channel.unbindQueue(queue, `${namespace}.delay.deliver`, `${"*.".repeat(20)}publish.chaos.cancelled`)
+    }
+  })
+
 /** Nobody consumes under the old name any more; the new one has had each event as well. */
 const unbindOldName = ({ namespace, observe }: Deployment): Promise<void> =>
   observe(async (channel) => {
@@ -151,6 +161,7 @@ export const deploy = async (
     if (release.naming === "new" && old.naming !== "new") await handled(deployment)
     if (release.naming === "both") deployment.adopt(newName)
     await roll(deployment, workers, traffic, release, rollsBack)
+    if (release.retires) await unbindRetired(deployment)
     if (release.naming === "new" && old.naming !== "new") await unbindOldName(deployment)
   }
   await traffic.stop()

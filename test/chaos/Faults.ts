@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { failpoints, type Failpoint } from "./ProcessOptions.ts"
 import { type Deploy, deploy } from "./Deploys.ts"
+import { clusterFaults, injectInCluster, isOfCluster } from "./ClusterFaults.ts"
 import { bringUp, type Deployment } from "./Deployment.ts"
 import { type Killers, strike } from "./Killers.ts"
 import { clearLimit, giveBack, setLimit, take } from "./Operating.ts"
@@ -30,13 +31,24 @@ export const brokerFaults = [
 export const processFaults = ["kill-publisher", "kill-subscriber", "rolling-restart", "killers", "deploy"] as const
 /** A user loses a right and has it back: to publish an event, to publish any, to send copies. */
 export const rightsFaults = ["take-topic", "take-write", "take-copies"] as const
-export const redisFaults = ["redis-kill", "redis-freeze", "redis-readonly", "redis-oom", "redis-flush"] as const
+/** The wall clock of a process goes wrong by an hour, and right again. */
+export const clockFaults = ["clock-publisher", "clock-subscriber"] as const
+export const redisFaults = [
+  "redis-kill",
+  "redis-freeze",
+  "redis-readonly",
+  "redis-oom",
+  "redis-flush",
+  "redis-clock"
+] as const
 export const faultKinds = [
   ...networkFaults,
   ...brokerFaults,
   ...processFaults,
   ...rightsFaults,
-  ...redisFaults
+  ...clockFaults,
+  ...redisFaults,
+  ...clusterFaults
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
@@ -50,15 +62,31 @@ export interface Fault {
   readonly failpoint?: Failpoint
   readonly killers?: Killers
   readonly deploy?: Deploy
+  /** The node of a cluster that is hit. */
+  readonly at?: number
+  /** How far a wall clock is set, milliseconds. */
+  readonly step?: number
 }
+
+const keepsConnections = new Set([
+  "slice",
+  "memory-alarm",
+  "disk-alarm",
+  "rolling-restart",
+  "deploy",
+  "delete-queue",
+  "delivery-limit",
+  "leaders-move",
+  "node-alarm",
+  "consumer-timeout"
+])
 
 /** Whether the fault may cut connections to RabbitMQ, other than by a process that ends in good order. */
 export const losesConnections = (kind: string): boolean =>
-  !["slice", "memory-alarm", "disk-alarm", "rolling-restart", "deploy", "delete-queue", "delivery-limit"].includes(
-    kind
-  ) && !isRedis(kind)
+  !keepsConnections.has(kind) && !isClock(kind) && !isRedis(kind)
 
 export const isRights = (kind: string): boolean => rightsFaults.some((other) => other === kind)
+export const isClock = (kind: string): boolean => clockFaults.some((other) => other === kind)
 export const isRedis = (kind: string): boolean => kind.startsWith("redis-")
 /** Whether done marks may be lost or cannot be written. */
 export const spoilsMarks = isRedis
@@ -68,11 +96,15 @@ export const failpointsOf = (kind: FaultKind): ReadonlyArray<Failpoint> =>
 
 /** Injects a fault, waits, and undoes it. */
 export const inject = async (deployment: Deployment, fault: Fault): Promise<void> => {
-  const { failpoint, kind, killers, millis, targets } = fault
+  const { at = 0, failpoint, kind, killers, millis, step = 0, targets } = fault
   const { namespace, node, redis } = deployment
   const workers = targets.map(deployment.worker)
   const proxies = workers.map(({ amqp }) => amqp)
   const act = async (): Promise<void> => {
+    if (isOfCluster(kind)) {
+      if (deployment.cluster === undefined) throw new Error(`${kind} is a fault of a cluster: --cluster 3`)
+      return injectInCluster(deployment.cluster, { kind, namespace, at, millis })
+    }
     switch (kind) {
       case "rst-one":
       case "rst-all":
@@ -157,6 +189,15 @@ export const inject = async (deployment: Deployment, fault: Fault): Promise<void
         return killers === undefined ? undefined : await strike(deployment, workers, killers)
       case "deploy":
         return fault.deploy === undefined ? undefined : await deploy(deployment, workers, fault.deploy)
+      case "clock-publisher":
+      case "clock-subscriber":
+        for (const worker of workers) worker.setClock(step)
+        await delay(millis)
+        return workers.forEach((worker) => worker.setClock(0))
+      case "redis-clock":
+        redis.setClock?.(step)
+        await delay(millis)
+        return redis.setClock?.(0)
       case "redis-kill":
         await redis.kill()
         await delay(millis)

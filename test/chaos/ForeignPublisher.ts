@@ -79,6 +79,8 @@ const schemaOf = (version: string): string => `urn:event:${type}:${version}`
 const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth)
 
 export const foreignPublisher = (url: string, exchange: string, deadlineMillis: number): ForeignPublisher => {
+  const servers = url.split(",")
+  let dials = 0
   let model: ChannelModel | undefined
   let channel: Promise<ConfirmChannel> | undefined
   const forget = (): void => {
@@ -86,7 +88,7 @@ export const foreignPublisher = (url: string, exchange: string, deadlineMillis: 
     model = undefined
   }
   const open = async (): Promise<ConfirmChannel> => {
-    const made = await connect(`${url}?heartbeat=2`, { timeout: 3000, noDelay: true })
+    const made = await connect(`${servers[dials++ % servers.length]}?heartbeat=2`, { timeout: 3000, noDelay: true })
     model = made
     made.on("error", () => {})
     made.on("close", () => {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto"
 import { isPoison, diagnosis } from "./Events.ts"
 import type { Group } from "./ProcessOptions.ts"
-import { losesConnections, spoilsMarks } from "./Faults.ts"
+import { isClock, losesConnections, spoilsMarks } from "./Faults.ts"
 import type { History, Published, Run } from "./History.ts"
 import type { RawDeadLetter } from "./DeadLetterReader.ts"
 import type { Window } from "./Deployment.ts"
@@ -31,6 +31,8 @@ export type Rule =
   | "quiet publisher"
   | "late refusal"
   | "growth"
+  | "silent health"
+  | "false alarm"
   | "not converged"
 
 export interface Violation {
@@ -107,7 +109,7 @@ export const judge = (
   violated("innocent dead letter", innocents, "dead letters are not poison")
   violated("poison handled", [...done].filter(isToxic), "poison events were handled")
   for (const letter of letters) {
-    const wrong = misdiagnosis(letter, group, history.published.get(letter.event))
+    const wrong = misdiagnosis(letter, group, history.published.get(letter.event), evidence.windows)
     if (wrong !== undefined)
       violations.push({
         rule: "wrong diagnosis",
@@ -160,7 +162,12 @@ export const judge = (
   }
 }
 
-const misdiagnosis = (letter: RawDeadLetter, group: Group, event: Published | undefined): string | undefined => {
+const misdiagnosis = (
+  letter: RawDeadLetter,
+  group: Group,
+  event: Published | undefined,
+  windows: ReadonlyArray<Window>
+): string | undefined => {
   // A ghost or an innocent dead letter is reported above.
   if (event === undefined || !isPoison(event.kind)) return undefined
   const { attempts, reason, tag } = diagnosis(event.kind)
@@ -174,7 +181,9 @@ const misdiagnosis = (letter: RawDeadLetter, group: Group, event: Published | un
   if (letter.subscriber !== group.name) return `subscriber ${letter.subscriber}`
   if (!event.shas.has(sha)) return "its bytes are not those that were published"
   const { firstFailure, host, lastFailure, library } = letter
-  if (!(firstFailure <= lastFailure)) return "its last failure is before its first"
+  // Both are times of the wall clock, which may have been set back in between.
+  const isStepped = windows.some(({ kind }) => isClock(kind))
+  if (!(firstFailure <= lastFailure) && !isStepped) return "its last failure is before its first"
   return host === "" || library === "" ? "host or library is missing" : undefined
 }
 

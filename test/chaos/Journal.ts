@@ -59,9 +59,13 @@ export type Line =
   /** An operator saw this many dead letters. */
   | { readonly t: "look"; readonly g: string; readonly letters: number }
   | { readonly t: "armed"; readonly failpoint: string }
+  /** Its wall clock is this far from the true one now. */
+  | { readonly t: "clock"; readonly millis: number }
   | { readonly t: "failpoint"; readonly failpoint: string }
   | { readonly t: "term" }
   | { readonly t: "exit"; readonly code: number }
+  /** What the health of the process says; `detail` names the checks that are not up. */
+  | { readonly t: "health"; readonly status: "up" | "degraded" | "down"; readonly detail: string }
   | { readonly t: "vitals"; readonly rss: number; readonly heap: number; readonly fds: number }
   | {
       readonly t: "log"

@@ -5,6 +5,7 @@ import { type History, historyOf } from "./History.ts"
 import { type Converged, judgedGroups } from "./Convergence.ts"
 import { type Quantiles, quantiles } from "./Statistics.ts"
 import type { Deployment, Window } from "./Deployment.ts"
+import { type HealthFigures, judgeHealth } from "./HealthRules.ts"
 import { type GroupFigures, judge, type Violation } from "./GroupRules.ts"
 
 export interface Figures {
@@ -33,6 +34,7 @@ export interface Figures {
   readonly heapSlope: Quantiles
   readonly convergeMillis: number
   readonly queueDeletions: number
+  readonly health: HealthFigures
 }
 
 export interface Judgement {
@@ -61,6 +63,8 @@ export const judgeRun = (deployment: Deployment, ended: Converged): Judgement =>
     ...lateRefusals(deployment, history),
     ...growth(history.entries)
   )
+  const health = judgeHealth(deployment, history)
+  violations.push(...health.violations)
 
   const inRedisWindow = history.outcomes.filter(({ at, ms }) =>
     windows.some(
@@ -109,7 +113,8 @@ export const judgeRun = (deployment: Deployment, ended: Converged): Judgement =>
       megabytes: quantiles(entries.flatMap((entry) => (entry.t === "vitals" ? [entry.rss / 1e6] : []))),
       heapSlope: quantiles(slopes(history.entries)),
       convergeMillis: ended.convergeMillis,
-      queueDeletions: windows.filter(({ kind }) => kind === "delete-queue").length
+      queueDeletions: windows.filter(({ kind }) => kind === "delete-queue").length,
+      health: health.figures
     }
   }
 }

@@ -1,7 +1,9 @@
 /** Which fault happens when: a list of steps that depends on the seed alone. */
 import { fromSeed, type RandomSource } from "../support/RandomSource.ts"
+import { clusterFaults } from "./ClusterFaults.ts"
 import {
   brokerFaults,
+  clockFaults,
   failpointsOf,
   type Fault,
   type FaultKind,
@@ -30,8 +32,8 @@ export interface Cast {
   readonly deployed: ReadonlyArray<string>
 }
 
-/** What every system meets in ordinary life: deploys, operators, rights, events that end their process. */
-const ordinary: ReadonlyArray<FaultKind> = ["deploy", "killers", "delivery-limit", ...rightsFaults]
+/** What every system meets in ordinary life: deploys, operators, rights, clocks, events that end their process. */
+const ordinary: ReadonlyArray<FaultKind> = ["deploy", "killers", "delivery-limit", ...rightsFaults, ...clockFaults]
 
 /** Every other fault once, some several times. Faults of Redis are a block of their own. */
 const others: ReadonlyArray<FaultKind> = [
@@ -46,7 +48,7 @@ const others: ReadonlyArray<FaultKind> = [
 /** Enough steps for a run of any length. */
 export const planOf = (seed: number, cast: Cast, kinds?: ReadonlyArray<FaultKind>): ReadonlyArray<Planned> => {
   const random = fromSeed(seed).fork("plan")
-  if (kinds !== undefined) return kinds.map((kind) => alone(random, kind, cast))
+  if (kinds !== undefined) return asked(random, kinds, cast)
   const steps: Array<Planned> = []
   for (let n = 0; n < 8; n++) {
     const life = random.shuffled(ordinary)
@@ -61,6 +63,53 @@ export const planOf = (seed: number, cast: Cast, kinds?: ReadonlyArray<FaultKind
     steps.push(...random.shuffled(redisFaults).map((kind) => alone(random, kind, cast)))
     add(mixed(half, life.length))
     add(order.slice(life.length))
+  }
+  return steps
+}
+
+/** Several deploys go through the changes in turn, so that a list of them has each step of a change. */
+const asked = (random: RandomSource, kinds: ReadonlyArray<FaultKind>, cast: Cast): ReadonlyArray<Planned> => {
+  let deploys = 0
+  return kinds.map((kind) => {
+    const step = alone(random, kind, cast)
+    if (kind !== "deploy") return step
+    const n = deploys++
+    const change = changes[n % changes.length] ?? "event"
+    return { ...step, faults: step.faults.map((fault) => ({ ...fault, deploy: { change, rollsBack: n % 2 === 0 } })) }
+  })
+}
+/** The event is added by the first and removed by the second. */
+const changes = ["event", "event", "version", "version", "name"] as const
+
+/** On a cluster: each of its faults among those of processes, networks and ordinary life. */
+export const planOfCluster = (seed: number, cast: Cast, canCut: boolean): ReadonlyArray<Planned> => {
+  const random = fromSeed(seed).fork("plan of a cluster")
+  const nodes = clusterFaults.filter((kind) => canCut || kind !== "node-cut")
+  const beside: ReadonlyArray<FaultKind> = [
+    ...networkFaults,
+    ...clockFaults,
+    ...rightsFaults,
+    "kill-publisher",
+    "kill-subscriber",
+    "kill-subscriber",
+    "rolling-restart"
+  ]
+  const steps: Array<Planned> = []
+  for (let n = 0; n < 8; n++) {
+    const others = random.shuffled(beside)
+    for (const [i, kind] of random.shuffled(nodes).entries()) {
+      const step = alone(random, kind, cast)
+      const pause = random.between(4000, 7000)
+      // Now and then a process dies while a node is down.
+      const second = faultOf(random, random.pick(["kill-publisher", "kill-subscriber"]), cast)
+      const isPaired = kind !== "redis-failover" && random.next() < 0.3
+      steps.push({
+        ...step,
+        pause,
+        ...(isPaired && { faults: [...step.faults, second], offset: random.between(0, 3000) })
+      })
+      steps.push(...others.slice(i, i + 1).map((other) => alone(random, other, cast)))
+    }
   }
   return steps
 }
@@ -105,6 +154,24 @@ const faultOf = (
       return { kind, millis, targets: [random.pick(publishers)] }
     case "take-copies":
       return { kind, millis, targets: [random.pick(subscribers)] }
+    case "clock-publisher":
+    case "clock-subscriber":
+      return {
+        kind,
+        millis,
+        targets: [random.pick(kind === "clock-publisher" ? publishers : subscribers)],
+        step: random.pick([hour, -hour])
+      }
+    case "redis-clock":
+      return { kind, millis, targets: [], step: random.pick([hour, -hour]) }
+    case "node-kill":
+    case "node-hang":
+    case "node-cut":
+    case "majority-lost":
+    case "leaders-move":
+    case "node-alarm":
+    case "consumer-timeout":
+      return { kind, millis, targets: [], at: Math.floor(random.below(clusterSize)) }
     case "rolling-restart":
       return { kind, millis, targets: random.shuffled(all) }
     case "kill-publisher":
@@ -136,6 +203,9 @@ const faultOf = (
   }
 }
 
+const hour = 3_600_000
+const clusterSize = 3
+
 const duration = (kind: FaultKind): readonly [number, number] => {
   switch (kind) {
     case "stall-one":
@@ -150,6 +220,9 @@ const duration = (kind: FaultKind): readonly [number, number] => {
     case "take-topic":
     case "take-write":
     case "take-copies":
+    case "clock-publisher":
+    case "clock-subscriber":
+    case "redis-clock":
       return [4000, 6000]
     case "slice":
     case "throttle":
@@ -161,6 +234,15 @@ const duration = (kind: FaultKind): readonly [number, number] => {
       return [2000, 4000]
     case "redis-flush":
       return [500, 500]
+    case "node-hang":
+    case "node-cut":
+      return [10_000, 25_000]
+    case "majority-lost":
+      return [5000, 15_000]
+    case "node-kill":
+    case "node-alarm":
+    case "consumer-timeout":
+      return [4000, 8000]
     default:
       return [200, 1500]
   }
@@ -171,8 +253,8 @@ export const describePlan = (steps: ReadonlyArray<Planned>): ReadonlyArray<strin
   steps.map(({ faults, offset }) =>
     faults
       .map(
-        ({ deploy, failpoint, kind, killers, millis, targets }, i) =>
-          `${kind}${killers === undefined ? "" : ` ${killers.count} of ${killers.flow}, ${killers.place}, after ${killers.after} ms`}${deploy === undefined ? "" : ` of one ${deploy.change}${deploy.rollsBack ? ", rolled back once" : ""}`}${targets.length === 0 ? "" : ` ${targets.join("+")}`} ${millis} ms${failpoint === undefined ? "" : ` at ${failpoint}`}${i === 0 ? "" : ` (+${Math.round(offset)} ms)`}`
+        ({ at, deploy, failpoint, kind, killers, millis, step, targets }, i) =>
+          `${kind}${killers === undefined ? "" : ` ${killers.count} of ${killers.flow}, ${killers.place}, after ${killers.after} ms`}${deploy === undefined ? "" : ` of one ${deploy.change}${deploy.rollsBack ? ", rolled back once" : ""}`}${targets.length === 0 ? "" : ` ${targets.join("+")}`}${at === undefined ? "" : ` at node ${at}`} ${millis} ms${step === undefined ? "" : ` by ${step / hour} h`}${failpoint === undefined ? "" : ` at ${failpoint}`}${i === 0 ? "" : ` (+${Math.round(offset)} ms)`}`
       )
       .join(" and ")
   )

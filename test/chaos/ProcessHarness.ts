@@ -3,12 +3,14 @@
  * writes nothing to stdout or stderr, so any output there is a violation.
  */
 import { createHash } from "node:crypto"
-import { Layer, Logger, References } from "effect"
+import { Effect, Layer, Logger, Option, References } from "effect"
 import { readFileSync, readdirSync } from "node:fs"
 import { library } from "../../src/bus/send/Diagnosis.ts"
+import { Health } from "../../src/index.ts"
 import type { Failpoint, ProcessOptions } from "./ProcessOptions.ts"
 import { openJournal, type Write } from "./Journal.ts"
 import * as AmqplibHooks from "./AmqplibHooks.ts"
+import { setWallClock } from "./WallClock.ts"
 
 export interface ProcessHarness {
   readonly write: Write
@@ -27,7 +29,13 @@ export const openHarness = (options: ProcessOptions): ProcessHarness => {
   let armed: string | undefined
   // Before this line SIGUSR2 would end the process.
   process.on("SIGUSR2", () => {
-    armed = readFileSync(arm, "utf8")
+    const order = readFileSync(arm, "utf8")
+    const step = /^clock (-?\d+)$/.exec(order)?.[1]
+    if (step !== undefined) {
+      setWallClock(Number(step))
+      return write({ t: "clock", millis: Number(step) })
+    }
+    armed = order
     write({ t: "armed", failpoint: armed })
   })
   const reach = (failpoint: Failpoint): void => {
@@ -73,6 +81,26 @@ export const openHarness = (options: ProcessOptions): ProcessHarness => {
   )
   return { write, reach, watch: (id, event) => void watched.set(id, event), recordSent, log }
 }
+
+/** Writes down what its health says, again and again. */
+export const reportHealth = ({ write }: ProcessHarness, { reportsHealth = false }: ProcessOptions) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      if (!reportsHealth) return
+      const health = yield* Effect.serviceOption(Health)
+      // A bus with a planted bug has none.
+      if (Option.isNone(health)) return
+      const look = Effect.map(health.value.report, ({ checks, status }) => {
+        const bad = checks.filter((check) => check.status !== "up")
+        write({
+          t: "health",
+          status,
+          detail: bad.map(({ detail, name, status }) => `${name} ${status}: ${detail}`).join("; ")
+        })
+      })
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(look, Effect.sleep("2 seconds"))))
+    })
+  )
 
 /** The options that every process gives to the bus. */
 export const busOptions = ({ name, namespace, redisUrl, url }: ProcessOptions) =>

@@ -19,7 +19,8 @@ export const bugs = [
   "late-acks",
   "looks-take-lives",
   "denied-is-confirmed",
-  "unknown-is-acked"
+  "unknown-is-acked",
+  "waits-by-wall-clock"
 ] as const
 export type Bug = (typeof bugs)[number]
 
@@ -34,6 +35,8 @@ interface Common {
   /** File with the failpoint that SIGUSR2 arms. */
   readonly arm: string
   readonly bug?: Bug
+  /** Its health goes to the journal. */
+  readonly reportsHealth?: boolean
 }
 
 export interface PublisherOptions extends Common {

@@ -45,9 +45,9 @@ export const report = ({ figures, violations, windows }: Judgement): ReadonlyArr
     faults,
     ms(lasted.p50),
     publish.count === 0 ? "–" : ms(publish.p50),
-    publish.count === 0 ? "–" : ms(publish.p95),
+    publish.count === 0 ? "–" : ms(publish.max),
     handle.count === 0 ? "–" : ms(handle.p50),
-    handle.count === 0 ? "–" : ms(handle.p95)
+    handle.count === 0 ? "–" : ms(handle.max)
   ])
   return [
     "",
@@ -59,9 +59,14 @@ export const report = ({ figures, violations, windows }: Judgement): ReadonlyArr
     `ends of processes: ${JSON.stringify(figures.deaths)}; drain ${spread(figures.drainMillis)}`,
     `connections dialled again ${figures.reconnects}; resident p50 ${figures.megabytes.p50.toFixed(0)} MB, max ${figures.megabytes.max.toFixed(0)} MB; heap slope max ${figures.heapSlope.count === 0 ? "–" : `${figures.heapSlope.max.toFixed(1)} MB/min`}`,
     `converged within ${ms(figures.convergeMillis)}`,
+    ...(figures.health.samples === 0
+      ? []
+      : [
+          `health: ${figures.health.samples} reports, ${figures.health.silences} silences above 20 s, noticed ${spread(figures.health.noticedMillis)}; ${figures.health.falseAlarms} false alarms`
+        ]),
     "",
     ...table([
-      ["longest silence around a fault", "faults", "lasted p50", "publish p50", "p95", "handle p50", "p95"],
+      ["longest silence around a fault", "faults", "lasted p50", "publish p50", "max", "handle p50", "max"],
       ...recoveries
     ]),
     "",

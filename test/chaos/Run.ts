@@ -9,7 +9,7 @@ import { now } from "./Journal.ts"
 import { mortals } from "./Killers.ts"
 import { deployed, firstRelease } from "./Releases.ts"
 import { foreign } from "./Events.ts"
-import { type Cast, describePlan, planOf } from "./Plan.ts"
+import { type Cast, describePlan, type Planned, planOf, planOfCluster } from "./Plan.ts"
 import { allReady, type Brokers, openDeployment, type Deployment, until } from "./Deployment.ts"
 
 export interface RunOptions {
@@ -117,7 +117,7 @@ export const run = async (brokers: Brokers, options: RunOptions): Promise<Judgem
   // Queues first: events that are published before reach no queue.
   for (const name of ["a1", "a2"]) await deployment.add(subscriber(options, namespace, name, [keyed, ordered]))
   await deployment.add(subscriber(options, namespace, "b1", [plain, once, ordered, batched, victim]))
-  const steps = planOf(seed, cast, options.faults)
+  const steps = stepsOf(deployment, options)
   const has = (kind: FaultKind): boolean => steps.some(({ faults }) => faults.some((fault) => fault.kind === kind))
   if (has("killers"))
     for (const name of cast.mortals) await deployment.add(subscriber(options, namespace, name, mortals))
@@ -172,6 +172,18 @@ export const run = async (brokers: Brokers, options: RunOptions): Promise<Judgem
     print(`the journals are in ${folder}`)
   }
   return judgement
+}
+
+/** What this machine can do of the plan. */
+const stepsOf = ({ cluster, redis }: Deployment, { faults, print, seed }: RunOptions): ReadonlyArray<Planned> => {
+  if (cluster !== undefined) {
+    const { cannotCut } = cluster
+    if (cannotCut !== undefined) print(`no node is cut off: ${cannotCut}`)
+    return faults === undefined ? planOfCluster(seed, cast, cannotCut === undefined) : planOf(seed, cast, faults)
+  }
+  const canStep = redis.setClock !== undefined
+  if (!canStep) print("the clock of Redis is not stepped: that needs an installed Redis and Debian's libfaketime")
+  return planOf(seed, cast, faults).filter((step) => canStep || !step.faults.some(({ kind }) => kind === "redis-clock"))
 }
 
 /** Waits until every publisher has had an event confirmed that it published from now on. */

@@ -3,16 +3,18 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
-import { type Proxy, startProxy } from "../support/Proxy.ts"
+import type { Proxy } from "../support/Proxy.ts"
 import { programOf } from "../support/Program.ts"
 import type { Scratch, Task } from "../support/Scratch.ts"
 import type { Failpoint, ProcessOptions } from "./ProcessOptions.ts"
 import type { Release } from "./Releases.ts"
 import { now, openReader, type Reader } from "./Journal.ts"
+import { startProxies } from "./Proxies.ts"
 
 export interface Ports {
-  readonly amqp: number
-  readonly redis: number
+  /** One for each node. */
+  readonly amqp: ReadonlyArray<number>
+  readonly redisUrl: string
 }
 
 /** The end of a life. */
@@ -33,7 +35,6 @@ export interface Worker {
   /** On the broker. */
   readonly user: string
   readonly amqp: Proxy
-  readonly redis: Proxy
   readonly deaths: ReadonlyArray<Death>
   readonly isAlive: () => boolean
   /** The code of a subscriber, and what its next life is to have. */
@@ -45,6 +46,8 @@ export interface Worker {
   readonly terminate: () => Promise<Death>
   /** Has it kill itself at this point; false when it did not get there in time. */
   readonly killAt: (failpoint: Failpoint, millis: number) => Promise<boolean>
+  /** Sets its wall clock this far from the true one; a later life begins with the true one. */
+  readonly setClock: (millis: number) => void
   readonly signal: (signal: NodeJS.Signals) => void
   readonly reader: Reader
   /** Its stdout and stderr: empty if all is well. */
@@ -68,16 +71,15 @@ export const makeWorker = async (
   options: WorkerOptions
 ): Promise<Worker> => {
   const { name, role } = options
-  const amqp = await startProxy(ports.amqp)
-  const redis = await startProxy(ports.redis)
+  const amqp = await startProxies(ports.amqp)
   const file = (kind: string): string => join(scratch.dir, `${label}.${name}.${kind}`)
   const log = `${label}.${name}.log`
   const program = (programs[role] ??= programOf(`test/chaos/${role}.ts`))
   const user = `${label}-${name}`
   const given = {
     ...options,
-    url: `amqp://${user}:${user}@127.0.0.1:${amqp.port}`,
-    redisUrl: `redis://127.0.0.1:${redis.port}`,
+    url: amqp.ports.map((port) => `amqp://${user}:${user}@127.0.0.1:${port}`).join(","),
+    redisUrl: ports.redisUrl,
     journal: file("ndjson"),
     arm: file("arm")
   }
@@ -109,12 +111,16 @@ export const makeWorker = async (
     role,
     user,
     amqp,
-    redis,
     deaths,
     isAlive,
     release: () => release,
     deploy: (next) => void (release = next),
     kill,
+    setClock: (millis) => {
+      if (!isAlive()) return
+      writeFileSync(given.arm, `clock ${millis}`)
+      task?.signal("SIGUSR2")
+    },
     signal: (signal) => task?.signal(signal),
     start: async () => {
       if (isAlive()) return
@@ -159,7 +165,6 @@ export const makeWorker = async (
     close: async () => {
       await task?.kill()
       await amqp.close()
-      await redis.close()
     }
   }
 }

@@ -4,6 +4,9 @@
  *
  * --seconds, --seed, --rate (events a second of each of two publishers), --converge (seconds), --faults a,b,c
  * (these in this order), --poison (share), --json <file>, --keep <folder>; with --controls also --only <bug>,<bug>
+ *
+ * --cluster 3: nodes of a cluster are killed, hang and are cut off, and a Redis that Sentinel watches fails over. As root.
+ * --rabbit 4.3, --kv valkey-9: on these versions (test/support/BrokerVersions.ts)
  */
 import { writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -27,9 +30,16 @@ const { values } = parseArgs({
     json: { type: "string" },
     keep: { type: "string" },
     controls: { type: "boolean", default: false },
-    only: { type: "string" }
+    only: { type: "string" },
+    cluster: { type: "string", default: "1" },
+    rabbit: { type: "string" },
+    kv: { type: "string" }
   }
 })
+
+// provision.ts looks there.
+if (values.rabbit !== undefined) process.env["EVENTBUS_TEST_RABBITMQ"] = values.rabbit
+if (values.kv !== undefined) process.env["EVENTBUS_TEST_KV"] = values.kv
 
 const isFault = (name: string): name is FaultKind => faultKinds.some((kind) => kind === name)
 const faults = values.faults?.split(",").map((name) => {
@@ -43,7 +53,7 @@ const save = (result: unknown): void => {
 }
 
 const chaos = async (): Promise<boolean> => {
-  await using brokers = await openBrokers()
+  await using brokers = await openBrokers(Number(values.cluster))
   const judgement = await run(brokers, {
     seed,
     seconds: Number(values.seconds),

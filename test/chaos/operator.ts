@@ -20,7 +20,7 @@ const look = Effect.fnUntraced(function* (g: string) {
 
 /** Takes them by hand and gives them back, as often as it likes. */
 const looksByHand = async (g: string): Promise<void> => {
-  const model = await connect(url)
+  const model = await connect(url.split(",")[0] ?? url)
   const channel = await model.createChannel()
   let letters = 0
   while ((await channel.get(`${namespace}.dead.${g}`)) !== false) letters++

@@ -7,7 +7,7 @@ import { Redis } from "ioredis"
 import { EventBus, isPublishError, runMain } from "../../src/index.ts"
 import * as Bugs from "./Bugs.ts"
 import { fromSeed } from "../support/RandomSource.ts"
-import { busOptions, openHarness } from "./ProcessHarness.ts"
+import { busOptions, openHarness, reportHealth } from "./ProcessHarness.ts"
 import { foreign, isForeign, isPoison, type Kind, nameOf, poisons, Step, Tick } from "./Events.ts"
 import type { PublisherOptions } from "./ProcessOptions.ts"
 import { foreignPublisher, messageOf } from "./ForeignPublisher.ts"
@@ -47,7 +47,12 @@ for (const entry of history) {
   if (entry.t === "outcome") open.delete(entry.id)
 }
 
-const marks = new Redis(options.redisUrl, {
+/** Of `redis+sentinel://host:port,host:port/name`. */
+const watched = /^redis\+sentinel:\/\/(.*)\/(.*)$/.exec(options.redisUrl)
+const [, hosts = "", master = ""] = watched ?? []
+const sentinels = hosts.split(",").map((host) => ({ host: "127.0.0.1", port: Number(host.split(":")[1]) }))
+const marks = new Redis(watched === null ? options.redisUrl : "", {
+  ...(watched !== null && { sentinels, name: master }),
   lazyConnect: true,
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
@@ -204,4 +209,9 @@ const Publishing = Layer.effectDiscard(
   })
 )
 
-runMain(Publishing.pipe(Layer.provide(EventBus.layerAmqp(busOptions(options))), Layer.provide(harness.log)))
+runMain(
+  Layer.merge(Publishing, reportHealth(harness, options)).pipe(
+    Layer.provide(EventBus.layerAmqp(busOptions(options))),
+    Layer.provide(harness.log)
+  )
+)

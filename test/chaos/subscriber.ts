@@ -2,7 +2,7 @@
 import { Cause, Data, Duration, Effect, Exit, Layer, Schedule } from "effect"
 import { Batch, type Envelope, EventBus, HandlerTimeout, Reject, runMain, Subscriber } from "../../src/index.ts"
 import * as Bugs from "./Bugs.ts"
-import { busOptions, openHarness } from "./ProcessHarness.ts"
+import { busOptions, openHarness, reportHealth } from "./ProcessHarness.ts"
 import { Mortal, MortalByKey, nameOf, retryMillis, type Step, Tick } from "./Events.ts"
 import { eventsOf, firstRelease, groupsOf, retiredOf } from "./Releases.ts"
 import type { Group, SubscriberOptions } from "./ProcessOptions.ts"
@@ -177,4 +177,10 @@ const Subscribers = (options.release === undefined ? options.groups : groupsOf(r
 >((layers, group) => Layer.merge(layers, subscriber(group)), Layer.empty)
 const Bus = Bugs.bus(options) ?? EventBus.layerAmqp(busOptions(options))
 
-runMain(Ready.pipe(Layer.provide(Subscribers), Layer.provide(Bus), Layer.provide(harness.log)))
+runMain(
+  Layer.merge(Ready, reportHealth(harness, options)).pipe(
+    Layer.provide(Subscribers),
+    Layer.provide(Bus),
+    Layer.provide(harness.log)
+  )
+)

@@ -6,9 +6,10 @@
  * Nodes are installed binaries if there are any, else containers; see provision.ts.
  */
 import { randomBytes } from "node:crypto"
-import { chmodSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { containerMachine } from "./Container.ts"
+import { startEpmd } from "./Epmd.ts"
 import { bootSettings, writeBoot } from "./ErlangBoot.ts"
 import { awaitGreeting, execute, type Machine, processMachine } from "./Machine.ts"
 import { freePort } from "./Port.ts"
@@ -29,6 +30,18 @@ export interface RabbitOptions {
   readonly plugins?: ReadonlyArray<string>
   /** Erlang's schedulers: one by default, since tests share the machine. */
   readonly schedulers?: "one" | "all"
+  /** The node as one of a cluster; see RabbitCluster.ts. */
+  readonly member?: Member
+}
+
+/** What a node of a cluster is called, and what all of its nodes share. */
+export interface Member {
+  /** Erlang's name, before the address. */
+  readonly id: string
+  /** An address of the loopback interface for what nodes say to each other: packet filters tell nodes by it. */
+  readonly address: string
+  readonly cookie: string
+  readonly epmdPort: number
 }
 
 export interface Permissions {
@@ -74,6 +87,7 @@ export const startRabbit = async (options: RabbitOptions = {}): Promise<RabbitNo
   const {
     conf = {},
     deadline = 240,
+    member,
     plugins = [],
     port = await freePort(),
     schedulers = "one",
@@ -86,10 +100,15 @@ export const startRabbit = async (options: RabbitOptions = {}): Promise<RabbitNo
     const { evaluate, machine }: Node =
       source.kind === "docker"
         ? { machine: rabbitContainer(scratch, source.image, port, conf, plugins, erlang) }
-        : await rabbitProcess(scratch, source.folder, port, conf, plugins, [
-            ...(schedulers === "one" ? ["+S 1:1"] : []),
-            ...erlang
-          ])
+        : await rabbitProcess(
+            scratch,
+            source.folder,
+            port,
+            conf,
+            plugins,
+            [...(schedulers === "one" ? ["+S 1:1"] : []), ...erlang],
+            member
+          )
     const node = await startOn(machine, port, deadline, evaluate)
     await evaluate?.(writeBoot)
     return node
@@ -184,15 +203,23 @@ const rabbitProcess = async (
   port: number,
   conf: Readonly<Record<string, string>>,
   plugins: ReadonlyArray<string>,
-  erlang: ReadonlyArray<string>
+  erlang: ReadonlyArray<string>,
+  member: Member | undefined
 ): Promise<Node> => {
   const inside = (name: string): string => join(scratch.dir, name)
-  const id = `ev${process.pid}${randomBytes(3).toString("hex")}`
-  const epmdPort = await freePort()
+  const { cookie, epmdPort, id } = member ?? {
+    id: `ev${process.pid}${randomBytes(3).toString("hex")}`,
+    cookie: randomBytes(16).toString("hex"),
+    epmdPort: await freePort()
+  }
+  // Erlang takes an address for a host's long name only.
+  const [kind, name] = member === undefined ? ["-sname", `${id}@localhost`] : ["-name", `${id}@${member.address}`]
+  const address = `{${(member?.address ?? "127.0.0.1").split(".").join(",")}}`
+  const dial = member === undefined ? "" : ` -kernel inet_dist_connect_options [{ip,${address}}]`
   writeFileSync(inside("rabbitmq.conf"), configFile(`127.0.0.1:${port}`, conf))
   writeFileSync(inside("enabled_plugins"), `[${plugins.join(",")}].\n`)
   writeFileSync(inside("rabbitmq-env.conf"), bootSettings())
-  writeFileSync(inside(".erlang.cookie"), randomBytes(16).toString("hex"))
+  writeFileSync(inside(".erlang.cookie"), cookie)
   chmodSync(inside(".erlang.cookie"), 0o400) // Erlang refuses a cookie that others may read
 
   const env = {
@@ -201,7 +228,8 @@ const rabbitProcess = async (
     HOME: scratch.dir, // where Erlang looks for its cookie
     ERL_EPMD_PORT: String(epmdPort),
     ERL_EPMD_ADDRESS: "127.0.0.1",
-    RABBITMQ_NODENAME: `${id}@localhost`,
+    RABBITMQ_NODENAME: name,
+    ...(member !== undefined && { RABBITMQ_USE_LONGNAME: "true" }),
     RABBITMQ_MNESIA_BASE: inside("data"),
     RABBITMQ_LOG_BASE: inside("log"),
     RABBITMQ_LOGS: "-", // one log, on stdout, with the output of the start script
@@ -211,26 +239,13 @@ const rabbitProcess = async (
     RABBITMQ_ENABLED_PLUGINS_FILE: inside("enabled_plugins"),
     RABBITMQ_PID_FILE: inside("pid"),
     // Distribution started by the VM itself takes any free port and spares RabbitMQ its search for an epmd.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${erlang.join(" ")} -sname ${id}@localhost -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}`,
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${erlang.join(" ")} ${kind} ${name} -start_epmd false -kernel inet_dist_use_interface ${address}${dial}`,
     RABBITMQ_CTL_DIST_PORT_MIN: "0",
     RABBITMQ_CTL_DIST_PORT_MAX: "0",
     RUNNING_UNDER_SYSTEMD: "true" // makes the script `exec` the VM, so that signals reach it and not a shell
   }
 
-  // Ours, and before the VM: Erlang would start one as a daemon that outlives everything.
-  const epmd = await scratch.start({
-    command: findBeside(folder, "epmd") ?? "epmd",
-    args: ["-port", String(epmdPort), "-address", "127.0.0.1", "-relaxed_command_check"],
-    env,
-    log: "epmd.log"
-  })
-  await awaitGreeting({
-    machine: { ended: epmd.ended, log: async () => scratch.tail("epmd.log") },
-    port: epmdPort,
-    seconds: 10,
-    hello: "\x00\x01n", // NAMES_REQ
-    isReady: (answer) => answer !== ""
-  })
+  if (member === undefined) await startEpmd(scratch, folder, epmdPort)
 
   const broker = processMachine({
     scratch,
@@ -245,10 +260,9 @@ const rabbitProcess = async (
     machine: { ...broker, run: (tool, args) => broker.run(join(folder, tool), args) },
     ...(erlCall !== undefined && {
       evaluate: async (expression) => {
-        const cookie = readFileSync(inside(".erlang.cookie"), "utf8")
         // A name of its own: a node refuses a second caller of the same name while the first one is connected.
         const caller = `c${process.pid}x${calls++}`
-        const args = ["-sname", `${id}@localhost`, "-h", caller, "-c", cookie, "-e"]
+        const args = [kind, name, "-h", caller, "-c", cookie, "-e"]
         const answer = (await execute(erlCall, args, env, { input: `${expression}\n` })).trim()
         const value = /^\{ok, ([^]*)\}$/.exec(answer)?.[1]
         if (value === undefined) throw new Error(`${expression} failed: ${answer}`)

@@ -9,6 +9,7 @@ import { awaitGreeting, processMachine } from "./Machine.ts"
 import { freePort } from "./Port.ts"
 import { findBroker } from "./provision.ts"
 import { openScratch } from "./Scratch.ts"
+import { steppedClock } from "./SteppedClock.ts"
 
 export interface RedisOptions {
   /** More arguments for redis-server: `["--maxmemory", "4mb"]`, `["--replicaof", "127.0.0.1 6379"]`. */
@@ -19,6 +20,8 @@ export interface RedisOptions {
   readonly deadline?: number
   /** Default: a free one. */
   readonly port?: number
+  /** Whether its wall clock can be set, where this machine can do that. */
+  readonly isStepped?: boolean
 }
 
 export interface RedisNode {
@@ -31,6 +34,8 @@ export interface RedisNode {
   /** Hangs: SIGSTOP. Connections stay open and nothing answers. */
   readonly suspend: () => Promise<void>
   readonly resume: () => Promise<void>
+  /** Sets its wall clock this far from the true one; absent where that cannot be done. */
+  readonly setClock?: (millis: number) => void
   /** Kills it if it runs, and starts it again on the same port: empty, as there is no persistence. */
   readonly restart: () => Promise<void>
   readonly stop: () => Promise<void>
@@ -38,11 +43,12 @@ export interface RedisNode {
 }
 
 export const startRedis = async (options: RedisOptions = {}): Promise<RedisNode> => {
-  const { args = [], deadline = 240, password, port = await freePort() } = options
+  const { args = [], deadline = 240, isStepped = false, password, port = await freePort() } = options
   const source = await findBroker("redis")
   const scratch = openScratch("redis")
   const secret = password === undefined ? [] : ["--requirepass", password]
   const settings = ["--save", "", "--appendonly", "no", ...secret, ...args]
+  const clock = isStepped && source.kind === "installed" ? steppedClock(scratch.dir) : undefined
   const machine =
     source.kind === "docker"
       ? containerMachine({
@@ -57,7 +63,7 @@ export const startRedis = async (options: RedisOptions = {}): Promise<RedisNode>
           scratch,
           command: join(source.folder, "redis-server"),
           args: ["--port", String(port), "--bind", "127.0.0.1", "--dir", scratch.dir, ...settings],
-          env: { PATH: process.env["PATH"], LANG: "C.UTF-8" },
+          env: { PATH: process.env["PATH"], LANG: "C.UTF-8", ...clock?.env },
           log: "redis.log"
         })
   // A server that requires a password, or a replica that waits for its master, is up, too.
@@ -84,6 +90,7 @@ export const startRedis = async (options: RedisOptions = {}): Promise<RedisNode>
     kill: machine.kill,
     suspend: machine.suspend,
     resume: machine.resume,
+    ...(clock !== undefined && { setClock: clock.set }),
     restart: async () => {
       await machine.kill()
       await start()

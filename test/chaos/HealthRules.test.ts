@@ -1,0 +1,72 @@
+/** The rules of health find what they must find: histories written by hand. */
+import { assert, describe, it } from "vitest"
+import { judgeHealth, type Watched } from "./HealthRules.ts"
+import { historyOf } from "./History.ts"
+import type { Entry, Line } from "./Journal.ts"
+
+const watched: Watched = {
+  groups: [{ name: "g", events: "step", ordering: "none", idempotent: false }],
+  workers: [
+    { name: "p0", role: "publisher", deaths: [] },
+    { name: "s1", role: "subscriber", deaths: [] }
+  ]
+}
+
+type Status = "up" | "degraded" | "down"
+
+/** A publisher and a subscriber that move in each half second but in a pause, and say each other second what `says` gives. */
+const judged = (
+  says: (who: string, second: number) => Status,
+  { from = 0, to = 0 }: { readonly from?: number; readonly to?: number } = {}
+) => {
+  const entries: Array<Entry> = []
+  const write = (who: string, at: number, line: Line): void => void entries.push({ ...line, at, who, life: 1 })
+  for (const who of ["p0", "s1"]) write(who, 0, { t: "ready" })
+  for (let half = 1; half < 240; half++) {
+    const [at, id] = [half * 500, `p0/e-${half}`]
+    const isPaused = at > from * 1000 && at < to * 1000
+    write("p0", at, { t: "intent", id, key: "k", seq: half, kind: "plain" })
+    // The subscriber handles in the end what was published in the pause.
+    const confirmed = isPaused ? to * 1000 + half : at
+    write("p0", confirmed, { t: "outcome", id, outcome: "Confirmed", ms: 1 })
+    write("s1", confirmed + 1, { t: "start", id, g: "g", key: "k", seq: half, attempt: 1, redelivered: false })
+    write("s1", confirmed + 2, { t: "done", id, g: "g", key: "k", seq: half })
+    if (half % 4 === 0)
+      for (const who of ["p0", "s1"]) write(who, at, { t: "health", status: says(who, at / 1000), detail: "" })
+  }
+  const { figures, violations } = judgeHealth(watched, historyOf(entries, []))
+  return { figures, rules: violations.map(({ rule }) => rule) }
+}
+
+const pause = { from: 40, to: 75 }
+const during = (second: number): boolean => second >= 50 && second < 75
+
+describe("health", () => {
+  it("that says up while all moves is true", () => {
+    assert.deepStrictEqual(judged(() => "up").rules, [])
+  })
+
+  it("that says down soon after nothing moves, until it moves again, is true", () => {
+    const { figures, rules } = judged((_, second) => (during(second) ? "down" : "up"), pause)
+    assert.deepStrictEqual(rules, [])
+    assert.isAbove(figures.silences, 0)
+    assert.isAtMost(figures.noticedMillis.max, 12_000)
+  })
+
+  it("that never says down while nothing moves is found; degraded is not down", () => {
+    for (const status of ["up", "degraded"] as const)
+      assert.include(judged((_, second) => (during(second) ? status : "up"), pause).rules, "silent health")
+  })
+
+  it("that says down late is found", () => {
+    assert.include(judged((_, second) => (second >= 68 && second < 75 ? "down" : "up"), pause).rules, "silent health")
+  })
+
+  it("that says down while all moves is found, for publishers and subscribers", () => {
+    for (const liar of ["p0", "s1"]) {
+      const { figures, rules } = judged((who, second) => (who === liar && second === 60 ? "down" : "up"))
+      assert.deepStrictEqual(rules, ["false alarm"])
+      assert.strictEqual(figures.falseAlarms, 1)
+    }
+  })
+})

@@ -1,0 +1,170 @@
+/**
+ * Whether health told the truth: a process in which nothing moves says within 20 seconds that it is down, and one in which
+ * all moves does not say so.
+ */
+import { isForeign } from "./Events.ts"
+import type { Violation } from "./GroupRules.ts"
+import type { History } from "./History.ts"
+import type { Of } from "./Journal.ts"
+import type { Group } from "./ProcessOptions.ts"
+import { type Quantiles, quantiles } from "./Statistics.ts"
+import type { Worker } from "./Worker.ts"
+
+/** Whose health is judged. */
+export interface Watched {
+  readonly groups: ReadonlyArray<Group>
+  readonly workers: ReadonlyArray<Pick<Worker, "name" | "role" | "deaths">>
+}
+
+export interface HealthFigures {
+  readonly samples: number
+  /** Silences of more than 20 seconds while there was something to do. */
+  readonly silences: number
+  /** From the begin of such a silence to the first report of it. */
+  readonly noticedMillis: Quantiles
+  /** Reports of down in the midst of progress. */
+  readonly falseAlarms: number
+}
+
+const limitMillis = 20_000
+/** Samples are this far from each other, and a busy machine takes some more. */
+const slackMillis = 5000
+const steadyMillis = 1000
+
+interface Life {
+  readonly who: string
+  readonly from: number
+  readonly to: number
+}
+
+/** From when a process was ready to when it was asked to end, or did. */
+const livesOf = ({ workers }: Watched, { entries }: History): ReadonlyArray<Life> =>
+  workers.flatMap(({ deaths, name }) =>
+    entries
+      .filter((entry) => entry.t === "ready" && entry.who === name)
+      .map((entry) => {
+        const end = entries.find(
+          ({ at, life, t, who }) => t === "term" && who === name && life === entry.life && at > entry.at
+        )
+        const death = deaths.find(({ life }) => life === entry.life)
+        return { who: name, from: entry.at, to: Math.min(end?.at ?? Infinity, death?.at ?? Infinity) }
+      })
+  )
+
+const within = (times: ReadonlyArray<number>, from: number, to: number): ReadonlyArray<number> =>
+  times.filter((at) => at >= from && at <= to)
+
+/** Something moved in each second around this moment. */
+const isSteady = (times: ReadonlyArray<number>, at: number): boolean =>
+  [-4, -3, -2, -1, 0].every((second) => {
+    const from = at + second * steadyMillis
+    return within(times, from, from + steadyMillis).length > 0
+  })
+
+export const judgeHealth = (
+  watched: Watched,
+  history: History
+): { readonly figures: HealthFigures; readonly violations: ReadonlyArray<Violation> } => {
+  const samples = history.entries.filter((entry): entry is Of<"health"> => entry.t === "health")
+  const violations: Array<Violation> = []
+  const noticed: Array<number> = []
+  let silences = 0
+  let falseAlarms = 0
+  const lives = livesOf(watched, history)
+  for (const { from, to, who } of lives) {
+    const own = samples.filter((sample) => sample.who === who && sample.at >= from && sample.at <= to)
+    if (own.length === 0) continue
+    const isPublisher = watched.workers.some(({ name, role }) => name === who && role === "publisher")
+    const moves = movesOf(history, who, isPublisher)
+    const times = moves.map((list) => within(list, from, to))
+    // A subscriber that cannot publish its copies is down, whatever it handles.
+    const isAboutCopies = ({ detail }: Of<"health">): boolean => !isPublisher && /\bpublish \w+ down/.test(detail)
+    const alarms = own
+      .filter((sample) => sample.status === "down" && !isAboutCopies(sample))
+      .filter(({ at }) => times.every((list) => isSteady(list, at)))
+    falseAlarms += alarms.length
+    const [alarm] = alarms
+    if (alarm !== undefined)
+      violations.push({
+        rule: "false alarm",
+        detail: `${who} said ${alarms.length} times that it was down while all moved: ${alarm.detail}`,
+        ids: []
+      })
+    if (!isPublisher) continue
+    // A publisher always has something to publish.
+    const marks = [from, ...(times[0] ?? []), Math.min(to, own.at(-1)?.at ?? to)].toSorted((a, b) => a - b)
+    for (const [i, end] of marks.entries()) {
+      const begin = marks[i - 1] ?? end
+      if (end - begin < limitMillis + slackMillis) continue
+      silences++
+      const first = own.find(({ at, status }) => at > begin && at < end + slackMillis && status === "down")
+      if (first !== undefined) noticed.push(first.at - begin)
+      if (first === undefined || first.at - begin > limitMillis + slackMillis)
+        violations.push({
+          rule: "silent health",
+          detail: `${who} published nothing for ${Math.round(end - begin)} ms and said it was down ${first === undefined ? "never" : `after ${Math.round(first.at - begin)} ms`}`,
+          ids: []
+        })
+    }
+  }
+  for (const { begin, end, group, who } of silentGroups(watched, history)) {
+    silences++
+    const first = samples.find(
+      (sample) => who.includes(sample.who) && sample.at > begin && sample.at < end && sample.status === "down"
+    )
+    if (first !== undefined) noticed.push(first.at - begin)
+    if (first === undefined || first.at - begin > limitMillis + slackMillis)
+      violations.push({
+        rule: "silent health",
+        group,
+        detail: `nothing was handled for ${Math.round(end - begin)} ms, and ${who.join()} said they were down ${first === undefined ? "never" : `after ${Math.round(first.at - begin)} ms`}`,
+        ids: []
+      })
+  }
+  return {
+    violations,
+    figures: { samples: samples.length, silences, noticedMillis: quantiles(noticed), falseAlarms }
+  }
+}
+
+/** When each of the things moved that a process does: its publishes, or the handlers of each of its groups. */
+const movesOf = (
+  { outcomes, published, runs }: History,
+  who: string,
+  isPublisher: boolean
+): ReadonlyArray<ReadonlyArray<number>> => {
+  if (isPublisher)
+    return [
+      outcomes
+        .filter(
+          (entry) =>
+            entry.who === who &&
+            entry.outcome === "Confirmed" &&
+            // These go over a connection of their own.
+            !isForeign(published.get(entry.id)?.kind ?? "plain")
+        )
+        .map(({ at }) => at)
+    ]
+  const groups = [...runs.values()].map((list) => list.filter((run) => run.who === who && run.how === "done"))
+  const busy = groups.filter((list) => list.length > 0)
+  return busy.length === 0 ? [[]] : busy.map((list) => list.map(({ end }) => end))
+}
+
+/** Groups that handled nothing although confirmed events waited from before the silence until after it. */
+const silentGroups = ({ groups, workers }: Watched, { published, runs }: History) =>
+  groups
+    .filter(({ events, ordering }) => events === "step" && ordering === "none")
+    .flatMap(({ name }) => {
+      const done = (runs.get(name) ?? []).filter(({ how }) => how === "done").toSorted((a, b) => a.end - b.end)
+      const firstDone = new Map<string, number>()
+      for (const { end, id } of done) if (!firstDone.has(id)) firstDone.set(id, end)
+      const who = workers.filter((worker) => done.some((run) => run.who === worker.name)).map((worker) => worker.name)
+      return done.flatMap(({ end }, i) => {
+        const begin = done[i - 1]?.end ?? end
+        if (end - begin < limitMillis + slackMillis) return []
+        const waits = [...published.values()].some(
+          ({ at, fate, id }) => fate === "Confirmed" && at < begin - steadyMillis && (firstDone.get(id) ?? 0) >= end
+        )
+        return waits ? [{ group: name, begin, end, who }] : []
+      })
+    })
