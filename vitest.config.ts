@@ -10,15 +10,15 @@ process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "eventbus-compile-cache")
 /** `@eduflow/events` within this repository is its source, as in tsconfig.json and `npm run example`. */
 const conditions = ["@eduflow/source"]
 
-/** What a test file has that needs a process of its own: brokers, other processes, or something global. */
-const needsOwn = /\/live\.ts|child_process|process\.(?:env|on)\b|globalThis/
+/** What a test file has that needs a process of its own: something global. */
+const needsOwn = /process\.(?:env|on)\b|globalThis/
 /**
- * All others share two processes, which load the library once. The simulation is as long as all of them together, and the
- * embedded broker's conformance mostly waits: in a process of its own it can begin early.
+ * All others share a few processes, which load the library once: that is two seconds of a processor for each file.
+ * The simulation is as long as many of them together: in a process of its own it begins first.
  */
 const shared = globSync("test/**/*.test.ts", {
   cwd: import.meta.dirname,
-  exclude: ["test/app/**", "test/simulation/Simulation.test.ts", "test/memory/MemoryBroker.test.ts"]
+  exclude: ["test/app/**", "test/simulation/Simulation.test.ts"]
 }).filter((file) => !needsOwn.test(readFileSync(join(import.meta.dirname, file), "utf8")))
 
 const asked = ["EVENTBUS_TEST_RABBITMQ", "EVENTBUS_TEST_KV"].some((name) => (process.env[name] ?? "") !== "")
@@ -39,7 +39,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     globalSetup: ["test/support/globalSetup.ts"],
     projects: [
-      { extends: true, test: { name: "shared process", include: shared, exclude: elsewhere, isolate: false } },
+      { extends: true, test: { name: "shared processes", include: shared, exclude: elsewhere, isolate: false } },
       {
         extends: true,
         test: {

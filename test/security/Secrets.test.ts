@@ -126,6 +126,7 @@ describeLive(
       await look()
       await rabbit.ctl("change_password", "svc", "another")
       await rabbit.ctl("close_all_connections", "for a test")
+      await service.says("MENDED?")
       assert.strictEqual(await service.ended, 1)
 
       const lines = service.output().split("\n")

@@ -158,12 +158,12 @@ const scene = Effect.gen(function* () {
     )
     yield* show
   }
+  yield* say("services", yield* Effect.context<EventBus | DeadLetters | EventCache | Health>())
   process.stdout.write("BREAK RABBIT\n")
   yield* Effect.repeat(Effect.sleep("50 millis"), { until: () => Effect.map(health.ready, (ready) => !ready) })
   yield* show
   const unsent = { userId: "works", email: secret, card: { number: secret } }
   yield* sayExit("publish", yield* Effect.exit(bus.publish(Registered, unsent, { timeout: "500 millis" })))
-  yield* say("services", yield* Effect.context<EventBus | DeadLetters | EventCache | Health>())
   for (const span of exporter.getFinishedSpans()) {
     yield* say("span", [span.name, span.attributes, span.events, span.status, span.links])
   }

@@ -56,7 +56,7 @@ export const plantedActorBugs: ReadonlyArray<PlantedBug> = [
     name: "a claim ends before its handler",
     breaks: "once",
     within: 200,
-    from: 76,
+    from: 81,
     bug: claims((store) => ({ claim: (subject, claimant) => store.claim(subject, claimant, 100) }))
   },
   {
@@ -89,7 +89,7 @@ export const plantedActorBugs: ReadonlyArray<PlantedBug> = [
     name: "an event is handled without a claim although it must wait for the store",
     breaks: "once",
     within: 100,
-    from: 9,
+    from: 12,
     bug: { subscriber: (subscriber) => ({ ...subscriber, onStoreDown: "handle" }) }
   },
   {
@@ -97,7 +97,7 @@ export const plantedActorBugs: ReadonlyArray<PlantedBug> = [
     breaks: "P11",
     within: 100,
     // In the world of seed 1 a parked key asks for such a claim for hours.
-    from: 2,
+    from: 8,
     bug: claims((store) => ({
       claim: (subject, claimant) => store.claim(subject, claimant, 60_000_000),
       release: () => Effect.void
@@ -125,7 +125,7 @@ export const plantedActorBugs: ReadonlyArray<PlantedBug> = [
     name: "concurrency stays what it was",
     breaks: "steer",
     within: 100,
-    from: 60,
+    from: 150,
     bug: { subscription: (subscription) => ({ ...subscription, setConcurrency: () => Effect.void }) }
   },
   {
@@ -155,7 +155,7 @@ export const plantedActorBugs: ReadonlyArray<PlantedBug> = [
     name: "a rate limit counts each process alone",
     breaks: "rate",
     within: 200,
-    from: 32,
+    from: 37,
     bug: { isAlone: true }
   }
 ]

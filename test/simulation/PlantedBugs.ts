@@ -66,7 +66,7 @@ const portBugs: ReadonlyArray<PlantedBug> = [
     name: "a copy that reached no queue counts as stored",
     breaks: "P3",
     within: 200,
-    from: 60,
+    from: 67,
     bug: sending(
       (send) => (message, done) =>
         send(message, (outcome) =>
@@ -86,7 +86,7 @@ const portBugs: ReadonlyArray<PlantedBug> = [
     name: "a lost confirm counts as not sent",
     breaks: "P2",
     within: 100,
-    from: 12,
+    from: 16,
     bug: sending(
       (send) => (message, done) => send(message, (outcome) => done(outcome._tag === "Unknown" ? rejected : outcome))
     )
@@ -103,7 +103,7 @@ const portBugs: ReadonlyArray<PlantedBug> = [
     name: "a nack of a copy counts as stored",
     breaks: "P3",
     within: 200,
-    from: 22,
+    from: 26,
     bug: sending(
       (send) => (message, done) =>
         send(message, (outcome) =>
@@ -145,6 +145,7 @@ const portBugs: ReadonlyArray<PlantedBug> = [
     name: "a retry comes earlier than it is due",
     breaks: "P7",
     within: 100,
+    from: 5,
     bug: sending(
       (send) => (message, done) =>
         send(message.to._tag === "Subscriber" ? { ...message, to: { ...message.to, seconds: 0 } } : message, done)
@@ -200,6 +201,7 @@ const portBugs: ReadonlyArray<PlantedBug> = [
     name: "an acknowledgement is forgotten",
     breaks: "P11",
     within: 60,
+    from: 2,
     bug: (port) => {
       let count = 0
       return consuming((delivery) => ({
@@ -256,7 +258,7 @@ const portBugs: ReadonlyArray<PlantedBug> = [
     name: "an acknowledgement of a lost channel settles another delivery",
     breaks: "P3",
     within: 200,
-    from: 115,
+    from: 150,
     bug: (port) => {
       const outstanding: Array<Delivery> = []
       return consuming((delivery) => {

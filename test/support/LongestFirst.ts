@@ -49,9 +49,11 @@ const seconds: Readonly<Record<string, number>> = {
 }
 
 export class LongestFirst extends BaseSequencer {
+  /** Files with a process of their own come first: one of them between two others would end the process that those share. */
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
     const known = ({ moduleId, project }: TestSpecification): number =>
       seconds[relative(project.vitest.config.root, moduleId)] ?? 0
-    return (await super.sort(files)).toSorted((a, b) => known(b) - known(a))
+    const own = ({ project }: TestSpecification): number => Number(project.config.isolate)
+    return (await super.sort(files)).toSorted((a, b) => own(b) - own(a) || known(b) - known(a))
   }
 }
