@@ -9,9 +9,9 @@ import { run } from "./Run.ts"
 import { type Brokers, openBrokers } from "./Deployment.ts"
 import { fromSeed } from "../support/RandomSource.ts"
 import { play } from "./Controls.ts"
-import { isOfCluster } from "./ClusterFaults.ts"
+import { clusterFaults, isOfCluster } from "./ClusterFaults.ts"
 import { faultKinds } from "./Faults.ts"
-import { describePlan, planOf } from "./Plan.ts"
+import { describePlan, planOf, planOfCluster } from "./Plan.ts"
 import { quantiles, slope } from "./Statistics.ts"
 
 const lines: Array<string> = []
@@ -96,6 +96,13 @@ it("the same seed gives the same faults, and every fault occurs", () => {
       .flatMap(({ faults }) => faults.map(({ kind }) => kind))
   )
   assert.deepStrictEqual([...kinds].toSorted(), faultKinds.filter((kind) => !isOfCluster(kind)).toSorted())
+
+  const onCluster = planOfCluster(7, cast, true)
+  assert.deepStrictEqual(describePlan(onCluster), describePlan(planOfCluster(7, cast, true)))
+  const first = new Set(onCluster.slice(0, 18).flatMap(({ faults }) => faults.map(({ kind }) => kind)))
+  for (const kind of clusterFaults) assert.isTrue(first.has(kind), kind)
+  const uncut = planOfCluster(7, cast, false).flatMap(({ faults }) => faults.map(({ kind }) => kind))
+  assert.notInclude(uncut, "node-cut")
 })
 
 it("random choices are uniform, and statistics are right", () => {

@@ -98,15 +98,22 @@ export const quietPublishers = ({ windows }: Deployment, { outcomes }: History):
       ids: []
     }))
 
-/** Without a right a publish is refused at once. A busy machine may need this long, and a publish has 20 seconds. */
+/**
+ * Without a right a publish is refused at once. A busy machine may need this long, and a publish has 20 seconds. One that
+ * waited before, for a line that was lost, is counted from when the right was taken.
+ */
 const refusalMillis = 8000
 
-export const lateRefusals = ({ windows }: Deployment, { outcomes }: History): ReadonlyArray<Violation> => {
+export const lateRefusals = (
+  { windows }: Pick<Deployment, "windows">,
+  { outcomes }: History
+): ReadonlyArray<Violation> => {
   const late = outcomes.filter(
     ({ at, ms, who }) =>
       ms > refusalMillis &&
       windows.some(
-        ({ from, kind, targets, to }) => isRights(kind) && targets.includes(who) && at > from && at - ms < to
+        ({ from, kind, targets, to }) =>
+          isRights(kind) && targets.includes(who) && at - from > refusalMillis && at - ms < to
       )
   )
   return late.length === 0

@@ -1,0 +1,24 @@
+/** The rules of processes find what they must find: histories written by hand. */
+import { assert, it } from "vitest"
+import type { Window } from "./Deployment.ts"
+import { historyOf } from "./History.ts"
+import type { Entry } from "./Journal.ts"
+import { lateRefusals } from "./ProcessRules.ts"
+
+/** A publish that began and had its outcome at these seconds, while a right was taken from second 10 to 15. */
+const refused = (began: number, ended: number): ReadonlyArray<string> => {
+  const windows: Array<Window> = [{ kind: "take-write", targets: ["p0"], from: 10_000, to: 15_000 }]
+  const common = { who: "p0", life: 1, id: "p0/e-1" } as const
+  const entries: ReadonlyArray<Entry> = [
+    { ...common, t: "intent", at: began * 1000, key: "k", seq: 0, kind: "plain" },
+    { ...common, t: "outcome", at: ended * 1000, ms: (ended - began) * 1000, outcome: "Denied" }
+  ]
+  return lateRefusals({ windows }, historyOf(entries, [])).map(({ rule }) => rule)
+}
+
+it("a publish without a right that waits for its outcome is found, and one that waited for a lost line before is not", () => {
+  assert.deepStrictEqual(refused(11, 12), [])
+  assert.deepStrictEqual(refused(11, 21), ["late refusal"])
+  assert.deepStrictEqual(refused(1, 14), [])
+  assert.deepStrictEqual(refused(1, 20), ["late refusal"])
+})
