@@ -133,6 +133,9 @@ export const publisherBoard: Board = {
         timeseries("Reconnects", "reqps", "Connections that were lost and re-established.", [
           perSecond(Metrics.reconnects, "eventbus.connection")
         ]),
+        timeseries("Credentials", "reqps", "Fresh credentials that the broker took, and failures to get them.", [
+          perSecond(Metrics.credentialRenewals, "eventbus.outcome")
+        ]),
         timeseries("Blocked", "percentunit", "Share of time during which the broker blocked publishers, by process.", [
           {
             query: query`max ${by("instance")} (rate(${on(Metrics.blockedTime)}[$__rate_interval]))`,

@@ -41,6 +41,16 @@ export const serviceAlerts: Group = {
         "More than three connections were lost and re-established within 15 minutes. Events in flight are handled again."
     },
     {
+      name: "EventBusCredentialsFailing",
+      severity: "critical",
+      query: ({ window }) =>
+        query`sum ${byProcess} (increase(${on(Metrics.credentialRenewals, { "eventbus.outcome": "Failed" })}${window("5 minutes")})) > 1`,
+      lasting: "1 minute",
+      summary: `${process} gets no fresh credentials for RabbitMQ`,
+      description:
+        "The option credentials fails, or RabbitMQ does not take what it gives. When the present ones end, publishes are refused and connections are closed."
+    },
+    {
       name: "EventBusPublishersBlocked",
       severity: "critical",
       query: ({ window }) => query`max ${byProcess} (rate(${on(Metrics.blockedTime)}${window("2 minutes")})) > 0.5`,

@@ -103,7 +103,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
 
 /** Each consumer has a tag of its own, so that RabbitMQ names it in its own listings. */
 const consumersOf = (
-  { consumingLink, onLink }: Connections.Connections,
+  { consumingOn, onLink }: Connections.Connections,
   rights: Declare.Rights,
   namespace: string,
   counters: Receiver.AckCounters
@@ -119,7 +119,7 @@ const consumersOf = (
       return onLink((link) => Declare.subscriber(link, rights, namespace, spec))
     },
     consume: ({ queue: kind, subscriber, ...rest }) =>
-      Effect.flatMap(consumingLink, (link) => {
+      consumingOn((link) => {
         const queue = queueOf(namespace, subscriber, kind)
         const isParked = kind === "parked"
         const isKeyed = keyed.has(subscriber)
@@ -127,7 +127,7 @@ const consumersOf = (
         return Receiver.consume(link, { ...rest, ...common, ...kinds, queue, tag: tag(link, subscriber) })
       }),
     consumeEphemeral: ({ patterns, ...rest }) =>
-      Effect.flatMap(consumingLink, (link) =>
+      consumingOn((link) =>
         Effect.flatMap(declareEphemeral(link, namespace, patterns), (queue) => {
           const kinds = { rejects: false, isQuorum: false, isSingleActive: false, isOrdered: false }
           return Receiver.consume(link, { ...rest, ...common, ...kinds, queue, tag: tag(link, "ephemeral") })

@@ -66,8 +66,29 @@ const deleteAndDeclare =
 const newSubscriber =
   "`ordering` is part of a queue's identity: use a new subscriber name, or delete the queue when it is empty"
 
+/** What amqplib gives with the end of a connection: RabbitMQ's code and text, or the error of the socket; empty if none. */
+export const reasonOfClose = (error: unknown): string => {
+  const [, text] = /^Connection closed: (\d{3} .*)$/s.exec(textOf(error)) ?? []
+  const code = codeOf(error)
+  const reason = text ?? (/^E[A-Z_]+$/.test(code) ? code : textOf(error) === "Heartbeat timeout" ? "no heartbeat" : "")
+  return reason === "" ? "" : `: ${reason.replace(/\p{Cc}/gu, " ").slice(0, maxReasonChars)}`
+}
+
+/** RabbitMQ's own texts have 255 bytes at most. */
+const maxReasonChars = 300
+
+/** A permission that is missing; with what the token says of itself, if the user has one. */
+export const denied = (entity: string, username: string, token: string | undefined): PermissionDenied =>
+  new PermissionDenied({ entity, username, ...(token !== undefined && { token }) })
+
 /** Why the broker refused an operation on `entity`. */
-export const refused = (error: unknown, operation: string, entity: string, username: string): BrokerError => {
+export const refused = (
+  error: unknown,
+  operation: string,
+  entity: string,
+  username: string,
+  token?: string
+): BrokerError => {
   const text = textOf(error)
   const code = codeOf(error)
   const is = (number: number): boolean => code === String(number) || text.includes(`${number} (`)
@@ -76,7 +97,7 @@ export const refused = (error: unknown, operation: string, entity: string, usern
     return make(mismatchOf(text) ?? new BrokerRefused({ operation, detail }))
   }
   if (is(404)) return make(new TopologyMissing({ entity, remedy: 'declare it (topology "assert"), or fix the name' }))
-  if (is(403)) return make(new PermissionDenied({ entity, username }))
+  if (is(403)) return make(denied(entity, username, token))
   if (is(405))
     return make(
       new BrokerRefused({ operation, detail: `${entity} is exclusive to another connection: stop that program` })

@@ -17,9 +17,13 @@ export interface AmqpOptions {
   readonly servers: string | Redacted.Redacted<string> | Servers.ServerParts
   readonly namespace: string
   readonly source: string
-  readonly tls?: TlsOptions
-  /** Runs at each connect, for credentials that change. */
-  readonly credentials?: Effect.Effect<Servers.Credentials>
+  /** Or an Effect that runs at each connect, for certificates that are renewed while the service runs. */
+  readonly tls?: TlsOptions | Effect.Effect<TlsOptions, unknown>
+  /**
+   * For credentials that change: runs at each connect, again when two thirds of their time are over, so that the connections
+   * go on with the next ones, and when RabbitMQ refuses what it allowed. Failures are tried again.
+   */
+  readonly credentials?: Effect.Effect<Servers.FreshCredentials, unknown>
   /** Longest time to connect, credentials and handshake included; each of several servers has its share. Default 10 seconds. */
   readonly connectTimeout?: Duration.Input
   /** Default 10 seconds. */
@@ -44,8 +48,8 @@ export interface Settings {
   readonly namespace: string
   readonly source: string
   readonly servers: ReadonlyArray<Servers.Server>
-  readonly tls: TlsOptions
-  readonly credentials: Effect.Effect<Servers.Credentials> | undefined
+  readonly tls: TlsOptions | Effect.Effect<TlsOptions, unknown>
+  readonly credentials: Effect.Effect<Servers.FreshCredentials, unknown> | undefined
   readonly connectMillis: number
   readonly heartbeatSeconds: number
   readonly callMillis: number

@@ -12,6 +12,15 @@ export interface Credentials {
   readonly password: Redacted.Redacted<string>
 }
 
+/** What the option `credentials` gives. */
+export interface FreshCredentials extends Credentials {
+  /**
+   * When they end: fresh ones are asked for before. Default: the claim `exp`, if the password is a JSON Web Token; otherwise
+   * they do not end.
+   */
+  readonly expiresAt?: Date
+}
+
 /** Servers by their parts, for passwords that do not fit into a url. */
 export interface ServerParts extends Partial<Credentials> {
   /** `host` or `host:port`. */

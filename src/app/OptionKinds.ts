@@ -52,7 +52,7 @@ export const liveKinds: Kinds.Kinds & Kinds.KindsOf<LiveOptions> = {
   signing,
   stateNamespace: Kinds.text,
   redisTimeout: Kinds.time,
-  tls,
+  tls: Kinds.or(tls, "an Effect", Kinds.effect.holds),
   credentials: Kinds.effect,
   connectTimeout: Kinds.duration,
   heartbeat: Kinds.duration,

@@ -6,7 +6,6 @@
  * (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/ and .../rabbitmq/), all others are ours
  * in `eventbus.*`. Attributes are bounded: names of events, subscribers, outcomes and reasons, never an id or a key.
  */
-
 import { collection } from "./MetricDefinition.ts"
 
 const { all, counter, gauge, histogram, updowncounter } = collection()
@@ -19,13 +18,8 @@ const attempts = [1, 2, 3, 4, 5, 7, 10, 20, 50, 100, 1000]
 
 const operation = ["messaging.system", "messaging.operation.name", "messaging.operation.type"] as const
 const published = [...operation, "messaging.destination.name", "error.type", "eventbus.event"] as const
-const delivered = [
-  ...operation,
-  "messaging.destination.name",
-  "messaging.consumer.group.name",
-  "eventbus.subscriber"
-] as const
 const subscriber = ["eventbus.subscriber"] as const
+const delivered = [...operation, "messaging.destination.name", "messaging.consumer.group.name", ...subscriber] as const
 
 // Publishing
 export const sent = counter(
@@ -91,6 +85,13 @@ export const reconnects = counter(
   "{reconnect}",
   ["eventbus.connection"],
   "Connections that were lost and re-established",
+  { emitter: "rabbitmq" }
+)
+export const credentialRenewals = counter(
+  "eventbus.connection.credential_renewals",
+  "{renewal}",
+  ["eventbus.connection", "eventbus.outcome"],
+  "Fresh credentials for open connections: taken by the broker, or not to be had",
   { emitter: "rabbitmq" }
 )
 export const lateAcks = counter(

@@ -11,7 +11,7 @@ import * as HeaderTable from "../../src/amqp/frames/HeaderTable.ts"
 import * as Refusals from "../../src/amqp/publishing/Refusals.ts"
 import type { SendOutcome } from "../../src/bus/port/Broker.ts"
 import { BrokerError } from "../../src/bus/port/BrokerError.ts"
-import { Closed, ConsumerTimeout } from "../../src/bus/port/BrokerReason.ts"
+import { Closed, ConsumerTimeout, CredentialsUnavailable } from "../../src/bus/port/BrokerReason.ts"
 import { assertSecretless, secret } from "./setup/OpenBroker.ts"
 
 const foreign = (text: string, code?: string | number): Error =>
@@ -71,6 +71,12 @@ const table: ReadonlyArray<readonly [string, boolean, RegExp, BrokerError]> = [
   ["Connection", true, /it may require TLS \(amqps/, connecting("Socket closed abruptly", undefined, false)],
   ["Connection", true, /the handshake failed.*check/, connecting(`odd ${secret}`)],
   ["Authentication", false, /check the user name and the password/, connecting("403 (ACCESS-REFUSED)")],
+  [
+    "Credentials",
+    true,
+    /the option tls failed.*what issues them can be reached/,
+    new BrokerError({ reason: new CredentialsUnavailable({ address: "h:5671", detail: "the option tls failed" }) })
+  ],
   [
     "Vhost",
     false,

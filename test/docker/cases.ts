@@ -19,6 +19,8 @@ const of = (name: string, labels: string): string => `${name}{job="grades",insta
 const subscriber = 'eventbus_subscriber="mailer"'
 const its = (name: string, more = ""): string => of(`eventbus_subscriber_${name}`, `${subscriber}${more}`)
 const outcome = (name: string): string => its("outcomes_total", `,eventbus_outcome="${name}"`)
+const renewals = (outcome: string) =>
+  of("eventbus_connection_credential_renewals_total", `eventbus_connection="publish",eventbus_outcome="${outcome}"`)
 const publish = (name: string): string =>
   of("eventbus_publish_outcomes_total", `eventbus_event="grade.posted",eventbus_outcome="${name}"`)
 const check = (name: string, state: string): string =>
@@ -131,6 +133,12 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
     wrong: { [of("eventbus_connection_reconnects_total", 'eventbus_connection="consume"')]: "0+1x20" },
     well: { [of("eventbus_connection_reconnects_total", 'eventbus_connection="consume"')]: "0 1x20" },
     after: 10
+  },
+  EventBusCredentialsFailing: {
+    wrong: { [renewals("Failed")]: "0+4x20" },
+    // One was lost with its connection.
+    well: { [renewals("Failed")]: "0 1x20", [renewals("Renewed")]: "0+4x20" },
+    after: 5
   },
   EventBusPublishersBlocked: {
     wrong: { [of("eventbus_publish_blocked_time_seconds_total", 'x=""')]: "0+60x20" },

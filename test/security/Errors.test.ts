@@ -52,6 +52,11 @@ const broker = {
     false,
     ["queue eduflow.sub.a", "x-delivery-limit", "20", "5", "use a new name"]
   ],
+  Credentials: [
+    new BrokerReason.CredentialsUnavailable({ address: "rabbit.internal:5672", detail: "the option tls failed" }),
+    true,
+    ["rabbit.internal:5672", "the option tls failed", "what issues them"]
+  ],
   TopologyMissing: [
     new BrokerReason.TopologyMissing({ entity: "queue eduflow.sub.a", remedy: "declare it" }),
     false,

@@ -8,18 +8,20 @@
 import { randomBytes } from "node:crypto"
 import { chmodSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { containerMachine } from "./Container.ts"
 import { startEpmd } from "./Epmd.ts"
 import { bootSettings, writeBoot } from "./ErlangBoot.ts"
 import { awaitGreeting, execute, type Machine, processMachine } from "./Machine.ts"
 import { freePort } from "./Port.ts"
 import { findBeside, findBroker } from "./provision.ts"
 import { erlangOf, printedBy } from "./RabbitCommands.ts"
+import { configFile, type Given, rabbitContainer } from "./RabbitSettings.ts"
 import { openScratch, type Scratch } from "./Scratch.ts"
 
 export interface RabbitOptions {
   /** More lines for rabbitmq.conf, `{ consumer_timeout: "1000" }` for example. */
   readonly conf?: Readonly<Record<string, string>>
+  /** Files that `conf` names as `FILES/<name>`, with their text. */
+  readonly files?: Readonly<Record<string, string>>
   /** Settings of the broker that have no line in rabbitmq.conf, `{ channel_tick_interval: 1000 }` for example. */
   readonly settings?: Readonly<Record<string, number>>
   /** How long a start may take, in seconds. */
@@ -87,6 +89,7 @@ export const startRabbit = async (options: RabbitOptions = {}): Promise<RabbitNo
   const {
     conf = {},
     deadline = 240,
+    files = {},
     member,
     plugins = [],
     port = await freePort(),
@@ -99,12 +102,12 @@ export const startRabbit = async (options: RabbitOptions = {}): Promise<RabbitNo
   try {
     const { evaluate, machine }: Node =
       source.kind === "docker"
-        ? { machine: rabbitContainer(scratch, source.image, port, conf, plugins, erlang) }
+        ? { machine: rabbitContainer(scratch, source.image, port, { conf, files }, plugins, erlang) }
         : await rabbitProcess(
             scratch,
             source.folder,
             port,
-            conf,
+            { conf, files },
             plugins,
             [...(schedulers === "one" ? ["+S 1:1"] : []), ...erlang],
             member
@@ -186,22 +189,11 @@ const startOn = async (
   }
 }
 
-const configFile = (listener: string, conf: Readonly<Record<string, string>>): string =>
-  Object.entries({
-    "listeners.tcp.1": listener,
-    "vm_memory_high_watermark.absolute": "1GB",
-    "disk_free_limit.absolute": "20MB",
-    "raft.wal_max_size_bytes": "67108864", // the default, 512 MB, is held in memory as well
-    ...conf
-  })
-    .map(([key, value]) => `${key} = ${value}\n`)
-    .join("")
-
 const rabbitProcess = async (
   scratch: Scratch,
   folder: string,
   port: number,
-  conf: Readonly<Record<string, string>>,
+  given: Given,
   plugins: ReadonlyArray<string>,
   erlang: ReadonlyArray<string>,
   member: Member | undefined
@@ -216,7 +208,8 @@ const rabbitProcess = async (
   const [kind, name] = member === undefined ? ["-sname", `${id}@localhost`] : ["-name", `${id}@${member.address}`]
   const address = `{${(member?.address ?? "127.0.0.1").split(".").join(",")}}`
   const dial = member === undefined ? "" : ` -kernel inet_dist_connect_options [{ip,${address}}]`
-  writeFileSync(inside("rabbitmq.conf"), configFile(`127.0.0.1:${port}`, conf))
+  writeFileSync(inside("rabbitmq.conf"), configFile(`127.0.0.1:${port}`, scratch.dir, given))
+  for (const [file, text] of Object.entries(given.files)) writeFileSync(inside(file), text)
   writeFileSync(inside("enabled_plugins"), `[${plugins.join(",")}].\n`)
   writeFileSync(inside("rabbitmq-env.conf"), bootSettings())
   writeFileSync(inside(".erlang.cookie"), cookie)
@@ -271,28 +264,3 @@ const rabbitProcess = async (
     })
   }
 }
-
-const rabbitContainer = (
-  scratch: Scratch,
-  image: string,
-  port: number,
-  conf: Readonly<Record<string, string>>,
-  plugins: ReadonlyArray<string>,
-  erlang: ReadonlyArray<string>
-): Machine =>
-  containerMachine({
-    scratch,
-    image,
-    port,
-    innerPort: 5672,
-    env: {
-      EVENTBUS_CONF: configFile("5672", conf),
-      EVENTBUS_PLUGINS: `[${plugins.join(",")}].`,
-      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: erlang.join(" ")
-    },
-    command: [
-      "sh",
-      "-c",
-      `printf '%s' "$EVENTBUS_CONF" > /etc/rabbitmq/conf.d/90-eventbus.conf && printf '%s' "$EVENTBUS_PLUGINS" > /etc/rabbitmq/enabled_plugins && exec docker-entrypoint.sh rabbitmq-server`
-    ]
-  })

@@ -9,9 +9,12 @@ export type Call = <A>(operation: string, entity: string, run: () => Promise<A>)
 
 /** Calls that fail when they are not answered in time, and with a reason of the bus when RabbitMQ refuses them. */
 export const make =
-  (timeoutMillis: number, username: string): Call =>
+  (timeoutMillis: number, username: string, claims: () => string | undefined = () => undefined): Call =>
   (operation, entity, run) =>
-    Effect.tryPromise({ try: run, catch: (error) => AmqpError.refused(error, operation, entity, username) }).pipe(
+    Effect.tryPromise({
+      try: run,
+      catch: (error) => AmqpError.refused(error, operation, entity, username, claims())
+    }).pipe(
       Effect.timeoutOrElse({
         duration: timeoutMillis,
         orElse: () =>

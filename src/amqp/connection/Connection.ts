@@ -18,11 +18,13 @@ import { BrokerError } from "../../bus/port/BrokerError.ts"
 import { Closed, ConnectionFailed } from "../../bus/port/BrokerReason.ts"
 import * as Backoff from "../../bus/support/Backoff.ts"
 import type { OutageLog } from "../../bus/support/OutageLog.ts"
+import * as AmqpError from "../AmqpError.ts"
 import type { Settings } from "../AmqpOptions.ts"
 import * as Call from "./Call.ts"
 import * as ConnectionMetrics from "../health/ConnectionMetrics.ts"
 import * as Dial from "./Dial.ts"
 import * as Link from "./Link.ts"
+import * as LiveSecret from "./LiveSecret.ts"
 
 /**
  * Full jitter, so that the clients of a broker that restarts do not come back in step. The cap is the time that
@@ -32,9 +34,18 @@ export const reconnecting: Backoff.Backoff = { baseMillis: 200, capMillis: 15_00
 /** What waiting does not heal is tried rarely, from the first time on. */
 const rarely: Backoff.Backoff = { baseMillis: 30_000, capMillis: 30_000, jitter: "full" }
 
-/** The backoff after a life of the connection that ended with this error. */
-export const backoffAfter = (error: Pick<BrokerError, "isRetryable"> | undefined): Backoff.Backoff =>
-  error === undefined || error.isRetryable ? reconnecting : rarely
+/** The backoff after a life of the connection that ended with this error. What is read anew each time heals by itself. */
+export const backoffAfter = (
+  error: Pick<BrokerError, "isRetryable" | "reason"> | undefined,
+  settings: Pick<Settings, "credentials" | "tls">
+): Backoff.Backoff => {
+  if (error === undefined || error.isRetryable) return reconnecting
+  const { _tag } = error.reason
+  const isReadAnew =
+    (_tag === "Authentication" && settings.credentials !== undefined) ||
+    (_tag !== "Settings" && Effect.isEffect(settings.tls))
+  return isReadAnew ? reconnecting : rarely
+}
 
 export type State =
   | { readonly _tag: "Connecting"; readonly since: number; readonly error: BrokerError | undefined }
@@ -128,7 +139,7 @@ const keepConnected = (shared: Shared): Effect.Effect<never> =>
       // Waiting cannot heal this at the start. Once it was up, an operator may heal it.
       if (error !== undefined && !error.isRetryable) yield* Deferred.fail(firstUp, error)
       const attempt = streak.failedAfter(shared.upSince === undefined ? 0 : shared.monotonic() - shared.upSince)
-      yield* Effect.timeoutOption(woken.await, yield* Backoff.delay(backoffAfter(error), attempt))
+      yield* Effect.timeoutOption(woken.await, yield* Backoff.delay(backoffAfter(error, shared.settings), attempt))
     }
   })
 
@@ -136,26 +147,27 @@ const keepConnected = (shared: Shared): Effect.Effect<never> =>
 const live = (shared: Shared): Effect.Effect<never, BrokerError> =>
   Effect.gen(function* () {
     // Interruptible: closing while it connects does not wait for a broker that is frozen.
-    const link = yield* Effect.acquireRelease(connect(shared), Link.close, { interruptible: true })
-    const gone = yield* Deferred.make<void>()
-    link.model.once("close", () => {
-      Deferred.doneUnsafe(gone, Exit.void)
-    })
+    const opened = yield* Effect.acquireRelease(connect(shared), Link.close, { interruptible: true })
+    const ended = yield* Deferred.make<never, BrokerError>()
+    const end = (detail: string): void => void Deferred.doneUnsafe(ended, Exit.fail(Link.lost(opened, detail)))
+    opened.model.once("close", (error) => end(`the connection was lost${AmqpError.reasonOfClose(error)}`))
     // Lost before the listener was there.
-    if (Link.isLost(link)) Deferred.doneUnsafe(gone, Exit.void)
+    if (Link.isLost(opened)) end("the connection was lost")
+    const secret = yield* LiveSecret.make(opened, shared.settings, ended, shared.metrics.renewed)
+    const link: Link.Link = { ...opened, secret, call: callsOf(shared, opened, secret) }
+    yield* Effect.forkScoped(secret.keep)
     const reporting = yield* reportState(shared, link)
-    yield* Effect.raceFirst(
-      shared.prepare(link),
-      Effect.andThen(Deferred.await(gone), Effect.fail(Link.lost(link, "lost while it was prepared")))
-    )
+    yield* Effect.raceFirst(shared.prepare(link), Deferred.await(ended))
     shared.upSince = shared.monotonic()
     shared.metrics.up()
     yield* reporting.begin
     shared.outages.connected(shared.role)
     yield* Deferred.succeed(shared.firstUp, undefined)
-    yield* Deferred.await(gone)
-    return yield* Link.lost(link, "the connection was lost")
+    return yield* Deferred.await(ended)
   }).pipe(Effect.scoped)
+
+const callsOf = ({ settings }: Shared, { username }: Dial.OpenConnection, secret: LiveSecret.LiveSecret): Call.Call =>
+  Call.make(settings.callMillis, username, secret.claims)
 
 /** Connects to one of the servers, in random order. */
 const connect = Effect.fnUntraced(function* (shared: Shared) {
@@ -171,12 +183,7 @@ const connect = Effect.fnUntraced(function* (shared: Shared) {
       })
     )
     if (Exit.isSuccess(exit)) {
-      const opened = exit.value
-      return {
-        ...opened,
-        epoch: ++shared.epoch,
-        call: Call.make(settings.callMillis, opened.username)
-      } satisfies Link.Link
+      return { ...exit.value, epoch: ++shared.epoch }
     }
     error = Option.getOrElse(Exit.findErrorOption(exit), () => error)
     // All servers have the same users: a wrong password is not tried on each of them.

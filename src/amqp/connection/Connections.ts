@@ -23,6 +23,10 @@ export interface Connections {
   readonly consumingState: () => Connection.State | undefined
   /** The live link to consume on; waits for one up to the call timeout. */
   readonly consumingLink: Effect.Effect<Link.Link, BrokerError>
+  /** Runs on the live link to consume on. */
+  readonly consumingOn: <A, R>(
+    use: (link: Link.Link) => Effect.Effect<A, BrokerError, R>
+  ) => Effect.Effect<A, BrokerError, R>
   /** The live link to publish on; waits for one up to the call timeout, and fails while RabbitMQ blocks publishers. */
   readonly publishingLink: Effect.Effect<Link.Link, BrokerError>
   /** Runs on the consuming link, and again on the next one if that is lost meanwhile: for what may be done twice. */
@@ -77,6 +81,7 @@ export const make = Effect.fnUntraced(function* (
     publishingState,
     consumingState: () => (consuming === undefined ? undefined : SubscriptionRef.getUnsafe(consuming.state)),
     consumingLink,
+    consumingOn: (use) => Effect.flatMap(consumingLink, (link) => Link.withRights(link, use)),
     publishingLink: Effect.suspend(() => {
       const state = publishingState()
       return state._tag === "Blocked" ? Effect.fail(isBlocked(state.detail)) : publishing.link
@@ -84,9 +89,9 @@ export const make = Effect.fnUntraced(function* (
     onLink: (use) =>
       Effect.flatMap(consumingLink, (link) =>
         Effect.catchIf(
-          use(link),
+          Link.withRights(link, use),
           () => Link.isLost(link),
-          () => Effect.flatMap(consumingLink, use)
+          () => Effect.flatMap(consumingLink, (next) => Link.withRights(next, use))
         )
       )
   }

@@ -13,16 +13,20 @@ import { connect as connectSocket, Socket } from "node:net"
 import { hostname } from "node:os"
 import { BrokerError } from "../../bus/port/BrokerError.ts"
 import { ConnectionFailed } from "../../bus/port/BrokerReason.ts"
+import type { TlsOptions } from "../../bus/support/TlsOptions.ts"
 import * as AmqplibInternals from "../AmqplibInternals.ts"
 import * as AmqpError from "../AmqpError.ts"
 import type { Settings } from "../AmqpOptions.ts"
-import type { Credentials, Server } from "../Servers.ts"
+import type { Server } from "../Servers.ts"
 import * as Cork from "./Cork.ts"
+import * as Given from "./Given.ts"
 
 export interface OpenConnection {
   readonly model: ChannelModel
   readonly address: string
   readonly username: string
+  /** Undefined if they are the default ones, or those of the certificate. */
+  readonly credentials: Given.Login | undefined
   /** The largest frame that both sides agreed on: a header table must fit into one. */
   readonly maxFrameBytes: number
 }
@@ -51,13 +55,13 @@ export const dial = (
     })
   return Effect.gen(function* () {
     yield* Effect.fromResult(AmqplibInternals.verifyVersion())
-    const credentials: Credentials | undefined =
-      settings.credentials === undefined ? server.credentials : yield* settings.credentials
-    const external = credentials === undefined && settings.tls.cert !== undefined
+    const credentials = yield* Given.login(server, settings)
+    const tls = yield* Given.tls(server, settings)
+    const external = credentials === undefined && tls.cert !== undefined
     const username = credentials?.username ?? (external ? "(certificate)" : "guest")
     const model = yield* Effect.tryPromise({
       try: (signal) =>
-        open(server, settings, signal, accepted, {
+        open(server, settings, tls, signal, accepted, {
           credentials: external
             ? sasl.external()
             : sasl.plain(username, credentials === undefined ? "guest" : Redacted.value(credentials.password)),
@@ -65,10 +69,10 @@ export const dial = (
         }),
       catch: (error) => (error instanceof BrokerError ? error : AmqpError.connecting(error, server, username))
     })
-    return { model, address: server.address, username, maxFrameBytes: AmqplibInternals.frameMaxOf(model) }
+    const maxFrameBytes = AmqplibInternals.frameMaxOf(model)
+    return { model, address: server.address, username, credentials, maxFrameBytes }
   }).pipe(
-    // A defect of the user's `credentials` may contain them.
-    Effect.catchDefect(() => Effect.fail(failed("getting the credentials, or the handshake, broke off"))),
+    Effect.catchDefect(() => Effect.fail(failed("the handshake broke off"))),
     // Covers everything: credentials that never come, a broker that sends byte by byte.
     Effect.timeoutOrElse({ duration: millis, orElse: () => Effect.fail(failed("ETIMEDOUT")) })
   )
@@ -78,11 +82,11 @@ export const dial = (
 const open = async (
   server: Server,
   settings: Settings,
+  { ca, cert, key, passphrase, servername }: TlsOptions,
   signal: AbortSignal,
   onAccepted: () => void,
   login: Pick<NonNullable<Parameters<typeof connect>[1]>, "credentials" | "clientProperties">
 ): Promise<ChannelModel> => {
-  const { ca, cert, key, passphrase, servername } = settings.tls
   let socket: Socket | undefined
   if (server.secure) {
     // TLS over a socket made here, because tls.connect takes no signal.

@@ -6,8 +6,10 @@ import * as AmqplibInternals from "../AmqplibInternals.ts"
 import * as BoundedClose from "./BoundedClose.ts"
 import type { Call } from "./Call.ts"
 import type { OpenConnection } from "./Dial.ts"
+import type { LiveSecret } from "./LiveSecret.ts"
 
 export interface Link extends OpenConnection {
+  readonly secret: LiveSecret
   /** Counts the lives of the connection. */
   readonly epoch: number
   readonly call: Call
@@ -23,6 +25,20 @@ export const isLost = ({ model }: OpenConnection): boolean => {
 
 export const lost = ({ address }: OpenConnection, detail: string): BrokerError =>
   new BrokerError({ reason: new ConnectionFailed({ address, detail }) })
+
+/** Runs on a link, and once more with fresh credentials if the user has no right to it. */
+export const withRights = <A, R>(
+  link: Link,
+  use: (link: Link) => Effect.Effect<A, BrokerError, R>
+): Effect.Effect<A, BrokerError, R> =>
+  Effect.suspend(() => {
+    const version = link.secret.version()
+    return Effect.catchIf(
+      use(link),
+      ({ reason }) => reason._tag === "Permission",
+      (error) => Effect.flatMap(link.secret.renew(version), (renewed) => (renewed ? use(link) : Effect.fail(error)))
+    )
+  })
 
 /** Closes politely for a second, then destroys the socket. */
 export const close = ({ model }: OpenConnection): Effect.Effect<void> =>

@@ -60,8 +60,14 @@ const topology = ({ mode, ownOnly }: Rights): string => {
 
 const connection = (state: State): Check => {
   switch (state._tag) {
-    case "Up":
+    case "Up": {
+      const fault = state.link.secret.fault()
+      if (fault !== undefined) {
+        const detail = `connected to ${state.link.address}, but its credentials could not be renewed (${fault}): it is refused when they end`
+        return { status: "degraded", detail }
+      }
       return { status: "up", detail: `connected to ${state.link.address}, epoch ${state.link.epoch}` }
+    }
     case "Blocked":
       // Not down: it blocks every instance at once. Consuming goes on and frees memory, and publishes wait.
       return {

@@ -7,6 +7,8 @@ import * as Metrics from "../../observe/Metrics.ts"
 export interface ConnectionMetrics {
   /** Counts the connection as up, for the first time or again. */
   readonly up: () => void
+  /** Counts an update of its secret, or a failure to get one. */
+  readonly renewed: (isRenewed: boolean) => void
 }
 
 /** Reads a metric from `read` until the scope ends. */
@@ -27,8 +29,13 @@ export const make = Effect.fnUntraced(function* (role: "publish" | "consume", st
   const reconnects = Meter.series(Metrics.reconnects, context, attributes)
   // A blocked connection is up: it consumes, and publishes wait.
   yield* observe(Metrics.connections, attributes, () => (state() === "Up" || state() === "Blocked" ? 1 : 0))
+  const outcome = (name: string) =>
+    Meter.series(Metrics.credentialRenewals, context, { ...attributes, "eventbus.outcome": name })
+  const renewed = outcome("Renewed")
+  const failed = outcome("Failed")
   let times = 0
   return {
+    renewed: (isRenewed) => (isRenewed ? renewed : failed).update(1),
     up: () => {
       if (times++ > 0) reconnects.update(1)
     }

@@ -14,6 +14,7 @@ import { BrokerError } from "../../bus/port/BrokerError.ts"
 import { BrokerRefused } from "../../bus/port/BrokerReason.ts"
 import { notSent, rejected, unknown, unrouted } from "../../bus/port/SendOutcome.ts"
 import * as RenewedSet from "../../bus/support/RenewedSet.ts"
+import type { Link } from "../connection/Link.ts"
 import * as HeaderTable from "../frames/HeaderTable.ts"
 import { noChannel, type PublishChannel } from "./PublishChannel.ts"
 import type { Confirms } from "./Confirms.ts"
@@ -190,18 +191,15 @@ export class ChannelSlot {
    * The channel is gone because of a publish that the user has no right to. Of the messages that it may have been the
    * last one was not stored for certain: those before it may have been sent while the right was there.
    */
-  denied(channel: ConfirmChannel, refusal: Denied, confirms: Confirms, username: string): () => void {
+  denied(channel: ConfirmChannel, refusal: Denied, confirms: Confirms, { secret, username }: Link): () => void {
     const routeOf = ({ message }: InFlightMessage): Route => this.pool.route(message.to)
     const message = confirms.last((inFlight) => {
       const { exchange, routingKey } = routeOf(inFlight)
       return concerns(refusal, exchange, routingKey)
     })
-    if (message === undefined) this.pool.refusals.learn(refusal, username)
-    else {
-      const { exchange, routingKey } = routeOf(message)
-      const topic = refusal.topic === undefined ? undefined : routingKey
-      this.pool.refusals.learn({ _tag: "Denied", exchange, topic }, username)
-    }
+    const known: Denied = message === undefined ? refusal : { ...refusal, ...placeOf(routeOf(message), refusal) }
+    // Its credentials may have ended: with fresh ones it is sent again.
+    if (!secret.isRenewable()) this.pool.refusals.learn(known, username, secret.claims())
     this.pool.rights.renew()
     this.deniedMessage = message
     return this.lost(channel)
@@ -209,7 +207,8 @@ export class ChannelSlot {
 
   /** Why a message whose answer is lost was not stored, if that is known. */
   private refusalOf(sent: SentMessage): SendOutcome | undefined {
-    return sent === this.deniedMessage ? this.refusalBefore(sent) : this.pool.refusals.ofSize(sent.message.body)
+    if (sent !== this.deniedMessage) return this.pool.refusals.ofSize(sent.message.body)
+    return this.refusalBefore(sent) ?? notSent(noChannel)
   }
 
   /** Why a message would be refused. */
@@ -274,6 +273,12 @@ export class ChannelSlot {
     return waiting
   }
 }
+
+/** What was denied, by the names of the message: those of the broker may be cut. */
+const placeOf = ({ exchange, routingKey }: Route, { topic }: Denied): Omit<Denied, "_tag"> => ({
+  exchange,
+  topic: topic === undefined ? undefined : routingKey
+})
 
 const unfit = (detail: string): SendOutcome =>
   notSent(new BrokerError({ reason: new BrokerRefused({ operation: "publish", detail }) }))

@@ -9,7 +9,8 @@ import { type Body, sizeOf } from "../../event/Body.ts"
 import type { SendOutcome } from "../../bus/port/Broker.ts"
 import { notSent } from "../../bus/port/SendOutcome.ts"
 import { BrokerError } from "../../bus/port/BrokerError.ts"
-import { type BrokerReason, BrokerRefused, PermissionDenied, TopologyMissing } from "../../bus/port/BrokerReason.ts"
+import { type BrokerReason, BrokerRefused, TopologyMissing } from "../../bus/port/BrokerReason.ts"
+import * as AmqpError from "../AmqpError.ts"
 
 /** Read from the error of a channel, which itself is not kept. */
 export type Refusal =
@@ -26,12 +27,15 @@ export interface Denied {
 }
 
 export interface Refusals {
-  readonly learn: (refusal: Refusal, username: string) => void
+  /** `token` is what the user's token says of itself, if there is one. */
+  readonly learn: (refusal: Refusal, username: string, token?: string) => void
   /** Why this publish is not sent, or undefined. */
   readonly of: (exchange: string, routingKey: string, body: Body) => SendOutcome | undefined
   /** The same for its size alone: what was in flight when the limit became known was not stored either. */
   readonly ofSize: (body: Body) => SendOutcome | undefined
   readonly forget: () => void
+  /** Forgets what was denied or missing, and keeps the limit of sizes. */
+  readonly forgetPlaces: () => void
 }
 
 const deniedMillis = 30_000
@@ -83,7 +87,7 @@ export const make = (now: () => number): Refusals => {
     return refused(new BrokerRefused({ operation: "publish", detail }))
   }
   return {
-    learn: (refusal, username) => {
+    learn: (refusal, username, token) => {
       if (refusal._tag === "TooLarge") {
         maxBytes = refusal.maxBytes
         return
@@ -98,10 +102,8 @@ export const make = (now: () => number): Refusals => {
         return
       }
       const { topic } = refusal
-      const reason = new PermissionDenied({
-        entity: topic === undefined ? `${entity} (write)` : `topic ${topic} in ${entity} (write)`,
-        username
-      })
+      const denied = topic === undefined ? `${entity} (write)` : `topic ${topic} in ${entity} (write)`
+      const reason = AmqpError.denied(denied, username, token)
       places.set(topic === undefined ? exchange : topicOf(exchange, topic), {
         until: now() + deniedMillis,
         outcome: refused(reason)
@@ -110,6 +112,7 @@ export const make = (now: () => number): Refusals => {
     ofSize,
     of: (exchange, routingKey, body) =>
       ofSize(body) ?? (places.size === 0 ? undefined : (placed(exchange) ?? placed(topicOf(exchange, routingKey)))),
+    forgetPlaces: () => places.clear(),
     forget: () => {
       places.clear()
       maxBytes = Number.POSITIVE_INFINITY

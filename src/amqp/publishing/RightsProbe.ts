@@ -86,8 +86,11 @@ export class RightsProbe {
     while (isOpen && epoch === this.epoch) {
       const routes = this.questions.values().take(together).toArray()
       if (routes.length > 0) {
+        const version = link.secret.version()
         const exit = yield* Effect.exit(question(link, channel, begun, routes))
         if (Exit.isSuccess(exit)) this.answer(routes, epoch)
+        // With fresh credentials all are asked again.
+        else if (refusal?._tag === "Denied" && (yield* link.secret.renew(version))) return this.renew()
         else this.denied(routes, epoch, refusal, link)
         this.onAnswers()
         if (Exit.isFailure(exit)) return
@@ -111,7 +114,7 @@ export class RightsProbe {
     routes: ReadonlyArray<Route>,
     epoch: number,
     refusal: Refusals.Refusal | undefined,
-    { username }: Link
+    { secret, username }: Link
   ): void {
     // Not about rights: the publish itself meets the same, and is answered with it.
     if (refusal?._tag !== "Denied") return this.answer(routes, epoch)
@@ -123,7 +126,7 @@ export class RightsProbe {
     const { exchange, right, routingKey } = route
     this.questions.delete(right)
     const topic = refusal.topic === undefined ? undefined : routingKey
-    this.refusals.learn({ _tag: "Denied", exchange, topic }, username)
+    this.refusals.learn({ _tag: "Denied", exchange, topic }, username, secret.claims())
   }
 
   private allowAll(): void {

@@ -75,6 +75,7 @@ export const make = (options: SenderOptions): Sender => {
       Effect.gen(function* () {
         refusals.forget()
         pool.rights.restart()
+        link.secret.onUpdate(refusals.forgetPlaces)
         pool.headerLimit = HeaderTable.limitFor(link.maxFrameBytes)
         // All of them before anything is sent: a broker that blocks then would not answer for the next one.
         const opening = Effect.forEach(

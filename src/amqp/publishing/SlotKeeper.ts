@@ -30,7 +30,7 @@ export const open = (
     callMillis,
     onReturn: (exchange, routingKey, id) => slot.returned(exchange, routingKey, id),
     onLost: (channel, refusal, confirms) => {
-      if (refusal?._tag === "Denied") return slot.denied(channel, refusal, confirms, link.username)
+      if (refusal?._tag === "Denied") return slot.denied(channel, refusal, confirms, link)
       // What is missing may be declared again.
       if (refusal?._tag === "TooLarge") refusals.learn(refusal, link.username)
       return slot.lost(channel)
@@ -49,6 +49,7 @@ export const keep = Effect.fnUntraced(function* (
   const { refusals, renewMillis = 30_000, repair } = options
   let channel = first
   for (;;) {
+    const version = link.secret.version()
     const rejected = Effect.repeat(Effect.sleep(renewMillis), { until: () => slot.hasRejected })
     const next = yield* Effect.raceFirst(
       Effect.map(Deferred.await(channel.ended), (refusal) => ({ _tag: "Ended" as const, refusal })),
@@ -59,6 +60,7 @@ export const keep = Effect.fnUntraced(function* (
       continue
     }
     const { refusal } = next
+    if (refusal?._tag === "Denied") yield* link.secret.renew(version)
     if (refusal?._tag === "Missing") {
       const repaired = yield* Effect.exit(repair(link))
       if (Exit.isFailure(repaired)) refusals.learn(refusal, link.username)

@@ -32,6 +32,17 @@ export class AuthenticationFailed extends TaggedClass<AuthenticationFailed>()("A
   }
 }
 
+/** The service's own source of credentials or certificates failed, or did not answer. Retried by the runtime. */
+export class CredentialsUnavailable extends TaggedClass<CredentialsUnavailable>()("Credentials", (Schema) => ({
+  address: Schema.String,
+  detail: Schema.String
+})) {
+  readonly isRetryable = true
+  get message(): string {
+    return `the credentials for ${this.address} could not be had (${this.detail}): see whether what issues them can be reached`
+  }
+}
+
 /** The virtual host does not exist, or the user has no access to it. */
 export class VhostUnavailable extends TaggedClass<VhostUnavailable>()("Vhost", (Schema) => ({
   address: Schema.String,
@@ -84,11 +95,19 @@ export class TopologyMissing extends TaggedClass<TopologyMissing>()("TopologyMis
 /** The broker's user lacks a permission. */
 export class PermissionDenied extends TaggedClass<PermissionDenied>()("Permission", (Schema) => ({
   entity: Schema.String,
-  username: Schema.String
+  username: Schema.String,
+  /** What the user's token says of itself: its claims, never the token. Absent for passwords. */
+  token: Schema.optionalKey(Schema.String)
 })) {
   readonly isRetryable = false
   get message(): string {
-    const { entity, username } = this
+    const { entity, token, username } = this
+    if (token !== undefined) {
+      const form = entity.startsWith("topic ")
+        ? "a topic exchange needs a scope of three parts, <vhost>/<exchange>/<routing key>"
+        : "a scope has the form rabbitmq.<right>:<vhost>/<name>"
+      return `user "${username}" has no permission for ${entity} with its token (${token}): have it issued with a scope for that (${form}), or see whether it was revoked`
+    }
     const remedy = entity.startsWith("topic ")
       ? "grant it with rabbitmqctl set_topic_permissions"
       : entity.endsWith(" (write)")
@@ -164,6 +183,7 @@ export class ClientUnsupported extends TaggedClass<ClientUnsupported>()("ClientU
 export const members = [
   ConnectionFailed,
   AuthenticationFailed,
+  CredentialsUnavailable,
   VhostUnavailable,
   TlsFailed,
   TopologyMismatch,

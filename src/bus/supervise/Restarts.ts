@@ -33,9 +33,17 @@ export const wait = (status: Broker["Service"]["status"], millis: number): Effec
   )
 }
 
-/** Whether waiting heals the error, so that a restart because of it is not counted. */
+/**
+ * Whether a restart because of the error is not counted: waiting heals it, or whoever has the certificates and the users of
+ * the broker does. The subscriber ran before.
+ */
 export const isBlameless = (error: BrokerError | undefined): boolean =>
-  error !== undefined && error.isRetryable && !Watchdog.isAlarm(error)
+  error !== undefined && (error.isRetryable ? !Watchdog.isAlarm(error) : connecting.has(error.reason._tag))
+
+/** Why a process is not let in. */
+const connecting: ReadonlySet<string> = new Set(["Authentication", "Tls", "Vhost"] satisfies ReadonlyArray<
+  BrokerError["reason"]["_tag"]
+>)
 
 /** Counts the restarts of one subscriber in a sliding window of time. */
 export class RestartBudget {

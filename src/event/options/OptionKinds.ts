@@ -127,7 +127,8 @@ const valueFault = (option: string, value: unknown, kind: Kind, quote: Quote): O
   if (!kind.holds(value)) {
     return { option, problem: `${quote(value)} is not accepted`, remedy: `Give ${kind.expected}` }
   }
-  if (kind.fields !== undefined && Predicate.isObject(value)) {
+  // An Effect that gives such a record is not one.
+  if (kind.fields !== undefined && Predicate.isObject(value) && !Effect.isEffect(value)) {
     return faultWithin(`${option}.`, value, kind.fields, quote)
   }
   const { items } = kind

@@ -4,6 +4,7 @@ import { connect } from "amqplib"
 import { Effect, Exit } from "effect"
 import * as AmqplibInternals from "../../../src/amqp/AmqplibInternals.ts"
 import * as Call from "../../../src/amqp/connection/Call.ts"
+import * as LiveSecret from "../../../src/amqp/connection/LiveSecret.ts"
 import type { Link } from "../../../src/amqp/connection/Link.ts"
 import * as ScopedChannel from "../../../src/amqp/connection/ScopedChannel.ts"
 import * as LetterRenewal from "../../../src/amqp/consuming/LetterRenewal.ts"
@@ -23,7 +24,16 @@ const linkTo = Effect.fnUntraced(function* (closes: (opened: number) => boolean)
   )
   model.on("error", (error) => losses.push(error))
   const call = Call.make(10_000, "guest")
-  const link: Link = { model, call, epoch: 1, address: "here:5672", username: "guest", maxFrameBytes: 131_072 }
+  const link: Link = {
+    model,
+    call,
+    epoch: 1,
+    address: "here:5672",
+    username: "guest",
+    credentials: undefined,
+    secret: LiveSecret.fixed,
+    maxFrameBytes: 131_072
+  }
   return { link, losses, server }
 })
 

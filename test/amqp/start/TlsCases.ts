@@ -1,9 +1,7 @@
 /** TLS: each fault is reported with its remedy, and a correct setup connects, by password or by certificate. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { once } from "node:events"
-import { connect } from "node:net"
-import { createServer, type TlsOptions } from "node:tls"
+import type { TlsOptions } from "node:tls"
 import { afterAll, beforeAll } from "vitest"
 import { freePort } from "../../support/Port.ts"
 import { findBroker } from "../../support/provision.ts"
@@ -12,29 +10,10 @@ import { type Certificates, makeCertificates } from "./Certificates.ts"
 import { consume, subscriber } from "../setup/Consumers.ts"
 import { open, proxyTo, refusalOf, secret } from "../setup/OpenBroker.ts"
 import { event, outgoing, send } from "../setup/Sends.ts"
+import { terminate } from "../setup/Terminator.ts"
 import { until } from "../setup/Until.ts"
 
-/** Ends TLS and passes plain text to the broker. */
-const terminator = (target: number, options: TlsOptions) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.promise(async () => {
-        const server = createServer(options, (socket) => {
-          const plain = connect(target, "127.0.0.1")
-          for (const end of [socket, plain]) end.on("error", () => {})
-          socket.pipe(plain)
-          plain.pipe(socket)
-        })
-        await once(server.listen(0, "localhost"), "listening")
-        return server
-      }),
-      (server) => Effect.sync(() => server.close())
-    ),
-    (server) => {
-      const address = server.address()
-      return typeof address === "object" && address !== null ? address.port : 0
-    }
-  )
+const terminator = (target: number, options: TlsOptions) => Effect.map(terminate(target, options), ({ port }) => port)
 
 export const tlsCases = (node: () => RabbitNode): void => {
   let made: Certificates | undefined

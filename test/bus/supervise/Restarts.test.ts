@@ -3,7 +3,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, SubscriptionRef } from "effect"
 import { Broker } from "../../../src/bus/port/Broker.ts"
 import { BrokerError } from "../../../src/bus/port/BrokerError.ts"
-import { BrokerRefused, ConnectionFailed, PermissionDenied } from "../../../src/bus/port/BrokerReason.ts"
+import {
+  AuthenticationFailed,
+  BrokerRefused,
+  ConnectionFailed,
+  CredentialsUnavailable,
+  PermissionDenied,
+  TlsFailed,
+  VhostUnavailable
+} from "../../../src/bus/port/BrokerReason.ts"
 import { CurrentShutdown } from "../../../src/bus/support/Shutdown.ts"
 import type { SubscriberOptions } from "../../../src/bus/subscriber/SubscriberOptions.ts"
 import * as MemoryBroker from "../../../src/memory/MemoryBroker.ts"
@@ -66,6 +74,22 @@ describe("restart budget", () => {
       ]) {
         const { handled, sibling, status } = yield* live(new BrokerError({ reason }), 60)
         assert.strictEqual(status._tag, "Running")
+        assert.isAbove(status.restarts, 20)
+        assert.deepStrictEqual([handled, sibling], [[1], [1]])
+      }
+    })
+  )
+
+  it.effect("P11: once it ran, being kept out of the broker uses up no restart, however long it takes", () =>
+    Effect.gen(function* () {
+      for (const reason of [
+        new AuthenticationFailed({ address: "here", username: "svc" }),
+        new TlsFailed({ address: "here", code: "CERT_HAS_EXPIRED", remedy: "renew it" }),
+        new VhostUnavailable({ address: "here", vhost: "v", username: "svc" }),
+        new CredentialsUnavailable({ address: "here", detail: "the option credentials failed" })
+      ]) {
+        const { handled, sibling, status } = yield* live(new BrokerError({ reason }), 60)
+        assert.strictEqual(status._tag, "Running", reason._tag)
         assert.isAbove(status.restarts, 20)
         assert.deepStrictEqual([handled, sibling], [[1], [1]])
       }

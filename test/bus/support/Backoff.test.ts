@@ -1,7 +1,14 @@
 /** How long the next try waits: longer each time, never longer than the cap, and not in step with other processes. */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Random, Schedule } from "effect"
+import { Duration, Effect, Random, Redacted, Schedule } from "effect"
 import { backoffAfter, reconnecting } from "../../../src/amqp/connection/Connection.ts"
+import { BrokerError } from "../../../src/bus/port/BrokerError.ts"
+import {
+  AuthenticationFailed,
+  type BrokerReason,
+  ConnectionFailed,
+  TlsFailed
+} from "../../../src/bus/port/BrokerReason.ts"
 import * as Backoff from "../../../src/bus/support/Backoff.ts"
 
 /** The bounds of the next `count` waits of a connection that lived this long before each of its losses. */
@@ -46,12 +53,24 @@ describe("Backoff", () => {
   })
 
   it("PUB16, PUB17: what waiting does not heal is tried rarely, from the first time on", () => {
-    const refused = backoffAfter({ isRetryable: false })
+    const known = { credentials: undefined, tls: {} }
+    const error = (reason: BrokerReason) => new BrokerError({ reason })
+    const authentication = error(new AuthenticationFailed({ address: "here", username: "u" }))
+    const tls = error(new TlsFailed({ address: "here", code: "CERT_HAS_EXPIRED", remedy: "renew it" }))
+    const refused = backoffAfter(authentication, known)
     const streak = new Backoff.Streak(reconnecting)
     assert.strictEqual(Backoff.millis(refused, streak.failedAfter(0), 1), 30_000)
     assert.strictEqual(Backoff.millis(refused, streak.failedAfter(3_600_000), 0.5), 15_000)
-    assert.strictEqual(backoffAfter({ isRetryable: true }), reconnecting)
-    assert.strictEqual(backoffAfter(undefined), reconnecting)
+    assert.strictEqual(
+      backoffAfter(error(new ConnectionFailed({ address: "here", detail: "away" })), known),
+      reconnecting
+    )
+    assert.strictEqual(backoffAfter(undefined, known), reconnecting)
+    // What is read anew each time may be another one next time.
+    const credentials = Effect.succeed({ username: "u", password: Redacted.make("p") })
+    assert.strictEqual(backoffAfter(authentication, { ...known, credentials }), reconnecting)
+    assert.strictEqual(backoffAfter(tls, { ...known, credentials }), refused)
+    assert.strictEqual(backoffAfter(tls, { ...known, tls: Effect.succeed({}) }), reconnecting)
   })
 
   it("the kind of jitter says which part of a delay is random, and the least delay is added to it", () => {
