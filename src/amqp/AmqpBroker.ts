@@ -40,6 +40,7 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
   const settings = yield* Effect.fromResult(settle(options))
   const { namespace } = settings
   const rights = Declare.rights(settings.topology)
+  const looking = Declare.rights("verify")
   const now = yield* Monotonic.make
   const counters: Receiver.AckCounters = { acked: 0, late: 0 }
   yield* ConnectionMetrics.lateAcks(() => counters.late)
@@ -51,12 +52,26 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
     size: settings.publishChannels,
     callMillis: settings.callMillis,
     now,
-    repair: declareShared
+    repair: () => connections.tending.on(declareShared)
   })
-  const connections = yield* Connections.make(
+  let isDeclared = false
+  /** What was declared once is looked at on the next connections: binding what exists may hang. */
+  const ready = (link: Link): Effect.Effect<void, BrokerError> =>
+    isDeclared
+      ? Effect.catchIf(
+          Declare.shared(link, looking, namespace),
+          ({ reason }) => reason._tag === "TopologyMissing",
+          () => declareShared(link)
+        )
+      : Effect.map(declareShared(link), () => void (isDeclared = true))
+  const connections: Connections.Connections = yield* Connections.make(
     settings,
-    (link) => sender.open(link, declareShared(link)),
-    Effect.fnUntraced(function* (link, isUp) {
+    (link) =>
+      sender.open(
+        link,
+        Effect.suspend(() => ready(link))
+      ),
+    Effect.fnUntraced(function* ({ link }, isUp) {
       canary = yield* DelayCanary.make({
         namespace,
         everyMillis: settings.canaryMillis,
@@ -65,9 +80,10 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
         send: sender.send,
         isUp
       })
-    })
+    }),
+    { ...sender.traffic, declare: declareCanaries(rights, namespace) }
   )
-  const { onLink } = connections
+  const { tending } = connections
   const losses = new LetterLosses(now, yield* Effect.scope)
 
   return Broker.of({
@@ -77,14 +93,14 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
     send: sender.send,
     ...consumersOf(connections, rights, namespace, counters),
     depth: (subscriber, kind) =>
-      onLink((link) =>
+      tending.on((link) =>
         Effect.map(check(link, queueOf(namespace, subscriber, kind)), ({ consumerCount, messageCount }) => ({
           ready: messageCount,
           consumers: consumerCount
         }))
       ),
     deadLetterDepth: (source) =>
-      onLink((link) =>
+      tending.on((link) =>
         Effect.map(check(link, deadLetterQueueOf(namespace, source)), ({ messageCount }) => messageCount)
       ),
     readDeadLetters: readerOf(connections, namespace, losses),
@@ -101,9 +117,18 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
   })
 })
 
+/** Declares the queue of canaries once: binding what exists may hang, and end the connection. */
+const declareCanaries = (rights: Declare.Rights, namespace: string) => {
+  let isDeclared = false
+  return (link: Link): Effect.Effect<void, BrokerError> =>
+    Effect.suspend(() =>
+      isDeclared ? Effect.void : Effect.map(Declare.canaries(link, rights, namespace), () => void (isDeclared = true))
+    )
+}
+
 /** Each consumer has a tag of its own, so that RabbitMQ names it in its own listings. */
 const consumersOf = (
-  { consumingOn, onLink }: Connections.Connections,
+  { beginConsuming, consumingOn, tending }: Connections.Connections,
   rights: Declare.Rights,
   namespace: string,
   counters: Receiver.AckCounters
@@ -116,7 +141,10 @@ const consumersOf = (
   return {
     declare: (spec) => {
       if (spec.ordering === "key") keyed.add(spec.name)
-      return onLink((link) => Declare.subscriber(link, rights, namespace, spec))
+      return Effect.andThen(
+        beginConsuming,
+        tending.on((link) => Declare.subscriber(link, rights, namespace, spec))
+      )
     },
     consume: ({ queue: kind, subscriber, ...rest }) =>
       consumingOn((link) => {

@@ -9,7 +9,6 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -18,13 +17,13 @@ import { BrokerError } from "../../bus/port/BrokerError.ts"
 import { Closed, ConnectionFailed } from "../../bus/port/BrokerReason.ts"
 import * as Backoff from "../../bus/support/Backoff.ts"
 import type { OutageLog } from "../../bus/support/OutageLog.ts"
-import * as AmqpError from "../AmqpError.ts"
+import * as AmqplibInternals from "../AmqplibInternals.ts"
 import type { Settings } from "../AmqpOptions.ts"
-import * as Call from "./Call.ts"
 import * as ConnectionMetrics from "../health/ConnectionMetrics.ts"
-import * as Dial from "./Dial.ts"
+import type { Addresses } from "./Addresses.ts"
+import * as LineGuard from "./LineGuard.ts"
 import * as Link from "./Link.ts"
-import * as LiveSecret from "./LiveSecret.ts"
+import * as OpenLink from "./OpenLink.ts"
 
 /**
  * Full jitter, so that the clients of a broker that restarts do not come back in step. The cap is the time that
@@ -67,9 +66,16 @@ export type Role = "publish" | "consume"
 /** Runs on each new link before it is used; what it opens ends with the link. */
 export type Prepare = (link: Link.Link) => Effect.Effect<void, BrokerError, Scope.Scope>
 
+/** What a connection has to do with the others of its broker. */
+export interface Surroundings {
+  readonly outages: OutageLog
+  readonly addresses: Addresses
+  /** Of the connection that publishes. */
+  readonly traffic: LineGuard.Traffic | undefined
+}
+
 /** The parts that all lives of a connection share. */
-interface Shared {
-  readonly settings: Settings
+interface Shared extends Surroundings, OpenLink.Opening {
   readonly role: Role
   readonly prepare: Prepare
   /** Wall time, for those who look. */
@@ -80,19 +86,23 @@ interface Shared {
   readonly firstUp: Deferred.Deferred<void, BrokerError>
   readonly woken: Latch.Latch
   readonly metrics: ConnectionMetrics.ConnectionMetrics
-  readonly outages: OutageLog
-  epoch: number
   /** Whether a server has accepted the current attempt to connect. */
   isAccepted: boolean
   /** When the current life came up; undefined before that. */
   upSince: number | undefined
 }
 
-export const make = Effect.fnUntraced(function* (settings: Settings, role: Role, prepare: Prepare, outages: OutageLog) {
+export const make = Effect.fnUntraced(function* (
+  settings: Settings,
+  role: Role,
+  prepare: Prepare,
+  surroundings: Surroundings
+) {
   const clock = yield* Clock.Clock
   const now = (): number => clock.currentTimeMillisUnsafe()
   const state = yield* SubscriptionRef.make<State>({ _tag: "Connecting", since: now(), error: undefined })
   const shared: Shared = {
+    ...surroundings,
     settings,
     role,
     prepare,
@@ -102,13 +112,14 @@ export const make = Effect.fnUntraced(function* (settings: Settings, role: Role,
     state,
     firstUp: yield* Deferred.make<void, BrokerError>(),
     woken: yield* Latch.make(false),
+    onAccepted: (isAccepted) => void (shared.isAccepted = isAccepted),
+    onRenewed: (isRenewed) => shared.metrics.renewed(isRenewed),
     metrics: yield* ConnectionMetrics.make(role, () => SubscriptionRef.getUnsafe(state)._tag),
-    outages,
     epoch: 0,
     isAccepted: false,
     upSince: undefined
   }
-  outages.lost(role, () => whyNot(shared).message, false)
+  shared.outages.lost(role, () => whyNot(shared).message, false)
   yield* Effect.addFinalizer(() => SubscriptionRef.set(state, { _tag: "Closed", since: now() }))
   yield* Effect.forkScoped(keepConnected(shared))
   return {
@@ -146,51 +157,37 @@ const keepConnected = (shared: Shared): Effect.Effect<never> =>
 /** One life of the connection, from connecting to its loss. */
 const live = (shared: Shared): Effect.Effect<never, BrokerError> =>
   Effect.gen(function* () {
-    // Interruptible: closing while it connects does not wait for a broker that is frozen.
-    const opened = yield* Effect.acquireRelease(connect(shared), Link.close, { interruptible: true })
-    const ended = yield* Deferred.make<never, BrokerError>()
-    const end = (detail: string): void => void Deferred.doneUnsafe(ended, Exit.fail(Link.lost(opened, detail)))
-    opened.model.once("close", (error) => end(`the connection was lost${AmqpError.reasonOfClose(error)}`))
-    // Lost before the listener was there.
-    if (Link.isLost(opened)) end("the connection was lost")
-    const secret = yield* LiveSecret.make(opened, shared.settings, ended, shared.metrics.renewed)
-    const link: Link.Link = { ...opened, secret, call: callsOf(shared, opened, secret) }
-    yield* Effect.forkScoped(secret.keep)
+    const { end, ended, link, setSilence } = yield* OpenLink.open(shared)
     const reporting = yield* reportState(shared, link)
-    yield* Effect.raceFirst(shared.prepare(link), Deferred.await(ended))
+    // A node without a majority hangs here.
+    const prepared = Effect.tapError(shared.prepare(link), () =>
+      Effect.sync(() => shared.addresses.fellSilent(link.address))
+    )
+    yield* Effect.raceFirst(prepared, Deferred.await(ended))
     shared.upSince = shared.monotonic()
     shared.metrics.up()
     yield* reporting.begin
     shared.outages.connected(shared.role)
+    const leave = (detail: string): void => {
+      end(detail)
+      AmqplibInternals.destroy(link.model)
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => shared.addresses.entered(link.address, leave)),
+      (left) => Effect.sync(left)
+    )
+    yield* Effect.forkScoped(
+      LineGuard.guard({
+        ...shared,
+        link,
+        leave,
+        isBlocked: () => SubscriptionRef.getUnsafe(shared.state)._tag === "Blocked",
+        onSilence: setSilence
+      })
+    )
     yield* Deferred.succeed(shared.firstUp, undefined)
     return yield* Deferred.await(ended)
   }).pipe(Effect.scoped)
-
-const callsOf = ({ settings }: Shared, { username }: Dial.OpenConnection, secret: LiveSecret.LiveSecret): Call.Call =>
-  Call.make(settings.callMillis, username, secret.claims)
-
-/** Connects to one of the servers, in random order. */
-const connect = Effect.fnUntraced(function* (shared: Shared) {
-  const { role, settings } = shared
-  const servers = yield* Random.shuffle(settings.servers)
-  let error = new BrokerError({ reason: new ConnectionFailed({ address: "RabbitMQ", detail: "no server" }) })
-  for (const server of servers) {
-    shared.isAccepted = false
-    // Each has its share of the time, so that a frozen one leaves some to the others.
-    const exit = yield* Effect.exit(
-      Dial.dial(server, settings, role, settings.connectMillis / servers.length, () => {
-        shared.isAccepted = true
-      })
-    )
-    if (Exit.isSuccess(exit)) {
-      return { ...exit.value, epoch: ++shared.epoch }
-    }
-    error = Option.getOrElse(Exit.findErrorOption(exit), () => error)
-    // All servers have the same users: a wrong password is not tried on each of them.
-    if (error.reason._tag === "Authentication") break
-  }
-  return yield* error
-})
 
 /**
  * Keeps the state of the connection up to date, from when `begin` runs until the scope ends: up, or blocked by the

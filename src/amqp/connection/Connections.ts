@@ -1,6 +1,6 @@
 /**
- * The two connections of a broker: one to publish and one to consume, because a RabbitMQ that blocks publishers
- * freezes their whole connection. The consuming connection is opened when it is first needed.
+ * The connections of a broker: one to publish and one to consume, because a RabbitMQ that blocks publishers
+ * freezes their whole connection, and one for everything around events. The last two are opened when they are needed.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,10 +10,14 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { BrokerStatus } from "../../bus/port/Broker.ts"
 import { BrokerError } from "../../bus/port/BrokerError.ts"
 import { BrokerRefused, Closed } from "../../bus/port/BrokerReason.ts"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import * as OutageLog from "../../bus/support/OutageLog.ts"
 import type { Settings } from "../AmqpOptions.ts"
+import { Addresses } from "./Addresses.ts"
 import * as Connection from "./Connection.ts"
+import type * as LineGuard from "./LineGuard.ts"
 import * as Link from "./Link.ts"
+import * as Tending from "./Tending.ts"
 
 export interface Connections {
   /** The state of the publishing side. */
@@ -23,12 +27,16 @@ export interface Connections {
   readonly consumingState: () => Connection.State | undefined
   /** The live link to consume on; waits for one up to the call timeout. */
   readonly consumingLink: Effect.Effect<Link.Link, BrokerError>
+  /** Begins to open the consuming connection, and does not wait for it. */
+  readonly beginConsuming: Effect.Effect<void>
   /** Runs on the live link to consume on. */
   readonly consumingOn: <A, R>(
     use: (link: Link.Link) => Effect.Effect<A, BrokerError, R>
   ) => Effect.Effect<A, BrokerError, R>
   /** The live link to publish on; waits for one up to the call timeout, and fails while RabbitMQ blocks publishers. */
   readonly publishingLink: Effect.Effect<Link.Link, BrokerError>
+  /** The connection for everything around events. */
+  readonly tending: Tending.Tending
   /** Runs on the consuming link, and again on the next one if that is lost meanwhile: for what may be done twice. */
   readonly onLink: <A, R>(
     use: (link: Link.Link) => Effect.Effect<A, BrokerError, R>
@@ -39,10 +47,8 @@ export const make = Effect.fnUntraced(function* (
   settings: Settings,
   preparePublishing: Connection.Prepare,
   /** Runs once, when the consuming connection is opened. */
-  onConsuming: (
-    link: Effect.Effect<Link.Link, BrokerError>,
-    isPublishingUp: () => boolean
-  ) => Effect.Effect<void, never, Scope.Scope>
+  onConsuming: (tending: Tending.Tending, isPublishingUp: () => boolean) => Effect.Effect<void, never, Scope.Scope>,
+  traffic: LineGuard.Traffic
 ): Effect.fn.Return<Connections, BrokerError, Scope.Scope> {
   // Closed beside each other: two connections that hang cost the time of one.
   const scope = yield* Scope.fork(yield* Effect.scope, "parallel")
@@ -50,28 +56,45 @@ export const make = Effect.fnUntraced(function* (
     "RabbitMQ",
     "publishes wait for their timeout and deliveries stop until it is back: see whether it runs and can be reached"
   )
-  const publishing = yield* Connection.make(settings, "publish", preparePublishing, outages).pipe(
+  const addresses = new Addresses(yield* Monotonic.make)
+  const publishing = yield* Connection.make(settings, "publish", preparePublishing, {
+    outages,
+    addresses,
+    traffic
+  }).pipe(Scope.provide(yield* Scope.fork(scope)))
+  const publishingState = (): Connection.State => SubscriptionRef.getUnsafe(publishing.state)
+
+  const { link, on } = yield* Tending.make(settings, addresses, publishing.link).pipe(
     Scope.provide(yield* Scope.fork(scope))
   )
-  const publishingState = (): Connection.State => SubscriptionRef.getUnsafe(publishing.state)
+  let isClosed = (): boolean => false
+  const open = Effect.suspend(() => (isClosed() ? closed : Effect.void))
+  const tending: Tending.Tending = {
+    link: Effect.andThen(open, link),
+    on: (use) => Effect.andThen(open, on(use))
+  }
 
   let consuming: Connection.Connection | undefined
   const openConsuming = Effect.gen(function* () {
-    const connection = yield* Connection.make(settings, "consume", () => Effect.void, outages)
+    const connection = yield* Connection.make(settings, "consume", () => Effect.void, {
+      outages,
+      addresses,
+      traffic: undefined
+    })
     consuming = connection
     yield* Effect.forkScoped(wakes(connection, publishing))
     yield* Effect.forkScoped(wakes(publishing, connection))
-    yield* onConsuming(connection.link, () => publishingState()._tag === "Up")
+    yield* onConsuming(tending, () => publishingState()._tag === "Up")
     return connection
   })
   // The first that needs it opens it, and it lives as long as the broker.
   const opened = yield* Effect.cached(Effect.flatMap(Scope.fork(scope), (own) => Scope.provide(openConsuming, own)))
-  const { isClosed, status } = yield* reportStatus(publishing)
+  const { isClosed: hasClosed, status } = yield* reportStatus(publishing)
+  isClosed = hasClosed
   if (!settings.waitForBroker) yield* publishing.started
   // The publisher waits for this status: it must not be older than the start.
   yield* SubscriptionRef.set(status, statusOf(publishingState()))
 
-  const closed = Effect.fail(new BrokerError({ reason: new Closed() }))
   // Asked on both sides: a closed broker opens no connection, and one that closes meanwhile uses none.
   const consumingLink = Effect.suspend(() =>
     isClosed() ? closed : Effect.flatMap(opened, (connection) => (isClosed() ? closed : connection.link))
@@ -81,6 +104,8 @@ export const make = Effect.fnUntraced(function* (
     publishingState,
     consumingState: () => (consuming === undefined ? undefined : SubscriptionRef.getUnsafe(consuming.state)),
     consumingLink,
+    tending,
+    beginConsuming: Effect.suspend(() => (isClosed() ? Effect.void : Effect.asVoid(opened))),
     consumingOn: (use) => Effect.flatMap(consumingLink, (link) => Link.withRights(link, use)),
     publishingLink: Effect.suspend(() => {
       const state = publishingState()
@@ -96,6 +121,8 @@ export const make = Effect.fnUntraced(function* (
       )
   }
 })
+
+const closed = Effect.fail(new BrokerError({ reason: new Closed() }))
 
 const isBlocked = (detail: string): BrokerError =>
   new BrokerError({

@@ -10,6 +10,8 @@ import type { LiveSecret } from "./LiveSecret.ts"
 
 export interface Link extends OpenConnection {
   readonly secret: LiveSecret
+  /** Why it counts as down although it is open; undefined while it answers. */
+  readonly silence: () => string | undefined
   /** Counts the lives of the connection. */
   readonly epoch: number
   readonly call: Call

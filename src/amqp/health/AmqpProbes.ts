@@ -61,6 +61,12 @@ const topology = ({ mode, ownOnly }: Rights): string => {
 const connection = (state: State): Check => {
   switch (state._tag) {
     case "Up": {
+      const silence = state.link.silence()
+      if (silence !== undefined)
+        return {
+          status: "down",
+          detail: `${silence}, and no other address does: see whether RabbitMQ has a majority of its nodes`
+        }
       const fault = state.link.secret.fault()
       if (fault !== undefined) {
         const detail = `connected to ${state.link.address}, but its credentials could not be renewed (${fault}): it is refused when they end`

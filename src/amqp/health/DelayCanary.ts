@@ -4,8 +4,8 @@
  * shows it. So every 15 seconds one small message waits a second on the ladder and comes to a queue of this
  * process. If it is absent 10 seconds later, health reports it.
  *
- * Canaries are sent on the publishing connection and received on the consuming one. Other probes report what
- * happens to these two.
+ * Canaries are sent on the publishing connection and received on the one for everything around events. A loss of
+ * either is no fault of the ladder.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -32,7 +32,8 @@ export interface DelayCanary {
 export interface CanaryOptions {
   readonly namespace: string
   readonly everyMillis: number
-  readonly link: Effect.Effect<Link, BrokerError>
+  /** A link that stays for as long as the scope. */
+  readonly link: Effect.Effect<Link, BrokerError, Scope.Scope>
   /** Declares, or checks, what all canaries share. */
   readonly declare: (link: Link) => Effect.Effect<void, BrokerError>
   readonly send: Sender["send"]
@@ -40,16 +41,15 @@ export interface CanaryOptions {
   readonly isUp: () => boolean
 }
 
-/** Where canaries come home to, on one life of the consuming connection. */
+/** Where canaries come home to, on one connection. */
 interface Home {
-  readonly link: Link
   readonly name: string
   readonly scope: Scope.Closeable
   isGone: boolean
 }
 
 export const make = Effect.fnUntraced(function* (options: CanaryOptions) {
-  const { everyMillis, isUp, link, namespace } = options
+  const { everyMillis, isUp, namespace } = options
   const now = yield* Monotonic.make
   const lateness = Meter.series(Metrics.delayLateness, yield* Effect.context<never>())
   const flights = new CanaryFlights(namespace, everyMillis, now, lateness)
@@ -57,12 +57,11 @@ export const make = Effect.fnUntraced(function* (options: CanaryOptions) {
 
   const round = Effect.gen(function* () {
     if (!isUp()) return
-    const live = yield* link
-    if (home === undefined || home.isGone || home.link !== live) {
+    if (home === undefined || home.isGone) {
       flights.abandon()
       if (home !== undefined) yield* Scope.close(home.scope, Exit.void)
       home = undefined
-      home = yield* openHome(options, live, flights)
+      home = yield* openHome(options, flights)
     }
     if (!flights.isUnderWay()) launch(options.send, home, flights)
   }).pipe(Effect.catch((error) => Effect.sync(() => flights.failed(error))))
@@ -76,15 +75,15 @@ export const make = Effect.fnUntraced(function* (options: CanaryOptions) {
 })
 
 const openHome = Effect.fnUntraced(function* (
-  { declare, namespace }: CanaryOptions,
-  link: Link,
+  { declare, link: connected, namespace }: CanaryOptions,
   flights: CanaryFlights
 ) {
   const scope = yield* Scope.make()
   // No name of a subscriber begins with this prefix.
-  const home: Home = { link, scope, name: `${Topology.canaryPrefix}.${randomUUID()}`, isGone: false }
+  const home: Home = { scope, name: `${Topology.canaryPrefix}.${randomUUID()}`, isGone: false }
   const lose = (): void => void (home.isGone = true)
   yield* Effect.gen(function* () {
+    const link = yield* connected
     yield* declare(link)
     const channel = yield* ScopedChannel.open(link)
     channel.once("close", lose)

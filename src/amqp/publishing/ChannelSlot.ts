@@ -84,6 +84,8 @@ export class ChannelSlot {
   private deniedMessage: InFlightMessage | undefined = undefined
   private isPaused = false
   private wasRejected = false
+  /** How many messages RabbitMQ answered. */
+  confirms = 0
 
   constructor(pool: PoolState) {
     this.pool = pool
@@ -96,6 +98,11 @@ export class ChannelSlot {
   /** Whether a queue rejected a message that came by this channel. */
   get hasRejected(): boolean {
     return this.wasRejected
+  }
+
+  /** Whether something waits for an answer of RabbitMQ. */
+  get isWaiting(): boolean {
+    return this.sent.size > 0 || this.waiting.length > 0
   }
 
   get inFlight(): number {
@@ -133,11 +140,13 @@ export class ChannelSlot {
     this.leave(sent)
     const unblocks = this.twins.size > 0 && this.twins.has(sent.id)
     if (outcome._tag === "Confirmed") {
+      this.confirms++
       sent.inFlight.answered(sent.wasReturned ? unrouted : outcome)
       if (sent.wasReturned) this.pool.onUnrouted(sent.route.exchange)
     }
     // A nack is the one error that comes while the channel lives.
     else if (outcome._tag === "Rejected" && this.current === channel) {
+      this.confirms++
       this.wasRejected = true
       sent.inFlight.answered(rejected)
     } else sent.inFlight.answered(this.refusalOf(sent) ?? unknown)

@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import type { InFlightMessage } from "../../bus/port/Broker.ts"
 import type { BrokerError } from "../../bus/port/BrokerError.ts"
 import { notSent } from "../../bus/port/SendOutcome.ts"
+import type { Traffic } from "../connection/LineGuard.ts"
 import type { Link } from "../connection/Link.ts"
 import * as HeaderTable from "../frames/HeaderTable.ts"
 import * as Topology from "../topology/Topology.ts"
@@ -26,6 +27,8 @@ export interface Sender {
    */
   readonly open: (link: Link, ready?: Effect.Effect<void, BrokerError>) => Effect.Effect<void, BrokerError, Scope.Scope>
   readonly channels: () => number
+  /** Of all channels. */
+  readonly traffic: Pick<Traffic, "confirms" | "isWaiting">
 }
 
 export interface SenderOptions extends Omit<SlotKeeper.KeeperOptions, "refusals"> {
@@ -69,6 +72,10 @@ export const make = (options: SenderOptions): Sender => {
       const slot = slotOf(inFlight.message.key)
       if (slot === undefined) inFlight.answered(notSent(noChannel))
       else slot.send(inFlight)
+    },
+    traffic: {
+      confirms: () => slots.reduce((sum, { confirms }) => sum + confirms, 0),
+      isWaiting: () => slots.some(({ isWaiting }) => isWaiting)
     },
     channels: () => slots.filter(({ isOpen }) => isOpen).length,
     open: (link, ready = Effect.void) =>

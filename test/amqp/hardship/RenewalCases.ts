@@ -4,9 +4,9 @@ import { Effect } from "effect"
 import { settle } from "../../../src/amqp/AmqpOptions.ts"
 import * as Connection from "../../../src/amqp/connection/Connection.ts"
 import * as Sender from "../../../src/amqp/publishing/Sender.ts"
-import * as OutageLog from "../../../src/bus/support/OutageLog.ts"
 import { type Outgoing, type SendOutcome, inFlight } from "../../../src/bus/port/Broker.ts"
 import type { RabbitNode } from "../../support/RabbitNode.ts"
+import { alone } from "../setup/AloneConnection.ts"
 import { consume, subscriber } from "../setup/Consumers.ts"
 import { open, rawChannel } from "../setup/OpenBroker.ts"
 import { event, outgoing } from "../setup/Sends.ts"
@@ -30,12 +30,7 @@ export const renewalCase = (node: () => RabbitNode): void => {
           renewMillis: 300,
           repair: () => Effect.void
         })
-        const connection = yield* Connection.make(
-          settings,
-          "publish",
-          sender.open,
-          yield* OutageLog.make("RabbitMQ", "")
-        )
+        const connection = yield* Connection.make(settings, "publish", sender.open, yield* alone)
         yield* connection.started
         const later = outgoing(event("x"), { key: "k" })
         const posted = (message: Outgoing) =>

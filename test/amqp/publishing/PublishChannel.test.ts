@@ -32,6 +32,7 @@ const linkTo = Effect.fnUntraced(function* (closes: (opened: number) => boolean)
     username: "guest",
     credentials: undefined,
     secret: LiveSecret.fixed,
+    silence: () => undefined,
     maxFrameBytes: 131_072
   }
   return { link, losses, server }

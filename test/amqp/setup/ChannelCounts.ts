@@ -23,10 +23,14 @@ classes.ChannelModel.prototype.createConfirmChannel = function (...args) {
 
 /** `tx.rollback`. */
 const rollback = 5898270
+/** `queue.bind` and `exchange.bind`. */
+const bindings: ReadonlySet<number> = new Set([3276820, 2621470])
 let rolledBack = 0
+let bound = 0
 const { rpc } = classes.Channel.prototype
 classes.Channel.prototype.rpc = function (method, ...args) {
   if (method === rollback) rolledBack++
+  if (bindings.has(method)) bound++
   return rpc.call(this, method, ...args)
 }
 
@@ -40,3 +44,6 @@ export const countConfirmChannels = (): (() => number) => since(() => opened)
 
 /** Counts the transactions that are rolled back from now on: questions for rights. */
 export const countQuestions = (): (() => number) => since(() => rolledBack)
+
+/** Counts the bindings that are declared from now on. */
+export const countBindings = (): (() => number) => since(() => bound)

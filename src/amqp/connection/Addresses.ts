@@ -1,0 +1,64 @@
+/**
+ * What the connections of one broker know of its addresses together: where their lines are, and which fell silent. A
+ * silent address is tried last. The others are tried in random order, but where a line is already: a verdict on that
+ * address then holds for both lines.
+ */
+import type { Server } from "../Servers.ts"
+
+/** An address that fell silent is one like the others again after this time. */
+const rememberedMillis = 300_000
+
+interface Line {
+  readonly address: string
+  readonly leave: (detail: string) => void
+}
+
+export class Addresses {
+  private readonly now: () => number
+  private readonly lines = new Set<Line>()
+  private readonly silentSince = new Map<string, number>()
+
+  constructor(now: () => number) {
+    this.now = now
+  }
+
+  /** The order in which to try these; `servers` are in random order. */
+  order(servers: ReadonlyArray<Server>): ReadonlyArray<Server> {
+    const isUsed = (address: string): boolean => [...this.lines].some((line) => line.address === address)
+    const rank = ({ address }: Server): number => {
+      const since = this.silentSince.get(address)
+      // The longer ago, the sooner.
+      if (since !== undefined && this.now() - since < rememberedMillis) return 1 + since
+      return isUsed(address) ? Number.NEGATIVE_INFINITY : Number.MIN_SAFE_INTEGER
+    }
+    return servers.toSorted((one, other) => rank(one) - rank(other))
+  }
+
+  /** A line to this address is up until the returned function is called; `leave` ends it. */
+  entered(address: string, leave: (detail: string) => void): () => void {
+    const line = { address, leave }
+    this.lines.add(line)
+    return () => void this.lines.delete(line)
+  }
+
+  /** What is there does not answer. */
+  fellSilent(address: string): void {
+    this.silentSince.set(address, this.now())
+  }
+
+  answered(address: string): void {
+    this.silentSince.delete(address)
+  }
+
+  /** Whether it did not fall silent within this time. */
+  mayRedial(address: string, millis: number): boolean {
+    const since = this.silentSince.get(address)
+    return since === undefined || this.now() - since >= millis
+  }
+
+  /** Ends all lines to an address that does not answer. */
+  leave(address: string, detail: string): void {
+    this.fellSilent(address)
+    for (const line of this.lines) if (line.address === address) line.leave(detail)
+  }
+}
