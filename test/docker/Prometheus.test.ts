@@ -122,7 +122,7 @@ describeLive(
       const exporting = { OTEL_METRIC_EXPORT_INTERVAL: "1000", OTEL_BSP_SCHEDULE_DELAY: "1000" }
       await node(
         "src/app/demo/main.ts",
-        ["--port", String(demoPort), "--rate", "60"],
+        ["--port", String(demoPort), "--rate", "20"],
         { ...servers, ...exporting, EVENTBUS_NAMESPACE: "demo", OTEL_EXPORTER_OTLP_ENDPOINT: collector.url },
         "demo.log"
       )
