@@ -1,7 +1,9 @@
 /** The dead letters of a group, read by hand: what is in the queue, whatever the library reports. */
 import type { Channel, ConsumeMessage } from "amqplib"
+import { setTimeout as delay } from "node:timers/promises"
 import type { Deployment } from "./Deployment.ts"
 import { nameOf } from "./Events.ts"
+import { now } from "./Journal.ts"
 
 export interface RawDeadLetter {
   /** The name of the event. */
@@ -44,6 +46,20 @@ export const readDeadLetters = (
         body: message.content
       })
     }
+  })
+
+const waitMillis = 5000
+
+/** The names of the events that are in a queue without a consumer, which keeps them. */
+export const eventsIn = ({ observe }: Deployment, queue: string): Promise<ReadonlyArray<string>> =>
+  observe(async (channel: Channel) => {
+    const events: Array<string> = []
+    const { messageCount } = await channel.checkQueue(queue)
+    if (messageCount === 0) return events
+    // A queue with a single active consumer cannot be asked for one message.
+    await channel.consume(queue, (message) => void (message !== null && events.push(eventOf(message))))
+    for (const end = now() + waitMillis; events.length < messageCount && now() < end;) await delay(20)
+    return events
   })
 
 /** Some bodies are not JSON, and some events have their source in a property or header. */
