@@ -6,18 +6,27 @@ import type { Work } from "../delivery/Work.ts"
 import type { ParkedKey } from "./ParkedKeys.ts"
 import * as ParkedName from "./ParkedName.ts"
 import type { ParkedMoves } from "./ParkedMoves.ts"
+import type { ParkedRenewal } from "./ParkedRenewal.ts"
 import type { ParkingState } from "./ParkingState.ts"
 
 export class ParkedArrivals {
   private readonly state: ParkingState
   private readonly moves: ParkedMoves
+  private readonly renewal: ParkedRenewal
 
-  constructor(state: ParkingState, moves: ParkedMoves) {
+  constructor(state: ParkingState, moves: ParkedMoves, renewal: ParkedRenewal) {
     this.state = state
     this.moves = moves
+    this.renewal = renewal
   }
 
   arrived(work: Work, key: string): void {
+    this.take(work, key)
+    // Must be last: the loading may end within the call.
+    if (work.parkedName !== undefined) this.renewal.hasArrived(work.parkedName)
+  }
+
+  private take(work: Work, key: string): void {
     const { host, keys, loading, missing, resting } = this.state
     // Its consumer closes: it comes again with all the others.
     if (resting && !loading) return host.release(work)
@@ -28,8 +37,9 @@ export class ParkedArrivals {
     if (copy !== undefined) missing.delete(copy)
     keys.removeCopy(parked, name)
     const other = parked.held.get(name)
+    const isRenewed = other !== undefined && this.renewal.isRenewing(other)
     // A process died after a copy was stored and before its original was acknowledged: both are here.
-    if (other !== undefined && parked.headCopy !== name) {
+    if (other !== undefined && !isRenewed && parked.headCopy !== name) {
       const dropped = this.olderOf(other, work, key)
       dropped.delivery.ack()
       host.release(dropped)

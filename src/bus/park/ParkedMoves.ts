@@ -105,6 +105,12 @@ export class ParkedMoves {
     )
   })
 
+  /** Stores an event anew where it is. Returns whether that was done. */
+  renew(parked: ParkedKey, work: Work): Effect.Effect<boolean> {
+    const { position = 0, starts = 0 } = work.place ?? {}
+    return this.move(parked, work, { position, starts, due: work.progress.due })
+  }
+
   private readonly moveFollowers = Effect.fnUntraced({ self: this }, function* (parked: ParkedKey) {
     while (this.state.isMoving && !this.isEnded(parked) && this.mustMove(parked)) {
       const [work] = parked.followers

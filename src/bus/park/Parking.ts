@@ -20,6 +20,7 @@ import type { ParkedKey } from "./ParkedKeys.ts"
 import { ParkedMoves } from "./ParkedMoves.ts"
 import * as ParkedName from "./ParkedName.ts"
 import { ParkedReminder } from "./ParkedReminder.ts"
+import { ParkedRenewal } from "./ParkedRenewal.ts"
 import { type ParkingOptions, ParkingState } from "./ParkingState.ts"
 
 /** After this many starts without an end, a parked event is dead-lettered. */
@@ -32,6 +33,7 @@ export class Parking implements ParkingApi {
   private readonly reminder: ParkedReminder
   private readonly moves: ParkedMoves
   private readonly arrivals: ParkedArrivals
+  private readonly renewal: ParkedRenewal
 
   constructor(options: ParkingOptions, host: ParkingHost) {
     const { copies, nextId, subscriber } = options
@@ -44,7 +46,8 @@ export class Parking implements ParkingApi {
       run: host.run
     })
     this.moves = new ParkedMoves(this.state, this.reminder)
-    this.arrivals = new ParkedArrivals(this.state, this.moves)
+    this.renewal = new ParkedRenewal(this.state, this.moves)
+    this.arrivals = new ParkedArrivals(this.state, this.moves, this.renewal)
   }
 
   takes(work: Work): boolean {
@@ -107,6 +110,7 @@ export class Parking implements ParkingApi {
     if (!work.origin.parked) return
     const parked = this.parkedKey(work)
     if (parked === undefined) return
+    this.renewal.left(work)
     this.state.keys.letGo(parked, work)
     // Its consumer is lost, and with it every parked event before the followers.
     if (work.delivery.lost()) this.state.resting = true
@@ -126,7 +130,7 @@ export class Parking implements ParkingApi {
   }
 
   drop(which: (work: Work) => boolean): ReadonlyArray<Work> {
-    const dropped: Array<Work> = []
+    const dropped: Array<Work> = this.renewal.replaced().filter(which)
     for (const { followers, held } of this.state.keys.all()) {
       const kept = followers.filter((work) => !which(work))
       dropped.push(...followers.filter(which))
@@ -140,6 +144,11 @@ export class Parking implements ParkingApi {
   /** What arrives from now on was parked before; none of it runs until `loaded`. */
   beginLoading(): void {
     this.arrivals.beginLoading()
+  }
+
+  /** Stores anew what came back before, if anything did. Nothing is to be loaded until that ends. */
+  get renew(): { readonly store: Effect.Effect<void>; readonly arrived: Effect.Effect<void> } | undefined {
+    return this.renewal.isNeeded() ? this.renewal : undefined
   }
 
   /** Everything that was parked before has arrived. */

@@ -46,6 +46,8 @@ export class ParkedQueue implements InboxFilter {
   private readonly parts: ParkedQueueParts
   /** Open when the parked queue has to be read. */
   private readonly wanted = Latch.makeUnsafe(false)
+  /** Open when all that was parked has arrived, and some of it is to be stored anew. */
+  private readonly complete = Latch.makeUnsafe(false)
   /** Open when all that was parked has arrived. */
   private readonly loaded = Latch.makeUnsafe(false)
   /** Opened by each parked delivery. */
@@ -58,7 +60,8 @@ export class ParkedQueue implements InboxFilter {
 
   constructor(parts: ParkedQueueParts) {
     this.parts = parts
-    this.run = Effect.andThen(this.wanted.await, Effect.forever(Effect.scoped(this.readOnce()))).pipe(
+    const isWanted = Effect.raceFirst(this.wanted.await, Effect.andThen(this.announce(), Effect.never))
+    this.run = Effect.andThen(isWanted, Effect.forever(Effect.scoped(this.readOnce()))).pipe(
       Effect.onExit(() => Effect.sync(() => this.reset()))
     )
   }
@@ -81,6 +84,18 @@ export class ParkedQueue implements InboxFilter {
     return true
   }
 
+  /**
+   * A process that died left parked events behind, and maybe nothing in the subscriber's own queue: whichever process is
+   * active now learns it at once, and not from the next reminder.
+   */
+  private announce(): Effect.Effect<void> {
+    const { broker, parking, subscriber } = this.parts
+    return broker.depth(subscriber.name, "parked").pipe(
+      Effect.flatMap(({ consumers, ready }) => (consumers === 0 && ready > 0 ? parking.remind : Effect.void)),
+      Effect.ignore
+    )
+  }
+
   /** Whether all that was parked has arrived. */
   isLoaded(): boolean {
     return this.loaded.isOpen()
@@ -90,7 +105,9 @@ export class ParkedQueue implements InboxFilter {
     // Accepting the delivery may have ended the reading.
     if (!this.isReading) return
     this.arrived.openUnsafe()
-    if (--this.missing === 0) this.load()
+    if (--this.missing !== 0) return
+    if (this.parts.parking.renew === undefined) this.load()
+    else this.complete.openUnsafe()
   }
 
   /** Everything that was parked has arrived: the subscriber's own queue may go on. */
@@ -122,6 +139,7 @@ export class ParkedQueue implements InboxFilter {
       parking.beginLoading()
       const count = yield* this.untilVacant()
       this.missing = count ?? 0
+      this.complete.closeUnsafe()
       this.isReading = true
       if (count === undefined) return yield* this.untilNeeded()
       const session = yield* ConsumerSession.open(
@@ -143,13 +161,26 @@ export class ParkedQueue implements InboxFilter {
     const { parking } = this.parts
     return Effect.gen({ self: this }, function* () {
       if (count === 0) this.load()
-      else yield* Effect.raceFirst(this.loaded.await, this.loadInDoubt())
+      else {
+        yield* Effect.raceFirst(Effect.raceFirst(this.loaded.await, this.complete.await), this.untilEmpty())
+        if (!this.loaded.isOpen()) yield* this.renew()
+        this.load()
+      }
       do yield* Effect.sleep(renewAfter)
       while (parking.count() === 0)
       // Handlers that run may end; no other begins.
       parking.rest()
       while (!parking.isStill()) yield* Effect.sleep(pollEvery)
       this.loaded.closeUnsafe()
+    })
+  }
+
+  /** Stores anew what came back before, and waits for its copies. */
+  private renew(): Effect.Effect<void, BrokerError> {
+    return Effect.suspend(() => {
+      const { renew } = this.parts.parking
+      if (renew === undefined) return Effect.void
+      return Effect.andThen(renew.store, Effect.raceFirst(renew.arrived, this.untilEmpty()))
     })
   }
 
@@ -187,7 +218,7 @@ export class ParkedQueue implements InboxFilter {
   }
 
   /** A parked queue that is purged meanwhile must not block the subscriber: nothing more would arrive. */
-  private loadInDoubt(): Effect.Effect<void, BrokerError> {
+  private untilEmpty(): Effect.Effect<void, BrokerError> {
     const { broker, subscriber } = this.parts
     const arrivesSoon = Effect.map(Effect.timeoutOption(this.arrived.await, doubtAfter), ({ _tag }) => _tag === "Some")
     return Effect.gen({ self: this }, function* () {
@@ -195,7 +226,7 @@ export class ParkedQueue implements InboxFilter {
         this.arrived.closeUnsafe()
         if (yield* arrivesSoon) continue
         const { ready } = yield* broker.depth(subscriber.name, "parked")
-        if (!(yield* arrivesSoon) && ready === 0) return this.load()
+        if (!(yield* arrivesSoon) && ready === 0) return
       }
     })
   }

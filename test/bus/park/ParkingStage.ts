@@ -29,14 +29,14 @@ export const killableProcess = Effect.fnUntraced(function* (
   return { ...process, kill: Scope.close(connection, Exit.void) }
 })
 
-/** From copy number `first` on, the confirms of parked copies do not arrive until the connection is cut. */
-export const losingConfirmsFrom = (first: number) => {
+/** From copy number `first` of these on, the confirms of parked copies do not arrive until the connection is cut. */
+export const losingConfirmsFrom = (first: number, which: (copy: InFlightMessage) => boolean = () => true) => {
   let copies = 0
   let isCut = false
   const unconfirmed: Array<InFlightMessage> = []
   const override: Override = (broker) => ({
     send: (copy) => {
-      if (copy.message.to._tag !== "Parked" || ++copies < first || isCut) return broker.send(copy)
+      if (copy.message.to._tag !== "Parked" || !which(copy) || ++copies < first || isCut) return broker.send(copy)
       unconfirmed.push(copy)
       broker.send(inFlight(copy.message, () => {}))
     }
