@@ -44,7 +44,7 @@ export const serviceAlerts: Group = {
       name: "EventBusCredentialsFailing",
       severity: "critical",
       query: ({ window }) =>
-        query`sum ${byProcess} (increase(${on(Metrics.credentialRenewals, { "eventbus.outcome": "Failed" })}${window("5 minutes")})) > 1`,
+        query`sum ${byProcess} (increase(${on(Metrics.credentialRenewals, { "eventbus.outcome": "failed" })}${window("5 minutes")})) > 1`,
       lasting: "1 minute",
       summary: `${process} gets no fresh credentials for RabbitMQ`,
       description:

@@ -135,9 +135,9 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
     after: 10
   },
   EventBusCredentialsFailing: {
-    wrong: { [renewals("Failed")]: "0+4x20" },
+    wrong: { [renewals("failed")]: "0+4x20" },
     // One was lost with its connection.
-    well: { [renewals("Failed")]: "0 1x20", [renewals("Renewed")]: "0+4x20" },
+    well: { [renewals("failed")]: "0 1x20", [renewals("renewed")]: "0+4x20" },
     after: 5
   },
   EventBusPublishersBlocked: {

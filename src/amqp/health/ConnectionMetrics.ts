@@ -31,8 +31,8 @@ export const make = Effect.fnUntraced(function* (role: "publish" | "consume", st
   yield* observe(Metrics.connections, attributes, () => (state() === "Up" || state() === "Blocked" ? 1 : 0))
   const outcome = (name: string) =>
     Meter.series(Metrics.credentialRenewals, context, { ...attributes, "eventbus.outcome": name })
-  const renewed = outcome("Renewed")
-  const failed = outcome("Failed")
+  const renewed = outcome("renewed")
+  const failed = outcome("failed")
   let times = 0
   return {
     renewed: (isRenewed) => (isRenewed ? renewed : failed).update(1),

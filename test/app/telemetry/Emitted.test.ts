@@ -21,7 +21,7 @@ const closed: Readonly<Record<string, RegExp>> = {
   "messaging.operation.name": /^(publish|deliver|process)$/,
   "messaging.operation.type": /^(send|receive|process)$/,
   "eventbus.outcome":
-    /^(confirmed|unrouted|Invalid|Denied|Unavailable|Overloaded|Rejected|Unknown|handled|retried|dead-lettered|postponed|skipped|duplicate|whole|cut off|accepted|failed|dropped)$/,
+    /^(confirmed|unrouted|Invalid|Denied|Unavailable|Overloaded|Rejected|Unknown|handled|retried|dead-lettered|postponed|skipped|duplicate|whole|cut off|accepted|failed|dropped|renewed)$/,
   "eventbus.reason": /^[A-Z][A-Za-z]+$/,
   "eventbus.limit": /^(callers|copies)$/,
   "eventbus.connection": /^(publish|consume)$/,
