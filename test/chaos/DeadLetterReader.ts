@@ -32,11 +32,12 @@ export const readDeadLetters = (
       if (message === false) return letters
       const { headers = {} } = message.properties
       const text = (name: string): string => String(headers[name] ?? "")
-      const crashed = headers["bus-reason"] === undefined && headers["x-first-death-reason"] === "delivery_limit"
+      // Of a letter that the broker made, its own word.
+      const reason = headers["bus-reason"] === undefined ? text("x-first-death-reason") : text("bus-reason")
       letters.push({
         event: eventOf(message),
         subscriber: text("bus-subscriber"),
-        reason: crashed ? "delivery_limit" : text("bus-reason"),
+        reason,
         tag: text("bus-error-tag"),
         attempts: Number(headers["bus-attempts"]),
         firstFailure: Number(headers["bus-first-failure"]),

@@ -122,6 +122,9 @@ describe("the rules of a group", () => {
     ]) {
       assert.deepStrictEqual(rulesOf(poison().bury("a", wrong)), ["wrong diagnosis"], JSON.stringify(wrong))
     }
+    const left = { reason: "rejected" }
+    assert.deepStrictEqual(rulesOf(poison().bury("a", left)), ["wrong diagnosis"])
+    assert.deepStrictEqual(rulesOf(poison().during("take-copies", "a1").bury("a", left)), [])
   })
 
   it("judge a group by the events of its own flow, and a killer by its reason, whoever made the dead letter", () => {

@@ -4,8 +4,10 @@ import { Effect, Exit } from "effect"
 import type { RabbitNode } from "../../support/RabbitNode.ts"
 import { freshNamespace } from "../../support/live.ts"
 import { consume, subscriber } from "../setup/Consumers.ts"
+import { type Row, sorted } from "../setup/Listings.ts"
 import { open, rawChannel, refusalOf, secret } from "../setup/OpenBroker.ts"
 import { event, outgoing, send } from "../setup/Sends.ts"
+import { untilEffect } from "../setup/Until.ts"
 
 const many = 1_000_000_000
 const stars = "*.".repeat(20)
@@ -46,6 +48,7 @@ const sub = (name: string, more: object = {}) =>
 
 const queues = [
   quorum("ns.undeliverable", { "x-delivery-limit": many }),
+  quorum("ns.canary", { "x-message-ttl": 1000 }),
   ...levels.map((n) =>
     quorum(level(n), { "x-message-ttl": 2 ** n * 1000, ...atLeastOnce(n === 0 ? "ns.delay.deliver" : level(n - 1)) })
   ),
@@ -63,6 +66,7 @@ const exchanges = [
 ]
 const bindings = [
   queueBinding("ns.undeliverable", "ns.undeliverable", ""),
+  queueBinding("ns.delay.deliver", "ns.canary", `${stars}to._canary.#`),
   ...levels.flatMap((n) => [
     queueBinding(level(n), level(n), `${"*.".repeat(19 - n)}1.#`),
     {
@@ -108,20 +112,6 @@ const cycleFrom = (start: string): ReadonlyArray<string> => {
   }
   return []
 }
-type Row = Readonly<Record<string, unknown>>
-/** Sorted, whatever the order of the rows and their keys. */
-const sorted = (rows: ReadonlyArray<Row>): ReadonlyArray<string> =>
-  rows.map((row) => JSON.stringify(ordered(row))).toSorted()
-const ordered = (value: unknown): unknown =>
-  Array.isArray(value)
-    ? value.map(ordered)
-    : typeof value === "object" && value !== null
-      ? Object.fromEntries(
-          Object.entries(value)
-            .toSorted(([a], [b]) => (a < b ? -1 : 1))
-            .map(([key, inner]) => [key, ordered(inner)])
-        )
-      : value
 
 export const topologyCases = (node: () => RabbitNode): void => {
   describe.concurrent("Topology", () => {
@@ -140,6 +130,13 @@ export const topologyCases = (node: () => RabbitNode): void => {
             Effect.promise(async (): Promise<ReadonlyArray<Row>> =>
               JSON.parse(await node().ctl("--vhost", "frozen", "--formatter", "json", what, ...columns))
             )
+          // Declared behind the start: nothing waits for canaries.
+          yield* untilEffect(
+            () => "no place for canaries",
+            Effect.map(list("list_bindings", "source_name", "destination_name"), (rows) =>
+              rows.some(({ destination_name, source_name }) => destination_name === "ns.canary" && source_name !== "")
+            )
+          )
           const [foundQueues, foundExchanges, foundBindings] = yield* Effect.all(
             [
               list("list_queues", "name", "durable", "auto_delete", "arguments"),
