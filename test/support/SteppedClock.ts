@@ -1,6 +1,6 @@
 /**
  * A wall clock that a test steps, for a server of this machine: by libfaketime, which is Debian's package of that name.
- * Monotonic time goes on. Without the package, or in a container, there is no such clock.
+ * Monotonic time goes on. Without the package, in a container or in a root of its own there is no such clock.
  */
 import { copyFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -25,7 +25,7 @@ const find = (): string | undefined => {
   return undefined
 }
 
-/** `folder` is the server's own, which it sees in a root of another suite, too. */
+/** `folder` is the server's own. */
 export const steppedClock = (folder: string): SteppedClock | undefined => {
   const found = find()
   if (found === undefined) return undefined
