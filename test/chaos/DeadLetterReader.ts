@@ -9,7 +9,7 @@ export interface RawDeadLetter {
   /** The name of the event. */
   readonly event: string
   readonly subscriber: string
-  /** `delivery_limit` when the broker put it here. */
+  /** Of a letter that the broker made: `delivery_limit` or `ofBroker`. */
   readonly reason: string
   readonly tag: string
   readonly attempts: number
@@ -19,6 +19,9 @@ export interface RawDeadLetter {
   readonly library: string
   readonly body: Buffer
 }
+
+/** A process may not write dead letters, and rejected the event. */
+export const ofBroker = "made by the broker"
 
 /** Reads all and returns all to the queue. */
 export const readDeadLetters = (
@@ -32,12 +35,13 @@ export const readDeadLetters = (
       if (message === false) return letters
       const { headers = {} } = message.properties
       const text = (name: string): string => String(headers[name] ?? "")
-      // Of a letter that the broker made, its own word.
-      const reason = headers["bus-reason"] === undefined ? text("x-first-death-reason") : text("bus-reason")
+      const isOfBroker = headers["bus-reason"] === undefined
+      const crashed = isOfBroker && headers["x-first-death-reason"] === "delivery_limit"
       letters.push({
         event: eventOf(message),
         subscriber: text("bus-subscriber"),
-        reason,
+        // An event that was retried died first on the ladder: that says nothing of its end.
+        reason: crashed ? "delivery_limit" : isOfBroker ? ofBroker : text("bus-reason"),
         tag: text("bus-error-tag"),
         attempts: Number(headers["bus-attempts"]),
         firstFailure: Number(headers["bus-first-failure"]),

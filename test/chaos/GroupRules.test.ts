@@ -5,7 +5,7 @@ import type { Kind } from "./Events.ts"
 import type { Group } from "./ProcessOptions.ts"
 import { historyOf } from "./History.ts"
 import type { Entry, Line } from "./Journal.ts"
-import type { RawDeadLetter } from "./DeadLetterReader.ts"
+import { ofBroker, type RawDeadLetter } from "./DeadLetterReader.ts"
 import type { Window } from "./Deployment.ts"
 import { type GroupFigures, judge, type Rule } from "./GroupRules.ts"
 import type { Death } from "./Worker.ts"
@@ -122,7 +122,7 @@ describe("the rules of a group", () => {
     ]) {
       assert.deepStrictEqual(rulesOf(poison().bury("a", wrong)), ["wrong diagnosis"], JSON.stringify(wrong))
     }
-    const left = { reason: "rejected" }
+    const left = { reason: ofBroker }
     assert.deepStrictEqual(rulesOf(poison().bury("a", left)), ["wrong diagnosis"])
     assert.deepStrictEqual(rulesOf(poison().during("take-copies", "a1").bury("a", left)), [])
   })

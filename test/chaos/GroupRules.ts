@@ -4,7 +4,7 @@ import { isPoison, diagnosis } from "./Events.ts"
 import type { Group } from "./ProcessOptions.ts"
 import { isClock, losesConnections, spoilsMarks } from "./Faults.ts"
 import type { History, Published, Run } from "./History.ts"
-import type { RawDeadLetter } from "./DeadLetterReader.ts"
+import { ofBroker, type RawDeadLetter } from "./DeadLetterReader.ts"
 import type { Window } from "./Deployment.ts"
 import type { Death } from "./Worker.ts"
 
@@ -174,7 +174,7 @@ const misdiagnosis = (
   // The broker writes no diagnosis of ours.
   if (reason === "CrashLoop" && letter.reason === "delivery_limit") return undefined
   // Without the right to dead letters of its own, a process leaves the event to the broker.
-  if (letter.reason === "rejected" && windows.some(({ kind }) => kind === "take-copies")) return undefined
+  if (letter.reason === ofBroker && windows.some(({ kind }) => kind === "take-copies")) return undefined
   const sha = createHash("sha256").update(letter.body).digest("hex")
   if (letter.reason !== reason) return `reason ${letter.reason} instead of ${reason}`
   if (tag !== undefined && letter.tag !== tag) return `error ${letter.tag} instead of ${tag}`

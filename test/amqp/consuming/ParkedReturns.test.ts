@@ -15,6 +15,8 @@ import { untilEffect } from "../setup/Until.ts"
 
 const total = 60
 const keys = 6
+/** More than any of the limits allow. */
+const lives = 6
 const name = "a"
 
 describeLive(
@@ -33,7 +35,7 @@ describeLive(
       { limit: 3, ends: "cut" },
       { limit: 1, ends: "stop" }
     ] as const)
-      it.live(`P3, P6: twelve lives that end by ${ends} lose none of them, with a delivery limit of ${limit}`, () =>
+      it.live(`P3, P6: ${lives} lives that end by ${ends} lose none of them, with a delivery limit of ${limit}`, () =>
         Effect.gen(function* () {
           const namespace = freshNamespace()
           const definition = JSON.stringify({ "delivery-limit": limit })
@@ -64,7 +66,7 @@ describeLive(
           )
           // What is loaded is in its lanes: before that it may not be stored anew yet, and would come back once more.
           const isLoaded = ({ lanes, parked }: SubscriberStats) => parked === total && lanes === keys
-          for (let life = 0; life < 12; life++) {
+          for (let life = 0; life < lives; life++) {
             const one = yield* process(namespace)
             const subscription = yield* one.subscribe(name, options)
             if (life === 0)
