@@ -10,6 +10,20 @@ process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "eventbus-compile-cache")
 /** `@eduflow/events` within this repository is its source, as in tsconfig.json and `npm run example`. */
 const conditions = ["@eduflow/source"]
 
+/**
+ * Suites of many processes and many waits, as long as all others together. `npm test` leaves them to `npm run test:brokers`,
+ * which runs them on the installed brokers and on those of each other pair.
+ */
+const long = [
+  "test/process/{Claims,Crashes,Drain,DrainOutage,Killers,Returns,Starts}.test.ts",
+  "test/chaos/Chaos.test.ts",
+  "test/docker/Prometheus.test.ts",
+  "test/amqp/{Silent,Tending}.test.ts",
+  "test/amqp/consuming/ParkedReturns.test.ts",
+  "test/amqp/credentials/*.test.ts",
+  "test/bus/park/ParkingRenewal.test.ts"
+]
+
 /** What a test file has that needs a process of its own: something global. */
 const needsOwn = /process\.(?:env|on)\b|globalThis/
 /**
@@ -18,7 +32,7 @@ const needsOwn = /process\.(?:env|on)\b|globalThis/
  */
 const shared = globSync("test/**/*.test.ts", {
   cwd: import.meta.dirname,
-  exclude: ["test/app/**", "test/simulation/Simulation.test.ts"]
+  exclude: ["test/app/**", "test/simulation/Simulation.test.ts", ...long]
 }).filter((file) => !needsOwn.test(readFileSync(join(import.meta.dirname, file), "utf8")))
 
 const asked = ["EVENTBUS_TEST_RABBITMQ", "EVENTBUS_TEST_KV"].some((name) => (process.env[name] ?? "") !== "")
@@ -45,9 +59,10 @@ export default defineConfig({
         test: {
           name: "own process",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...shared, ...elsewhere]
+          exclude: [...shared, ...long, ...elsewhere]
         }
-      }
+      },
+      { extends: true, test: { name: "long", include: long, exclude: elsewhere } }
     ],
     // .ci/run counts from this report; with a reporter named on the command line it would have to change `npm test`.
     reporters: process.env["CI"] === "true" ? ["default", "json"] : ["default"],

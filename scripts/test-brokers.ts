@@ -1,11 +1,12 @@
 /**
- * Runs every test that meets a broker on other versions than the installed ones.
+ * Runs what `npm test` leaves out: its long suites on the installed brokers, then every test that meets a broker on other
+ * versions.
  *
- *     npm run test:brokers                                    4.3 with Valkey 9, then 4.0 with Redis 8
+ *     npm run test:brokers                                    the long suites, 4.3 with Valkey 9, 4.0 with Redis 8
  *     npm run test:brokers -- --rabbit 4.3 --kv valkey-9      one pair
  *     npm run test:brokers -- --rabbit 4.0 test/process       some test files
  *
- * Brokers come from test/support/BrokerRoot.ts. With CI=true each pair writes a report for scripts/ci-summary.ts.
+ * Brokers come from test/support/BrokerRoot.ts. With CI=true each run writes a report for scripts/ci-summary.ts.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -38,24 +39,30 @@ const read = () => {
   return { ...values, files: positionals }
 }
 
-const run = async ({ kv, rabbit }: Pair, files: ReadonlyArray<string>): Promise<boolean> => {
+const run = async (name: string, args: ReadonlyArray<string>, env: NodeJS.ProcessEnv): Promise<void> => {
   const started = performance.now()
-  process.stdout.write(`\nRabbitMQ ${rabbit}, ${kv}\n`)
-  const vitest = spawn(process.execPath, [join("node_modules", "vitest", "vitest.mjs"), "run", ...files], {
+  process.stdout.write(`\n${name}\n`)
+  const vitest = spawn(process.execPath, [join("node_modules", "vitest", "vitest.mjs"), "run", ...args], {
     stdio: "inherit",
-    env: {
-      ...process.env,
-      EVENTBUS_TEST_RABBITMQ: rabbit,
-      EVENTBUS_TEST_KV: kv,
-      EVENTBUS_TEST_REPORT: `test-report-${rabbit}-${kv}.json`
-    }
+    env: { ...process.env, ...env }
   })
   const [code] = await once(vitest, "exit")
   const seconds = Math.round((performance.now() - started) / 1000)
-  process.stdout.write(`RabbitMQ ${rabbit}, ${kv}: ${code === 0 ? "passed" : "failed"} after ${seconds} s\n`)
-  return code === 0
+  process.stdout.write(`${name}: ${code === 0 ? "passed" : "failed"} after ${seconds} s\n`)
+  if (code !== 0) process.exitCode = 1
 }
 
+const runPair = ({ kv, rabbit }: Pair, files: ReadonlyArray<string>): Promise<void> =>
+  run(`RabbitMQ ${rabbit}, ${kv}`, files, {
+    EVENTBUS_TEST_RABBITMQ: rabbit,
+    EVENTBUS_TEST_KV: kv,
+    EVENTBUS_TEST_REPORT: `test-report-${rabbit}-${kv}.json`
+  })
+
 const { files, kv, rabbit } = read()
-const chosen = rabbit === undefined && kv === undefined ? pairs : [{ rabbit: rabbit ?? "4.3", kv: kv ?? "valkey-9" }]
-for (const pair of chosen) if (!(await run(pair, files))) process.exitCode = 1
+if (rabbit !== undefined || kv !== undefined) await runPair({ rabbit: rabbit ?? "4.3", kv: kv ?? "valkey-9" }, files)
+else {
+  const long = ["--project", "long", "--passWithNoTests", ...files]
+  await run("Long suites, installed brokers", long, { EVENTBUS_TEST_REPORT: "test-report-long.json" })
+  for (const pair of pairs) await runPair(pair, files)
+}
