@@ -11,17 +11,19 @@ process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "eventbus-compile-cache")
 const conditions = ["@eduflow/source"]
 
 /**
- * Suites of many processes and many waits, as long as all others together. `npm test` leaves them to `npm run test:brokers`,
+ * Suites of many processes and many waits, as long as the rest together. `npm test` leaves them to `npm run test:brokers`,
  * which runs them on the installed brokers and on those of each other pair.
  */
 const long = [
   "test/process/{Claims,Crashes,Drain,DrainOutage,Killers,Returns,Starts}.test.ts",
   "test/chaos/Chaos.test.ts",
-  "test/docker/Prometheus.test.ts",
-  "test/amqp/{Silent,Tending}.test.ts",
+  "test/docker/{Prometheus,Servers}.test.ts",
+  "test/bench/Bench.test.ts",
+  "test/amqp/{Hardship,Silent,Tending,UnknownAmqplib}.test.ts",
   "test/amqp/consuming/ParkedReturns.test.ts",
   "test/amqp/credentials/*.test.ts",
-  "test/bus/park/ParkingRenewal.test.ts"
+  "test/bus/park/ParkingRenewal.test.ts",
+  "test/support/RabbitNode.test.ts"
 ]
 
 /** What a test file has that needs a process of its own: something global. */
