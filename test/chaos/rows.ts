@@ -219,7 +219,7 @@ export const rows: Readonly<Record<string, Row>> = {
   ),
   N30: row("numbers that AMQP cannot give", "ready count, and age of held events"),
   N31: row('`topology: "verify"`', "existence is checked, and the log says that no more is"),
-  N32: row("bytes on the way in", "prefetch, and 64 MiB of bodies per consumer"),
+  N32: row("bytes on the way in", "prefetch, and 64 MiB of bodies per consumer, parked ones included"),
   N33: row("abandoned handlers", "bounded, then Failed; keyed: never overlapped"),
   N34: row("limits of at-least-once (P3)", "queues deleted by hand are declared again"),
   N35: row("the test clock", "`settle` moves it to the next due time"),

@@ -74,7 +74,8 @@ export class Accept {
     const { decisions, policy, state } = this
     const { delivery, origin } = work
     if (origin.parked) {
-      state.parking?.takes(work)
+      // Without a key it has no place among the parked ones, and nothing waits for it.
+      if (state.parking?.takes(work) !== true) state.mailbox.offer(work, undefined)
       return state.pump()
     }
     const kills = state.keyed

@@ -36,7 +36,7 @@ export interface PendingCopy {
 }
 
 /** The most that is parked of one subscriber: the active process holds all of it. */
-const maxParked = { count: 10_000, bytes: 32 * 1024 * 1024 }
+export const maxParked = { count: 10_000, bytes: 32 * 1024 * 1024 }
 /** The prefetch of a consumer that is to hold all of it, with room for the copies that it makes. */
 export const prefetch = 2 * maxParked.count
 
@@ -115,6 +115,25 @@ export class ParkedKeys {
     if (parkedName === undefined || parked.held.get(parkedName) !== work) return
     parked.held.delete(parkedName)
     this.remove(sizeOf(work.delivery.body))
+  }
+
+  /** What is held beyond the most that is parked: the largest events, so that the fewest leave. */
+  surplus(): ReadonlyArray<readonly [ParkedKey, Work]> {
+    const held = this.all()
+      .flatMap((parked) =>
+        [...parked.held.values()].map((work) => ({ parked, work, size: sizeOf(work.delivery.body) }))
+      )
+      .toSorted((one, other) => other.size - one.size)
+    let count = held.length
+    let bytes = held.reduce((sum, { size }) => sum + size, 0)
+    const leaving: Array<readonly [ParkedKey, Work]> = []
+    for (const { parked, size, work } of held) {
+      if (count <= maxParked.count && bytes <= maxParked.bytes) break
+      count--
+      bytes -= size
+      leaving.push([parked, work])
+    }
+    return leaving
   }
 
   clear(): void {

@@ -21,6 +21,7 @@ import { ParkedMoves } from "./ParkedMoves.ts"
 import * as ParkedName from "./ParkedName.ts"
 import { ParkedReminder } from "./ParkedReminder.ts"
 import { ParkedRenewal } from "./ParkedRenewal.ts"
+import { ParkedSurplus } from "./ParkedSurplus.ts"
 import { type ParkingOptions, ParkingState } from "./ParkingState.ts"
 
 /** After this many starts without an end, a parked event is dead-lettered. */
@@ -29,6 +30,7 @@ const maxStarts = 5
 export const make = (options: ParkingOptions, host: ParkingHost): Parking => new Parking(options, host)
 
 export class Parking implements ParkingApi {
+  readonly surplus: ParkedSurplus
   private readonly state: ParkingState
   private readonly reminder: ParkedReminder
   private readonly moves: ParkedMoves
@@ -47,6 +49,7 @@ export class Parking implements ParkingApi {
     })
     this.moves = new ParkedMoves(this.state, this.reminder)
     this.renewal = new ParkedRenewal(this.state, this.moves)
+    this.surplus = new ParkedSurplus(this.state)
     this.arrivals = new ParkedArrivals(this.state, this.moves, this.renewal)
   }
 
@@ -107,8 +110,7 @@ export class Parking implements ParkingApi {
   }
 
   left(work: Work): void {
-    if (!work.origin.parked) return
-    const parked = this.parkedKey(work)
+    const parked = work.origin.parked ? this.parkedKey(work) : undefined
     if (parked === undefined) return
     this.renewal.left(work)
     this.state.keys.letGo(parked, work)
@@ -239,7 +241,6 @@ export class Parking implements ParkingApi {
   /** A process that knows it may become active. Until then it stays the first of its key, and no other key waits. */
   private waitForOthers(work: Work, unknown: Unknown): Effect.Effect<Decision.Decision> {
     const { host, policy } = this.state
-    const { key = "" } = work.event
     const until = policy.waitsUntil(work, unknown)
     if (until <= host.now()) return policy.deadLetterUnknown(work, unknown)
     const parked = this.parkedKey(work)
@@ -250,7 +251,7 @@ export class Parking implements ParkingApi {
       return this.moves.moveHead(parked, work, { position, starts, due: undefined })
     }
     // Without a due time: a process that knows it runs it at once.
-    return Effect.flatMap(this.moves.parkKey(work, key, undefined), (decision) =>
+    return Effect.flatMap(this.moves.parkKey(work, work.event.key ?? "", undefined), (decision) =>
       decision === undefined ? this.waitInLane(work, unknown, until - host.now()) : Effect.succeed(decision)
     )
   }
@@ -275,7 +276,6 @@ export class Parking implements ParkingApi {
   }
 
   private waitFor(parked: ParkedKey, work: Work, millis: number): Effect.Effect<Decision.Decision> {
-    const { policy } = this.state
     return Effect.suspend(() => {
       parked.headWaits = true
       this.moves.advance(parked)
@@ -289,7 +289,7 @@ export class Parking implements ParkingApi {
             work.progress = { ...work.progress, due: undefined }
             return Decision.runAgainNow
           case "LaneFull":
-            return policy.deadLetterLaneFull(work)
+            return this.state.policy.deadLetterLaneFull(work)
           case "Drain":
           case "Lost":
             return Decision.settledNow

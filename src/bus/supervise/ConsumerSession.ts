@@ -28,6 +28,8 @@ export interface Session {
   readonly takeNoMore: () => void
   /** The size of the largest body since the last call. */
   readonly takeLargest: () => number
+  /** Bytes of the bodies that it holds. */
+  readonly heldBytes: () => number
   /** Fails when the consumer is lost without having been cancelled. */
   readonly lost: Effect.Effect<never, BrokerError>
   /** Completes when its deliveries show no sign of an event that kills the process. */
@@ -53,7 +55,7 @@ class Tally {
   readonly healthy = Latch.makeUnsafe(false)
   readonly spent = Latch.makeUnsafe(true)
   readonly full = Latch.makeUnsafe(false)
-  private readonly maxBytes: number
+  private readonly maxCount: number
   private readonly onHealthy: () => void
   private outstanding = 0
   private harmless = 0
@@ -63,19 +65,20 @@ class Tally {
   private bytes = 0
   private largest = 0
 
-  constructor(maxBytes: number, onHealthy: () => void) {
-    this.maxBytes = maxBytes
+  /** It is full once it holds `maxCount` deliveries. */
+  constructor(maxCount: number, onHealthy: () => void) {
+    this.maxCount = maxCount
     this.onHealthy = onHealthy
   }
 
   /** Returns whether the delivery is kept. All that come after one that is not kept are not kept either. */
   delivered({ body }: Delivery): boolean {
     if (body.length > this.largest) this.largest = body.length
-    if (this.bytes + body.length > this.maxBytes && this.bytes > 0) this.full.openUnsafe()
+    if (this.bytes + body.length > maxHeldBytes && this.bytes > 0) this.full.openUnsafe()
     if (this.full.isOpen()) return false
     this.bytes += body.length
-    this.outstanding++
     this.spent.closeUnsafe()
+    if (++this.outstanding === this.maxCount) this.full.openUnsafe()
     return true
   }
 
@@ -83,6 +86,10 @@ class Tally {
     const { largest } = this
     this.largest = 0
     return largest
+  }
+
+  heldBytes(): number {
+    return this.bytes
   }
 
   arrived(delivery: Delivery): void {
@@ -116,8 +123,8 @@ export const open = Effect.fnUntraced(function* (
   const cancel = yield* Effect.cached(
     Effect.suspend(() => (live === undefined ? Effect.void : Effect.ignore(live.cancel)))
   )
-  // Everything that is parked is read at once, and parking bounds its bytes itself.
-  const tally = new Tally(parked ? Number.POSITIVE_INFINITY : maxHeldBytes, () => {
+  // A window that is used up is as usual for the own queue. Of the parked one it means that not all of it can be read.
+  const tally = new Tally(parked ? prefetch : Number.POSITIVE_INFINITY, () => {
     if (isolated && live !== undefined) run(cancel)
   })
   const origin: Origin = {
@@ -148,6 +155,7 @@ export const open = Effect.fnUntraced(function* (
     full: tally.full.await,
     takeNoMore: () => tally.full.openUnsafe(),
     takeLargest: () => tally.takeLargest(),
+    heldBytes: () => tally.heldBytes(),
     cancel,
     close
   } satisfies Session

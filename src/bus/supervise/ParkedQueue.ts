@@ -25,6 +25,8 @@ const renewAfter = "10 minutes"
 const pollEvery = "200 millis"
 /** When nothing has arrived for this long, the queue is inspected for what is still to come. */
 const doubtAfter = "2 seconds"
+/** What exceeds the bounds is dead-lettered within this time, or else goes back. */
+const roomWithin = "1 minute"
 /** Polls after which a consumer that another process still holds is worth a warning. */
 const patientPolls = 50
 
@@ -153,26 +155,54 @@ export class ParkedQueue implements InboxFilter {
         runner.giveBack((work) => work.origin === session.origin)
         return session.close
       })
-      yield* Effect.onExit(Effect.raceFirst(this.hold(count), session.lost), () => close)
+      yield* Effect.onExit(Effect.raceFirst(this.hold(count, session), session.lost), () => close)
     })
   }
 
-  private hold(count: number): Effect.Effect<void, BrokerError> {
+  private hold(count: number, session: ConsumerSession.Session): Effect.Effect<void, BrokerError> {
     const { parking } = this.parts
+    const isFull = Effect.as(session.full, true)
     return Effect.gen({ self: this }, function* () {
       if (count === 0) this.load()
-      else {
-        yield* Effect.raceFirst(Effect.raceFirst(this.loaded.await, this.complete.await), this.untilEmpty())
-        if (!this.loaded.isOpen()) yield* this.renew()
-        this.load()
-      }
-      do yield* Effect.sleep(renewAfter)
+      else if (yield* Effect.raceFirst(Effect.as(this.loadAll(), false), isFull)) return yield* this.makeRoom(session)
+      // It is read anew when it holds too much, too.
+      do if (yield* Effect.raceFirst(Effect.as(Effect.sleep(renewAfter), false), isFull)) break
       while (parking.count() === 0)
       // Handlers that run may end; no other begins.
       parking.rest()
       while (!parking.isStill()) yield* Effect.sleep(pollEvery)
       this.loaded.closeUnsafe()
     })
+  }
+
+  private loadAll(): Effect.Effect<void, BrokerError> {
+    return Effect.gen({ self: this }, function* () {
+      yield* Effect.raceFirst(Effect.raceFirst(this.loaded.await, this.complete.await), this.untilEmpty())
+      if (!this.loaded.isOpen()) yield* this.renew()
+      this.load()
+    })
+  }
+
+  /**
+   * What is parked exceeds what may be held, so nothing of it can run. Each pass settles what cannot be read and the
+   * largest of the rest. What stays moves to the end of the queue by its renewal, and the next pass begins behind it.
+   */
+  private makeRoom(session: ConsumerSession.Session): Effect.Effect<void> {
+    const { log, parking, subscriber } = this.parts
+    return Effect.gen(function* () {
+      log.error("more is parked than one process may hold: the largest events are dead-lettered", {
+        subscriber: subscriber.name,
+        events: parking.count(),
+        bytes: session.heldBytes()
+      })
+      // What has just arrived may not have been read yet.
+      for (;;) {
+        yield* parking.surplus.deadLetter
+        if (session.heldBytes() <= ParkedKeys.maxParked.bytes) break
+        yield* Effect.sleep(pollEvery)
+      }
+      yield* parking.renew?.store ?? Effect.void
+    }).pipe(Effect.timeoutOption(roomWithin), Effect.asVoid)
   }
 
   /** Stores anew what came back before, and waits for its copies. */
