@@ -93,7 +93,7 @@ export const subscriberAlerts: Group = {
       lasting: "5 minutes",
       summary: `{{ $value }} events of subscriber ${subscriber} are parked`,
       description:
-        "That is half of the limit. At the limit, further events are dead-lettered as LaneFull and lose their order."
+        "That is half of the limit. At the limit, keys hold up others, and events may be dead-lettered as LaneFull."
     },
     {
       name: "EventBusDeadLettersGrowing",

@@ -147,7 +147,13 @@ for (const by of [hour, -hour]) {
           const Changed = keyed()
           const name = fresh()
           const { entries, handler } = book(() => Effect.fail("never"))
-          yield* subscribe(name, { events: [Changed], ordering: "key", retry: Schedule.spaced("4 minutes"), handler })
+          yield* subscribe(name, {
+            events: [Changed],
+            ordering: "key",
+            onBlocked: "dead-letter",
+            retry: Schedule.spaced("4 minutes"),
+            handler
+          })
           yield* background(bus.publish(Changed, { n: 1, k: "a" }))
           yield* Stage.pass(Stage.minutes(1), 1_000)
           step(by)

@@ -175,7 +175,7 @@ export class Processes {
     const options = {
       events: events.map((name) => contracts[name]),
       ordering,
-      onBlocked,
+      ...(onBlocked !== undefined && { onBlocked }),
       concurrency,
       prefetch,
       idempotent,

@@ -28,8 +28,8 @@ export interface Subscriber {
   readonly policy: PolicyName
   /** Which processes run it. */
   readonly on: ReadonlyArray<number>
-  /** What happens to a blocked key. */
-  readonly onBlocked: "dead-letter" | "park"
+  /** What happens to a blocked key; undefined for the default, which parks it. */
+  readonly onBlocked: "dead-letter" | "park" | undefined
   readonly batch?: { readonly size: number; readonly maxWait: number }
   readonly idempotent: boolean
   readonly onStoreDown: "handle" | "wait"
@@ -109,6 +109,7 @@ export const make = (seed: number): Setup => {
       ...actorOf(RandomSource.forPurpose(seed, "actor", i)),
       ...parkingAndBatchOf(RandomSource.forPurpose(seed, "rooms", i), ordering, weights)
     })
+    if (RandomSource.forPurpose(seed, "default", i).one(0.5)) leaveDefault(subscribers, i)
     const last = subscribers[i]
     if (last?.batch !== undefined) subscribers[i] = { ...last, prefetch: Math.max(last.prefetch, last.batch.size) }
   }
@@ -195,6 +196,12 @@ const actorOf = (
   ...(random.one(0.2) && { breaker: { failures: random.int(1, 4), openDuration: random.int(1, 8) * 500 } }),
   ...(random.one(0.2) && { rateLimit: { limit: random.int(1, 10), window: random.pick([200, 1000, 2500]) } })
 })
+
+/** Leaves out what happens to a blocked key, where that is not parking from the start. */
+const leaveDefault = (subscribers: Array<Subscriber>, i: number): void => {
+  const subscriber = subscribers[i]
+  if (subscriber?.onBlocked === "dead-letter") subscribers[i] = { ...subscriber, onBlocked: undefined }
+}
 
 /** Parking and batches, from an independent source. */
 const parkingAndBatchOf = (

@@ -71,7 +71,7 @@ export const release = (
           reason: new SubscriberInvalid({
             option: "release",
             problem: "this subscriber never parks an event",
-            remedy: 'Set ordering: "key" and onBlocked: "park"'
+            remedy: 'Set ordering: "key", and leave out onBlocked'
           })
         })
       )

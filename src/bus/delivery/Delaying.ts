@@ -61,7 +61,27 @@ export class Delaying {
     } else if (millis >= onBrokerMillis || this.waiting >= this.maxWaiting) {
       return this.delayOnBroker(work, work.progress, Math.max(millis, onBrokerMillis))
     }
-    return this.waitInPlace(delay, due)
+    return this.waitInPlace(work, due, this.isLong(delay), () => this.leaveLane(delay, due, "LaneFull"))
+  }
+
+  /**
+   * Its key cannot be parked, for want of room or of a queue: it waits within the bounds of its own lane, as other keys do
+   * then, and is dead-lettered beyond them. `due` is wall time.
+   */
+  waitUnparked(work: Work, due: number | undefined): Effect.Effect<Decision.Decision> {
+    const { clock, monotonic } = this.parts
+    const now = clock.currentTimeMillisUnsafe()
+    const dueHere = monotonic() + Math.max(0, (due ?? now) - now)
+    return dueHere - work.receivedAt > maxInPlaceMillis
+      ? this.giveUp(work, "LaneTooSlow")
+      : this.waitInPlace(work, dueHere, false, () => this.giveUp(work, "LaneFull"))
+  }
+
+  /** Dead-letters an event that blocks its key, with the last of its failures. */
+  giveUp(work: Work, reason: "LaneFull" | "LaneTooSlow"): Effect.Effect<Decision.Decision> {
+    const { attempt, failures } = work.progress
+    const { message, tag } = failures.at(-1) ?? neverFailed
+    return this.deadLettering.deadLetter(work, reason, { tag, message }, attempt - 1)
   }
 
   /** Sends a copy that comes back after at least `millis`. */
@@ -71,13 +91,18 @@ export class Delaying {
     return Effect.as(copies.delay(work.delivery, source, millis), Decision.settled)
   }
 
-  private waitInPlace(delay: Delay, due: number): Effect.Effect<Decision.Decision> {
-    const { millis, work } = delay
-    const { heads } = this.parts
+  private waitInPlace(
+    work: Work,
+    due: number,
+    isLong: boolean,
+    onFull: () => Effect.Effect<Decision.Decision>
+  ): Effect.Effect<Decision.Decision> {
+    const { heads, monotonic } = this.parts
     return Effect.suspend(() => {
+      const millis = Math.max(0, due - monotonic())
       this.waiting++
       return Effect.ensuring(
-        this.keyed && work.event.key !== undefined ? heads.wait(work, millis, this.isLong(delay)) : wait(work, millis),
+        this.keyed && work.event.key !== undefined ? heads.wait(work, millis, isLong) : wait(work, millis),
         Effect.sync(() => {
           this.waiting--
         })
@@ -89,7 +114,7 @@ export class Delaying {
           case "Released":
             return Decision.runAgainNow
           case "LaneFull":
-            return this.leaveLane(delay, due, "LaneFull")
+            return onFull()
           case "Drain":
             return this.leaveProcess(work, due)
           case "Lost":
@@ -107,7 +132,7 @@ export class Delaying {
 
   /**
    * Whether its lane stands still for long, and may be parked for others: a claim is asked for again and again. A retry that
-   * cannot be parked keeps its place, since all keys wait alike while what their handlers call is down.
+   * is never parked keeps its place, since all keys wait alike while what their handlers call is down.
    */
   private isLong({ isClaimed = false, millis, work: { heldSince } }: Delay): boolean {
     if (!this.parks && !isClaimed) return false
@@ -136,3 +161,5 @@ export class Delaying {
       : Effect.succeed(this.park(due))
   }
 }
+
+const neverFailed: Diagnosis.Failure = { tag: "LaneFull", message: "too many events of its key wait behind it" }

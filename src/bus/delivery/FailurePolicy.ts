@@ -29,6 +29,8 @@ export interface FailurePolicy {
   readonly handOver: (work: Work) => Effect.Effect<Decision>
   /** Too many events wait behind it, and no more of them can be parked. */
   readonly deadLetterLaneFull: (work: Work) => Effect.Effect<Decision>
+  /** Its key cannot be parked until `due`, in wall time. */
+  readonly waitUnparked: (work: Work, due: number | undefined) => Effect.Effect<Decision>
   /** Another event with its identity was handled before. */
   readonly deadLetterIdReused: (work: Work) => Effect.Effect<Decision>
   /** A process died each time that it was in flight. */
@@ -79,10 +81,9 @@ export const make = <RetryError>(parts: PolicyParts<RetryError>): FailurePolicy 
     handOver: (work) => delaying.delayOnBroker(work, { ...work.progress, returns: 0 }, 0),
     deadLetterLaneFull: (work) => {
       if (work.unknown !== undefined) return unreadable.deadLetter(work, work.unknown)
-      const { attempt, failures } = work.progress
-      const { message, tag } = failures.at(-1) ?? laneFull
-      return deadLettering.deadLetter(work, "LaneFull", { tag, message }, attempt - 1)
+      return delaying.giveUp(work, "LaneFull")
     },
+    waitUnparked: (work, due) => delaying.waitUnparked(work, due),
     deadLetterIdReused: (work) => deadLettering.deadLetter(work, "IdReused", idReused, work.progress.attempt - 1),
     deadLetterCrashLoop: (work) => {
       const failure = Diagnosis.crashLoop(Returns.countOf(work.delivery))
@@ -100,5 +101,3 @@ const idReused: Diagnosis.Failure = {
   message:
     "an event with the same source, type and id and other data was handled before: its publisher has to give each event an id of its own"
 }
-
-const laneFull: Diagnosis.Failure = { tag: "LaneFull", message: "too many events of its key wait behind it" }

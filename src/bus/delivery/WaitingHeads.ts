@@ -1,7 +1,8 @@
 /**
  * The first events of keys that wait in this process. Behind one of them at most half of the prefetch window waits. And
- * behind all that wait for a second or longer and may be parked no more than that waits together either, so that there is
- * room for other keys. Beyond a bound the head with the most events behind it leaves its lane.
+ * behind all that wait for a second or longer and may be parked no more than that waits together either, and with
+ * themselves no more than three quarters of the window, so that there is room for other keys. Beyond a bound the head with
+ * the most events behind it leaves its lane.
  */
 import * as Effect from "effect/Effect"
 import * as RenewedSet from "../support/RenewedSet.ts"
@@ -38,6 +39,16 @@ export class WaitingHeads {
     return behind
   }
 
+  /** Whether heads that wait for long leave too little of the window to other keys. */
+  private areTooMany(): boolean {
+    const behind = this.behind()
+    if (behind > this.limit()) return true
+    let heads = 0
+    // A parked one takes no room in the window.
+    for (const head of this.long) if (!head.origin.parked) heads++
+    return heads + behind > Math.max(1, Math.floor(0.75 * this.window.size))
+  }
+
   /** Waits as a head, and returns why the wait ended: at once when more would wait behind it than may. */
   wait(head: Work, millis: number, isLong: boolean): Effect.Effect<"Elapsed" | WakeReason> {
     return Effect.suspend((): Effect.Effect<"Elapsed" | WakeReason> => {
@@ -66,7 +77,7 @@ export class WaitingHeads {
     const limit = this.limit()
     for (;;) {
       const head =
-        this.largest(this.heads, own, limit) ?? (this.behind() > limit ? this.largest(this.long, own, 0) : undefined)
+        this.largest(this.heads, own, limit) ?? (this.areTooMany() ? this.largest(this.long, own, -1) : undefined)
       if (head === undefined) return true
       this.delete(head)
       if (head === own) return false

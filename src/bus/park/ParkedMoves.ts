@@ -80,13 +80,10 @@ export class ParkedMoves {
     })
   }
 
-  /** Parks a key that was not parked before, by its head. Returns undefined when there is no queue to park it in. */
+  /** Parks a key that was not parked before, by its head. Returns undefined when there is no room, or no queue. */
   readonly parkKey = Effect.fnUntraced({ self: this }, function* (work: Work, key: string, due: number | undefined) {
-    const { host, keys, policy } = this.state
-    if (!keys.hasRoom(1 + host.mailbox.behind(key), sizeOf(work.delivery.body))) {
-      // What cannot be stored goes back to the queue when the consumer closes.
-      return this.isEnding() ? Decision.settled : yield* policy.deadLetterLaneFull(work)
-    }
+    const { host, keys } = this.state
+    if (!keys.hasRoom(1 + host.mailbox.behind(key), sizeOf(work.delivery.body))) return undefined
     if (!(yield* this.state.declare)) return undefined
     if (!this.isEnding()) this.state.needed.openUnsafe()
     yield* this.reminder.ensure

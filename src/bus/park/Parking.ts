@@ -102,8 +102,8 @@ export class Parking implements ParkingApi {
     if (!work.origin.parked || parked === undefined)
       return Effect.flatMap(this.moves.parkKey(work, work.event.key ?? "", due), (parked) => {
         if (parked !== undefined) return Effect.succeed(parked)
-        // There is no queue to park it in.
-        return this.moves.isEnding() ? Decision.settledNow : this.state.policy.deadLetterLaneFull(work)
+        // What cannot be stored goes back to the queue when the consumer closes.
+        return this.moves.isEnding() ? Decision.settledNow : this.state.policy.waitUnparked(work, due)
       })
     const { position = 0, starts = 0 } = work.place ?? {}
     return this.moves.moveHead(parked, work, { position, starts: attempted ? 0 : starts, due })

@@ -87,17 +87,20 @@ export const retired = (
   return Result.succeed(names)
 }
 
+/** A subscriber that can park a key does so by default. */
 export const onBlocked = (
-  value: "dead-letter" | "park",
+  value: "dead-letter" | "park" | undefined,
   subscriber: { readonly ordering: "none" | "key"; readonly ephemeral: boolean }
-): Checked<"dead-letter" | "park"> =>
-  value === "park" && (subscriber.ordering !== "key" || subscriber.ephemeral)
+): Checked<"dead-letter" | "park"> => {
+  const canPark = subscriber.ordering === "key" && !subscriber.ephemeral
+  return value === "park" && !canPark
     ? invalid(
         "onBlocked",
         'only ordering: "key" can park events: without it a retry blocks no other event',
         'Leave it out, or set ordering: "key"'
       )
-    : Result.succeed(value)
+    : Result.succeed(value ?? (canPark ? "park" : "dead-letter"))
+}
 
 export const concurrency = (value: number): Checked<number> =>
   isCount(value)

@@ -141,9 +141,10 @@ export interface CommonOptions<E extends Event.Any, Err> {
   readonly ordering?: "none" | "key"
   /**
    * With `ordering: "key"`: what happens to an event that blocks its key for more than 10 minutes, or blocks half of
-   * the prefetch window. `"dead-letter"` (default): the event is dead-lettered and its key goes on. `"park"`: the key
-   * is parked, in order, until the event is handled or dead-lettered. Only a parked key can wait longer than
-   * 10 minutes. A subscriber parks at most 10,000 events and 32 MiB.
+   * the prefetch window. `"park"` (default): the key is parked, in order, until the event is handled or its Schedule
+   * ends. Only a parked key can wait longer than 10 minutes. A subscriber parks at most 10,000 events and 32 MiB. Its
+   * parked queue is declared when it is needed; when `"park"` is set, at the start. `"dead-letter"`: the event is
+   * dead-lettered before its Schedule ends, and its key goes on.
    */
   readonly onBlocked?: "dead-letter" | "park"
   /** Longest time for one attempt, of an event or a batch. Default 60 seconds; the broker's own limit is 30 minutes. */

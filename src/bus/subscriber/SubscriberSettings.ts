@@ -41,6 +41,8 @@ export interface Settled<E extends Event.Any, Err, R> {
   readonly concurrency: number
   readonly ordering: "none" | "key"
   readonly onBlocked: "dead-letter" | "park"
+  /** Whether its parked queue is declared when it starts, and not only when the first key is parked. */
+  readonly parksFromStart: boolean
   /** Counted from the start of an attempt, which for a batch begins with collecting it. */
   readonly deadlineMillis: number
   readonly prefetch: number
@@ -88,7 +90,7 @@ const check = <E extends Event.Any, Err, R>(
     yield* OptionKinds.check(options, ephemeral)
     const { events, ordering = "none" } = options
     const contracts = yield* OptionChecks.contracts(events)
-    const onBlocked = yield* OptionChecks.onBlocked(options.onBlocked ?? "dead-letter", { ordering, ephemeral })
+    const onBlocked = yield* OptionChecks.onBlocked(options.onBlocked, { ordering, ephemeral })
     const concurrency = yield* OptionChecks.concurrency(options.concurrency ?? (options.batch === undefined ? 16 : 1))
     const { size, waitMillis } = yield* OptionChecks.batch(options.batch)
     // The batches that run at once must fit into the window, or none of them would ever be full.
@@ -115,6 +117,7 @@ const check = <E extends Event.Any, Err, R>(
       concurrency,
       ordering,
       onBlocked,
+      parksFromStart: options.onBlocked === "park",
       deadlineMillis: deliveryMillis,
       prefetch,
       window: { size: prefetch },
@@ -131,7 +134,7 @@ const check = <E extends Event.Any, Err, R>(
     }
   })
 
-/** A key waits in its lane, so a keyed Schedule must not wait longer than a delivery may be held. */
+/** A key that is not parked waits in its lane, so its Schedule must not wait longer than a delivery may be held. */
 export const checkSchedule = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(settled: Settled<E, Err, R>) {
   if (settled.ordering !== "key" || settled.onBlocked === "park") return
   const longest = yield* RetryDelay.longestStep(settled.retry)

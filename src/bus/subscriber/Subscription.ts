@@ -29,7 +29,7 @@ export interface SubscriberStats {
   /** Deliveries returned to the queue unsettled. */
   readonly returns: number
   readonly zombies: number
-  /** With `onBlocked: "park"`: parked events, if this process is the active one. */
+  /** With `ordering: "key"`: parked events, if this process is the active one. */
   readonly parked: number
   /** Keys with at least one held event. */
   readonly lanes: number

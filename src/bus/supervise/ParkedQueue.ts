@@ -35,7 +35,7 @@ const isNotThere = ({ _tag }: BrokerError["reason"]): boolean => _tag === "Topol
 
 export interface ParkedQueueParts {
   readonly broker: Broker["Service"]
-  readonly subscriber: { readonly name: string; readonly onBlocked: "dead-letter" | "park" }
+  readonly subscriber: { readonly name: string; readonly parksFromStart: boolean }
   readonly runner: Runner
   readonly parking: Parking
   readonly inbox: () => Inbox
@@ -230,7 +230,7 @@ export class ParkedQueue implements InboxFilter {
     const { broker, log, subscriber } = this.parts
     const inspect = Effect.catchIf(
       broker.depth(subscriber.name, "parked"),
-      ({ reason }) => subscriber.onBlocked !== "park" && isNotThere(reason),
+      ({ reason }) => !subscriber.parksFromStart && isNotThere(reason),
       () => Effect.undefined
     )
     return Effect.gen(function* () {

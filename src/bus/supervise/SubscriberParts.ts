@@ -39,7 +39,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     name: subscriber.name,
     ordering: subscriber.ordering,
     patterns: subscriber.patterns,
-    parking: subscriber.onBlocked === "park"
+    parking: subscriber.parksFromStart
   }
   const clock = yield* Clock.Clock
   const copies = shared.copiesOf(spec)

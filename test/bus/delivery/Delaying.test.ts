@@ -14,6 +14,7 @@ describe("a lane that waits", () => {
       yield* bus.subscribe(name, {
         events: [Changed],
         ordering: "key",
+        onBlocked: "dead-letter",
         retry: Schedule.spaced("4 minutes"),
         handler: (event, info) =>
           Effect.andThen(book.note(event, info), event.data.n === 1 ? Effect.fail("no") : Effect.void)
@@ -47,6 +48,7 @@ describe("a lane that waits", () => {
       yield* bus.subscribe(name, {
         events: [Changed],
         ordering: "key",
+        onBlocked: "dead-letter",
         retry: () => Schedule.spaced("11 minutes"),
         handler: (event, info) =>
           Effect.andThen(book.note(event, info), event.data.n === 1 ? Effect.fail("no") : Effect.void)
@@ -76,6 +78,7 @@ describe("a lane that waits", () => {
       yield* bus.subscribe(name, {
         events: [Changed],
         ordering: "key",
+        onBlocked: "dead-letter",
         prefetch: 20,
         retry: Schedule.spaced("5 minutes"),
         handler: (event, info) =>

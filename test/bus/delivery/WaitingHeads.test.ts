@@ -69,7 +69,7 @@ describe("first events of several keys that wait", () => {
     })
   )
 
-  it.effect("P5, N8: for their retries, and cannot be parked: an outage of what they call dead-letters none", () =>
+  it.effect("P5, N8: for their retries, and are never parked: an outage of what they call dead-letters none", () =>
     Effect.gen(function* () {
       const { bus, letters } = yield* Stage.make
       const Changed = keyed()
@@ -79,6 +79,7 @@ describe("first events of several keys that wait", () => {
       yield* bus.subscribe(name, {
         events: [Changed],
         ordering: "key",
+        onBlocked: "dead-letter",
         prefetch: 8,
         retry: Schedule.spaced("5 seconds"),
         handler: (event, info) => (isDown ? Effect.fail("down") : ledger.handler(event, info))

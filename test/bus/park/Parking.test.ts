@@ -79,7 +79,12 @@ describe("parking", () => {
       const Changed = keyed()
       const base = { events: [Changed], handler: () => Effect.void } as const
       const long = yield* Effect.flip(
-        bus.subscribe(fresh(), { ...base, ordering: "key", retry: Schedule.spaced("11 minutes") })
+        bus.subscribe(fresh(), {
+          ...base,
+          ordering: "key",
+          onBlocked: "dead-letter",
+          retry: Schedule.spaced("11 minutes")
+        })
       )
       assert.match(long.message, /onBlocked "park"/)
       const loose = yield* Effect.flip(bus.subscribe(fresh(), { ...base, onBlocked: "park" }))

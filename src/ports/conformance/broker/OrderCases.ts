@@ -6,7 +6,7 @@ import * as Schedule from "effect/Schedule"
 import { shared } from "../setup/BusProcess.ts"
 import { fresh, keyed, upTo } from "../setup/TestEvents.ts"
 import { makeLedger, numbersOfKey } from "../setup/HandlerLedger.ts"
-import { lettersOf, timerTolerance, until } from "../setup/Waiting.ts"
+import { lettersOf, statsBecome, timerTolerance, until } from "../setup/Waiting.ts"
 import { assert } from "../Assert.ts"
 import { Later, Reject } from "../../../bus/subscriber/HandlerError.ts"
 
@@ -113,6 +113,7 @@ export const orderCases: ReadonlyArray<BrokerCase> = [
       yield* process.bus.subscribe(name, {
         events: [Changed],
         ordering: "key",
+        onBlocked: "dead-letter",
         prefetch: 20,
         retry: Schedule.spaced("1 minute"),
         handler: (event, info) => (event.data.n === 0 ? Effect.fail("never") : ledger.handler(event, info))
@@ -127,6 +128,39 @@ export const orderCases: ReadonlyArray<BrokerCase> = [
       assert.deepInclude(letter, { reason: "LaneFull" })
       assert.deepInclude(letter?.error, { tag: "string", message: "never" })
     })
+  ),
+  brokerCase(
+    "P3, P5, P6, N8: what handlers call is away: by default no event loses its retries, and others go on",
+    () =>
+      Effect.gen(function* () {
+        const { bus, letters } = yield* shared
+        const Changed = keyed()
+        const name = fresh()
+        const ledger = makeLedger()
+        let isAway = true
+        const subscription = yield* bus.subscribe(name, {
+          events: [Changed],
+          ordering: "key",
+          prefetch: 20,
+          retry: Schedule.spaced("2 seconds"),
+          handler: (event, info) => (isAway && event.key !== "well" ? Effect.fail("away") : ledger.handler(event, info))
+        })
+        // One key has more than the window holds, and the others fill it together.
+        const events = upTo(120).map((n) => ({ n, k: n % 2 === 0 ? "hot" : `k${n % 20}` }))
+        yield* bus.publishAll(Changed, events)
+        yield* bus.publish(Changed, { n: 120, k: "well" })
+        yield* ledger.reaches(1)
+        assert.deepStrictEqual(ledger.numbers(), [120])
+        isAway = false
+        yield* ledger.reaches(121)
+        yield* statsBecome(subscription, { held: 0, parked: 0, lanes: 0, deadLettered: 0, returns: 0 })
+        for (const key of new Set(events.map(({ k }) => k)))
+          assert.deepStrictEqual(
+            numbersOfKey(ledger.entries, key),
+            events.filter(({ k }) => k === key).map(({ n }) => n)
+          )
+        assert.deepStrictEqual(yield* letters.list(name), [])
+      })
   ),
   brokerCase("P6: events without a key run beside the lanes", () =>
     Effect.gen(function* () {

@@ -1,5 +1,5 @@
 /**
- * `onBlocked: "park"`: a key that waits leaves the queue and comes back, never early (P7). The order by key stays (P6), and
+ * Keyed subscribers that park, which is the default: a key that waits leaves the queue and comes back, never early (P7). The order by key stays (P6), and
  * no other event is blocked (P5).
  */
 import { makeLedger, numbersOfKey, type Entry } from "../setup/HandlerLedger.ts"
@@ -239,6 +239,7 @@ export const parkingCases: ReadonlyArray<BrokerCase> = [
       const subscription = yield* bus.subscribe(fresh(), {
         events: [Changed],
         ordering: "key",
+        onBlocked: "dead-letter",
         handler: () => Effect.void
       })
       const error = yield* Effect.flip(subscription.release())

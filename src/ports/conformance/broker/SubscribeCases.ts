@@ -36,8 +36,8 @@ export const subscribeCases: ReadonlyArray<BrokerCase> = [
         ["handler", name, { handler: wrong(undefined) }],
         ["retries", name, { retries: 3 }],
         ["retry", name, { retry: wrong(3) }],
-        ["retry", name, { ordering: "key", retry: Schedule.spaced("11 minutes") }],
-        ["retry", name, { ordering: "key", retry: Schedule.exponential("1 second") }]
+        ["retry", name, { ordering: "key", onBlocked: "dead-letter", retry: Schedule.spaced("11 minutes") }],
+        ["retry", name, { ordering: "key", onBlocked: "dead-letter", retry: Schedule.exponential("1 second") }]
       ]
       for (const [option, subscriber, more] of cases) {
         const error = yield* Effect.flip(bus.subscribe(subscriber, { ...works, ...more }))
