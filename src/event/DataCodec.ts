@@ -233,7 +233,6 @@ const guarded =
     }
   }
 
-const hiddenText = "<hidden>"
 interface Formatters {
   readonly withValues: ReturnType<typeof SchemaIssue.makeFormatterStandardSchemaV1>
   readonly withoutValues: ReturnType<typeof SchemaIssue.makeFormatterStandardSchemaV1>
@@ -274,7 +273,9 @@ const faults = (
       const full = withValues[i]?.message ?? message
       return {
         path: bounded(["data", ...(prefix ?? keys)].map(String).join(".")),
-        expected: bounded(prefix === undefined ? full : full === message ? message : `${message}, got ${hiddenText}`)
+        expected: bounded(
+          prefix === undefined ? full : full === message ? message : `${message}, got ${Sensitive.redactedText}`
+        )
       }
     })
 }

@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import { sensitiveKeys } from "../event/sensitive/Sensitive.ts"
+import { redactedText, sensitiveKeys } from "../event/sensitive/Sensitive.ts"
 
 export interface Redaction {
   /** Redacts a message, or a value within one. */
@@ -18,7 +18,6 @@ export interface Redaction {
   readonly textField: (key: string, text: string) => string
 }
 
-const hidden = "<redacted>"
 const secretKey =
   /pass(?:word|wd|phrase)|secret|token|authori[sz]ation|cookie|credential|api[-_]?key|private[-_]?key|signature/i
 const maxDepth = 8
@@ -53,7 +52,7 @@ class Redactor implements Redaction {
   readonly fields = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> => {
     const shown: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(fields))
-      shown[withoutCredentials(key)] = this.isSecret(key) ? hidden : this.value(value)
+      shown[withoutCredentials(key)] = this.isSecret(key) ? redactedText : this.value(value)
     return shown
   }
 
@@ -72,12 +71,13 @@ class Redactor implements Redaction {
       })
     )
 
-  readonly textField = (key: string, text: string): string => (this.isSecret(key) ? hidden : withoutCredentials(text))
+  readonly textField = (key: string, text: string): string =>
+    this.isSecret(key) ? redactedText : withoutCredentials(text)
 
   private redact(value: unknown, depth: number, seen: ReadonlySet<object>): unknown {
     if (Predicate.isString(value)) return withoutCredentials(value)
     if (!Predicate.isObjectOrArray(value)) return value
-    if (Redacted.isRedacted(value)) return hidden
+    if (Redacted.isRedacted(value)) return redactedText
     if (Predicate.isDate(value)) return value
     if (value instanceof URL) return withoutCredentials(value.href)
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `<${value.byteLength} bytes>`
@@ -107,7 +107,7 @@ class Redactor implements Redaction {
     const shown: Record<string, unknown> = {}
     for (const [key, field] of entries.slice(0, maxEntries))
       shown[withoutCredentials(key)] =
-        this.isSecret(key) || sensitiveKeys.has(key) ? hidden : this.redact(field, depth + 1, seen)
+        this.isSecret(key) || sensitiveKeys.has(key) ? redactedText : this.redact(field, depth + 1, seen)
     return shown
   }
 
@@ -134,4 +134,4 @@ const parameter = new RegExp(`([?&][\\w.-]{0,64}(?:${secretKey.source})[\\w.-]{0
 
 /** Without the credentials in URLs. */
 const withoutCredentials = (text: string): string =>
-  text.includes("://") ? text.replace(login, `://${hidden}@`).replace(parameter, `$1${hidden}`) : text
+  text.includes("://") ? text.replace(login, `://${redactedText}@`).replace(parameter, `$1${redactedText}`) : text

@@ -81,7 +81,7 @@ describe("sensitive values in texts", () => {
       for (const form of forms) {
         const clean = redact(schema, value, `it failed on ${form}, visible`)
         assert.notInclude(clean, form)
-        assert.match(clean, /^it failed on (?:\w+:\/\/)?<hidden>.*, visible$/, form)
+        assert.match(clean, /^it failed on (?:\w+:\/\/)?<redacted>.*, visible$/, form)
       }
     }
   )
@@ -90,22 +90,22 @@ describe("sensitive values in texts", () => {
     for (const secret of [mail, "Hunter2-and-more", '"quoted"\\and\tmore']) {
       const form = of(secret)
       const clean = redact(sensitive(Schema.String), secret, `(${form})`)
-      assert.match(clean, /^\(.{0,3}<hidden>.{0,4}\)$/, form)
+      assert.match(clean, /^\(.{0,3}<redacted>.{0,4}\)$/, form)
     }
   })
 
   it("a short value is hidden as a word and not within other words", () => {
-    assert.strictEqual(redact(sensitive(Schema.String), "an", "an error: cannot plan"), "<hidden> error: cannot plan")
+    assert.strictEqual(redact(sensitive(Schema.String), "an", "an error: cannot plan"), "<redacted> error: cannot plan")
     assert.strictEqual(
       redact(sensitive(Schema.String), "Ann", "ann cannot, Anna can"),
-      "<hidden> cannot, <hidden>a can"
+      "<redacted> cannot, <redacted>a can"
     )
-    assert.strictEqual(redact(sensitive(Schema.Finite), 42, "42 of 1422"), "<hidden> of 1422")
+    assert.strictEqual(redact(sensitive(Schema.Finite), 42, "42 of 1422"), "<redacted> of 1422")
   })
 
   it("names of fields are no secrets, nor is the scheme of a URL", () => {
     const card = sensitive(Schema.Struct({ number: Schema.String }))
-    assert.strictEqual(redact(card, { number: "4111-1111" }, "card.number 4111-1111"), "card.number <hidden>")
+    assert.strictEqual(redact(card, { number: "4111-1111" }, "card.number 4111-1111"), "card.number <redacted>")
     assert.strictEqual(
       redact(sensitive(Schema.String), "https://vault.example/a", "no https://open.example"),
       "no https://open.example"
@@ -115,7 +115,7 @@ describe("sensitive values in texts", () => {
   it("two secrets side by side are one gap, the longer one wins", () => {
     const secrets = new Secrets()
     for (const text of ["Ann", "Ann-Kathrin Smith", "Smith"]) secrets.addText(text)
-    assert.strictEqual(secrets.hide("Ann-Kathrin SmithAnn greets Smith"), "<hidden> greets <hidden>")
+    assert.strictEqual(secrets.hide("Ann-Kathrin SmithAnn greets Smith"), "<redacted> greets <redacted>")
   })
 
   it("the search is bounded: a long text is cut, and of a text with too many secrets nothing is shown", () => {
@@ -124,13 +124,13 @@ describe("sensitive values in texts", () => {
     const cut = secrets.hide(`${"x".repeat(1_000_000)}hunter2-hunter2`)
     assert.isBelow(cut.length, 20_000)
     for (let n = 0; n < 20_000; n++) secrets.addText(`secret number ${n}`)
-    assert.strictEqual(secrets.hide("it failed on secret number 19999"), "<hidden>")
+    assert.strictEqual(secrets.hide("it failed on secret number 19999"), "<redacted>")
   })
 
   it("secrets that begin alike hide the rest of the word when they are too many to compare", () => {
     const secrets = new Secrets()
     for (let n = 0; n < 100; n++) secrets.addText(`student-${n}@example.org`)
-    assert.strictEqual(secrets.hide("no student-7@example.org, visible"), "no <hidden> visible")
+    assert.strictEqual(secrets.hide("no student-7@example.org, visible"), "no <redacted> visible")
   })
 
   it("values that throw when they are read hide what they can", () => {
@@ -138,7 +138,7 @@ describe("sensitive values in texts", () => {
     Redacted.wipeUnsafe(wiped)
     assert.strictEqual(redact(sensitive(Schema.Redacted(Schema.String)), wiped, "fine"), "fine")
     assert.strictEqual(redact(sensitive(Schema.Date), new Date(Number.NaN), "fine"), "fine")
-    assert.strictEqual(redact(sensitive(Schema.String), "\ud800-lone-half", "a \ud800-lone-half"), "a <hidden>")
+    assert.strictEqual(redact(sensitive(Schema.String), "\ud800-lone-half", "a \ud800-lone-half"), "a <redacted>")
   })
 })
 

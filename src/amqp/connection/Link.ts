@@ -6,10 +6,10 @@ import * as AmqplibInternals from "../AmqplibInternals.ts"
 import * as BoundedClose from "./BoundedClose.ts"
 import type { Call } from "./Call.ts"
 import type { OpenConnection } from "./Dial.ts"
-import type { LiveSecret } from "./LiveSecret.ts"
+import type { SecretRenewal } from "./SecretRenewal.ts"
 
 export interface Link extends OpenConnection {
-  readonly secret: LiveSecret
+  readonly secret: SecretRenewal
   /** Why it counts as down although it is open; undefined while it answers. */
   readonly silence: () => string | undefined
   /** Counts the lives of the connection. */

@@ -12,7 +12,7 @@ import type { Addresses } from "./Addresses.ts"
 import * as Call from "./Call.ts"
 import * as Dial from "./Dial.ts"
 import * as Link from "./Link.ts"
-import * as LiveSecret from "./LiveSecret.ts"
+import * as SecretRenewal from "./SecretRenewal.ts"
 
 export interface Opening {
   readonly settings: Settings
@@ -36,7 +36,7 @@ export const open = Effect.fnUntraced(function* (opening: Opening) {
   opened.model.once("close", (error) => end(`the connection was lost${AmqpError.reasonOfClose(error)}`))
   // Lost before the listener was there.
   if (Link.isLost(opened)) end("the connection was lost")
-  const secret = yield* LiveSecret.make(opened, settings, ended, onRenewed)
+  const secret = yield* SecretRenewal.make(opened, settings, ended, onRenewed)
   yield* Effect.forkScoped(secret.keep)
   let silence: string | undefined
   const link: Link.Link = {

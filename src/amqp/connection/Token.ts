@@ -1,4 +1,4 @@
-/** What a JSON Web Token says of itself. It is read, not verified: RabbitMQ does that. */
+/** What a JSON Web Token says of itself. It is read, not verified: RabbitMQ does that. SecretRenewal.ts renews it. */
 import * as Predicate from "effect/Predicate"
 
 export interface Token {

@@ -1,5 +1,6 @@
 /**
- * What a replay has done so far, and its report.
+ * Which letters a replay takes, with the guard against letters that were replayed too often, what it has done so far, and
+ * its report.
  */
 import type { DeadLetter } from "./DeadLetter.ts"
 import { LetterCounter, type LetterCounts } from "./LetterCounts.ts"

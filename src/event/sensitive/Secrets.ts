@@ -3,7 +3,8 @@
  * spellings that programs give them. It is made when something has failed, and never for an event that was handled; its
  * cost is bounded by the length of the text, not by the number of secrets.
  */
-const hiddenText = "<hidden>"
+import { redactedText } from "./Sensitive.ts"
+
 /** A text that shares this many characters with the beginning of a secret shows too much of it. */
 const prefixLength = 8
 /** Below this length, a value is hidden only as a whole word: as a part of other words it means nothing. */
@@ -56,7 +57,7 @@ export class Secrets {
   /** The text with every secret hidden. */
   hide(text: string): string {
     if (this.count === 0) return text
-    if (this.count > maxSecrets) return hiddenText
+    if (this.count > maxSecrets) return redactedText
     const searched = text.length > maxText ? `${text.slice(0, maxText)}…` : text
     const folded = fold(searched)
     let clean = ""
@@ -64,7 +65,7 @@ export class Secrets {
     for (let at = 0; at < searched.length; at++) {
       const end = this.endAt(searched, folded, at)
       if (end <= hiddenTo) continue
-      if (at > hiddenTo || clean === "") clean += searched.slice(hiddenTo, at) + hiddenText
+      if (at > hiddenTo || clean === "") clean += searched.slice(hiddenTo, at) + redactedText
       hiddenTo = end
     }
     return clean === "" ? searched : clean + searched.slice(hiddenTo)

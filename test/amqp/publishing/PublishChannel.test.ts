@@ -4,7 +4,7 @@ import { connect } from "amqplib"
 import { Effect, Exit } from "effect"
 import * as AmqplibInternals from "../../../src/amqp/AmqplibInternals.ts"
 import * as Call from "../../../src/amqp/connection/Call.ts"
-import * as LiveSecret from "../../../src/amqp/connection/LiveSecret.ts"
+import * as SecretRenewal from "../../../src/amqp/connection/SecretRenewal.ts"
 import type { Link } from "../../../src/amqp/connection/Link.ts"
 import * as ScopedChannel from "../../../src/amqp/connection/ScopedChannel.ts"
 import * as LetterRenewal from "../../../src/amqp/consuming/LetterRenewal.ts"
@@ -31,7 +31,7 @@ const linkTo = Effect.fnUntraced(function* (closes: (opened: number) => boolean)
     address: "here:5672",
     username: "guest",
     credentials: undefined,
-    secret: LiveSecret.fixed,
+    secret: SecretRenewal.fixed,
     silence: () => undefined,
     maxFrameBytes: 131_072
   }

@@ -16,10 +16,13 @@ export const secret = "canary-5ecret"
 
 export type Service = Broker["Service"]
 
+/** A node on a busy machine answers late, and few tests are about that. */
+const callTimeout = "30 seconds"
+
 /** A broker that ends with the test, or when `close` is called. */
 export const open = Effect.fnUntraced(function* (servers: AmqpOptions["servers"], options: Partial<AmqpOptions> = {}) {
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const settings: AmqpOptions = { servers, namespace: freshNamespace(), source: "test", ...options }
+  const settings: AmqpOptions = { servers, namespace: freshNamespace(), source: "test", callTimeout, ...options }
   const broker = yield* AmqpBroker.make(settings).pipe(Scope.provide(scope))
   return { broker, close: Scope.close(scope, Exit.void) }
 })

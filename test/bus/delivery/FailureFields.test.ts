@@ -56,10 +56,10 @@ describe("the log of a failed attempt", () => {
       assert.deepStrictEqual(JSON.parse(String(failed?.fields["errorFields"])), {
         account: "a-1",
         amount: "5",
-        remark: "card <hidden> was declined",
+        remark: "card <redacted> was declined",
         password: "<redacted>",
         token: "<redacted>",
-        inner: ["Error: card <hidden>", { url: "amqp://<redacted>@host" }]
+        inner: ["Error: card <redacted>", { url: "amqp://<redacted>@host" }]
       })
       assert.match(String(failed?.fields["at"]), /FailureFields\.test\.ts:\d+:\d+/)
       const [defect] = of("attempt failed").filter(({ fields }) => fields["error"] === "TypeError")
@@ -67,10 +67,10 @@ describe("the log of a failed attempt", () => {
       assert.isUndefined(defect?.fields["errorFields"])
       const dead = (error: string) => of("dead-lettered").find(({ fields }) => fields["error"] === error)?.fields
       assert.strictEqual(dead("Refused")?.["key"], "a-1")
-      assert.include(String(dead("Refused")?.["errorFields"]), "card <hidden>")
+      assert.include(String(dead("Refused")?.["errorFields"]), "card <redacted>")
       assert.match(String(dead("Reject")?.["at"]), /FailureFields\.test\.ts/)
       // Its key is a sensitive value.
-      assert.strictEqual(dead("Reject")?.["key"], "<hidden>")
+      assert.strictEqual(dead("Reject")?.["key"], "<redacted>")
       for (const secret of ["4111", "hunter2", "t0ken", ":pw@"]) {
         assert.notInclude(JSON.stringify(lines), secret)
       }

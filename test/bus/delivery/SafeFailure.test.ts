@@ -61,7 +61,7 @@ describe("a retry policy that fails", () => {
       })
       yield* run.pipe(Effect.scoped, Effect.provide(Layer.provideMerge(EventBus.layerMemory(), Logger.layer([logger]))))
       const log = JSON.stringify(seen)
-      assert.include(log, "no policy for <hidden>")
+      assert.include(log, "no policy for <redacted>")
       assert.notInclude(log, "c4n4ry")
     })
   )

@@ -26,7 +26,7 @@ const mostMillis = 86_400_000
 /** A refusal asks for fresh credentials at most once in this time. */
 const refusedMillis = 10_000
 
-export interface LiveSecret {
+export interface SecretRenewal {
   /** Renews until the connection ends. */
   readonly keep: Effect.Effect<never>
   /** Grows with each secret that the connection took. */
@@ -55,7 +55,7 @@ export const make = Effect.fnUntraced(function* (
 })
 
 /** The secret of a connection that is not renewed. */
-export const fixed: LiveSecret = {
+export const fixed: SecretRenewal = {
   keep: Effect.never,
   version: () => 0,
   isRenewable: () => false,
@@ -65,7 +65,7 @@ export const fixed: LiveSecret = {
   onUpdate: () => {}
 }
 
-class Keeper implements LiveSecret {
+class Keeper implements SecretRenewal {
   readonly keep: Effect.Effect<never>
   private readonly connection: OpenConnection
   private readonly settings: Settings

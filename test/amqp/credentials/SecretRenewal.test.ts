@@ -4,7 +4,7 @@ import type { ChannelModel } from "amqplib"
 import { Deferred, Effect, Exit, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { settle } from "../../../src/amqp/AmqpOptions.ts"
-import * as LiveSecret from "../../../src/amqp/connection/LiveSecret.ts"
+import * as SecretRenewal from "../../../src/amqp/connection/SecretRenewal.ts"
 import * as Token from "../../../src/amqp/connection/Token.ts"
 import type { FreshCredentials } from "../../../src/amqp/Servers.ts"
 import { BrokerError } from "../../../src/bus/port/BrokerError.ts"
@@ -31,7 +31,7 @@ const stage = Effect.fnUntraced(function* (
     return answer()
   }
   const ended = yield* Deferred.make<never, BrokerError>()
-  const secret = yield* LiveSecret.make(
+  const secret = yield* SecretRenewal.make(
     {
       // Nothing else of it is used.
       model: { updateSecret } as unknown as ChannelModel,
