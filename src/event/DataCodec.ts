@@ -13,7 +13,7 @@ import * as Json from "./Json.ts"
 import * as Limits from "./Limits.ts"
 import * as MediaData from "./MediaData.ts"
 import * as SchemaModule from "./SchemaModule.ts"
-import { Secrets } from "./sensitive/Secrets.ts"
+import { redactedText, Secrets } from "./sensitive/Secrets.ts"
 import * as Sensitive from "./sensitive/Sensitive.ts"
 
 /** Data of any schema that can be encoded without services. */
@@ -273,9 +273,7 @@ const faults = (
       const full = withValues[i]?.message ?? message
       return {
         path: bounded(["data", ...(prefix ?? keys)].map(String).join(".")),
-        expected: bounded(
-          prefix === undefined ? full : full === message ? message : `${message}, got ${Sensitive.redactedText}`
-        )
+        expected: bounded(prefix === undefined ? full : full === message ? message : `${message}, got ${redactedText}`)
       }
     })
 }

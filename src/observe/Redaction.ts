@@ -5,7 +5,8 @@
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import { redactedText, sensitiveKeys } from "../event/sensitive/Sensitive.ts"
+import { redactedText } from "../event/sensitive/Secrets.ts"
+import { sensitiveKeys } from "../event/sensitive/Sensitive.ts"
 
 export interface Redaction {
   /** Redacts a message, or a value within one. */

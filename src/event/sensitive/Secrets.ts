@@ -3,7 +3,9 @@
  * spellings that programs give them. It is made when something has failed, and never for an event that was handled; its
  * cost is bounded by the length of the text, not by the number of secrets.
  */
-import { redactedText } from "./Sensitive.ts"
+
+/** What stands for a secret, in errors, logs and dead letters. Effect's `Redacted` prints the same. */
+export const redactedText = "<redacted>"
 
 /** A text that shares this many characters with the beginning of a secret shows too much of it. */
 const prefixLength = 8

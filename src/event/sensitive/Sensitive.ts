@@ -39,9 +39,6 @@ const isRedacted = ({ annotations }: SchemaAST.AST): boolean =>
   Predicate.hasProperty(annotations?.["representation"], "id") &&
   annotations["representation"].id === "effect/schema/Redacted"
 
-/** What stands for a secret, in errors, logs and dead letters. Effect's `Redacted` prints the same. */
-export const redactedText = "<redacted>"
-
 const keys = new Set<string>()
 /**
  * The names of all sensitive fields in the contracts of this process. Logged values have lost their schema, but still
