@@ -46,7 +46,7 @@ export class WaitingHeads {
     let heads = 0
     // A parked one takes no room in the window.
     for (const head of this.long) if (!head.origin.parked) heads++
-    return heads + behind > Math.max(1, Math.floor(0.75 * this.window.size))
+    return heads + behind > Math.floor(0.75 * this.window.size)
   }
 
   /** Waits as a head, and returns why the wait ended: at once when more would wait behind it than may. */

@@ -12,7 +12,9 @@ import type { Mailbox } from "./Mailbox.ts"
 export interface ParkingApi {
   /** Whether it has taken a delivery that must not go to its lane now. */
   readonly takes: (work: Work) => boolean
-  /** What must happen before a parked delivery may run, if anything. */
+  /** Called when a handler that was slow, or ran a parked delivery, has ended and still holds its lane. */
+  readonly took: (work: Work, seconds: number) => void
+  /** What must happen before a delivery may run, if anything. */
   readonly before: (work: Work) => Effect.Effect<Decision> | undefined
   /** Parks a key by its head, or the head once more. */
   readonly park: (work: Work, request: Park) => Effect.Effect<Decision>

@@ -112,6 +112,7 @@ class HandlerLoop {
     state.running.delete(work)
     const seconds = state.metrics.processed(work.began, errorType)
     if (seconds >= longSeconds) state.longHandlers.end(state.subscriber.name, work, seconds)
+    if (seconds >= state.slowSeconds || work.origin.parked) state.parking?.took(work, seconds)
     // Without ordering, a zombie was settled when it became one.
     if (!wasZombie || state.keyed) this.conclude.attempt(work, exit)
     this.pump()

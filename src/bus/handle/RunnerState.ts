@@ -18,6 +18,7 @@ import * as Capacity from "./Capacity.ts"
 import { KeyedMailbox } from "./Lanes.ts"
 import { type Mailbox, UnorderedMailbox } from "./Mailbox.ts"
 import type { ParkingApi } from "./ParkingApi.ts"
+import { slowSeconds } from "./SlowLane.ts"
 
 /** The part of a subscriber's settings that its runner needs. */
 export interface RunnerSettings {
@@ -60,6 +61,8 @@ export class RunnerState {
   zombies = 0
   /** Of a keyed subscriber. */
   parking: ParkingApi | undefined
+  /** A handler that takes as long as this may be too slow for what waits behind it. */
+  readonly slowSeconds: number
   /** Starts whatever may start. `now` is the time, where it is known. The runner sets this. */
   pump: (now?: number) => void = () => {}
   /** Monotonic time. */
@@ -74,6 +77,7 @@ export class RunnerState {
   ) {
     this.subscriber = subscriber
     this.keyed = subscriber.ordering === "key"
+    this.slowSeconds = slowSeconds(subscriber.window.size)
     this.counters = counters
     this.metrics = metrics
     this.log = log

@@ -27,6 +27,8 @@ export interface ParkedKey {
   moving: boolean
   /** Whether the head may run before its time. */
   released: boolean
+  /** How long the handler of its last event took; 0 before the first one that was slow. */
+  secondsEach: number
 }
 
 export interface PendingCopy {
@@ -76,7 +78,8 @@ export class ParkedKeys {
       headDue: undefined,
       headWaits: false,
       moving: false,
-      released: false
+      released: false,
+      secondsEach: 0
     }
     this.keys.set(key, parked)
     return parked

@@ -1,13 +1,14 @@
 /**
  * Moves the events of a parked key to the parked queue, one after the other: a follower when all events
  * before it are stored, the head whenever it has to wait again. Followers move while their key waits, or when
- * there are too many of them. They stay while it catches up, and go to their lane when nothing of the key is
+ * there are too many of them or too much time before them. They stay while it catches up, and go to their lane when nothing of the key is
  * parked any more.
  */
 import * as Effect from "effect/Effect"
 import { sizeOf } from "../../event/Body.ts"
 import * as Decision from "../delivery/Decision.ts"
 import { copySource, type Work } from "../delivery/Work.ts"
+import { isTooLong } from "../handle/SlowLane.ts"
 import type { ParkedKey } from "./ParkedKeys.ts"
 import * as ParkedName from "./ParkedName.ts"
 import type { ParkedReminder } from "./ParkedReminder.ts"
@@ -147,9 +148,10 @@ export class ParkedMoves {
   }
 
   /** Whether followers must leave the window of the subscriber. */
-  private mustMove({ followers, headCopy, headWaits }: ParkedKey): boolean {
+  private mustMove({ copies, followers, headCopy, headWaits, held, secondsEach }: ParkedKey): boolean {
     const { leaving, maxFollowers } = this.state
-    return leaving !== undefined || headWaits || headCopy !== undefined || followers.length > maxFollowers
+    if (leaving !== undefined || headWaits || headCopy !== undefined || followers.length > maxFollowers) return true
+    return isTooLong(held.size + copies.size + followers.length, secondsEach)
   }
 
   isEnding(): boolean {

@@ -23,6 +23,8 @@ import { ParkedReminder } from "./ParkedReminder.ts"
 import { ParkedRenewal } from "./ParkedRenewal.ts"
 import { ParkedSurplus } from "./ParkedSurplus.ts"
 import { type ParkingOptions, ParkingState } from "./ParkingState.ts"
+import { SlowKeys } from "./SlowKeys.ts"
+import * as WaitInLane from "./WaitInLane.ts"
 
 /** After this many starts without an end, a parked event is dead-lettered. */
 const maxStarts = 5
@@ -36,6 +38,7 @@ export class Parking implements ParkingApi {
   private readonly moves: ParkedMoves
   private readonly arrivals: ParkedArrivals
   private readonly renewal: ParkedRenewal
+  private readonly slowKeys: SlowKeys
 
   constructor(options: ParkingOptions, host: ParkingHost) {
     const { copies, nextId, subscriber } = options
@@ -48,6 +51,7 @@ export class Parking implements ParkingApi {
       run: host.run
     })
     this.moves = new ParkedMoves(this.state, this.reminder)
+    this.slowKeys = new SlowKeys(this.state, this.moves)
     this.renewal = new ParkedRenewal(this.state, this.moves)
     this.surplus = new ParkedSurplus(this.state)
     this.arrivals = new ParkedArrivals(this.state, this.moves, this.renewal)
@@ -73,9 +77,13 @@ export class Parking implements ParkingApi {
     return true
   }
 
+  took(work: Work, seconds: number): void {
+    this.slowKeys.took(work, seconds)
+  }
+
   before(work: Work): Effect.Effect<Decision.Decision> | undefined {
     if (work.unknown !== undefined) return this.waitForOthers(work, work.unknown)
-    if (!work.origin.parked) return undefined
+    if (!work.origin.parked) return this.slowKeys.leave(work)
     const { host, policy } = this.state
     const parked = this.parkedKey(work)
     if (parked === undefined) return undefined
@@ -207,6 +215,7 @@ export class Parking implements ParkingApi {
     this.state.leaving = undefined
     this.state.loading = false
     this.reminder.forget()
+    this.slowKeys.clear()
     const all = keys.all()
     keys.clear()
     for (const { awaitsHead, followers, headCopy, key } of all) {
@@ -252,23 +261,8 @@ export class Parking implements ParkingApi {
     }
     // Without a due time: a process that knows it runs it at once.
     return Effect.flatMap(this.moves.parkKey(work, work.event.key ?? "", undefined), (decision) =>
-      decision === undefined ? this.waitInLane(work, unknown, until - host.now()) : Effect.succeed(decision)
+      decision === undefined ? WaitInLane.wait(this.state, work, unknown, until - host.now()) : Effect.succeed(decision)
     )
-  }
-
-  private waitInLane(work: Work, unknown: Unknown, millis: number): Effect.Effect<Decision.Decision> {
-    return Effect.flatMap(this.state.host.heads.wait(work, millis, true), (ended) => {
-      switch (ended) {
-        case "Elapsed":
-        case "Released":
-          return Decision.runAgainNow
-        case "LaneFull":
-          return this.state.policy.deadLetterUnknown(work, unknown)
-        case "Drain":
-        case "Lost":
-          return Decision.settledNow
-      }
-    })
   }
 
   private parkedKey({ event }: Work): ParkedKey | undefined {

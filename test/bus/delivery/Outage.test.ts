@@ -28,7 +28,8 @@ describe("an outage of what handlers call", () => {
   for (const { count, keys, ...options } of [
     { count: 400, keys: 1 },
     { count: 600, keys: 20 },
-    { count: 600, keys: 20, prefetch: 20 }
+    { count: 600, keys: 20, prefetch: 20 },
+    { count: 30, keys: 3, prefetch: 1 }
   ])
     it.effect(
       `P3, P5, P6, N8: ${count} events of ${keys} keys keep their retries, and others go on; ${JSON.stringify(options)}`,

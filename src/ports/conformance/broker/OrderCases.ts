@@ -162,6 +162,41 @@ export const orderCases: ReadonlyArray<BrokerCase> = [
         assert.deepStrictEqual(yield* letters.list(name), [])
       })
   ),
+  brokerCase("P5, P6: a slow key does not keep the window to itself: it is parked, in order, and others go on", () =>
+    Effect.gen(function* () {
+      const { bus, letters } = yield* shared
+      const Changed = keyed()
+      const name = fresh()
+      const ledger = makeLedger()
+      const gate = yield* Deferred.make<void>()
+      const subscription = yield* bus.subscribe(name, {
+        events: [Changed],
+        ordering: "key",
+        handler: (event, info) =>
+          Effect.gen(function* () {
+            yield* ledger.handler(event, info)
+            // At this pace a window full of this key takes more than five minutes.
+            if (event.data.n === 0) yield* Effect.sleep("1300 millis")
+            if (event.data.n === 1) yield* Deferred.await(gate)
+          })
+      })
+      yield* bus.publishAll(
+        Changed,
+        upTo(300).map((n) => ({ n, k: "slow" }))
+      )
+      yield* bus.publish(Changed, { n: 300, k: "other" })
+      yield* until(
+        () => `${ledger.numbers()}`,
+        () => ledger.numbers().includes(300)
+      )
+      assert.deepStrictEqual(numbersOfKey(ledger.entries, "slow"), [0, 1])
+      yield* Deferred.succeed(gate, undefined)
+      yield* ledger.reaches(301)
+      assert.deepStrictEqual(numbersOfKey(ledger.entries, "slow"), upTo(300))
+      yield* statsBecome(subscription, { held: 0, parked: 0, lanes: 0, handled: 301, returns: 0 })
+      assert.deepStrictEqual(yield* letters.list(name), [])
+    })
+  ),
   brokerCase("P6: events without a key run beside the lanes", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
