@@ -131,12 +131,14 @@ export class Delaying {
   }
 
   /**
-   * Whether its lane stands still for long, and may be parked for others: a claim is asked for again and again. A retry that
-   * is never parked keeps its place, since all keys wait alike while what their handlers call is down.
+   * Whether its lane stands still for long, and may be parked for others: a claim is asked for again and again, and short
+   * retries follow each other. A retry that is never parked keeps its place, since all keys wait alike while what their
+   * handlers call is down.
    */
-  private isLong({ isClaimed = false, millis, work: { heldSince } }: Delay): boolean {
+  private isLong({ isClaimed = false, millis, work: { failingSince, heldSince } }: Delay): boolean {
     if (!this.parks && !isClaimed) return false
-    return millis >= longMillis || (heldSince !== undefined && this.parts.monotonic() - heldSince >= longMillis)
+    const since = heldSince ?? failingSince
+    return millis >= longMillis || (since !== undefined && this.parts.monotonic() - since >= longMillis)
   }
 
   /** Another process goes on: attempt and time are stored with a copy, which by key stays the first of its lane. */
