@@ -47,8 +47,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     // For a test that hangs. No test is slow enough to need it, however busy the machine is.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     pool: "forks", // as fast as threads here, and a test file that crashes takes nothing else with it
     // One more than the two cores that the time of a run is measured on: most files wait for servers and processes.
     maxWorkers: 3,

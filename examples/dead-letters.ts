@@ -1,5 +1,5 @@
 import { DeadLetters, EventBus, runMain } from "@eduflow/events"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Schedule, Stream } from "effect"
 import { AccountClosed } from "./events.ts"
 import { Directory } from "./subscribe.ts"
 
@@ -26,7 +26,11 @@ export const program = Effect.gen(function* () {
   const bus = yield* EventBus
   yield* Effect.forkScoped(watchFailures)
   yield* bus.publish(AccountClosed, { userId: "nobody" })
-  yield* Effect.sleep("500 millis")
+  const { count } = yield* DeadLetters
+  yield* Effect.repeat(count("directory.accounts"), {
+    until: (dead) => dead > 0,
+    schedule: Schedule.spaced("100 millis")
+  })
   return yield* replayRejected
 }).pipe(Effect.scoped)
 

@@ -32,7 +32,10 @@ describeLive(
       const user = `limited-${namespace}`
       const over = (url: string, more: Partial<Parameters<typeof AmqpBroker.layer>[0]> = {}) =>
         processOver(
-          Layer.merge(AmqpBroker.layer({ servers: url, namespace, source: "denied", ...more }), MemoryCache.layer)
+          Layer.merge(
+            AmqpBroker.layer({ servers: url, namespace, source: "denied", callTimeout: "1 minute", ...more }),
+            MemoryCache.layer
+          )
         )
       const owner = yield* start(over(node.url))
       const allow = (pattern: string) =>

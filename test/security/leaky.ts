@@ -167,8 +167,8 @@ const scene = Effect.gen(function* () {
   for (const span of exporter.getFinishedSpans()) {
     yield* say("span", [span.name, span.attributes, span.events, span.status, span.links])
   }
-  process.stdout.write("MENDED?\n")
-  yield* Effect.sleep("100 millis")
+  // The crash does not wait for what is on its way into the pipe.
+  yield* Effect.promise(() => new Promise((resolve) => process.stdout.write("MENDED?\n", resolve)))
   return yield* Effect.die(new Error(`the end of this service is a crash ${planted}`))
 })
 

@@ -37,29 +37,31 @@ export const sharedLimitCases = (it: StoreIt): void => {
       const store = yield* RateLimiter.RateLimiterStore
       const options = { key: fresh(), tokens: 1, fallbackLimit: 10, fallbackWindow: Duration.minutes(1) }
       assert.strictEqual((yield* store.adaptiveConsume(options)).phase, "inactive")
-      yield* store.adaptiveFeedback({ ...options, epoch: 0, status: 429, retryAfter: Duration.millis(40) })
+      yield* store.adaptiveFeedback({ ...options, epoch: 0, status: 429, retryAfter: Duration.hours(1) })
       const cooling = yield* store.adaptiveConsume(options)
       assert.strictEqual(cooling.phase, "cooldown")
       assert.isTrue(Duration.toMillis(cooling.delay) > 0)
-      yield* until(Effect.map(store.adaptiveConsume(options), ({ phase }) => phase === "learning"))
+      const short = { ...options, key: fresh() }
+      assert.strictEqual((yield* store.adaptiveConsume(short)).phase, "inactive")
+      yield* store.adaptiveFeedback({ ...short, epoch: 0, status: 429, retryAfter: Duration.millis(40) })
+      yield* until(Effect.map(store.adaptiveConsume(short), ({ phase }) => phase === "learning"))
     })
   )
 
   it.effect("CircuitBreaker: opens for all processes on the store, probes with one call, closes", () =>
     Effect.gen(function* () {
       const key = `${fresh()} {x}`
-      const join = CircuitBreaker.make({
-        tripPolicy: CircuitBreaker.consecutive(3),
-        openDuration: "100 millis",
-        onStoreError: "fail"
-      })
-      const [here, there] = [yield* join, yield* join]
+      const join = (openDuration: Duration.Input) =>
+        CircuitBreaker.make({ tripPolicy: CircuitBreaker.consecutive(3), openDuration, onStoreError: "fail" })
+      const [long, elsewhere] = [yield* join("1 hour"), yield* join("1 hour")]
+      for (let n = 0; n < 3; n++) yield* Effect.exit(long.execute(Effect.fail("down"), { key: `${key} long` }))
+      const refusal = yield* Effect.flip(elsewhere.execute(Effect.void, { key: `${key} long` }))
+      assert.strictEqual(refusal.reason._tag, "CircuitOpen")
+      assert.strictEqual((yield* long.state(`${key} long`))._tag, "Open")
+      const [here, there] = [yield* join("100 millis"), yield* join("100 millis")]
       for (let n = 0; n < 3; n++) {
         assert.strictEqual(yield* Effect.flip(here.execute(Effect.fail("down"), { key })), "down")
       }
-      const refusal = yield* Effect.flip(there.execute(Effect.void, { key }))
-      assert.strictEqual(refusal.reason._tag, "CircuitOpen")
-      assert.strictEqual((yield* here.state(key))._tag, "Open")
       yield* there.execute(Effect.void, { key: fresh() })
       const [entered, leave] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
       const work = Effect.andThen(Deferred.succeed(entered, undefined), Deferred.await(leave))

@@ -94,8 +94,8 @@ describe("the end of the demo", () => {
     client.on("error", () => {})
     await once(client, "connect")
     client.write("GET /health HTTP/1.1\r\n")
-    // A response shows that the server has accepted the earlier connection.
-    assert.strictEqual((await fetch(`http://${hostname}:${port}/health`)).status, 200)
+    // Any response, also 408 on a busy machine, shows that the server has accepted the earlier connection.
+    await (await fetch(`http://${hostname}:${port}/health`)).text()
     demo.child.kill("SIGTERM")
     assert.strictEqual(await demo.ended, 0)
     client.destroy()

@@ -7,7 +7,7 @@ import type { Process } from "./BusProcess.ts"
 /** Timers of Node may fire up to a millisecond early. */
 export const timerTolerance = 2
 
-/** Polls the condition; after two minutes, far more than a busy machine needs, it fails with what is missing. */
+/** Polls the condition; after four minutes, far more than a busy machine needs, it fails with what is missing. */
 export const until = (what: () => string, condition: () => boolean): Effect.Effect<void> =>
   untilEffect(what, Effect.sync(condition))
 
@@ -16,9 +16,9 @@ export const untilEffect = <E, R>(
   condition: Effect.Effect<boolean, E, R>
 ): Effect.Effect<void, E, R> =>
   Effect.gen(function* () {
-    const deadline = Date.now() + 120_000
+    const deadline = Date.now() + 240_000
     while (!(yield* condition)) {
-      if (Date.now() > deadline) assert.fail(`not within two minutes: ${what()}`)
+      if (Date.now() > deadline) assert.fail(`not within four minutes: ${what()}`)
       yield* Effect.sleep(5)
     }
   })
