@@ -83,6 +83,34 @@ describeLive(
       })
     )
 
+    it.live("P11: a queue whose leader hangs is told from an empty one, until it answers", () =>
+      Effect.gen(function* () {
+        const { broker, bus, internals, one } = yield* stage
+        const queue = `${broker.namespace}.sub.one.handler`
+        /** Stops the process that leads the queue, as when its node hangs: other nodes still answer for it. */
+        const leader = (change: "suspend" | "resume") =>
+          Effect.promise(() =>
+            node().eval(
+              `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${queue}">>)), {Name, _} = amqqueue:get_pid(Q), sys:${change}(Name).`
+            )
+          )
+        const says = (status: string, detail: RegExp) =>
+          Effect.gen(function* () {
+            const probe = (yield* internals.probes).find(({ name }) => name === "subscriber one.handler")
+            const found = yield* probe?.check ?? Effect.die("there is no such probe")
+            return found.status === status && detail.test(found.detail)
+          })
+        yield* untilEffect(() => "no consumer", hasConsumer(broker))
+        yield* Effect.acquireRelease(leader("suspend"), () => leader("resume"))
+        yield* untilEffect(() => "it says nothing", says("degraded", /^Running.*its queue has not answered/))
+        yield* leader("resume")
+        yield* untilEffect(() => "it is not taken back", says("up", /^Running/))
+        yield* bus.publish(one.contract, { n: 1, k: "k" })
+        yield* one.ledger.reaches(1)
+        assert.strictEqual(one.restarts(), 0)
+      })
+    )
+
     it.live("P11: a queue that is deleted restarts its subscriber alone", () =>
       Effect.gen(function* () {
         const { broker, bus, one, other } = yield* stage

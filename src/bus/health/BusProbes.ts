@@ -2,7 +2,6 @@
  * The health probes of the bus: its ports, its in-flight limits, and each of its subscribers.
  */
 import * as Effect from "effect/Effect"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Monotonic from "../../observe/Monotonic.ts"
 import type { Health } from "../../observe/Health.ts"
 import type { Broker } from "../port/Broker.ts"
@@ -60,14 +59,15 @@ const writeBehind = (store: CacheStore["Service"]): Health.Probe => {
 export const subscriber = (subscription: Subscription.Subscription): Health.Probe => ({
   name: `subscriber ${subscription.name}`,
   critical: true,
-  check: Effect.gen(function* () {
-    const { _tag, cause, restarts } = yield* SubscriptionRef.get(subscription.status)
-    const stats = yield* subscription.stats
+  check: Effect.map(subscription.tree, ({ _tag, cause, claimed, inFlight, lag: { fault }, restarts }) => {
+    const isFine = _tag === "Running" && claimed === 0 && fault === undefined
     return {
-      status: _tag === "Failed" ? "down" : _tag === "Running" && stats.claimed === 0 ? "up" : "degraded",
+      // A queue that does not answer is not down: it is the same for every instance, and publishing may go on.
+      status: _tag === "Failed" ? "down" : isFine ? "up" : "degraded",
       detail:
-        `${_tag}, ${restarts} restarts, ${stats.inFlight} in flight` +
-        (stats.claimed === 0 ? "" : `, ${stats.claimed} keys wait for claims of other processes`) +
+        `${_tag}, ${restarts} restarts, ${inFlight} in flight` +
+        (claimed === 0 ? "" : `, ${claimed} keys wait for claims of other processes`) +
+        (fault === undefined ? "" : `, ${fault}`) +
         (cause === undefined ? "" : `, ${cause}`)
     } satisfies Health.ProbeResult
   })

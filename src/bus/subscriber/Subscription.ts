@@ -61,6 +61,8 @@ export interface Lag {
   readonly ready: number | undefined
   /** When the oldest delivered and unsettled event was published. */
   readonly oldest: Date | undefined
+  /** Why nothing can arrive from its queue, which has not answered for seconds; undefined while it answers. */
+  readonly fault: string | undefined
 }
 
 export interface SubscriberTree extends SubscriberStatus, SubscriberStats {

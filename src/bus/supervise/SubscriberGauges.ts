@@ -1,13 +1,12 @@
 /**
  * The gauges of a subscriber: what it holds, its state, how many events wait in its queue, and how many consumers
- * read it. The queue is inspected now and then; everything else is read on each collection.
+ * read it. The queue is looked at now and then; everything else is read on each collection.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Monotonic from "../../observe/Monotonic.ts"
+import type * as Log from "../../observe/Log.ts"
 import type { Definition } from "../../observe/MetricDefinition.ts"
 import * as Meter from "../../observe/Meter.ts"
 import * as Metrics from "../../observe/Metrics.ts"
@@ -15,8 +14,7 @@ import type { Counters } from "../delivery/PolicyParts.ts"
 import type { Runner } from "../handle/RunnerApi.ts"
 import type { Broker, Depth } from "../port/Broker.ts"
 import type * as Subscription from "../subscriber/Subscription.ts"
-
-const inspectEvery = "15 seconds"
+import { QueueLook } from "./QueueLook.ts"
 
 const states: ReadonlyArray<Subscription.Status> = [
   "Starting",
@@ -39,6 +37,7 @@ export interface GaugeParts {
   readonly counters: Counters
   /** How many of its events are parked. */
   readonly parked: () => number
+  readonly log: Log.Log
   readonly status: SubscriptionRef.SubscriptionRef<Subscription.SubscriberStatus>
 }
 
@@ -47,10 +46,13 @@ export const start = Effect.fnUntraced(function* (parts: GaugeParts) {
   const { broker, status, subscriber } = parts
   const context = yield* Effect.context<never>()
   const labels = { "eventbus.subscriber": nameOf(subscriber) }
-  let depth: Depth | undefined
-  const idleSeconds = idleTime(parts, yield* Monotonic.make, () => depth)
+  const now = yield* Monotonic.make
+  const isConsuming = (): boolean => SubscriptionRef.getUnsafe(status)._tag === "Running"
+  const look = new QueueLook({ broker, subscriber: subscriber.name, log: parts.log, isConsuming }, now)
+  const depth = () => look.depth()
+  const idleSeconds = idleTime(parts, now, depth)
   const stop = [
-    ...gauges(parts, yield* Clock.Clock, idleSeconds, () => depth).map(([gauge, read]) =>
+    ...gauges(parts, yield* Clock.Clock, idleSeconds, depth).map(([gauge, read]) =>
       Meter.observe(gauge, context, labels, read)
     ),
     ...states.map((state) =>
@@ -61,16 +63,10 @@ export const start = Effect.fnUntraced(function* (parts: GaugeParts) {
   ]
   yield* Effect.addFinalizer(() => Effect.sync(() => stop.forEach((end) => end())))
 
-  const inspect = Effect.gen(function* () {
-    depth = Option.getOrUndefined(yield* Effect.option(broker.depth(subscriber.name)))
-    // Idle time is sampled here too: with rare collections, the time between two of them would count as idle.
-    idleSeconds()
-  })
-  if (!subscriber.ephemeral) yield* Effect.forkScoped(Effect.repeat(inspect, Schedule.spaced(inspectEvery)))
-  return {
-    /** Its queue at the last inspection; undefined when that failed. */
-    depth: () => depth
-  }
+  // Idle time is sampled here too: with rare collections, the time between two of them would count as idle.
+  look.onLook = () => void idleSeconds()
+  if (!subscriber.ephemeral) yield* Effect.forkScoped(look.run)
+  return look
 })
 
 type Gauge = readonly [Definition, () => number]

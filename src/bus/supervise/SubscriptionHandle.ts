@@ -14,6 +14,7 @@ import * as OptionChecks from "../subscriber/OptionChecks.ts"
 import { SubscribeError, SubscriberInvalid } from "../subscriber/SubscribeError.ts"
 import type { SubscriberStats, Subscription } from "../subscriber/Subscription.ts"
 import type { PauseControl } from "./PauseControl.ts"
+import type { QueueLook } from "./QueueLook.ts"
 import type { StatusTracker } from "./Status.ts"
 
 export interface HandleParts {
@@ -31,14 +32,13 @@ export interface HandleParts {
   readonly copies: Copies
   readonly nextId: () => string
   readonly call: { readonly setConcurrency: (count: number) => void }
-  /** Events ready in its queue at the last inspection. */
-  readonly ready: () => number | undefined
+  readonly look: Pick<QueueLook, "depth" | "fault">
   readonly drain: Effect.Effect<boolean>
   readonly stop: Effect.Effect<void>
 }
 
 export const make = (parts: HandleParts): Subscription => {
-  const { call, clock, counters, parking, pauseControl, runner, status, subscriber } = parts
+  const { call, clock, counters, look, parking, pauseControl, runner, status, subscriber } = parts
   const { name, ordering } = subscriber
   const stats = (): SubscriberStats => ({
     ...counters,
@@ -58,7 +58,7 @@ export const make = (parts: HandleParts): Subscription => {
       ...stats(),
       name,
       ordering,
-      lag: { ready: parts.ready(), oldest: runner.oldest() },
+      lag: { ready: look.depth()?.ready, oldest: runner.oldest(), fault: look.fault() },
       keys: runner.keys()
     })),
     drain: parts.drain,

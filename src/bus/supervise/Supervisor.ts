@@ -66,15 +66,26 @@ const startIn = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   const consumerScope = yield* Scope.fork(yield* Effect.scope)
   const parts = yield* SubscriberParts.make(shared, subscriber, context, consumerScope)
   const { call, consumers, counters, parking, runner, spec, status } = parts
-  const { depth } = yield* SubscriberGauges.start({
+  const look = yield* SubscriberGauges.start({
     broker,
     subscriber,
     runner,
     counters,
     parked: () => parking?.count() ?? 0,
+    log,
     status: status.ref
   })
-  const life = yield* Life.make({ broker, spec, ephemeral, consumers, runner, status, depth, log, onGap })
+  const life = yield* Life.make({
+    broker,
+    spec,
+    ephemeral,
+    consumers,
+    runner,
+    status,
+    depth: () => look.depth(),
+    log,
+    onGap
+  })
   const supervision = yield* FiberHandle.make<void>()
   const { run } = new Supervision({ ...parts, shared, subscriber, life, shutdown })
   yield* FiberHandle.run(supervision, run)
@@ -108,7 +119,7 @@ const startIn = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   return SubscriptionHandle.make({
     ...parts,
     subscriber,
-    ready: () => depth()?.ready,
+    look,
     drain,
     stop: Effect.asVoid(end(0))
   })

@@ -39,7 +39,13 @@ describe("tree", () => {
           ["c", "running", 1, 1]
         ]
       )
-      assert.deepInclude(second, { name: plain, handled: 8, held: 0, keys: [], lag: { ready: 0, oldest: undefined } })
+      assert.deepInclude(second, {
+        name: plain,
+        handled: 8,
+        held: 0,
+        keys: [],
+        lag: { ready: 0, oldest: undefined, fault: undefined }
+      })
     })
   )
 })
