@@ -41,6 +41,7 @@ import { CurrentNames, SubscriberNames } from "./subscriber/SubscriberNames.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 import type { SharedParts } from "./supervise/SharedParts.ts"
 import { CurrentIds } from "./support/EventIds.ts"
+import { Trials } from "./handle/Trials.ts"
 import { KnownEvents } from "./support/KnownEvents.ts"
 import { LongHandlers } from "./support/LongHandlers.ts"
 import { CurrentShutdown } from "./support/Shutdown.ts"
@@ -87,6 +88,7 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     trace,
     place,
     longHandlers: new LongHandlers(),
+    trials: new Trials(),
     drainBudget: drainClock.budget,
     onDrain: drainClock.begin,
     leases: claims === undefined ? undefined : yield* Leases.make(claims, log),

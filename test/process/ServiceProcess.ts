@@ -100,3 +100,26 @@ export const startService = (options: ServiceOptions): Service => {
     }
   }
 }
+
+/** Keeps this many services alive, as an orchestrator does. */
+export const keepAlive = (start: () => Service, replicas: number) => {
+  const lives: Array<Service> = []
+  let over = false
+  const keep = async (): Promise<void> => {
+    while (!over) {
+      const service = start()
+      lives.push(service)
+      await service.ended
+    }
+  }
+  const kept = Promise.all(Array.from({ length: replicas }, keep))
+  return {
+    /** In the order of their starts. */
+    lives,
+    stop: async (): Promise<void> => {
+      over = true
+      for (const service of lives) service.terminate()
+      await kept
+    }
+  }
+}

@@ -196,8 +196,8 @@ const isCrashLoop = (world: World, subscriber: Subscriber, n: number, letter: De
   if (letter.reason !== "CrashLoop") return false
   if (HandlerScript.of(world.setup.mix, subscriber.name, n).kind === "kill") return true
   const fate = world.observed.fates.get(`${subscriber.name}/${n}`)
-  // Each start of a parked event is recorded: the second return makes it suspicious, and so do five starts.
-  return (fate?.returns ?? 0) >= 10 || (subscriber.onBlocked !== "dead-letter" && (fate?.redelivered ?? 0) >= 6)
+  // Each start of a parked event that came back twice is recorded, and three that do not end make it a killer.
+  return (fate?.returns ?? 0) >= 10 || (subscriber.ordering === "key" && (fate?.redelivered ?? 0) >= 4)
 }
 
 /** Order by key (P6): an event is settled before the next one of its key starts for the first time. */

@@ -13,7 +13,7 @@ import type { DeadLettering } from "./DeadLettering.ts"
 import * as Decision from "./Decision.ts"
 import type { PolicyParts } from "./PolicyParts.ts"
 import { longMillis } from "./WaitingHeads.ts"
-import { copySource, wait, type Work } from "./Work.ts"
+import { copySource, startsOf, wait, type Work } from "./Work.ts"
 
 /** From this delay on, a retry waits on the broker, where it survives any restart. */
 const onBrokerMillis = 1000
@@ -53,11 +53,14 @@ export class Delaying {
   delay(delay: Delay): Effect.Effect<Decision.Decision> {
     const { behind, millis, work } = delay
     const due = this.parts.monotonic() + millis
+    // Its start is written down and has ended: it must not count when another event ends the process.
+    const wasTried = startsOf(work) > (delay.isClaimed === true ? 1 : 0)
     if (this.parks && work.event.key !== undefined && work.origin.parked) {
-      if (millis >= onBrokerMillis) return Effect.succeed(this.park(due))
+      if (millis >= onBrokerMillis || wasTried) return Effect.succeed(this.park(due))
     } else if (this.keyed || this.parts.subscriber.ephemeral) {
       if (this.keyed && behind > this.maxWaiting) return this.leaveLane(delay, due, "LaneFull")
       if (due - work.receivedAt > maxInPlaceMillis) return this.leaveLane(delay, due, "LaneTooSlow")
+      if (wasTried) return Effect.succeed(this.park(due))
     } else if (millis >= onBrokerMillis || this.waiting >= this.maxWaiting) {
       return this.delayOnBroker(work, work.progress, Math.max(millis, onBrokerMillis))
     }

@@ -15,7 +15,7 @@ import { Postponing, type Unclaimed } from "./Postponing.ts"
 import { Retrying } from "./Retrying.ts"
 import * as Returns from "./Returns.ts"
 import { type DecodeError, Unreadable } from "./Unreadable.ts"
-import type { Unknown, Work } from "./Work.ts"
+import { startsOf, type Unknown, type Work } from "./Work.ts"
 
 /** Each decision runs in a fiber of its own. */
 export interface FailurePolicy {
@@ -86,7 +86,7 @@ export const make = <RetryError>(parts: PolicyParts<RetryError>): FailurePolicy 
     waitUnparked: (work, due) => delaying.waitUnparked(work, due),
     deadLetterIdReused: (work) => deadLettering.deadLetter(work, "IdReused", idReused, work.progress.attempt - 1),
     deadLetterCrashLoop: (work) => {
-      const failure = Diagnosis.crashLoop(Returns.countOf(work.delivery))
+      const failure = Diagnosis.crashLoop(Returns.countOf(work.delivery), startsOf(work))
       return deadLettering.deadLetter(work, "CrashLoop", failure, work.progress.attempt)
     },
     settleUnreadable: (delivery, parsed, error) => unreadable.settle(delivery, parsed, error),

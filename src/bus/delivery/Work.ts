@@ -108,6 +108,9 @@ export const begin = (
   }
 }
 
+/** How often an attempt at a parked event began and did not end. */
+export const startsOf = ({ place }: Work): number => place?.starts ?? 0
+
 /** Decodes a delivery by the contracts of its subscriber. `parsed` is what is known of it if that fails. */
 export const read = <E extends Event.Any>(delivery: Delivery, contracts: ReadonlyMap<string, E>) => {
   const parsed = WireFormat.parse(delivery.body, Limits.defaults, delivery.properties, delivery.headers)

@@ -81,14 +81,19 @@ export class Accept {
     const kills = state.keyed
       ? this.guard.isKiller(work)
       : origin.isolated && Returns.countOf(delivery) >= Returns.maxCrashes
-    if (kills) return decisions.start(work, policy.deadLetterCrashLoop(work), false)
+    const isSuspect = state.parking?.suspects.mustPark(work) === true
+    if (kills && !isSuspect) return decisions.start(work, policy.deadLetterCrashLoop(work), false)
     if (state.parking?.takes(work) === true) {
       state.heads.arrived(state.open.size)
       return state.pump()
     }
     if (work.progress.due !== undefined && work.progress.due > state.wall())
       return decisions.start(work, policy.delayUntilDue(work), false)
+    const isFirst = isSuspect && state.mailbox.behind(work.event.key) === 0
     state.mailbox.offer(work, work.event.key)
+    // Now, and not in its turn: it must not come back again because something keeps it from starting.
+    if (isFirst && state.parking !== undefined && state.mailbox.takeOf(work.event.key) === work)
+      decisions.start(work, state.parking.suspects.park(work, kills))
     if (state.keyed) state.heads.arrived(state.open.size)
     state.pump(work.receivedAt)
   }

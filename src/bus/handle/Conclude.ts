@@ -53,6 +53,8 @@ export class Conclude {
       return state.release(work)
     }
     if (work.givenBack) {
+      const undo = state.parking?.suspects.undo(work)
+      if (undo !== undefined) return this.decisions.start(work, undo)
       state.countReturn()
       return state.release(work)
     }
@@ -85,8 +87,10 @@ export class Conclude {
         return decisions.start(work, policy.postponeClaimed(work, refusal, state.behind(work)))
       case "BreakerOpen":
       case "RateLimited": {
+        const undo = state.parking?.suspects.undo(work)
         // It is the first to run once an event may be attempted again.
-        state.mailbox.again(work, work.event.key)
+        if (undo === undefined) state.mailbox.again(work, work.event.key)
+        else decisions.start(work, undo)
         return onRefused(refusal)
       }
     }

@@ -7,6 +7,7 @@
  * way before the next handler starts: it may end the process at once, and the event that was handled before it must not
  * come back in its place.
  */
+import { constVoid } from "effect/Function"
 import * as Returns from "../delivery/Returns.ts"
 import type { Origin, Work } from "../delivery/Work.ts"
 import type { PendingDecisions } from "./PendingDecisions.ts"
@@ -57,23 +58,26 @@ export class CrashGuard {
   next(): Work | undefined {
     const { decisions, state } = this
     if (state.busy() > 0 || !this.isFlushed()) return undefined
-    let others = false
     for (const work of state.open) {
-      // Parking judges these by their starts.
-      if (work.origin.parked) continue
-      others = true
       if (state.running.has(work) || decisions.has(work)) {
-        if (Returns.countOf(work.delivery) >= aloneFromCount) return undefined
+        if (!work.origin.parked && Returns.countOf(work.delivery) >= aloneFromCount) return undefined
         continue
       }
       const taken = state.mailbox.takeOf(work.event.key)
       if (taken === undefined) continue
-      if (taken.heldSince !== undefined) return taken
+      // Parking judges what is parked by its starts.
+      if (taken.heldSince !== undefined || taken.origin.parked) return taken
       if (Returns.countOf(taken.delivery) >= Returns.suspiciousCount) this.harmlessInRow = 0
       else if (++this.harmlessInRow >= Returns.harmlessInRow) this.suspicious = false
       return taken
     }
-    return others ? undefined : state.mailbox.take()
+    return undefined
+  }
+
+  /** Sends what was acknowledged before an event that may end the process starts. */
+  flush(origin: Origin): void {
+    this.consumer?.flush(constVoid)
+    origin.flush(constVoid)
   }
 
   /** Whether all that was acknowledged is on its way. If not, handlers start when it is. */

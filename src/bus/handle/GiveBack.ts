@@ -26,6 +26,11 @@ export const giveBack = (
       decisions.start(work, Effect.succeed(Decision.park(state.wall(), true)), false)
       continue
     }
+    const undo = state.parking?.suspects.undo(work)
+    if (undo !== undefined) {
+      decisions.start(work, undo, false)
+      continue
+    }
     if (!work.origin.parked) state.countReturn()
     state.release(work, false)
   }

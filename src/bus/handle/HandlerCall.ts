@@ -15,7 +15,7 @@ import * as Spans from "../../observe/Spans.ts"
 import type * as Trace from "../../observe/Trace.ts"
 import * as Returns from "../delivery/Returns.ts"
 import * as SafeFailure from "../delivery/SafeFailure.ts"
-import type { Work } from "../delivery/Work.ts"
+import { startsOf, type Work } from "../delivery/Work.ts"
 import * as HandlerReturn from "../subscriber/HandlerReturn.ts"
 import { HandlerTimeout } from "../subscriber/HandlerError.ts"
 import type { DeliveryInfo, Handler } from "../subscriber/SubscriberOptions.ts"
@@ -96,7 +96,7 @@ const batched = <E extends Event.Any, Err, R>(
       // An event that may kill the process runs as soon as it can, so that no other is suspected with it.
       batcher.join(
         { work, delivery, span },
-        work.origin.isolated || Returns.countOf(work.delivery) >= Returns.suspiciousCount
+        work.origin.isolated || Returns.countOf(work.delivery) >= Returns.suspiciousCount || startsOf(work) > 0
       ),
     flush: () => batcher.flush(),
     setConcurrency: (count) => batcher.setConcurrency(count)

@@ -16,6 +16,7 @@ export interface ParkingApi {
   readonly took: (work: Work, seconds: number) => void
   /** What must happen before a delivery may run, if anything. */
   readonly before: (work: Work) => Effect.Effect<Decision> | undefined
+  readonly suspects: SuspectsApi
   /** Parks a key by its head, or the head once more. */
   readonly park: (work: Work, request: Park) => Effect.Effect<Decision>
   /** Called when a parked delivery is settled, moved or given back. */
@@ -26,6 +27,16 @@ export interface ParkingApi {
   readonly followers: (work: Work) => number
   /** Removes the deliveries that wait behind parked keys. */
   readonly drop: (which: (work: Work) => boolean) => ReadonlyArray<Work>
+}
+
+/** Events that may end their process. */
+export interface SuspectsApi {
+  /** Whether a delivery of the subscriber's own queue came back so often that its key is parked at once. */
+  readonly mustPark: (work: Work) => boolean
+  /** Parks it with its key. Where that cannot be, a killer is dead-lettered. */
+  readonly park: (work: Work, isKiller: boolean) => Effect.Effect<Decision>
+  /** What must happen when a delivery did not start, or was interrupted to be given back; undefined if nothing. */
+  readonly undo: (work: Work) => Effect.Effect<Decision> | undefined
 }
 
 /** The part of the runner that parking works with. */

@@ -16,7 +16,7 @@ import type * as Tracer from "effect/Tracer"
 import type * as Event from "../../event/Event.ts"
 import type * as Trace from "../../observe/Trace.ts"
 import * as SafeFailure from "../delivery/SafeFailure.ts"
-import type { Work } from "../delivery/Work.ts"
+import { startsOf, type Work } from "../delivery/Work.ts"
 import type { CacheStore } from "../port/CacheStore.ts"
 import type * as SubscriberSettings from "../subscriber/SubscriberSettings.ts"
 import { longSeconds } from "../support/LongHandlers.ts"
@@ -31,6 +31,7 @@ import type { ParkingApi, ParkingHost } from "./ParkingApi.ts"
 import { PendingDecisions } from "./PendingDecisions.ts"
 import type { Runner } from "./RunnerApi.ts"
 import { type RunnerParts, RunnerState } from "./RunnerState.ts"
+import type { Trials } from "./Trials.ts"
 
 /** Starts handlers as long as there is room for them, and follows each to its end. */
 class HandlerLoop {
@@ -44,6 +45,7 @@ class HandlerLoop {
   private readonly conclude: Conclude
   private readonly startAttempt: Attempt.StartAttempt
   private readonly trace: Trace.Trace
+  readonly trials: Trials
   private pumping = false
 
   constructor(
@@ -52,7 +54,7 @@ class HandlerLoop {
     decisions: PendingDecisions,
     conclude: Conclude,
     startAttempt: Attempt.StartAttempt,
-    trace: Trace.Trace
+    { trace, trials }: { readonly trace: Trace.Trace; readonly trials: Trials }
   ) {
     this.state = state
     this.guard = guard
@@ -60,6 +62,7 @@ class HandlerLoop {
     this.conclude = conclude
     this.startAttempt = startAttempt
     this.trace = trace
+    this.trials = trials
   }
 
   /** `now` is the time, where it is known: the clock is read for each handler but the first. */
@@ -67,7 +70,8 @@ class HandlerLoop {
     // A handler that ends at once would otherwise start the next one inside of its own end.
     if (this.pumping) return
     this.pumping = true
-    const { guard, state } = this
+    const { guard, state, trials } = this
+    let later: Array<Work> | undefined
     while (state.hasRoom()) {
       const work = guard.isOn ? guard.next() : state.mailbox.take()
       if (work === undefined) break
@@ -77,17 +81,20 @@ class HandlerLoop {
         continue
       }
       const before = state.parking?.before(work)
-      if (before === undefined) this.start(work, now ?? state.now())
-      else this.decisions.start(work, before)
+      if (before !== undefined) this.decisions.start(work, before)
+      else if (trials.isOn && !trials.mayStart(work)) (later ??= []).push(work)
+      else this.start(work, now ?? state.now())
       now = undefined
     }
+    if (later !== undefined) for (const work of later.toReversed()) state.mailbox.again(work, work.event.key)
     this.pumping = false
   }
 
   private start(work: Work, now: number): void {
     const { running } = this.state
     // It may have ended a process before: what was handled until now must not come back with it. The guard did that.
-    if (work.delivery.redelivered && !this.guard.isOn) work.origin.flush(constVoid)
+    if (startsOf(work) > 0) this.guard.flush(work.origin)
+    else if (work.delivery.redelivered && !this.guard.isOn) work.origin.flush(constVoid)
     work.startedAt = now
     work.began = this.state.metrics.stopwatch()
     work.timedOut = false
@@ -115,6 +122,7 @@ class HandlerLoop {
     if (seconds >= state.slowSeconds || work.origin.parked) state.parking?.took(work, seconds)
     // Without ordering, a zombie was settled when it became one.
     if (!wasZombie || state.keyed) this.conclude.attempt(work, exit)
+    if (this.trials.isOn) this.trials.ended(work)
     this.pump()
     // Must be last: waiters run synchronously and may close the channel before the ack is sent.
     if (state.running.size === 0) {
@@ -130,6 +138,7 @@ class HandlerLoop {
     state.zombies++
     state.log.error("a handler ignores its deadline and its interruption", state.logFields(work))
     if (state.zombies > state.capacity.maxZombies()) this.overrun.openUnsafe()
+    this.trials.ended(work)
     // By key it stays in its lane: two events of one key never run at once.
     if (!state.keyed) {
       const successor: Work = { ...work, fiber: undefined, timedOut: false, zombie: false }
@@ -150,6 +159,8 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R, P 
       readonly cache: CacheStore["Service"]
       /** Called for each event of a keyed subscriber that this process does not know and another one might. */
       readonly onUnknown: () => void
+      /** Of the whole process. */
+      readonly trials: Trials
       /** Of a keyed subscriber. */
       readonly parking: ((host: ParkingHost) => P) | undefined
     }
@@ -161,7 +172,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R, P 
   const decisions = new PendingDecisions(state)
   const guard = new CrashGuard(state, decisions)
   const conclude = new Conclude(state, decisions, parts)
-  const loop = new HandlerLoop(state, guard, decisions, conclude, Attempt.starter(parts), parts.trace)
+  const loop = new HandlerLoop(state, guard, decisions, conclude, Attempt.starter(parts), parts)
   const accept = new Accept(state, guard, decisions, {
     policy,
     cache: parts.cache,
@@ -170,6 +181,10 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R, P 
   state.pump = (now) => loop.pump(now)
   yield* Effect.acquireRelease(
     Effect.sync(() => parts.longHandlers.add(subscriber.name, () => state.running)),
+    (remove) => Effect.sync(remove)
+  )
+  yield* Effect.acquireRelease(
+    Effect.sync(() => parts.trials.add(state)),
     (remove) => Effect.sync(remove)
   )
   const parking = parts.parking?.(parkingHost(state))
@@ -228,7 +243,12 @@ const api = (
   open: () => state.open,
   oldest: () => LaneReport.oldest(state.open),
   keys: () => (state.keyed ? LaneReport.lanes(state, decisions) : []),
-  stuck: () => state.open.size > 0 && state.running.size === 0 && decisions.size === 0 && state.capacity.hasRoom(0),
+  stuck: () =>
+    state.open.size > 0 &&
+    state.running.size === 0 &&
+    decisions.size === 0 &&
+    state.capacity.hasRoom(0) &&
+    !loop.trials.isOn,
   zombies: () => state.zombies,
   lanes: () => state.mailbox.lanes(),
   waiting: () => LaneReport.waiting(state),

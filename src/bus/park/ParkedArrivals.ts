@@ -2,7 +2,7 @@
  * Deliveries of the parked queue as they arrive: each takes its place in its lane. While the queue is loaded,
  * nothing is placed, since the head of a key may be the last of its events to arrive.
  */
-import type { Work } from "../delivery/Work.ts"
+import { startsOf, type Work } from "../delivery/Work.ts"
 import type { ParkedKey } from "./ParkedKeys.ts"
 import * as ParkedName from "./ParkedName.ts"
 import type { ParkedMoves } from "./ParkedMoves.ts"
@@ -51,9 +51,10 @@ export class ParkedArrivals {
     if (!this.state.loading) this.place(parked, work)
   }
 
-  /** Which of two deliveries of one event is dropped: the one with fewer attempts, unless it runs already. */
+  /** Which of two deliveries of one event is dropped: the one with fewer attempts or starts, unless it runs already. */
   private olderOf(held: Work, arrived: Work, key: string): Work {
-    const isNewer = held.progress.attempt < arrived.progress.attempt
+    const attempts = arrived.progress.attempt - held.progress.attempt
+    const isNewer = attempts > 0 || (attempts === 0 && startsOf(held) < startsOf(arrived))
     return isNewer && (this.state.loading || this.state.host.mailbox.remove(held, key)) ? held : arrived
   }
 

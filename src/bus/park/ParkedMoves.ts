@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import { sizeOf } from "../../event/Body.ts"
 import * as Decision from "../delivery/Decision.ts"
+import * as Returns from "../delivery/Returns.ts"
 import { copySource, type Work } from "../delivery/Work.ts"
 import { isTooLong } from "../handle/SlowLane.ts"
 import type { ParkedKey } from "./ParkedKeys.ts"
@@ -151,6 +152,9 @@ export class ParkedMoves {
   private mustMove({ copies, followers, headCopy, headWaits, held, secondsEach }: ParkedKey): boolean {
     const { leaving, maxFollowers } = this.state
     if (leaving !== undefined || headWaits || headCopy !== undefined || followers.length > maxFollowers) return true
+    const [next] = followers
+    // Each death takes one of the lives that it has left in its queue.
+    if (next !== undefined && Returns.countOf(next.delivery) >= Returns.thriftyCount) return true
     return isTooLong(held.size + copies.size + followers.length, secondsEach)
   }
 

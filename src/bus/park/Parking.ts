@@ -7,12 +7,11 @@
  * - The parked events of a key are always its first ones: a follower moves when all events before it are
  *   stored. So a process that becomes active reads the parked queue first, and then the subscriber's own.
  * - A copy goes to the end of the parked queue; its position decides its place in the lane.
- * - A parked head that kills its process is found: from its second return on, each start is written down.
+ * - A head that kills its process is found, see `Suspects`.
  */
 import * as Effect from "effect/Effect"
 import * as ControlMessage from "../delivery/ControlMessage.ts"
 import * as Decision from "../delivery/Decision.ts"
-import * as Returns from "../delivery/Returns.ts"
 import { type Unknown, wait, type Work } from "../delivery/Work.ts"
 import type { ParkingApi, ParkingHost } from "../handle/ParkingApi.ts"
 import { ParkedArrivals } from "./ParkedArrivals.ts"
@@ -24,10 +23,8 @@ import { ParkedRenewal } from "./ParkedRenewal.ts"
 import { ParkedSurplus } from "./ParkedSurplus.ts"
 import { type ParkingOptions, ParkingState } from "./ParkingState.ts"
 import { SlowKeys } from "./SlowKeys.ts"
+import { Suspects } from "./Suspects.ts"
 import * as WaitInLane from "./WaitInLane.ts"
-
-/** After this many starts without an end, a parked event is dead-lettered. */
-const maxStarts = 5
 
 export const make = (options: ParkingOptions, host: ParkingHost): Parking => new Parking(options, host)
 
@@ -39,9 +36,10 @@ export class Parking implements ParkingApi {
   private readonly arrivals: ParkedArrivals
   private readonly renewal: ParkedRenewal
   private readonly slowKeys: SlowKeys
+  readonly suspects: Suspects
 
   constructor(options: ParkingOptions, host: ParkingHost) {
-    const { copies, nextId, subscriber } = options
+    const { copies, nextId, subscriber, trials } = options
     this.state = new ParkingState(options, host)
     this.reminder = new ParkedReminder({
       isNeeded: () => this.state.keys.size() > 0,
@@ -54,6 +52,7 @@ export class Parking implements ParkingApi {
     this.slowKeys = new SlowKeys(this.state, this.moves)
     this.renewal = new ParkedRenewal(this.state, this.moves)
     this.surplus = new ParkedSurplus(this.state)
+    this.suspects = new Suspects(this.state, this.moves, trials)
     this.arrivals = new ParkedArrivals(this.state, this.moves, this.renewal)
   }
 
@@ -84,7 +83,7 @@ export class Parking implements ParkingApi {
   before(work: Work): Effect.Effect<Decision.Decision> | undefined {
     if (work.unknown !== undefined) return this.waitForOthers(work, work.unknown)
     if (!work.origin.parked) return this.slowKeys.leave(work)
-    const { host, policy } = this.state
+    const { host } = this.state
     const parked = this.parkedKey(work)
     if (parked === undefined) return undefined
     const { due } = work.progress
@@ -95,14 +94,7 @@ export class Parking implements ParkingApi {
       if (millis > 0) return this.waitFor(parked, work, millis)
     }
     parked.released = false
-    const returns = Returns.countOf(work.delivery)
-    const { position = 0, starts = 0 } = work.place ?? {}
-    const suspected = returns >= Returns.suspiciousCount || (starts > 0 && returns > 0)
-    if (!suspected) return undefined
-    work.progress = { ...work.progress, returns: 0 }
-    return starts >= maxStarts
-      ? policy.deadLetterCrashLoop(work)
-      : this.moves.moveHead(parked, work, { position, starts: starts + 1, due: undefined })
+    return this.suspects.before(parked, work)
   }
 
   park(work: Work, { attempted, due }: Decision.Park): Effect.Effect<Decision.Decision> {
@@ -114,13 +106,15 @@ export class Parking implements ParkingApi {
         return this.moves.isEnding() ? Decision.settledNow : this.state.policy.waitUnparked(work, due)
       })
     const { position = 0, starts = 0 } = work.place ?? {}
-    return this.moves.moveHead(parked, work, { position, starts: attempted ? 0 : starts, due })
+    const undo = attempted ? undefined : this.suspects.undo(work, due)
+    return undo ?? this.moves.moveHead(parked, work, { position, starts: attempted ? 0 : starts, due })
   }
 
   left(work: Work): void {
     const parked = work.origin.parked ? this.parkedKey(work) : undefined
     if (parked === undefined) return
     this.renewal.left(work)
+    this.suspects.left(work)
     this.state.keys.letGo(parked, work)
     // Its consumer is lost, and with it every parked event before the followers.
     if (work.delivery.lost()) this.state.resting = true
@@ -174,6 +168,8 @@ export class Parking implements ParkingApi {
     for (const { headWaits, held } of keys.all()) {
       if (headWaits) for (const work of held.values()) work.wake?.("Drain")
     }
+    // Behind those that wait for their trial: the end of one begins the next.
+    this.suspects.endTrial()
   }
 
   /** Another process becomes active: everything behind an event that waits is stored before. */

@@ -6,6 +6,7 @@ import * as Latch from "effect/Latch"
 import type { Copies } from "../delivery/Copies.ts"
 import type { FailurePolicy } from "../delivery/FailurePolicy.ts"
 import type { ParkingHost } from "../handle/ParkingApi.ts"
+import type { Trials } from "../handle/Trials.ts"
 import { ParkedKeys, type PendingCopy } from "./ParkedKeys.ts"
 
 export interface ParkingOptions {
@@ -13,6 +14,7 @@ export interface ParkingOptions {
   readonly copies: Copies
   readonly policy: FailurePolicy
   readonly nextId: () => string
+  readonly trials: Trials
   /** Declares the parked queue where it may be missing. Returns whether it is there. */
   readonly declare: Effect.Effect<boolean>
 }

@@ -230,7 +230,11 @@ export const deadLetterReasons: ReadonlyArray<string> = [...reasons, "Foreign" s
 const isReason = (value: string): value is DeadLetterReason => reasons.has(value)
 const toReason = (value: string): DeadLetterReason => (isReason(value) ? value : "Foreign")
 
-export const crashLoop = (returns: number): Failure => ({
+/** `starts` is how many of its starts were written down and did not end. */
+export const crashLoop = (returns: number, starts: number): Failure => ({
   tag: "CrashLoop",
-  message: `it came back unsettled ${returns} times: processes died or stopped while they held it`
+  message:
+    starts > 0
+      ? `its handler was started ${starts} times and never ended: processes died while it ran`
+      : `it came back unsettled ${returns} times: processes died or stopped while they held it`
 })

@@ -8,6 +8,7 @@ import type { SharedStores } from "../admit/Admission.ts"
 import type { Leases } from "../admit/Leases.ts"
 import type { Copies } from "../delivery/Copies.ts"
 import type { FailureFeed } from "../delivery/FailureFeed.ts"
+import type { Trials } from "../handle/Trials.ts"
 import type { Broker, SubscriberSpec } from "../port/Broker.ts"
 import type { CacheStore } from "../port/CacheStore.ts"
 import type { DrainBudget } from "../support/DrainBudget.ts"
@@ -24,6 +25,8 @@ export interface SharedParts {
   readonly place: BrokerIdentity
   /** What the monitor of the event loop knows of handlers. */
   readonly longHandlers: LongHandlers
+  /** Events of all subscribers that may end the process are tried one at a time. */
+  readonly trials: Trials
   readonly drainBudget: DrainBudget
   /** Called when a subscriber begins to drain: its time counts for the bus, too. */
   readonly onDrain: () => void

@@ -72,11 +72,12 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     metrics,
     log,
     longHandlers: shared.longHandlers,
+    trials: shared.trials,
     trace,
     admission: yield* admissionOf(shared, subscriber),
     parking:
       subscriber.ordering === "key" && !subscriber.ephemeral
-        ? (host) => Parking.make({ subscriber, copies, policy, nextId, declare: declareParked(shared, spec) }, host)
+        ? (host) => Parking.make({ subscriber, copies, policy, nextId, ...sharedByParking(shared, spec) }, host)
         : undefined,
     onUnknown: () => handover?.ask(),
     onRefused: (refusal) => pauseControl.refused(refusal),
@@ -105,6 +106,11 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     show: (reason) => status.setPause(reason)
   })
   return { spec, clock, copies, counters, metrics, nextId, call, runner, parking, consumers, status, pauseControl }
+})
+
+const sharedByParking = (shared: SharedParts, spec: SubscriberSpec) => ({
+  trials: shared.trials,
+  declare: declareParked(shared, spec)
 })
 
 /** Only a subscriber that parks on its own account has the queue from its start. */

@@ -1,22 +1,14 @@
 /** A keyed subscriber finds the event that kills its process in a window of events, and loses no other event (P3, P6). */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { Effect, Exit, Layer, Schedule, Scope } from "effect"
 import { Broker } from "../../../src/bus/port/Broker.ts"
-import * as MemoryBroker from "../../../src/memory/MemoryBroker.ts"
+import { BrokerError } from "../../../src/bus/port/BrokerError.ts"
+import { PermissionDenied } from "../../../src/bus/port/BrokerReason.ts"
 import * as MemoryCache from "../../../src/memory/MemoryCache.ts"
-import type { MemoryServer } from "../../../src/memory/MemoryServer.ts"
 import { fresh, keyed, upTo } from "../../../src/ports/conformance/setup/TestEvents.ts"
 import { processOver, start } from "../../../src/ports/conformance/setup/BusProcess.ts"
+import { isRising, killableProcess } from "../park/ParkingStage.ts"
 import * as Stage from "../Stage.ts"
-
-/** A process that can die: its connection to the broker is cut before any other part of it ends. */
-const mortal = Effect.fnUntraced(function* (server: MemoryServer["Service"]) {
-  const connection = yield* Scope.make()
-  const context = yield* Layer.buildWithScope(MemoryBroker.layerOf(server, { namespace: "test" }), connection)
-  const ports = Layer.merge(Layer.succeed(Broker, Context.get(context, Broker)), MemoryCache.layer)
-  const process = yield* start(processOver(ports))
-  return { ...process, die: Scope.close(connection, Exit.void) }
-})
 
 interface Scenario {
   readonly events: number
@@ -46,12 +38,12 @@ const run = Effect.fnUntraced(function* ({ events, failing, keys, killers, stand
   let deaths = 0
   const begin = Effect.gen(function* () {
     const self = Symbol("process")
-    const one = yield* mortal(stage.server)
+    const one = yield* killableProcess(stage.server)
     living.add(self)
     const die = Effect.suspend(() => {
       living.delete(self)
       deaths++
-      return one.die
+      return one.kill
     })
     yield* one.subscribe(name, {
       events: [Changed],
@@ -78,38 +70,41 @@ const run = Effect.fnUntraced(function* ({ events, failing, keys, killers, stand
   return { deaths, handled, harmless, letters: yield* stage.letters.list(name, { limit: 1000 }) }
 })
 
-const isRising = (numbers: ReadonlyArray<number>): boolean =>
-  numbers.every((n, at) => at === 0 || n > (numbers[at - 1] ?? n))
-
 describe("crash guard", () => {
-  for (const { failing, killers, standby } of [
+  for (const { failing, keys = 5, killers, standby } of [
     { killers: [7], standby: 0, failing: undefined },
     { killers: [7], standby: 20, failing: undefined },
     { killers: [7, 8, 20], standby: 1, failing: undefined },
-    // Each crash costs every event of the window a life, and each of them has twenty.
-    { killers: upTo(11), standby: 0, failing: undefined },
-    { killers: upTo(11).map((n) => n + 9), standby: 1, failing: undefined },
+    // Each death costs every event of the window a life, and each of them has twenty.
+    { killers: upTo(12), standby: 0, failing: undefined },
+    { killers: upTo(12).map((n) => n + 9), standby: 1, failing: undefined },
+    // All wait behind the first of them.
+    { killers: upTo(12), keys: 1, standby: 0, failing: undefined },
     { killers: [9], standby: 0, failing: 2 }
   ]) {
     const waits = failing === undefined ? "" : `, ${failing} waits for its retry`
-    it.effect(`P3, P6, C11, N6: killers ${killers.join(", ")} of 30 events, ${standby} stand by${waits}`, () =>
-      Effect.gen(function* () {
-        const keys = 5
-        const { deaths, handled, harmless, letters } = yield* run({ events: 30, keys, killers, standby, failing })
-        assert.deepStrictEqual(
-          letters.map(({ body, reason }) => [reason, JSON.parse(body.toString()).data.n]),
-          killers.map((n) => ["CrashLoop", n]),
-          `after ${deaths} deaths`
-        )
-        assert.deepStrictEqual(
-          [...new Set(handled)].toSorted((a, b) => a - b),
-          harmless
-        )
-        for (const key of upTo(keys)) {
-          const lane = [...new Set(handled.filter((n) => n % keys === key))]
-          assert.isTrue(isRising(lane), `out of order: ${lane}`)
-        }
-      })
+    it.effect(
+      `P3, P6, C11, N6: killers ${killers.join(", ")} of 30 events of ${keys} keys, ${standby} stand by${waits}`,
+      () =>
+        Effect.gen(function* () {
+          const { deaths, handled, harmless, letters } = yield* run({ events: 30, keys, killers, standby, failing })
+          assert.deepStrictEqual(
+            letters
+              .map(({ body, reason }) => [reason, JSON.parse(body.toString()).data.n])
+              .toSorted(([, a], [, b]) => a - b),
+            killers.map((n) => ["CrashLoop", n]),
+            `after ${deaths} deaths`
+          )
+          assert.isAtMost(deaths, 5 + 3 * killers.length)
+          assert.deepStrictEqual(
+            [...new Set(handled)].toSorted((a, b) => a - b),
+            harmless
+          )
+          for (const key of upTo(keys)) {
+            const lane = [...new Set(handled.filter((n) => n % keys === key))]
+            assert.isTrue(isRising(lane), `out of order: ${lane}`)
+          }
+        })
     )
   }
 
@@ -183,10 +178,12 @@ describe("crash guard", () => {
   )
 
   it.effect.each([
-    { deaths: 9, handled: true },
-    { deaths: 10, handled: false }
-  ])("P3, N6: after $deaths deaths the first event is handled: $handled", ({ deaths, handled }) =>
+    { deaths: 12, parks: true, handled: true },
+    { deaths: 9, parks: false, handled: true },
+    { deaths: 10, parks: false, handled: false }
+  ])("P3, N6: held in $deaths deaths, with a parked queue: $parks, the first event is handled: $handled", (given) =>
     Effect.gen(function* () {
+      const { deaths, handled, parks } = given
       const stage = yield* Stage.make
       const Changed = keyed()
       const name = fresh()
@@ -195,7 +192,10 @@ describe("crash guard", () => {
       yield* Stage.turns
       yield* dieWithAll(stage.broker, name, deaths)
       let starts = 0
-      yield* stage.bus.subscribe(name, {
+      const process = yield* killableProcess(stage.server, (broker) => ({
+        declare: (spec) => (spec.parking === true && !parks ? Effect.fail(denied) : broker.declare(spec))
+      }))
+      yield* process.subscribe(name, {
         events: [Changed],
         ordering: "key",
         handler: () => Effect.sync(() => void starts++)
@@ -206,6 +206,8 @@ describe("crash guard", () => {
     })
   )
 })
+
+const denied = new BrokerError({ reason: new PermissionDenied({ entity: "the parked queue", username: "u" }) })
 
 /** Takes every delivery of a queue and dies with them, this many times. */
 const dieWithAll = Effect.fnUntraced(function* (broker: Broker["Service"], subscriber: string, times: number) {

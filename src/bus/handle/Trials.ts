@@ -1,0 +1,169 @@
+/**
+ * Trials of events that may end the process. Each start of such an event is written down before it, and an event whose
+ * starts never end is dead-lettered. So while one is tried, nothing that came back before starts in any subscriber of the
+ * process: an innocent event would be judged by the deaths that another one causes.
+ *
+ * What never came back may end the process, too. So for a second a trial waits until nothing else runs, and for a second
+ * nothing else starts beside it. Longer no event is held back by another.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Monotonic from "../../observe/Monotonic.ts"
+import * as Returns from "../delivery/Returns.ts"
+import { startsOf, type Work } from "../delivery/Work.ts"
+
+/** A start of an event that is written down, from its turn until its handler ends. */
+export interface Trial {
+  /** The delivery that runs, as soon as it is here. */
+  work: Work | undefined
+  /** Lets others start beside it after a while. */
+  timer: Fiber.Fiber<void> | undefined
+}
+
+/** What a trial asks of each subscriber. */
+export interface TrialRunner {
+  readonly running: Iterable<Work>
+  readonly pump: () => void
+}
+
+interface Waiter {
+  readonly trial: Trial
+  readonly begin: () => void
+}
+
+const aloneMillis = 1000
+/** A trial whose handler did not start by then is none. */
+const startMillis = 10_000
+/** Until the handlers that run have ended. */
+const pollMillis = 5
+
+export class Trials {
+  private readonly runners = new Set<TrialRunner>()
+  private readonly waiting = new Set<Waiter>()
+  private current: Trial | undefined
+  private isAlone = false
+  /** Events that are being dead-lettered as killers. */
+  private judged = 0
+
+  /** Whether there is one: nothing else of this is asked for otherwise. */
+  get isOn(): boolean {
+    return this.current !== undefined || this.judged > 0
+  }
+
+  /** Returns what removes it. */
+  add(runner: TrialRunner): () => void {
+    this.runners.add(runner)
+    return () => this.runners.delete(runner)
+  }
+
+  isCurrent(trial: Trial): boolean {
+    return this.current === trial
+  }
+
+  mayStart(work: Work): boolean {
+    const { current, isAlone, judged } = this
+    if (judged > 0) return false
+    return current === undefined || current.work === work || !(isAlone || cameBack(work))
+  }
+
+  /**
+   * Nothing starts while an event is dead-lettered: another one may end the process at once, and this one would come back
+   * and become a second letter. Not for longer than a second.
+   */
+  judge<A>(verdict: Effect.Effect<A>): Effect.Effect<A> {
+    let isOver = false
+    const end = (): void => {
+      if (isOver) return
+      isOver = true
+      this.judged--
+      this.pumpAll()
+    }
+    const begin = Effect.suspend(() => {
+      this.judged++
+      return Effect.forkDetach(Effect.delay(Effect.sync(end), aloneMillis))
+    })
+    return Effect.acquireUseRelease(
+      begin,
+      () => verdict,
+      (timer) =>
+        Effect.sync(() => {
+          timer.interruptUnsafe()
+          end()
+        })
+    )
+  }
+
+  /** Completes when nothing else that came back runs. The trial goes on until `end`. */
+  begin(trial: Trial): Effect.Effect<void> {
+    const turn = Effect.callback<void>((resume) => {
+      const waiter: Waiter = { trial, begin: () => resume(Effect.void) }
+      this.waiting.add(waiter)
+      this.next()
+      return Effect.sync(() => this.waiting.delete(waiter))
+    })
+    return Effect.gen({ self: this }, function* () {
+      yield* turn
+      const now = Monotonic.of(yield* Clock.Clock)
+      const until = now() + aloneMillis
+      while (this.runs(() => true) && now() < until) yield* Effect.sleep(pollMillis)
+      this.share(trial)
+      while (this.runs(cameBack)) yield* Effect.sleep(pollMillis)
+      this.isAlone = true
+      // Detached, so that no drain waits for it.
+      trial.timer = yield* Effect.forkDetach(this.limits(trial))
+    })
+  }
+
+  /** No other event waits for long for this one, nor for one that does not start, such as while its subscriber is paused. */
+  private limits(trial: Trial): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      yield* Effect.sleep(aloneMillis)
+      this.share(trial)
+      yield* Effect.sleep(startMillis)
+      if (trial.work === undefined) this.end(trial)
+    })
+  }
+
+  /** Called when a handler ended. */
+  ended(work: Work): void {
+    if (this.current?.work === work) this.end(this.current)
+  }
+
+  end(trial: Trial): void {
+    if (this.current !== trial) return
+    this.current = undefined
+    this.isAlone = false
+    trial.timer?.interruptUnsafe()
+    // Others first, so that trials in a row do not keep them from starting.
+    this.pumpAll()
+    this.next()
+  }
+
+  private next(): void {
+    const [first] = this.waiting
+    if (this.current !== undefined || first === undefined) return
+    this.waiting.delete(first)
+    this.current = first.trial
+    this.isAlone = true
+    first.begin()
+  }
+
+  private share(trial: Trial): void {
+    if (this.current !== trial || !this.isAlone) return
+    this.isAlone = false
+    this.pumpAll()
+  }
+
+  private runs(which: (work: Work) => boolean): boolean {
+    for (const { running } of this.runners) for (const work of running) if (!work.zombie && which(work)) return true
+    return false
+  }
+
+  private pumpAll(): void {
+    for (const { pump } of this.runners) pump()
+  }
+}
+
+/** Whether a process may have ended while it ran. */
+const cameBack = (work: Work): boolean => Returns.countOf(work.delivery) > 0 || startsOf(work) > 0
