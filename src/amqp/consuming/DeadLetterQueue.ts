@@ -3,8 +3,8 @@
  * the rest goes back in order. Two readers at once see disjoint parts.
  *
  * Going back must not cost a letter anything, since a policy may limit how often a message may come back, and then drops
- * it for good. RabbitMQ takes letters back without counting from 4.3 on. Before that, letters that came back once are
- * stored anew, and with them all behind them, so that their order stays.
+ * it for good. RabbitMQ takes letters back without counting from 4.3 on, unless the reader dies or its node is too slow to
+ * take them back. Letters that came back counted are stored anew, and with them all behind them, so that their order stays.
  */
 import type { Channel } from "amqplib"
 import * as Effect from "effect/Effect"
@@ -70,9 +70,7 @@ export const read = Effect.fnUntraced(function* ({
     place,
     count,
     call: link.call,
-    openRenewal: isFree
-      ? undefined
-      : Effect.flatMap(publishing, (live) => LetterRenewal.open(live, place, (max) => losses.tooLarge(max))),
+    openRenewal: Effect.flatMap(publishing, (live) => LetterRenewal.open(live, place, (max) => losses.tooLarge(max))),
     maxBytes: () => losses.maxBytes,
     onRefused: (error) => losses.refused(place.queue, error)
   })

@@ -23,8 +23,7 @@ export interface LetterReaderParts {
   /** How many letters there were when it was opened. */
   readonly count: number
   readonly call: Call
-  /** Undefined where letters go back without being counted. */
-  readonly openRenewal: Effect.Effect<LetterRenewal, BrokerError> | undefined
+  readonly openRenewal: Effect.Effect<LetterRenewal, BrokerError>
   /** The size of the largest letter that can be stored anew, as far as is known. A larger one goes back as it is. */
   readonly maxBytes: () => number
   /** Called when a letter cannot be stored anew. */
@@ -74,7 +73,7 @@ export class LetterReader {
     const takeAndRenew = this.taking.withPermits(1)(
       Effect.suspend(() => (this.toRenew.length === 0 ? take : Effect.andThen(this.renew, take)))
     )
-    this.next = parts.openRenewal === undefined ? take : takeAndRenew
+    this.next = takeAndRenew
   }
 
   /** Leaves a letter in the queue. */
@@ -140,7 +139,6 @@ export class LetterReader {
       if (this.settle(message)) this.acknowledged++
     }
     const delivery = this.parts.toDelivery(ReceivedMessage.ofAmqplib(message), ack, this.isGone)
-    if (this.parts.openRenewal === undefined) return delivery
     const letter: Letter = { message, deliveryCount: delivery.deliveryCount, state: "open" }
     this.open.set(message.fields.deliveryTag, letter)
     this.arrived.push(letter)
@@ -187,7 +185,7 @@ export class LetterReader {
   private get renew(): Effect.Effect<void, BrokerError> {
     const { openRenewal } = this.parts
     return Effect.gen({ self: this }, function* () {
-      if (this.toRenew.length === 0 || openRenewal === undefined) return
+      if (this.toRenew.length === 0) return
       const renewal = (this.renewal ??= yield* openRenewal)
       for (let message = this.toRenew.shift(); message !== undefined; message = this.toRenew.shift()) {
         if (message.content.length > this.parts.maxBytes()) continue

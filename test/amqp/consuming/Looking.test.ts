@@ -70,6 +70,27 @@ describeLive(
         })
       )
 
+    it.live("P8: takes nothing away where readers die now and then: what came back counted is stored anew", () =>
+      Effect.gen(function* () {
+        const { broker, letters, namespace } = yield* limited(3)
+        const ids = yield* fill(broker, 5)
+        for (let death = 0; death < 6; death++) {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const channel = yield* rawChannel(node().url)
+              for (const _ of ids) yield* Effect.promise(() => channel.get(`${namespace}.dead.a`))
+            })
+          )
+          yield* untilEffect(
+            () => `the letters come back after death ${death}`,
+            Effect.map(letters.count("a"), (count) => count === 5)
+          )
+          const found = (yield* letters.list("a")).map(({ eventId }) => eventId)
+          assert.deepStrictEqual(found.toSorted(), ids.toSorted())
+        }
+      })
+    )
+
     it.live("P8, P15: takes nothing where letters are signed, and each stays signed", () =>
       Effect.gen(function* () {
         const { broker } = yield* limited(3)
