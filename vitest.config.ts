@@ -23,8 +23,13 @@ const long = [
   "test/amqp/consuming/ParkedReturns.test.ts",
   "test/amqp/credentials/*.test.ts",
   "test/bus/park/ParkingRenewal.test.ts",
-  "test/support/RabbitNode.test.ts"
+  "test/support/RabbitNode.test.ts",
+  "test/security/Secrets.test.ts",
+  "test/app/demo/HealthStates.test.ts"
 ]
+
+/** Rules of the source, the docs and the examples: `npm run check` runs them. */
+const house = ["test/house/*.test.ts", "test/chaos/Coverage.test.ts"]
 
 /** What a test file has that needs a process of its own: something global. */
 const needsOwn = /process\.(?:env|on)\b|globalThis/
@@ -34,7 +39,7 @@ const needsOwn = /process\.(?:env|on)\b|globalThis/
  */
 const shared = globSync("test/**/*.test.ts", {
   cwd: import.meta.dirname,
-  exclude: ["test/app/**", "test/simulation/Simulation.test.ts", ...long]
+  exclude: ["test/app/**", "test/simulation/Simulation.test.ts", ...long, ...house]
 }).filter((file) => !needsOwn.test(readFileSync(join(import.meta.dirname, file), "utf8")))
 
 const asked = ["EVENTBUS_TEST_RABBITMQ", "EVENTBUS_TEST_KV"].some((name) => (process.env[name] ?? "") !== "")
@@ -61,10 +66,11 @@ export default defineConfig({
         test: {
           name: "own process",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...shared, ...long, ...elsewhere]
+          exclude: [...shared, ...long, ...house, ...elsewhere]
         }
       },
-      { extends: true, test: { name: "long", include: long, exclude: elsewhere } }
+      { extends: true, test: { name: "long", include: long, exclude: elsewhere } },
+      { extends: true, test: { name: "house", include: house, exclude: elsewhere, isolate: false } }
     ],
     // .ci/run counts from this report; with a reporter named on the command line it would have to change `npm test`.
     reporters: process.env["CI"] === "true" ? ["default", "json"] : ["default"],
