@@ -62,9 +62,9 @@ describeLive(
       const before = Date.now()
       await test.publish([order(0, "x", "fail"), order(1, "x")])
       await service.waitFor("log", 1, ({ message }) => message === "attempt failed")
-      const after = Date.now()
       service.terminate()
       assert.deepStrictEqual(await service.ended, { code: 0, signal: null }, service.output())
+      const after = Date.now()
       assert.deepStrictEqual(numbersOf(service.of("started")), [0], service.output())
 
       const [head] = await parkedOf(test)

@@ -70,6 +70,7 @@ export const read = Effect.fnUntraced(function* ({
     place,
     count,
     call: link.call,
+    isFree,
     openRenewal: Effect.flatMap(publishing, (live) => LetterRenewal.open(live, place, (max) => losses.tooLarge(max))),
     maxBytes: () => losses.maxBytes,
     onRefused: (error) => losses.refused(place.queue, error)

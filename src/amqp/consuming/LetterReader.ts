@@ -24,6 +24,8 @@ export interface LetterReaderParts {
   readonly count: number
   readonly call: Call
   readonly openRenewal: Effect.Effect<LetterRenewal, BrokerError>
+  /** Whether letters may go back without being stored anew: they are then stored as far as that is possible. */
+  readonly isFree: boolean
   /** The size of the largest letter that can be stored anew, as far as is known. A larger one goes back as it is. */
   readonly maxBytes: () => number
   /** Called when a letter cannot be stored anew. */
@@ -49,6 +51,8 @@ export class LetterReader {
   private renewal: LetterRenewal | undefined
   private readonly taking = Semaphore.makeUnsafe(1)
   private isRenewing = false
+  /** Nothing can be stored anew, and nothing has to be. */
+  private leavesAlone = false
   private taken = 0
   private acknowledged = 0
   private isLost = false
@@ -87,7 +91,7 @@ export class LetterReader {
     return Effect.gen({ self: this }, function* () {
       if (this.isRenewing && isComplete) {
         yield* this.renew
-        while (this.taken < this.parts.count) {
+        while (!this.leavesAlone && this.taken < this.parts.count) {
           const delivery = yield* this.next
           if (delivery === undefined) break
           this.keep(delivery)
@@ -158,7 +162,7 @@ export class LetterReader {
 
   private stay({ deliveryCount, message }: Letter): void {
     this.isRenewing ||= deliveryCount >= renewedFrom
-    if (!this.isRenewing) return
+    if (!this.isRenewing || this.leavesAlone) return
     this.parts.pump.defer()
     this.toRenew.push(message)
   }
@@ -183,8 +187,8 @@ export class LetterReader {
   }
 
   private get renew(): Effect.Effect<void, BrokerError> {
-    const { openRenewal } = this.parts
-    return Effect.gen({ self: this }, function* () {
+    const { isFree, openRenewal } = this.parts
+    const renewing = Effect.gen({ self: this }, function* () {
       if (this.toRenew.length === 0) return
       const renewal = (this.renewal ??= yield* openRenewal)
       for (let message = this.toRenew.shift(); message !== undefined; message = this.toRenew.shift()) {
@@ -194,9 +198,16 @@ export class LetterReader {
         renewal.send(stored, () => void this.settle(stored))
       }
     })
+    const leaveAlone = (error: BrokerError): Effect.Effect<void> => {
+      this.leavesAlone = true
+      this.toRenew = []
+      return Effect.logDebug("dead letters are not stored anew", error.message)
+    }
+    return isFree ? Effect.catch(renewing, leaveAlone) : renewing
   }
 
   private orRefused(stored: Effect.Effect<void, BrokerError>): Effect.Effect<void, BrokerError> {
+    if (this.parts.isFree) return stored
     return Effect.tapError(stored, (error) => Effect.sync(() => this.parts.onRefused(error)))
   }
 
