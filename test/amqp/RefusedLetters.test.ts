@@ -68,7 +68,9 @@ describeLive(
         const url = yield* Effect.promise(() =>
           node().addUser(namespace, "p", { write: `^${namespace}\\.(events|delay.*|sub.*|canary)$` })
         )
-        const { bus, letters, subscribe } = yield* process(url, namespace, "verify")
+        const { bus, subscribe } = yield* process(url, namespace, "verify")
+        // RabbitMQ 4 hands a letter over with the count of its old queue, so to look at it is to store it anew.
+        const { letters } = yield* process(node().url, namespace)
         const subscription = yield* subscribe("a", rejecting)
         for (let n = 0; n < 70; n++) yield* bus.publish(Noted, { text: String(n) })
         yield* untilEffect(
