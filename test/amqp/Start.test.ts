@@ -51,7 +51,7 @@ describeLive(
       it.live("N10: without a server the reason is Connection, with the address and the code of the system", () =>
         Effect.gen(function* () {
           const port = yield* Effect.promise(freePort)
-          const refused = yield* refusalOf(urlTo(port), { connectTimeout: "1 second" })
+          const refused = yield* refusalOf(urlTo(port), { connectTimeout: "5 seconds" })
           assert.deepInclude(refused.reason, {
             _tag: "Connection",
             address: `127.0.0.1:${port}`,

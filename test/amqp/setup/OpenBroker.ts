@@ -1,7 +1,7 @@
 /** Brokers over RabbitMQ that a test can close early, why they do not open, and what other programs have open. */
 import { assert } from "@effect/vitest"
 import { type Channel, connect } from "amqplib"
-import { Cause, Effect, Exit, type Random, Scope, SubscriptionRef } from "effect"
+import { Cause, Effect, Exit, type Random, Scope, Stream, SubscriptionRef } from "effect"
 import { inspect } from "node:util"
 import * as AmqpBroker from "../../../src/amqp/AmqpBroker.ts"
 import type { AmqpOptions } from "../../../src/amqp/AmqpOptions.ts"
@@ -78,16 +78,17 @@ export const rawChannel = (url: string): Effect.Effect<Channel, never, Scope.Sco
     ({ channel }) => channel
   )
 
-export const statusIs = (broker: Service, tag: "Connecting" | "Up" | "Blocked" | "Closed") =>
-  untilEffect(
-    () => `status ${tag}`,
-    Effect.map(
-      Effect.suspend(() => statusOf(broker)),
-      (status) => status === tag
-    )
+/** Sees a status that lasts for a moment only, too. */
+export const statusIs = (broker: Service, tag: "Connecting" | "Up" | "Blocked" | "Closed"): Effect.Effect<void> =>
+  SubscriptionRef.changes(broker.status).pipe(
+    Stream.filter(({ _tag }) => _tag === tag),
+    Stream.runHead,
+    Effect.timeoutOrElse({
+      duration: "4 minutes",
+      orElse: () => Effect.sync(() => assert.fail(`not within 4 minutes: status ${tag}`))
+    }),
+    Effect.asVoid
   )
-
-const statusOf = (broker: Service) => Effect.map(SubscriptionRef.get(broker.status), ({ _tag }) => _tag)
 
 /** Reconnects almost at once: the jitter is always small. */
 export const quickReconnects: typeof Random.Random.Service = { nextDoubleUnsafe: () => 0.001, nextIntUnsafe: () => 0 }
