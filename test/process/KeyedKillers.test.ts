@@ -102,7 +102,7 @@ describeLive(
           // Each of the last lives ended by SIGTERM.
           const deaths = lives.length - replicas
           assert.isAtMost(deaths, sharedDeaths + ownDeaths * killers.length, "a killer started too often")
-          await test.waitForReady(0)
+          // What the queue still has was handled, and came back with a process that ended.
         }
       )
     }
