@@ -74,10 +74,9 @@ export class LetterReader {
       return message === undefined ? wait : Effect.succeed(this.deliver(message))
     })
     // One after the other, so that they are known in the order of their arrival.
-    const takeAndRenew = this.taking.withPermits(1)(
+    this.next = this.taking.withPermits(1)(
       Effect.suspend(() => (this.toRenew.length === 0 ? take : Effect.andThen(this.renew, take)))
     )
-    this.next = takeAndRenew
   }
 
   /** Leaves a letter in the queue. */

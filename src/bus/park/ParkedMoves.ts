@@ -1,8 +1,8 @@
 /**
  * Moves the events of a parked key to the parked queue, one after the other: a follower when all events
  * before it are stored, the head whenever it has to wait again. Followers move while their key waits, or when
- * there are too many of them or too much time before them. They stay while it catches up, and go to their lane when nothing of the key is
- * parked any more.
+ * there are too many of them or too much time before them. They stay while it catches up, and go to their lane when
+ * nothing of the key is parked any more.
  */
 import * as Effect from "effect/Effect"
 import { sizeOf } from "../../event/Body.ts"

@@ -273,17 +273,8 @@ export class Parking implements ParkingApi {
     }).pipe(
       Effect.flatMap((ended) => {
         parked.headWaits = false
-        switch (ended) {
-          case "Elapsed":
-          case "Released":
-            work.progress = { ...work.progress, due: undefined }
-            return Decision.runAgainNow
-          case "LaneFull":
-            return this.state.policy.deadLetterLaneFull(work)
-          case "Drain":
-          case "Lost":
-            return Decision.settledNow
-        }
+        if (ended === "Elapsed" || ended === "Released") work.progress = { ...work.progress, due: undefined }
+        return WaitInLane.after(ended, () => this.state.policy.deadLetterLaneFull(work))
       })
     )
   }

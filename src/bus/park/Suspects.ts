@@ -10,13 +10,14 @@ import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
 import * as Decision from "../delivery/Decision.ts"
 import * as Returns from "../delivery/Returns.ts"
-import { startsOf, wait, type WakeReason, type Work } from "../delivery/Work.ts"
+import { startsOf, wait, type Work } from "../delivery/Work.ts"
 import { wasAttempted } from "../handle/GiveBack.ts"
 import type { SuspectsApi } from "../handle/ParkingApi.ts"
 import type { Trial, Trials } from "../handle/Trials.ts"
 import type { ParkedKey } from "./ParkedKeys.ts"
 import type { ParkedMoves } from "./ParkedMoves.ts"
 import type { ParkingState } from "./ParkingState.ts"
+import * as WaitInLane from "./WaitInLane.ts"
 
 /** After this many starts without an end, a parked event is dead-lettered. */
 const maxStarts = 3
@@ -140,7 +141,7 @@ export class Suspects implements SuspectsApi {
       return Effect.raceFirst(turn, wait(work, patienceMillis)).pipe(
         Effect.flatMap((ended) => {
           parked.headWaits = false
-          if (ended !== "Begun") return this.unbegun(work, ended)
+          if (ended !== "Begun") return WaitInLane.after(ended, () => this.state.policy.deadLetterLaneFull(work))
           if (this.moves.isEnding() || this.state.resting || work.delivery.lost()) return Decision.settledNow
           this.trial = trial
           return this.writeStart(parked, work)
@@ -154,18 +155,5 @@ export class Suspects implements SuspectsApi {
         )
       )
     })
-  }
-
-  private unbegun(work: Work, ended: "Elapsed" | WakeReason): Effect.Effect<Decision.Decision> {
-    switch (ended) {
-      case "Elapsed":
-      case "Released":
-        return Decision.runAgainNow
-      case "LaneFull":
-        return this.state.policy.deadLetterLaneFull(work)
-      case "Drain":
-      case "Lost":
-        return Decision.settledNow
-    }
   }
 }

@@ -2,11 +2,20 @@
 import { Effect } from "effect"
 import type { RabbitNode } from "../../support/RabbitNode.ts"
 
-/** Whether the node runs RabbitMQ 4.3 or later. */
-export const isFrom43 = async (node: RabbitNode | undefined): Promise<boolean> => {
+/** Major and minor version, as one number: 403 for 4.3.6. */
+const versionOf = async (node: RabbitNode | undefined): Promise<number> => {
   const version = (await node?.eval("rabbit_misc:version().")) ?? ""
   const [major = 0, minor = 0] = version.match(/\d+/g)?.map(Number) ?? []
-  return major > 4 || (major === 4 && minor >= 3)
+  return 100 * major + minor
+}
+
+/** Whether the node runs RabbitMQ 4.3 or later. */
+export const isFrom43 = async (node: RabbitNode | undefined): Promise<boolean> => (await versionOf(node)) >= 403
+
+/** Whether the first look at a letter of its queues may cost the letter a life: RabbitMQ 4 up to 4.3. */
+export const isLookCounted = async (node: RabbitNode | undefined): Promise<boolean> => {
+  const version = await versionOf(node)
+  return version >= 400 && version < 403
 }
 
 /** The largest message that channels take which are opened until the scope ends. Versions read it from two places. */

@@ -1,6 +1,6 @@
 /**
- * Keyed subscribers that park, which is the default: a key that waits leaves the queue and comes back, never early (P7). The order by key stays (P6), and
- * no other event is blocked (P5).
+ * Keyed subscribers that park, which is the default: a key that waits leaves the queue and comes back, never early (P7).
+ * The order by key stays (P6), and no other event is blocked (P5).
  */
 import { makeLedger, numbersOfKey, type Entry } from "../setup/HandlerLedger.ts"
 import * as Effect from "effect/Effect"
