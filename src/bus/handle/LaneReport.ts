@@ -8,25 +8,41 @@ import type { RunnerState } from "./RunnerState.ts"
 
 const shownLanes = 1000
 
-/** The lanes of the unsettled deliveries, in the order of delivery. */
+/** The lanes of the unsettled deliveries, in the order in which the first delivery of each arrived. */
 export const lanes = (state: RunnerState, decisions: PendingDecisions): ReadonlyArray<Lane> => {
-  const found = new Map<string, Lane>()
+  const found = new Map<string, { head: Work; events: number }>()
   for (const work of state.open) {
     const { key } = work.event
     if (key === undefined) continue
     const lane = found.get(key)
-    if (lane !== undefined) found.set(key, { ...lane, behind: lane.behind + 1 })
-    else if (found.size < shownLanes)
-      found.set(key, {
-        key,
-        head: headOf(state, decisions, work),
-        id: work.event.id,
-        attempt: work.progress.attempt,
-        behind: 0
-      })
+    if (lane === undefined) {
+      if (found.size < shownLanes) found.set(key, { head: work, events: 1 })
+      continue
+    }
+    lane.events++
+    if (isBefore(state, decisions, work, lane.head)) lane.head = work
   }
-  return [...found.values()]
+  return Array.from(found, ([key, { events, head }]) => ({
+    key,
+    head: headOf(state, decisions, head),
+    id: head.event.id,
+    attempt: head.progress.attempt,
+    behind: events - 1
+  }))
 }
+
+/** The copy of a head that was parked again arrives behind the other parked events of its key. */
+const isBefore = (state: RunnerState, decisions: PendingDecisions, work: Work, other: Work): boolean => {
+  const stages = stageOf(state, decisions, work) - stageOf(state, decisions, other)
+  return stages === 0 ? positionOf(work) < positionOf(other) : stages < 0
+}
+
+/** What holds the lane comes first. */
+const stageOf = (state: RunnerState, decisions: PendingDecisions, work: Work): number =>
+  state.running.has(work) ? 0 : decisions.has(work) ? 1 : 2
+
+/** Parked events of a key come before all others of it. */
+const positionOf = ({ place }: Work): number => place?.position ?? Number.POSITIVE_INFINITY
 
 const headOf = (state: RunnerState, decisions: PendingDecisions, work: Work): Lane["head"] => {
   if (work.heldSince !== undefined) return "claimed"

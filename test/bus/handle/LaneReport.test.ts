@@ -1,7 +1,7 @@
 /** The tree of a bus as data, with the lanes of its keyed subscribers. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { fresh, keyed } from "../../../src/ports/conformance/setup/TestEvents.ts"
+import { fresh, keyed, upTo } from "../../../src/ports/conformance/setup/TestEvents.ts"
 import * as Stage from "../Stage.ts"
 
 describe("tree", () => {
@@ -46,6 +46,29 @@ describe("tree", () => {
         keys: [],
         lag: { ready: 0, oldest: undefined, fault: undefined }
       })
+    })
+  )
+
+  it.effect("P5: names the first event of a parked key, however often that was parked again behind the others", () =>
+    Effect.gen(function* () {
+      const { bus } = yield* Stage.make
+      const Changed = keyed()
+      const subscription = yield* bus.subscribe(fresh(), {
+        events: [Changed],
+        ordering: "key",
+        prefetch: 8,
+        retry: Schedule.spaced("3 seconds"),
+        handler: ({ data: { n } }) => (n === 0 ? Effect.fail("not now") : Effect.void)
+      })
+      const { id } = yield* bus.publish(Changed, { n: 0, k: "a" })
+      yield* bus.publishAll(
+        Changed,
+        upTo(19).map((n) => ({ n: n + 1, k: "a" }))
+      )
+      // Between two of its attempts, of which each ends with a new copy.
+      yield* Stage.pass(Stage.seconds(10), 100)
+      const { keys } = yield* subscription.tree
+      assert.deepStrictEqual(keys, [{ key: "a", head: "parked", id, attempt: 5, behind: 19 }])
     })
   )
 })

@@ -102,7 +102,8 @@ export const drainCases: ReadonlyArray<BrokerCase> = [
         const Happened = numbered()
         const name = fresh()
         const ledger = makeLedger()
-        const first = yield* start(connect())
+        // Its copies have a sixth of this for their confirms. What is cut off goes back as it came.
+        const first = yield* start(connect({ drainTimeout: "2 minutes" }))
         yield* first.subscribe(name, {
           events: [Happened],
           retry: Schedule.spaced("900 millis"),
