@@ -4,7 +4,7 @@ import type { BrokerFeatures, BrokerProbe } from "../../bus/port/Broker.ts"
 import type { Settings } from "../AmqpOptions.ts"
 import type { State } from "../connection/Connection.ts"
 import type { LetterLosses } from "../consuming/LetterLosses.ts"
-import type { Rights } from "../topology/Declare.ts"
+import type { Rights } from "../Declare.ts"
 import type { DelayCanary } from "./DelayCanary.ts"
 
 type Check = Effect.Success<BrokerProbe["check"]>

@@ -1,11 +1,11 @@
 /** Declares objects of the broker, or checks that they exist. */
 import * as Effect from "effect/Effect"
-import type { SubscriberSpec } from "../../bus/port/Broker.ts"
-import type { BrokerError } from "../../bus/port/BrokerError.ts"
-import * as AmqplibInternals from "../AmqplibInternals.ts"
-import type { Link } from "../connection/Link.ts"
-import * as ScopedChannel from "../connection/ScopedChannel.ts"
-import * as Topology from "./Topology.ts"
+import type { SubscriberSpec } from "../bus/port/Broker.ts"
+import type { BrokerError } from "../bus/port/BrokerError.ts"
+import * as AmqplibInternals from "./AmqplibInternals.ts"
+import type { Link } from "./connection/Link.ts"
+import * as ScopedChannel from "./connection/ScopedChannel.ts"
+import * as Topology from "./topology/Topology.ts"
 
 /** What this process may declare. */
 export interface Rights {
