@@ -1,6 +1,7 @@
 /** No secret leaves: a sensitive value is hidden in a text whatever its kind, and however the text spells it (P14). */
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Redacted, Schema } from "effect"
+import { inspect } from "node:util"
 import type { DataSchema } from "../../src/event/DataCodec.ts"
 import * as Event from "../../src/event/Event.ts"
 import { InvalidEvent } from "../../src/event/EventError.ts"
@@ -22,7 +23,15 @@ const kinds: ReadonlyArray<readonly [string, DataSchema, unknown, ReadonlyArray<
     "bytes",
     sensitive(Schema.Uint8Array),
     key,
-    [Buffer.from(key).toString("hex"), Buffer.from(key).toString("base64"), key.join(",")]
+    [
+      Buffer.from(key).toString("hex"),
+      Buffer.from(key).toString("base64"),
+      key.join(","),
+      key.join(", "),
+      Buffer.from(key)
+        .toString("hex")
+        .replace(/..(?!$)/g, "$& ")
+    ]
   ],
   ["bytes that are text", sensitive(Schema.Uint8Array), Buffer.from(mail), [mail]],
   ["a key of a record", Schema.Record(sensitive(Schema.String), Schema.Finite), { [mail]: 1 }, [mail]],
@@ -91,6 +100,21 @@ describe("sensitive values in texts", () => {
       const form = of(secret)
       const clean = redact(sensitive(Schema.String), secret, `(${form})`)
       assert.match(clean, /^\(.{0,3}<redacted>.{0,4}\)$/, form)
+    }
+  })
+
+  it("bytes are hidden as the console shows them", () => {
+    for (const length of [3, 7, 40, 100]) {
+      const secret = Uint8Array.from({ length }, (_, i) => (i * 83 + 17) % 256)
+      for (const shown of [
+        inspect(secret),
+        inspect({ deep: [{ secret }] }, { depth: 9 }),
+        inspect(Buffer.from(secret))
+      ]) {
+        const clean = redact(sensitive(Schema.Uint8Array), secret, shown)
+        // What is left of a row is less than eight characters, as of any secret.
+        for (const rest of clean.split(/<redacted>|\n/)) assert.notMatch(rest, /(?:\b[0-9a-f]{1,3},? +){3}/, shown)
+      }
     }
   })
 

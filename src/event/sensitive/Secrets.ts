@@ -3,6 +3,7 @@
  * spellings that programs give them. It is made when something has failed, and never for an event that was handled; its
  * cost is bounded by the length of the text, not by the number of secrets.
  */
+import { inspect } from "node:util"
 
 /** What stands for a secret, in errors, logs and dead letters. Effect's `Redacted` prints the same. */
 export const redactedText = "<redacted>"
@@ -53,6 +54,10 @@ export class Secrets {
     this.add(start.join(","))
     this.add(start.toString("base64"))
     this.addEncoded(start)
+    // As the console shows them: on one line, or in rows of columns.
+    this.addLong(start.join(", "))
+    const [, ...rows] = inspect(new Uint8Array(start)).split("\n")
+    for (const row of rows) this.addLong(row.replace(/^\s+|[\s,]+$/g, ""))
     for (const text of [start.toString("utf8"), start.toString("latin1")]) this.add(text)
   }
 
@@ -101,10 +106,12 @@ export class Secrets {
     if (length > 0) keep(this.words, length, length < partLength ? spelling : fold(spelling))
   }
 
-  /** As hexadecimal digits and as base64, also within the base64 of a longer text. */
+  /** As hexadecimal digits, also with the blanks of a Buffer on the console, and as base64, also within that of a longer text. */
   private addEncoded(bytes: Buffer): void {
     if (bytes.length < partLength) return
-    this.addLong(bytes.toString("hex"))
+    const hex = bytes.toString("hex")
+    this.addLong(hex)
+    this.addLong(hex.replace(/..(?!$)/g, "$& "))
     for (let before = 0; before < 3; before++) {
       // Bytes before it shift its characters, and share the first of them.
       const shifted = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64")
