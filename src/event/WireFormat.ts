@@ -146,6 +146,34 @@ const parseForeign = (
   return CloudEvent.parseBinary(attributes, bytesOf(body), data, limits, hints)
 }
 
+/**
+ * The id that a CloudEvent gives itself although it is not valid: its dead letter is found by it. Undefined if there is none,
+ * or none that an id may be.
+ */
+export const claimedId = (
+  body: Body,
+  limits: Limits.Limits,
+  headers: Readonly<Record<string, unknown>> = noHeaders
+): string | undefined => {
+  const id = BinaryMode.attributesOf(headers)?.["id"] ?? claimedIn(body, limits)
+  return typeof id === "string" && id !== "" && Limits.fits(id) ? id : undefined
+}
+
+const claimedIn = (body: Body, limits: Limits.Limits): unknown => {
+  if (Limits.sizeFault(body, limits) !== undefined) return undefined
+  const written = textOf(body)
+  if (Limits.textFault(body, written, limits) !== undefined) return undefined
+  try {
+    const json: unknown = JSON.parse(written)
+    // Plain JSON may have an id of something else.
+    return Predicate.isObject(json) && Object.hasOwn(json, "specversion") && Object.hasOwn(json, "id")
+      ? json["id"]
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
 const required = ["specversion", "id", "source", "type"]
 
 /**

@@ -5,6 +5,7 @@ import { Arbitrary, Effect, Schema } from "effect"
 import { catalog } from "../../src/catalog/index.ts"
 import * as WireFormat from "../../src/event/WireFormat.ts"
 import * as Event from "../../src/event/Event.ts"
+import * as Limits from "../../src/event/Limits.ts"
 import { bodyOf, dataOf, head, json, parse, succeed } from "./support.ts"
 
 const receive = (body: string): CloudEvent<unknown> => {
@@ -212,5 +213,18 @@ describe("we accept events that the SDK produces", () => {
     ]) {
       assert.throws(() => succeed(parse(body(more))), /expected a string/)
     }
+  })
+
+  it("one that is refused still says its id, in the body or in the headers", () => {
+    const id = (body: string | Buffer, headers = {}) => WireFormat.claimedId(body, Limits.defaults, headers)
+    const refused = '{"specversion":"1.0","id":"e-7","source":"/s","type":"a.b","time":"2026-02-30T00:00:00Z"}'
+    assert.throws(() => succeed(parse(refused)), /RFC 3339/)
+    assert.strictEqual(id(refused), "e-7")
+    assert.strictEqual(id('{"specversion":"1.0","id":"e-8","data":9007199254740993}'), "e-8")
+    assert.strictEqual(id("no json", { "cloudEvents:specversion": "1.0", "cloudEvents:id": "e-9" }), "e-9")
+    for (const none of ['{"id":"an order"}', '{"specversion":"1.0","id":7}', '{"specversion":"1.0","id":""}', "[", ""])
+      assert.isUndefined(id(none), none)
+    assert.isUndefined(id(`{"specversion":"1.0","id":"${"x".repeat(256)}"}`))
+    assert.isUndefined(id(`{"specversion":"1.0","id":"deep","data":${"[".repeat(99_999)}${"]".repeat(99_999)}}`))
   })
 })

@@ -180,10 +180,12 @@ export const unreadCopySource = (
   parsed: CloudEvent.ParsedEvent | undefined,
   now: number
 ): CopySource => {
-  const { appId, messageId, timestamp, type } = delivery.properties
+  const { appId, messageId = "", timestamp, type } = delivery.properties
+  // Other programs may say it in the body alone.
+  const claimed = (): string => WireFormat.claimedId(delivery.body, Limits.defaults, delivery.headers) ?? ""
   return {
     subscriber,
-    id: parsed?.id ?? messageId ?? "",
+    id: parsed?.id ?? (messageId === "" ? claimed() : messageId),
     type: routedType(delivery) ?? parsed?.type ?? type ?? unknownType,
     source: parsed?.source ?? appId ?? "",
     key: parsed?.key,

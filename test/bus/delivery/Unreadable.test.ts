@@ -4,7 +4,7 @@ import { Effect, Fiber, Layer, Schedule, Schema } from "effect"
 import { Broker } from "../../../src/bus/port/Broker.ts"
 import * as Event from "../../../src/event/Event.ts"
 import { processOver, start } from "../../../src/ports/conformance/setup/BusProcess.ts"
-import { send } from "../../../src/ports/conformance/setup/RawMessage.ts"
+import { send, sendRaw } from "../../../src/ports/conformance/setup/RawMessage.ts"
 import { fresh, keyed, numbered, Numbered } from "../../../src/ports/conformance/setup/TestEvents.ts"
 import * as MemoryBroker from "../../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../../src/memory/MemoryCache.ts"
@@ -243,6 +243,21 @@ describe("events that no process knows", () => {
       assert.deepInclude(yield* stats, { held: 0, parked: 0, postponed: 0, deadLettered: 0 })
       assert.deepStrictEqual(yield* letters.list(name), [])
       assert.strictEqual((yield* broker.depth(name)).ready, 0)
+    })
+  )
+
+  it.effect("P8, P9: the dead letter of a CloudEvent that is refused has the id of its body", () =>
+    Effect.gen(function* () {
+      const { broker, bus, letters } = yield* Stage.make
+      const Sent = numbered()
+      const name = fresh()
+      yield* bus.subscribe(name, { events: [Sent], handler: () => Effect.void })
+      const sent = JSON.stringify({ specversion: "1.0", id: "e-7", source: "/shop", type: Sent.name, time: "today" })
+      yield* Effect.forkChild(sendRaw(broker, Sent.name, sent, {}, { messageId: "" }), { startImmediately: true })
+      yield* Stage.turns
+      const [letter] = yield* letters.list(name)
+      assert.deepInclude(letter, { reason: "Invalid", eventId: "e-7", eventType: Sent.name })
+      assert.strictEqual(letter?.body.toString(), sent)
     })
   )
 })
