@@ -113,6 +113,21 @@ describe("AmqpError", () => {
     }
   })
 
+  it("O3: what ended a connection is the broker's code and text, the socket's error, or nothing", () => {
+    const table: ReadonlyArray<readonly [string, unknown]> = [
+      [
+        ': 320 (CONNECTION-FORCED) with message "CONNECTION_FORCED - credential expired"',
+        error('Connection closed: 320 (CONNECTION-FORCED) with message "CONNECTION_FORCED - credential expired"', 320)
+      ],
+      [": no heartbeat", error("Heartbeat timeout")],
+      [": ECONNRESET", error("read ECONNRESET", "ECONNRESET")],
+      ["", error("Socket closed abruptly")],
+      ["", undefined],
+      [`: 541 a b${"x".repeat(293)}`, error(`Connection closed: 541 a\nb${"x".repeat(1000)}`)]
+    ]
+    for (const [expected, closed] of table) assert.strictEqual(AmqpError.reasonOfClose(closed), expected)
+  })
+
   it("O4, P14: nothing of a foreign error is passed on but what was recognised", () => {
     const secret = "canary-password"
     const foreign = Object.assign(error(`something odd ${secret}`, secret), { config: { secret }, cause: secret })

@@ -30,8 +30,8 @@ export class OutageLog {
   private since = 0
   private isReported = false
   private isClosed = false
-  /** Whether a connection was lost that had worked. */
-  private wasUp = false
+  /** Why a connection was lost that had worked; undefined if none was. The failures that follow say nothing of it. */
+  private loss: string | undefined
 
   constructor(
     server: string,
@@ -53,7 +53,7 @@ export class OutageLog {
     if (this.down.size === 0) {
       this.since = this.now()
       this.isReported = false
-      this.wasUp = false
+      this.loss = undefined
       this.timer = this.run(
         Effect.andThen(
           Effect.sleep(patience),
@@ -62,7 +62,7 @@ export class OutageLog {
       )
     }
     this.down.set(connection, why)
-    if (wasUp) this.wasUp = true
+    if (wasUp) this.loss ??= why()
   }
 
   /** Writes the first line of an outage now, if it was not written. */
@@ -70,21 +70,28 @@ export class OutageLog {
     const [why] = this.down.values()
     if (this.isReported || why === undefined) return
     this.isReported = true
-    this.log.warning(this.wasUp ? `the connection to ${this.server} is lost` : `not connected to ${this.server} yet`, {
-      connections: [...this.down.keys()].join(", "),
-      millis: Math.round(this.now() - this.since),
-      detail: why(),
-      remedy: this.remedy
-    })
+    this.log.warning(
+      this.loss !== undefined ? `the connection to ${this.server} is lost` : `not connected to ${this.server} yet`,
+      {
+        connections: [...this.down.keys()].join(", "),
+        millis: Math.round(this.now() - this.since),
+        detail: why(),
+        ...(this.loss !== undefined && { loss: this.loss }),
+        remedy: this.remedy
+      }
+    )
   }
 
   /** A connection works. */
   connected(connection: string): void {
     if (!this.down.delete(connection) || this.down.size > 0) return
     this.timer?.interruptUnsafe()
-    if (!this.isReported && !this.wasUp) return
+    const { loss } = this
+    if (!this.isReported && loss === undefined) return
     const millis = Math.round(this.now() - this.since)
-    this.log.info(`connected to ${this.server}${this.wasUp ? " again" : ""}`, { millis })
+    if (loss === undefined) this.log.info(`connected to ${this.server}`, { millis })
+    // A short outage has this line alone.
+    else this.log.info(`connected to ${this.server} again`, { millis, loss })
   }
 
   close(): void {

@@ -14,6 +14,7 @@ import { makeLedger } from "../../../src/ports/conformance/setup/HandlerLedger.t
 import { processOver, start } from "../../../src/ports/conformance/setup/BusProcess.ts"
 import { freshNamespace } from "../../support/live.ts"
 import type { RabbitNode } from "../../support/RabbitNode.ts"
+import { recordedLog } from "../../support/RecordedLog.ts"
 import { alone } from "../setup/AloneConnection.ts"
 import { consume, drained, subscriber } from "../setup/Consumers.ts"
 import { quickReconnects, linksOf, open, proxyTo, statusIs } from "../setup/OpenBroker.ts"
@@ -263,24 +264,34 @@ export const connectionCases = (node: () => RabbitNode): void => {
         })
     )
 
-    it.live("PUB18: connections closed by an operator come back, and each send is answered once", () =>
-      Effect.gen(function* () {
-        const { broker } = yield* open(node().url)
-        yield* broker.declare(subscriber("a", ["x", "end"]))
-        const consumer = yield* consume(broker, "a", 10)
-        const posts: Array<Sent> = []
-        yield* sendMany(broker, "x", posts, 200)
-        const closed = Effect.promise(() => node().ctl("close_all_connections", "drill"))
-        const sending = Effect.forever(Effect.andThen(sendMany(broker, "x", posts, 20), Effect.sleep(50)))
-        yield* Effect.raceFirst(closed, sending)
-        yield* until(
-          () => "the loss",
-          () => consumer.losses.length > 0
-        )
-        yield* consumer.close
-        yield* answered(posts)
-        assertStored(posts, yield* drained(broker, "a", "end"))
-      })
+    it.live(
+      "PUB18, O3: connections closed by an operator come back with his reason, and each send is answered once",
+      () =>
+        Effect.gen(function* () {
+          const log = recordedLog()
+          const { broker } = yield* open(node().url).pipe(Effect.provide(log.layer))
+          yield* broker.declare(subscriber("a", ["x", "end"]))
+          const consumer = yield* consume(broker, "a", 10)
+          const posts: Array<Sent> = []
+          yield* sendMany(broker, "x", posts, 200)
+          const closed = Effect.promise(() => node().ctl("close_all_connections", "drill"))
+          const sending = Effect.forever(Effect.andThen(sendMany(broker, "x", posts, 20), Effect.sleep(50)))
+          yield* Effect.raceFirst(closed, sending)
+          yield* until(
+            () => "the loss",
+            () => consumer.losses.length > 0
+          )
+          yield* consumer.close
+          yield* answered(posts)
+          assertStored(posts, yield* drained(broker, "a", "end"))
+          yield* until(
+            () => JSON.stringify(log.lines),
+            () =>
+              log
+                .of("connected to RabbitMQ again")
+                .some(({ fields }) => /CONNECTION_FORCED - drill/.test(`${fields["loss"]}`))
+          )
+        })
     )
   })
 }

@@ -34,8 +34,9 @@ describe("the log of outages", () => {
       yield* Effect.yieldNow
       assert.deepStrictEqual(texts().slice(1), ["Info connected to RabbitMQ"])
 
-      outages.lost("consume", () => "reset", true)
+      outages.lost("consume", () => "forced", true)
       outages.lost("publish", () => "reset", true)
+      outages.lost("consume", () => "ECONNREFUSED", false)
       yield* TestClock.adjust("2 seconds")
       outages.connected("consume")
       outages.connected("publish")
@@ -44,11 +45,13 @@ describe("the log of outages", () => {
         "Warn the connection to RabbitMQ is lost",
         "Info connected to RabbitMQ again"
       ])
+      assert.deepInclude(lines[2]?.fields, { detail: "ECONNREFUSED", loss: "forced" })
+      assert.deepInclude(lines[3]?.fields, { loss: "forced" })
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
 
   it.effect("has none of a start within a second, one of a blip, and none after the end", () => {
-    const { layer, texts } = recorded()
+    const { layer, lines, texts } = recorded()
     return Effect.gen(function* () {
       yield* Effect.scoped(
         Effect.gen(function* () {
@@ -63,6 +66,7 @@ describe("the log of outages", () => {
           outages.connected("publish")
           yield* TestClock.adjust("1 minute")
           assert.deepStrictEqual(texts(), ["Info connected to RabbitMQ again"])
+          assert.deepInclude(lines[0]?.fields, { loss: "reset" })
           outages.lost("publish", () => "closing", true)
         })
       )
