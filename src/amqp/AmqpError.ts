@@ -37,21 +37,21 @@ const tlsRemedies: Readonly<Record<string, string>> = {
 }
 
 /** Why a connection could not be made. */
-export const connecting = (error: unknown, server: Server, username: string): BrokerError => {
+export const connecting = (error: unknown, server: Server, username: string, token?: string): BrokerError => {
   const text = textOf(error)
   const code = codeOf(error)
   const { address } = server
+  const user = { address, username, ...(token !== undefined && { token }) }
   const remedy =
     tlsRemedies[code] ??
     (server.secure && /^(?:ERR_SSL|ERR_TLS|ERR_OSSL|CERT_)/.test(code) ? "see the code" : undefined)
   if (remedy !== undefined) return make(new TlsFailed({ address, code, remedy }))
   // Codes of the system come before texts, which contain addresses and may look like anything.
   if (/^E[A-Z_]+$/.test(code)) return make(new ConnectionFailed({ address, detail: code }))
-  if (/\b403 \(|ACCESS[-_]REFUSED|SASL mechanism/.test(text))
-    return make(new AuthenticationFailed({ address, username }))
+  if (/\b403 \(|ACCESS[-_]REFUSED|SASL mechanism/.test(text)) return make(new AuthenticationFailed(user))
   // A missing vhost and a vhost without access look the same and have no code.
   if (/ConnectionOpenOk|NOT_ALLOWED/.test(text)) {
-    return make(new VhostUnavailable({ address, vhost: server.vhost, username }))
+    return make(new VhostUnavailable({ ...user, vhost: server.vhost }))
   }
   if (!server.secure && /Socket closed abruptly/.test(text)) {
     return make(

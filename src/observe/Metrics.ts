@@ -91,7 +91,7 @@ export const credentialRenewals = counter(
   "eventbus.connection.credential_renewals",
   "{renewal}",
   ["eventbus.connection", "eventbus.outcome"],
-  "Fresh credentials for open connections: taken by the broker, or not to be had",
+  "Fresh credentials: taken by an open connection, or not to be had or refused there or at a connect",
   { emitter: "rabbitmq" }
 )
 export const lateAcks = counter(

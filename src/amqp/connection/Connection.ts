@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Monotonic from "../../observe/Monotonic.ts"
@@ -41,7 +41,7 @@ export const backoffAfter = (
   if (error === undefined || error.isRetryable) return reconnecting
   const { _tag } = error.reason
   const isReadAnew =
-    (_tag === "Authentication" && settings.credentials !== undefined) ||
+    ((_tag === "Authentication" || _tag === "Vhost") && settings.credentials !== undefined) ||
     (_tag !== "Settings" && Effect.isEffect(settings.tls))
   return isReadAnew ? reconnecting : rarely
 }
@@ -160,7 +160,7 @@ const live = (shared: Shared): Effect.Effect<never, BrokerError> =>
     const { end, ended, link, setSilence } = yield* OpenLink.open(shared)
     const reporting = yield* reportState(shared, link)
     // A node without a majority hangs here.
-    const prepared = Effect.tapError(shared.prepare(link), () =>
+    const prepared = Effect.tapError(prepareWithRights(shared.prepare, link), () =>
       Effect.sync(() => shared.addresses.fellSilent(link.address))
     )
     yield* Effect.raceFirst(prepared, Deferred.await(ended))
@@ -188,6 +188,19 @@ const live = (shared: Shared): Effect.Effect<never, BrokerError> =>
     yield* Deferred.succeed(shared.firstUp, undefined)
     return yield* Deferred.await(ended)
   }).pipe(Effect.scoped)
+
+/** A token may end while a busy broker still works on what was asked with it. */
+const prepareWithRights = (prepare: Prepare, link: Link.Link): Effect.Effect<void, BrokerError, Scope.Scope> =>
+  Link.withRights(
+    link,
+    Effect.fnUntraced(function* (live) {
+      const own = yield* Scope.fork(yield* Effect.scope)
+      yield* prepare(live).pipe(
+        Scope.provide(own),
+        Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
+      )
+    })
+  )
 
 /**
  * Keeps the state of the connection up to date, from when `begin` runs until the scope ends: up, or blocked by the

@@ -67,7 +67,8 @@ export const dial = (
             : sasl.plain(username, credentials === undefined ? "guest" : Redacted.value(credentials.password)),
           clientProperties: { connection_name: `${settings.source}/${role}@${hostname()}:${process.pid}` }
         }),
-      catch: (error) => (error instanceof BrokerError ? error : AmqpError.connecting(error, server, username))
+      catch: (error) =>
+        error instanceof BrokerError ? error : AmqpError.connecting(error, server, username, credentials?.token?.claims)
     })
     const maxFrameBytes = AmqplibInternals.frameMaxOf(model)
     return { model, address: server.address, username, credentials, maxFrameBytes }

@@ -48,9 +48,14 @@ export const open = Effect.fnUntraced(function* (opening: Opening) {
   return { link, ended, end, setSilence: (why: string | undefined) => void (silence = why) }
 })
 
+/** What fresh credentials may heal. */
+const ofCredentials: ReadonlySet<string> = new Set(["Credentials", "Authentication", "Vhost"] satisfies ReadonlyArray<
+  BrokerError["reason"]["_tag"]
+>)
+
 /** Connects to one of the servers, in random order. */
 const connect = Effect.fnUntraced(function* (opening: Opening) {
-  const { addresses, onAccepted, role, settings } = opening
+  const { addresses, onAccepted, onRenewed, role, settings } = opening
   const servers = addresses.order(yield* Random.shuffle(settings.servers))
   let error = new BrokerError({ reason: new ConnectionFailed({ address: "RabbitMQ", detail: "no server" }) })
   for (const server of servers) {
@@ -63,6 +68,7 @@ const connect = Effect.fnUntraced(function* (opening: Opening) {
       return { ...exit.value, epoch: ++opening.epoch }
     }
     error = Option.getOrElse(Exit.findErrorOption(exit), () => error)
+    if (settings.credentials !== undefined && ofCredentials.has(error.reason._tag)) onRenewed(false)
     if (error.reason._tag === "Connection" && error.reason.stalled === true) addresses.fellSilent(server.address)
     // All servers have the same users: a wrong password is not tried on each of them.
     if (error.reason._tag === "Authentication") break

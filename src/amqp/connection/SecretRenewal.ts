@@ -152,6 +152,8 @@ class Keeper implements SecretRenewal {
 
   private use(login: Given.Login): Effect.Effect<void, BrokerError> {
     const { connection, ended, settings } = this
+    const { address, username } = connection
+    const token = login.token?.claims
     const before = this.login
     if (before !== undefined && before.username !== login.username)
       return Effect.asVoid(
@@ -173,7 +175,7 @@ class Keeper implements SecretRenewal {
           Deferred.await(ended),
           () =>
             new BrokerError({
-              reason: new AuthenticationFailed({ address: connection.address, username: connection.username })
+              reason: new AuthenticationFailed({ address, username, ...(token !== undefined && { token }) })
             })
         )
       ),

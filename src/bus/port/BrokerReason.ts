@@ -24,10 +24,15 @@ export class ConnectionFailed extends TaggedClass<ConnectionFailed>()("Connectio
 /** User or password were refused. */
 export class AuthenticationFailed extends TaggedClass<AuthenticationFailed>()("Authentication", (Schema) => ({
   address: Schema.String,
-  username: Schema.String
+  username: Schema.String,
+  /** What the user's token says of itself: its claims, never the token. Absent for passwords. */
+  token: Schema.optionalKey(Schema.String)
 })) {
   readonly isRetryable = false
   get message(): string {
+    if (this.token !== undefined) {
+      return `${this.address} refused user "${this.username}" with its token (${this.token}): have a new one issued if it was revoked; RabbitMQ's log says whether it is the key, the audience or the time`
+    }
     return `${this.address} refused user "${this.username}": check the user name and the password`
   }
 }
@@ -47,10 +52,15 @@ export class CredentialsUnavailable extends TaggedClass<CredentialsUnavailable>(
 export class VhostUnavailable extends TaggedClass<VhostUnavailable>()("Vhost", (Schema) => ({
   address: Schema.String,
   vhost: Schema.String,
-  username: Schema.String
+  username: Schema.String,
+  /** What the user's token says of itself: its claims, never the token. Absent for passwords. */
+  token: Schema.optionalKey(Schema.String)
 })) {
   readonly isRetryable = false
   get message(): string {
+    if (this.token !== undefined) {
+      return `virtual host "${this.vhost}" of ${this.address} does not exist or user "${this.username}" has no access to it with its token (${this.token}): create it (rabbitmqctl add_vhost), or have the token issued with a scope for it (rabbitmq.<right>:<vhost>/<name>)`
+    }
     return `virtual host "${this.vhost}" of ${this.address} does not exist or user "${this.username}" has no access to it: create it (rabbitmqctl add_vhost) and grant permissions (rabbitmqctl set_permissions)`
   }
 }

@@ -47,6 +47,7 @@ describeLive(
                   servers: `amqps://guest:guest@localhost:${terminator.port}`,
                   namespace: freshNamespace(),
                   source: "certificates",
+                  connectTimeout: "2 minutes",
                   callTimeout: "200 millis",
                   tls
                 }),
