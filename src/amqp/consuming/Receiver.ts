@@ -1,6 +1,7 @@
 /**
  * Consumes one queue on a channel of its own. A delivery belongs to that channel: it is settled there or not at
- * all. Nothing is given back by a nack: deliveries that are not settled go back in order when the channel closes.
+ * all. Deliveries that are not settled go back in order when the channel closes, which costs each a life. From RabbitMQ 4.3 on
+ * they are nacked together before that, which costs nothing, once their consumer gets nothing more.
  */
 import type { Channel, ConsumeMessage } from "amqplib"
 import * as Effect from "effect/Effect"
@@ -72,7 +73,7 @@ const consumeWith = Effect.fnUntraced(function* (
   let receiver: Receiver | undefined
   let isConsuming = false
   const channel = yield* ScopedChannel.open(link, async () => receiver?.close())
-  const made = new Receiver(channel, options, ServerVersion.countsAcquired(link))
+  const made = new Receiver(channel, options, link)
   receiver = made
   const why = ConsumerTimeout.watch(channel, queue, Link.lost(link, "the consumer's channel was closed"))
   // Until it consumes, the call below fails, and nothing was lost.
@@ -109,6 +110,7 @@ class Receiver {
   private readonly table: AckTable.AckTable
   private readonly wire: AmqplibInternals.ChannelWire
   private readonly enough: number
+  private readonly isFree: boolean
   private gone = false
   private isCancelled = false
   private isScheduled = false
@@ -136,13 +138,15 @@ class Receiver {
   }
   private readonly flushLast = (): void => void this.flushNow(() => {})
 
-  constructor(channel: Channel, options: ReceiverOptions, countsAcquired: boolean) {
-    const { counters, namespace, prefetch } = options
+  constructor(channel: Channel, options: ReceiverOptions, link: Link.Link) {
+    const { counters, isOrdered, isQuorum, isSingleActive, namespace, prefetch } = options
     this.channel = channel
     this.options = options
+    // Between its cancel and a nack another consumer may get what comes later.
+    this.isFree = isQuorum && (isSingleActive || !isOrdered) && ServerVersion.givesBackFreely(link)
     this.toDelivery = ReceivedMessage.toDelivery({
       namespace,
-      countsAcquired,
+      countsAcquired: ServerVersion.countsAcquired(link),
       isLetter: false,
       reject: options.rejects ? (delivery) => this.reject(delivery.tag ?? 0) : undefined
     })
@@ -211,15 +215,29 @@ class Receiver {
     this.flush()
     const isOpen = !this.gone
     this.end()
-    if (isOpen && this.table.hasGap()) await AckBarrier.passed(this.channel, this.options.queue, this.lastCommand())
+    if (!isOpen) return
+    const { isSingleActive, queue } = this.options
+    // One that holds nothing is not the active one.
+    const givesBack = this.isFree && (!isSingleActive || this.table.outstanding() > 0)
+    const last = this.lastCommand(givesBack)
+    if (this.table.hasGap()) await AckBarrier.passed(this.channel, queue, last)
+    else if (givesBack) await last?.()
+    if (givesBack) this.channel.nackAll(true)
   }
 
   /** A command to the queue that changes nothing for other consumers. */
-  private lastCommand(): (() => Promise<unknown>) | undefined {
-    const { isSingleActive, queue, tag } = this.options
+  private lastCommand(givesBack: boolean): (() => Promise<unknown>) | undefined {
+    const { isOrdered, isSingleActive, queue, tag } = this.options
+    if (!isSingleActive) return this.isCancelled || isOrdered ? undefined : () => this.cancel()
     // A cancel would make the next one active, although this one has events of its keys. Another consumer waits.
-    if (isSingleActive) return () => this.channel.consume(queue, () => {}, { consumerTag: `${tag}.last` })
-    return this.isCancelled || this.options.isOrdered ? undefined : () => this.cancel()
+    const another = (priority?: number) =>
+      this.channel.consume(queue, () => {}, {
+        consumerTag: `${tag}.last`,
+        ...(priority !== undefined && { priority })
+      })
+    if (!givesBack) return () => another()
+    // For one of a higher priority the queue gives nothing more to the active one, and waits until that holds nothing.
+    return () => Promise.all([another(1), this.channel.cancel(`${tag}.last`)])
   }
 
   end(): void {
