@@ -27,8 +27,12 @@ describeLive(
     const first = ownRabbit()
     const second = ownRabbit()
 
-    /** A broker whose lines are to the first address, with a consumer there. */
-    const stage = Effect.fnUntraced(function* (one: Proxy, other: Proxy, options: Partial<AmqpOptions> = {}) {
+    /** A broker with a consumer, whose lines are both to the first address, or the consuming one to the other. */
+    const stage = Effect.fnUntraced(function* (
+      one: Proxy,
+      other: Proxy,
+      { isApart = false, ...options }: Partial<AmqpOptions> & { readonly isApart?: boolean } = {}
+    ) {
       const namespace = freshNamespace()
       const settings = { namespace, callTimeout: "2 seconds", connectTimeout: "20 seconds", ...options } as const
       // What the nodes of a cluster have in common.
@@ -42,10 +46,17 @@ describeLive(
       yield* elsewhere.close
       yield* Effect.promise(() => other.refuse(true))
       const { broker } = yield* open(`amqp://127.0.0.1:${one.port},amqp://127.0.0.1:${other.port}`, settings)
+      if (isApart)
+        yield* Effect.promise(async () => {
+          await other.refuse(false)
+          await one.refuse(true)
+        })
       yield* broker.declare(subscriber("s", ["x"]))
       const consumer = yield* consume(broker, "s")
+      yield* Effect.promise(() => one.refuse(false))
       yield* send(broker, outgoing(event("x")))
-      yield* consumer.reaches(1)
+      // Two brokers that know nothing of each other.
+      if (!isApart) yield* consumer.reaches(1)
       yield* untilEffect(
         () => "no queue of canaries",
         Effect.promise(async () => (await first().ctl("list_queues", "name")).includes(`${namespace}.canary`))
@@ -103,6 +114,23 @@ describeLive(
           assert.strictEqual(posts[0]?.outcomes[0]?._tag, "Unknown")
           yield* sendUntilConfirmed(broker, () => outgoing(event("x")))
         })
+    )
+
+    it.live("P11: because it was cut off is left by the consuming line, too, where no publishing line asks it", () =>
+      Effect.gen(function* () {
+        const one = yield* proxyTo(first().port)
+        const other = yield* proxyTo(second().port)
+        yield* Effect.promise(() => first().restart())
+        yield* Effect.promise(() => second().restart())
+        const { broker, consumer } = yield* stage(one, other, { isApart: true })
+        const before = (yield* connectionsOf(broker)).map(({ detail }) => detail)
+        assert.include(before[0], `127.0.0.1:${one.port},`)
+        assert.include(before[1], `127.0.0.1:${other.port},`)
+        yield* cutOff(second())
+        yield* movesTo(broker, one)
+        assert.lengthOf(consumer.losses, 1)
+        assert.include((yield* connectionsOf(broker))[0]?.detail ?? "", "epoch 1")
+      })
     )
 
     it.live("P11: is not left when no other address does better: health is down", () =>

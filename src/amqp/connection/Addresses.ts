@@ -10,6 +10,7 @@ const rememberedMillis = 300_000
 
 interface Line {
   readonly address: string
+  readonly isPublishing: boolean
   readonly leave: (detail: string) => void
 }
 
@@ -17,6 +18,8 @@ export class Addresses {
   private readonly now: () => number
   private readonly lines = new Set<Line>()
   private readonly silentSince = new Map<string, number>()
+  /** The address that is dialled, or that a line is open to, by the role of the line. */
+  private readonly dialled = new Map<string, string>()
 
   constructor(now: () => number) {
     this.now = now
@@ -24,21 +27,31 @@ export class Addresses {
 
   /** The order in which to try these; `servers` are in random order. */
   order(servers: ReadonlyArray<Server>): ReadonlyArray<Server> {
-    const isUsed = (address: string): boolean => [...this.lines].some((line) => line.address === address)
+    const used = new Set([...this.dialled.values(), ...[...this.lines].map(({ address }) => address)])
     const rank = ({ address }: Server): number => {
       const since = this.silentSince.get(address)
       // The longer ago, the sooner.
       if (since !== undefined && this.now() - since < rememberedMillis) return 1 + since
-      return isUsed(address) ? Number.NEGATIVE_INFINITY : Number.MIN_SAFE_INTEGER
+      return used.has(address) ? Number.NEGATIVE_INFINITY : Number.MIN_SAFE_INTEGER
     }
     return servers.toSorted((one, other) => rank(one) - rank(other))
   }
 
+  /** A line of this role dials that address, or has ended: lines that are made anew at once meet there. */
+  dials(role: string, address: string | undefined): void {
+    if (address === undefined) this.dialled.delete(role)
+    else this.dialled.set(role, address)
+  }
+
   /** A line to this address is up until the returned function is called; `leave` ends it. */
-  entered(address: string, leave: (detail: string) => void): () => void {
-    const line = { address, leave }
+  entered(line: Line): () => void {
     this.lines.add(line)
     return () => void this.lines.delete(line)
+  }
+
+  /** Whether a line is there that asks whether messages are stored. */
+  isAsked(address: string): boolean {
+    return [...this.lines].some((line) => line.isPublishing && line.address === address)
   }
 
   /** What is there does not answer. */

@@ -173,7 +173,9 @@ const live = (shared: Shared): Effect.Effect<never, BrokerError> =>
       AmqplibInternals.destroy(link.model)
     }
     yield* Effect.acquireRelease(
-      Effect.sync(() => shared.addresses.entered(link.address, leave)),
+      Effect.sync(() =>
+        shared.addresses.entered({ address: link.address, isPublishing: shared.traffic !== undefined, leave })
+      ),
       (left) => Effect.sync(left)
     )
     yield* Effect.forkScoped(

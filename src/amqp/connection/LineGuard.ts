@@ -30,7 +30,7 @@ export interface Guarded {
   readonly link: Link.Link
   readonly settings: Settings
   readonly addresses: Addresses
-  /** Undefined on a connection that publishes nothing: there the node alone is asked, and nothing while bytes come. */
+  /** Undefined on a connection that publishes nothing: on it the node alone is asked, and nothing while bytes come. */
   readonly traffic: Traffic | undefined
   readonly isBlocked: () => boolean
   /** Ends the connection. */
@@ -50,12 +50,13 @@ const patienceOf = ({ callMillis }: Settings): number => Math.max(callMillis, le
 export const guard = (guarded: Guarded): Effect.Effect<never> =>
   guarded.traffic === undefined ? guardSocket(guarded) : guardPublishing(guarded, guarded.traffic)
 
-const guardSocket = ({ addresses, leave, link, onSilence, settings }: Guarded): Effect.Effect<never> => {
+const guardSocket = (guarded: Guarded): Effect.Effect<never> => {
+  const { addresses, leave, link, onSilence, settings } = guarded
   const socket = AmqplibInternals.socketOf(link.model)
   const bytesRead = (): number =>
     Predicate.hasProperty(socket, "bytesRead") && Predicate.isNumber(socket.bytesRead) ? socket.bytesRead : 0
   const { askNode } = new LineProbe(link, settings.namespace)
-  return LineWatch.watch({
+  const watch = LineWatch.watch({
     millis: patienceOf(settings),
     pulse: bytesRead,
     isWaiting: () => false,
@@ -69,6 +70,31 @@ const guardSocket = ({ addresses, leave, link, onSilence, settings }: Guarded): 
         addresses.fellSilent(link.address)
         leave(why)
       })
+  })
+  return Effect.raceFirst(watch, guardApart(guarded))
+}
+
+/**
+ * Where no publishing line is, nobody asks whether the node stores anything, and one that was cut off sends heartbeats. So it
+ * is asked through a connection for that alone, and left when it has failed twice while another address stores.
+ */
+const guardApart = ({ addresses, link, onSilence, settings }: Guarded): Effect.Effect<never> => {
+  const own = settings.servers.filter(({ address }) => address === link.address)
+  const others = settings.servers.filter(({ address }) => address !== link.address)
+  const stores = (servers: ReadonlyArray<Server>) => answersAt(servers, settings, "stored")
+  const isCutOff = Effect.suspend(() =>
+    others.length === 0 || addresses.isAsked(link.address)
+      ? Effect.succeed(false)
+      : Effect.zipWith(stores(own), stores(others), (here, elsewhere) => !here && elsewhere, { concurrent: true })
+  )
+  return Effect.gen(function* () {
+    for (;;) {
+      yield* Effect.sleep(patienceOf(settings) / 2)
+      if (!(yield* isCutOff) || !(yield* isCutOff)) continue
+      const why = `${link.address} stores nothing, and another address does`
+      onSilence(why)
+      addresses.leave(link.address, why)
+    }
   })
 }
 

@@ -8,6 +8,7 @@ import { BrokerError } from "../../bus/port/BrokerError.ts"
 import { ConnectionFailed } from "../../bus/port/BrokerReason.ts"
 import * as AmqpError from "../AmqpError.ts"
 import type { Settings } from "../AmqpOptions.ts"
+import type { Server } from "../Servers.ts"
 import type { Addresses } from "./Addresses.ts"
 import * as Call from "./Call.ts"
 import * as Dial from "./Dial.ts"
@@ -28,7 +29,8 @@ export interface Opening {
 
 /** Fails when no server takes it. `ended` fails when it is lost, or when `end` is called. */
 export const open = Effect.fnUntraced(function* (opening: Opening) {
-  const { onRenewed, settings } = opening
+  const { addresses, onRenewed, role, settings } = opening
+  yield* Effect.addFinalizer(() => Effect.sync(() => addresses.dials(role, undefined)))
   // Interruptible: closing while it connects does not wait for a broker that is frozen.
   const opened = yield* Effect.acquireRelease(connect(opening), Link.close, { interruptible: true })
   const ended = yield* Deferred.make<never, BrokerError>()
@@ -56,22 +58,23 @@ const ofCredentials: ReadonlySet<string> = new Set(["Credentials", "Authenticati
 /** Connects to one of the servers, in random order. */
 const connect = Effect.fnUntraced(function* (opening: Opening) {
   const { addresses, onAccepted, onRenewed, role, settings } = opening
-  const servers = addresses.order(yield* Random.shuffle(settings.servers))
+  let left: ReadonlyArray<Server> = yield* Random.shuffle(settings.servers)
   let error = new BrokerError({ reason: new ConnectionFailed({ address: "RabbitMQ", detail: "no server" }) })
-  for (const server of servers) {
+  for (;;) {
+    const [server, ...others] = addresses.order(left)
+    if (server === undefined) return yield* error
+    left = others
     onAccepted(false)
+    addresses.dials(role, server.address)
     // Each has its share of the time, so that a frozen one leaves some to the others.
     const exit = yield* Effect.exit(
-      Dial.dial(server, settings, role, settings.connectMillis / servers.length, () => onAccepted(true))
+      Dial.dial(server, settings, role, settings.connectMillis / settings.servers.length, () => onAccepted(true))
     )
-    if (Exit.isSuccess(exit)) {
-      return { ...exit.value, epoch: ++opening.epoch }
-    }
+    if (Exit.isSuccess(exit)) return { ...exit.value, epoch: ++opening.epoch }
     error = Option.getOrElse(Exit.findErrorOption(exit), () => error)
     if (settings.credentials !== undefined && ofCredentials.has(error.reason._tag)) onRenewed(false)
     if (error.reason._tag === "Connection" && error.reason.stalled === true) addresses.fellSilent(server.address)
     // All servers have the same users: a wrong password is not tried on each of them.
-    if (error.reason._tag === "Authentication") break
+    if (error.reason._tag === "Authentication") return yield* error
   }
-  return yield* error
 })
