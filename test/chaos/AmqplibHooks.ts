@@ -16,10 +16,15 @@ export interface Channel {
   nack(message: ConsumeMessage, allUpTo: boolean, requeue: boolean): void
   cancel(consumerTag: string): Promise<unknown>
   assertQueue(queue: string, options?: Options.AssertQueue): Promise<unknown>
+  bindQueue(queue: string, source: string, pattern: string): Promise<unknown>
+  on(event: "error", listener: (error: Error) => void): unknown
 }
 
 interface Prototypes {
-  readonly Channel: { readonly prototype: Channel }
+  readonly Channel: {
+    readonly prototype: Channel
+    new (connection: object): Channel & { readonly open: () => Promise<unknown> }
+  }
 }
 
 const require = createRequire(import.meta.url)
@@ -39,6 +44,42 @@ export const around = <M extends keyof Channel>(
   const target = model.Channel.prototype
   // The same function with the same parameters: `this` is the one difference to the interface.
   target[method] = make(target[method]) as Channel[M]
+}
+
+// Likewise.
+const connections = require(join(dirname(require.resolve("amqplib")), "lib", "connection.js")) as {
+  readonly Connection: { readonly prototype: { toClosed: (this: object, stack: unknown, error?: Error) => unknown } }
+}
+
+/** The connection of a channel, and another channel on it. */
+export const connectionOf = (channel: Channel): object => {
+  const { connection } = channel as Channel & { readonly connection: object } // so has each of amqplib's
+  return connection
+}
+export const besides = async (channel: Channel): Promise<Channel> => {
+  const other = new model.Channel(connectionOf(channel))
+  await other.open()
+  return other
+}
+
+/** Calls back when the broker ends a connection with a consumer of such a queue. */
+export const closedByBroker = (isSubscriber: (queue: string) => boolean, onClose: (detail: string) => void): void => {
+  const consuming = new WeakSet<object>()
+  around(
+    "consume",
+    (consume) =>
+      function (queue, receive, settings) {
+        if (isSubscriber(queue)) consuming.add(connectionOf(this))
+        return consume.call(this, queue, receive, settings)
+      }
+  )
+  const target = connections.Connection.prototype
+  const { toClosed } = target
+  target.toClosed = function (stack, error) {
+    const [, detail] = /^Connection closed: (.*)$/s.exec(error?.message ?? "") ?? []
+    if (detail !== undefined && consuming.has(this)) onClose(detail)
+    return toClosed.call(this, stack, error)
+  }
 }
 
 /** Has amqplib itself read the frames of a channel, where the library would read them past amqplib. */

@@ -14,6 +14,7 @@ import { busOptions } from "./ProcessHarness.ts"
 import type { ProcessOptions } from "./ProcessOptions.ts"
 import { eventsOf, firstRelease } from "./Releases.ts"
 import * as AmqplibHooks from "./AmqplibHooks.ts"
+import * as ClusterBugs from "./ClusterBugs.ts"
 import { fromCallback } from "../support/CallbackSend.ts"
 import { measureByWallClock } from "./WallClock.ts"
 
@@ -34,7 +35,14 @@ export const install = ({ bug, namespace }: ProcessOptions): void => {
     case "late-acks":
       return lateAcks(isSubscriber)
     case "waits-by-wall-clock":
+    case "lanes-by-wall-clock":
       return measureByWallClock()
+    case "timeout-is-deletion":
+      return ClusterBugs.timeoutIsDeletion(isSubscriber)
+    case "silent-line-kept":
+      return ClusterBugs.silentLineKept()
+    case "binds-on-consume-line":
+      return ClusterBugs.bindsOnConsumeLine(isSubscriber, namespace)
     default:
       return
   }
@@ -169,6 +177,8 @@ export const bus = (options: ProcessOptions) => {
       return wired(Layer.provide(unconfirmedLetters, broker), marks)
     case "mark-before-handle":
       return wired(broker, Layer.provide(markFirst, marks))
+    case "sleeps-the-lease":
+      return wired(broker, Layer.provide(ClusterBugs.sleptLeases, marks))
     case "unknown-is-acked":
       return wired(Layer.provide(ackedUnknown(options), broker), marks)
     case "group-missing-in-key":

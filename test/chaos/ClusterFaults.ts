@@ -19,6 +19,7 @@ export const clusterFaults = [
   "majority-lost",
   "leaders-move",
   "nodes-roll",
+  "node-drain",
   "node-alarm",
   "consumer-timeout",
   "redis-failover"
@@ -131,6 +132,13 @@ export const injectInCluster = async (
           await each.startApp()
         })
       return
+    case "node-drain":
+      // As `rabbitmq-upgrade drain` before maintenance: its clients are sent away, and it gives up what it leads.
+      return hold([at], async () => {
+        await node.eval("ok = rabbit_maintenance:drain().")
+        await delay(millis)
+        await node.eval("ok = rabbit_maintenance:revive().")
+      })
     case "node-alarm":
       await node.ctl("set_vm_memory_high_watermark", "0.0001")
       await delay(millis)

@@ -4,9 +4,10 @@
  */
 import { setTimeout as delay } from "node:timers/promises"
 import { type Bug, bugs } from "./ProcessOptions.ts"
+import { clusterBugs, clusterControls } from "./ClusterControls.ts"
 import { converge, endPublishing, goesOn } from "./Convergence.ts"
 import { judgeRun } from "./Judgement.ts"
-import { type Brokers, openDeployment } from "./Deployment.ts"
+import { type Brokers, type Deployment, openDeployment } from "./Deployment.ts"
 import { deploy } from "./Deploys.ts"
 import { deployed } from "./Releases.ts"
 import { inject } from "./Faults.ts"
@@ -14,13 +15,14 @@ import { strike } from "./Killers.ts"
 import type { Rule, Violation } from "./GroupRules.ts"
 import { group, type ShortRun, shortRunOf } from "./ShortRun.ts"
 
-interface Control {
+export interface Control {
   /** The judgement must find one of these. */
   readonly rules: ReadonlyArray<Rule>
   readonly play: (run: ShortRun) => Promise<void>
 }
 
-export const controls: Readonly<Record<Bug, Control>> = {
+const controls: Readonly<Record<Bug, Control>> = {
+  ...clusterControls,
   "ack-before-handle": {
     rules: ["lost"],
     play: async (run) => {
@@ -191,6 +193,32 @@ export const controls: Readonly<Record<Bug, Control>> = {
       })
     }
   },
+  "lanes-by-wall-clock": {
+    // An event that is tried again seems to stand in its lane for an hour.
+    rules: ["innocent dead letter"],
+    play: async (run) => {
+      const worker = await run.subscribe("s1", { ordering: "key", givesUp: true })
+      await run.publish({ count: 60, keys: ["k0", "k1"], flaky: 0.5, works: [200] })
+      await run.lines("start", 4)
+      await run.during("clock-subscriber", [worker.name], async () => {
+        worker.setClock(3_600_000)
+        await delay(4000)
+        worker.setClock(0)
+      })
+    }
+  },
+  "sleeps-the-lease": {
+    rules: ["key waits"],
+    play: async (run) => {
+      const ordered = { ordering: "key", idempotent: true, deadline: 30_000 } as const
+      for (const name of ["s1", "s2"]) await run.subscribe(name, ordered)
+      await run.publish({ count: 80, rate: 200, works: [1000] })
+      await run.lines("start", 16)
+      const { who } = run.read().find(({ t }) => t === "start") ?? { who: "s1" }
+      await run.during("kill-subscriber", [who], () => run.worker(who).kill())
+      await run.lines("done", 80)
+    }
+  },
   "subject-is-key": {
     rules: ["order", "overlap"],
     play: async (run) => {
@@ -201,12 +229,19 @@ export const controls: Readonly<Record<Bug, Control>> = {
   }
 }
 
+const isOfCluster = (bug: Bug): boolean => clusterBugs.some((other) => other === bug)
+
+/** The bugs that these brokers can show. */
+export const bugsOn = ({ cluster }: Pick<Brokers, "cluster">): ReadonlyArray<Bug> =>
+  bugs.filter((bug) => isOfCluster(bug) === (cluster !== undefined))
+
 /** The violations in a run with the bug, or without it. */
 export const play = async (
   brokers: Brokers,
   seed: number,
   name: Bug,
-  broken: boolean
+  broken: boolean,
+  onEnd: (deployment: Deployment) => void = () => {}
 ): Promise<ReadonlyArray<Violation>> => {
   const namespace = `control-${bugs.indexOf(name)}-${broken ? "on" : "off"}`
   await using deployment = openDeployment(brokers, namespace, seed)
@@ -214,6 +249,7 @@ export const play = async (
   await endPublishing(deployment)
   // Waiting brings no lost event; late ones need their time.
   const ended = await converge(deployment, broken ? 8000 : 40_000, { looksForLeaks: false })
+  onEnd(deployment)
   return judgeRun(deployment, ended).violations
 }
 
@@ -228,7 +264,7 @@ export const runControls = async (
   brokers: Brokers,
   seed: number,
   print: (line: string) => void,
-  which: ReadonlyArray<Bug> = bugs
+  which: ReadonlyArray<Bug>
 ): Promise<ReadonlyArray<Result>> => {
   const results: Array<Result> = []
   const shown = ({ detail, group: where, rule }: Violation): string =>

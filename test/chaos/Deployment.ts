@@ -9,7 +9,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
 import { startCluster } from "../support/RabbitCluster.ts"
 import { type RedisNode, startRedis } from "../support/RedisNode.ts"
-import { startSentinels } from "../support/RedisSentinels.ts"
+import { type RedisSentinels, startSentinels } from "../support/RedisSentinels.ts"
 import { openScratch, type Scratch } from "../support/Scratch.ts"
 import { anyNodeOf, type Cluster } from "./ClusterFaults.ts"
 import type { Group } from "./ProcessOptions.ts"
@@ -35,6 +35,14 @@ export interface Brokers extends AsyncDisposable {
   readonly scratch: Scratch
 }
 
+/** Whichever of them is the master: their clocks are stepped together. */
+const together = ({ master, replica }: RedisSentinels): RedisNode => ({
+  ...master,
+  ...(master.setClock !== undefined && {
+    setClock: (millis: number) => [master, replica].forEach((node) => node.setClock?.(millis))
+  })
+})
+
 /** With a size above 1: a cluster of nodes, and a Redis that Sentinel watches. */
 export const openBrokers = async (size = 1): Promise<Brokers> => {
   const scratch = openScratch("chaos")
@@ -42,12 +50,15 @@ export const openBrokers = async (size = 1): Promise<Brokers> => {
   // the ladder an event would be late by so much, which is no loss, but longer than a run waits.
   const settings = { dead_letter_worker_publisher_confirm_timeout: 5000 }
   if (size > 1) {
-    const [nodes, sentinels] = await Promise.all([startCluster(size, { settings }), startSentinels()])
+    const [nodes, sentinels] = await Promise.all([
+      startCluster(size, { settings }),
+      startSentinels({ isStepped: true })
+    ])
     const cluster = { ...nodes, sentinels, harmed: new Set<number>() }
     return {
       node: anyNodeOf(cluster),
       cluster,
-      redis: sentinels.master,
+      redis: together(sentinels),
       scratch,
       [Symbol.asyncDispose]: async () => {
         await scratch.close()

@@ -31,6 +31,12 @@ export type Rule =
   | "quiet publisher"
   | "late refusal"
   | "growth"
+  /** Nothing moved for longer than it may after one node of a cluster was lost. */
+  | "standstill"
+  /** A connection with consumers was ended by what the library does beside events. */
+  | "line ended"
+  /** A key waited for the claim of a process that was gone. */
+  | "key waits"
   | "silent health"
   | "false alarm"
   | "not converged"

@@ -68,7 +68,7 @@ export const judgeHealth = (
   const samples = history.entries.filter((entry): entry is Of<"health"> => entry.t === "health")
   const violations: Array<Violation> = []
   const noticed: Array<number> = []
-  let silences = 0
+  let count = 0
   let falseAlarms = 0
   const lives = livesOf(watched, history)
   for (const { from, to, who } of lives) {
@@ -90,40 +90,29 @@ export const judgeHealth = (
         detail: `${who} said ${alarms.length} times that it was down while all moved: ${alarm.detail}`,
         ids: []
       })
-    if (!isPublisher) continue
-    // A publisher always has something to publish.
-    const marks = [from, ...(times[0] ?? []), Math.min(to, own.at(-1)?.at ?? to)].toSorted((a, b) => a - b)
-    for (const [i, end] of marks.entries()) {
-      const begin = marks[i - 1] ?? end
-      if (end - begin < limitMillis + slackMillis) continue
-      silences++
-      const first = own.find(({ at, status }) => at > begin && at < end + slackMillis && status === "down")
-      if (first !== undefined) noticed.push(first.at - begin)
-      if (first === undefined || first.at - begin > limitMillis + slackMillis)
-        violations.push({
-          rule: "silent health",
-          detail: `${who} published nothing for ${Math.round(end - begin)} ms and said it was down ${first === undefined ? "never" : `after ${Math.round(first.at - begin)} ms`}`,
-          ids: []
-        })
-    }
   }
-  for (const { begin, end, group, who } of silentGroups(watched, history)) {
-    silences++
+  for (const { begin, end, group, who } of silences(watched, history, limitMillis + slackMillis)) {
+    count++
     const first = samples.find(
-      (sample) => who.includes(sample.who) && sample.at > begin && sample.at < end && sample.status === "down"
+      (sample) =>
+        who.includes(sample.who) &&
+        sample.at > begin &&
+        // The publisher of the silence may have said it as it ended.
+        sample.at < (group === undefined ? end + slackMillis : end) &&
+        sample.status === "down"
     )
     if (first !== undefined) noticed.push(first.at - begin)
     if (first === undefined || first.at - begin > limitMillis + slackMillis)
       violations.push({
         rule: "silent health",
-        group,
-        detail: `nothing was handled for ${Math.round(end - begin)} ms, and ${who.join()} said they were down ${first === undefined ? "never" : `after ${Math.round(first.at - begin)} ms`}`,
+        ...(group !== undefined && { group }),
+        detail: `${group === undefined ? `${who.join()} published` : "handled"} nothing for ${Math.round(end - begin)} ms, and ${who.join()} said down ${first === undefined ? "never" : `after ${Math.round(first.at - begin)} ms`}`,
         ids: []
       })
   }
   return {
     violations,
-    figures: { samples: samples.length, silences, noticedMillis: quantiles(noticed), falseAlarms }
+    figures: { samples: samples.length, silences: count, noticedMillis: quantiles(noticed), falseAlarms }
   }
 }
 
@@ -150,8 +139,48 @@ const movesOf = (
   return busy.length === 0 ? [[]] : busy.map((list) => list.map(({ end }) => end))
 }
 
+/** A time without progress although there was something to do. */
+export interface Silence {
+  /** The publisher, or the processes of the group. */
+  readonly who: ReadonlyArray<string>
+  readonly group?: string
+  readonly begin: number
+  readonly end: number
+}
+
+/** All that last this long. */
+export const silences = (watched: Watched, history: History, millis: number): ReadonlyArray<Silence> => [
+  ...silentPublishers(watched, history, millis),
+  ...silentGroups(watched, history, millis)
+]
+
+/** A publisher always has something to publish, until it has published what it was asked for. */
+const silentPublishers = (watched: Watched, history: History, millis: number): ReadonlyArray<Silence> => {
+  const { entries } = history
+  const publishers = new Set(watched.workers.filter(({ role }) => role === "publisher").map(({ name }) => name))
+  return livesOf(watched, history)
+    .filter(({ who }) => publishers.has(who))
+    .flatMap(({ from, to, who }) => {
+      const own = entries.filter((entry) => entry.who === who && entry.at >= from && entry.at <= to)
+      const last = own.findLast(({ t }) => t === "health")
+      if (last === undefined) return []
+      const finished = own.find(({ t }) => t === "finished")
+      const [times = []] = movesOf(history, who, true)
+      const end = Math.min(last.at, finished?.at ?? Infinity)
+      const marks = [from, ...within(times, from, to), end].toSorted((a, b) => a - b)
+      return marks.flatMap((end, i) => {
+        const begin = marks[i - 1] ?? end
+        return end - begin < millis ? [] : [{ who: [who], begin, end }]
+      })
+    })
+}
+
 /** Groups that handled nothing although confirmed events waited from before the silence until after it. */
-const silentGroups = ({ groups, workers }: Watched, { published, runs }: History) =>
+const silentGroups = (
+  { groups, workers }: Watched,
+  { published, runs }: History,
+  millis: number
+): ReadonlyArray<Silence> =>
   groups
     .filter(({ events, ordering }) => events === "step" && ordering === "none")
     .flatMap(({ name }) => {
@@ -161,7 +190,7 @@ const silentGroups = ({ groups, workers }: Watched, { published, runs }: History
       const who = workers.filter((worker) => done.some((run) => run.who === worker.name)).map((worker) => worker.name)
       return done.flatMap(({ end }, i) => {
         const begin = done[i - 1]?.end ?? end
-        if (end - begin < limitMillis + slackMillis) return []
+        if (end - begin < millis) return []
         const waits = [...published.values()].some(
           ({ at, fate, id }) => fate === "Confirmed" && at < begin - steadyMillis && (firstDone.get(id) ?? 0) >= end
         )

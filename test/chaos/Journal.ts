@@ -64,6 +64,8 @@ export type Line =
   | { readonly t: "failpoint"; readonly failpoint: string }
   | { readonly t: "term" }
   | { readonly t: "exit"; readonly code: number }
+  /** The broker ended a connection with consumers of events. */
+  | { readonly t: "closed"; readonly detail: string }
   /** What the health of the process says; `detail` names the checks that are not up. */
   | { readonly t: "health"; readonly status: "up" | "degraded" | "down"; readonly detail: string }
   | { readonly t: "vitals"; readonly rss: number; readonly heap: number; readonly fds: number }

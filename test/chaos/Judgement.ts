@@ -6,7 +6,18 @@ import { type Converged, judgedGroups } from "./Convergence.ts"
 import { type Quantiles, quantiles } from "./Statistics.ts"
 import type { Deployment, Window } from "./Deployment.ts"
 import { type HealthFigures, judgeHealth } from "./HealthRules.ts"
+import { judgeProgress, type ProgressFigures } from "./ProgressRules.ts"
 import { type GroupFigures, judge, type Violation } from "./GroupRules.ts"
+
+/** Of a kind of fault: how long it lasted, and how long the streams that it touched were silent. */
+interface Recovery {
+  readonly faults: number
+  readonly lasted: Quantiles
+  readonly publish: Quantiles
+  readonly handle: Quantiles
+  /** Groups with order by key: one of their processes has all of their events. */
+  readonly inOrder: Quantiles
+}
 
 export interface Figures {
   readonly seed: number
@@ -19,13 +30,7 @@ export interface Figures {
   readonly publishMillisRedisWindow: Quantiles
   readonly redisWindowPublishes: number
   readonly redisWindowFailures: number
-  /** Per kind of fault: how long it lasted, and how long the streams that it touched were silent. */
-  readonly recovery: Readonly<
-    Record<
-      string,
-      { readonly faults: number; readonly lasted: Quantiles; readonly publish: Quantiles; readonly handle: Quantiles }
-    >
-  >
+  readonly recovery: Readonly<Record<string, Recovery>>
   readonly deaths: Readonly<Record<string, number>>
   readonly drainMillis: Quantiles
   readonly reconnects: number
@@ -35,6 +40,7 @@ export interface Figures {
   readonly convergeMillis: number
   readonly queueDeletions: number
   readonly health: HealthFigures
+  readonly progress: ProgressFigures
 }
 
 export interface Judgement {
@@ -64,7 +70,8 @@ export const judgeRun = (deployment: Deployment, ended: Converged): Judgement =>
     ...growth(history.entries)
   )
   const health = judgeHealth(deployment, history)
-  violations.push(...health.violations)
+  const progress = judgeProgress(deployment, history, windows)
+  violations.push(...health.violations, ...progress.violations)
 
   const inRedisWindow = history.outcomes.filter(({ at, ms }) =>
     windows.some(
@@ -106,7 +113,7 @@ export const judgeRun = (deployment: Deployment, ended: Converged): Judgement =>
       publishMillisRedisWindow: quantiles(inRedisWindow.map(({ ms }) => ms)),
       redisWindowPublishes: inRedisWindow.length,
       redisWindowFailures: failed.length,
-      recovery: recovery(windows, history),
+      recovery: recovery(deployment, history),
       deaths: ways,
       drainMillis: quantiles(deaths.filter(({ how }) => how === "SIGTERM").map(({ ms }) => ms)),
       reconnects: Math.max(0, dials - first),
@@ -114,15 +121,17 @@ export const judgeRun = (deployment: Deployment, ended: Converged): Judgement =>
       heapSlope: quantiles(slopes(history.entries)),
       convergeMillis: ended.convergeMillis,
       queueDeletions: windows.filter(({ kind }) => kind === "delete-queue").length,
-      health: health.figures
+      health: health.figures,
+      progress: progress.figures
     }
   }
 }
 
 /** From the last success before the end of a fault to the first one after it, of whom it touched. */
-const recovery = (windows: ReadonlyArray<Window>, { outcomes, runs }: History): Figures["recovery"] => {
+const recovery = ({ groups, windows }: Deployment, { outcomes, runs }: History): Figures["recovery"] => {
+  const keyed = new Set(groups.filter(({ ordering }) => ordering === "key").map(({ name }) => name))
   const confirmed = outcomes.filter(({ outcome }) => outcome === "Confirmed")
-  const found: Record<string, { publish: Array<number>; handle: Array<number>; lasted: Array<number> }> = {}
+  const found: Record<string, Record<"publish" | "handle" | "inOrder" | "lasted", Array<number>>> = {}
   const gap = (times: ReadonlyArray<number>, { from, to }: Window): number | undefined => {
     let longest: number | undefined
     let last: number | undefined
@@ -136,7 +145,7 @@ const recovery = (windows: ReadonlyArray<Window>, { outcomes, runs }: History): 
   for (const window of windows) {
     const { kind, targets } = window
     const isTouched = (who: string): boolean => targets.length === 0 || targets.includes(who)
-    const entry = (found[kind] ??= { publish: [], handle: [], lasted: [] })
+    const entry = (found[kind] ??= { publish: [], handle: [], inOrder: [], lasted: [] })
     entry.lasted.push(window.to - window.from)
     const publish = gap(
       confirmed.filter(({ who }) => isTouched(who)).map(({ at }) => at),
@@ -144,7 +153,7 @@ const recovery = (windows: ReadonlyArray<Window>, { outcomes, runs }: History): 
     )
     if (publish !== undefined) entry.publish.push(publish)
     // A group goes on when any of its processes does: one of those that share a queue in order only stands by.
-    for (const list of runs.values()) {
+    for (const [name, list] of runs) {
       if (!list.some(({ who }) => isTouched(who))) continue
       const handle = gap(
         list
@@ -153,13 +162,19 @@ const recovery = (windows: ReadonlyArray<Window>, { outcomes, runs }: History): 
           .toSorted((a, b) => a - b),
         window
       )
-      if (handle !== undefined) entry.handle.push(handle)
+      if (handle !== undefined) entry[keyed.has(name) ? "inOrder" : "handle"].push(handle)
     }
   }
   return Object.fromEntries(
-    Object.entries(found).map(([kind, { handle, lasted, publish }]) => [
+    Object.entries(found).map(([kind, { handle, inOrder, lasted, publish }]) => [
       kind,
-      { faults: lasted.length, lasted: quantiles(lasted), publish: quantiles(publish), handle: quantiles(handle) }
+      {
+        faults: lasted.length,
+        lasted: quantiles(lasted),
+        publish: quantiles(publish),
+        handle: quantiles(handle),
+        inOrder: quantiles(inOrder)
+      }
     ])
   )
 }

@@ -89,6 +89,7 @@ export const planOfCluster = (seed: number, cast: Cast, canCut: boolean): Readon
     ...networkFaults,
     ...clockFaults,
     ...rightsFaults,
+    "redis-clock",
     "kill-publisher",
     "kill-subscriber",
     "kill-subscriber",
@@ -169,6 +170,7 @@ const faultOf = (
     case "node-cut":
     case "majority-lost":
     case "leaders-move":
+    case "node-drain":
     case "node-alarm":
     case "consumer-timeout":
       return { kind, millis, targets: [], at: Math.floor(random.below(clusterSize)) }
@@ -240,6 +242,7 @@ const duration = (kind: FaultKind): readonly [number, number] => {
     case "majority-lost":
       return [5000, 15_000]
     case "node-kill":
+    case "node-drain":
     case "node-alarm":
     case "consumer-timeout":
       return [4000, 8000]

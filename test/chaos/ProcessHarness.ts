@@ -49,6 +49,8 @@ export const openHarness = (options: ProcessOptions): ProcessHarness => {
   const watched = new Map<string, string>()
   const recordSent = (event: string, body: Buffer): void =>
     write({ t: "wire", id: event, sha: createHash("sha256").update(body).digest("hex") })
+  const isSubscriber = (queue: string): boolean => queue.startsWith(`${namespace}.sub.`)
+  AmqplibHooks.closedByBroker(isSubscriber, (detail) => write({ t: "closed", detail }))
   let copies = 0
   AmqplibHooks.watch((exchange, key, id, body) => {
     const event = watched.get(id)

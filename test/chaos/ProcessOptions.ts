@@ -20,7 +20,12 @@ export const bugs = [
   "looks-take-lives",
   "denied-is-confirmed",
   "unknown-is-acked",
-  "waits-by-wall-clock"
+  "waits-by-wall-clock",
+  "lanes-by-wall-clock",
+  "sleeps-the-lease",
+  "timeout-is-deletion",
+  "silent-line-kept",
+  "binds-on-consume-line"
 ] as const
 export type Bug = (typeof bugs)[number]
 
@@ -73,6 +78,8 @@ export interface Group {
   readonly idempotent: boolean
   /** A blocked key is parked. */
   readonly parks?: boolean
+  /** The first event of a blocked key is dead-lettered. */
+  readonly givesUp?: boolean
   readonly batch?: { readonly size: number; readonly maxWait: number }
   readonly concurrency?: number
   readonly prefetch?: number

@@ -4,6 +4,8 @@ import { type Proxy, startProxy } from "../support/Proxy.ts"
 export interface Proxies extends Proxy {
   /** In the order of the nodes. */
   readonly ports: ReadonlyArray<number>
+  /** The node with most of the connections. */
+  readonly busiest: () => number
 }
 
 export const startProxies = async (targets: ReadonlyArray<number>): Promise<Proxies> => {
@@ -16,6 +18,10 @@ export const startProxies = async (targets: ReadonlyArray<number>): Promise<Prox
   return {
     port: first.port,
     ports: each.map(({ port }) => port),
+    busiest: () => {
+      const counts = each.map((proxy) => proxy.connections())
+      return counts.indexOf(Math.max(...counts))
+    },
     connections: () => sum((proxy) => proxy.connections()),
     accepted: () => sum((proxy) => proxy.accepted()),
     stall: (direction) => each.forEach((proxy) => proxy.stall(direction)),

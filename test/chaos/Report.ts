@@ -40,15 +40,17 @@ const groupRows = ({ groups }: Figures): ReadonlyArray<ReadonlyArray<string | nu
 
 export const report = ({ figures, violations, windows }: Judgement): ReadonlyArray<string> => {
   const { recovery } = figures
-  const recoveries = Object.entries(recovery).map(([kind, { faults, handle, lasted, publish }]) => [
+  const longest = ({ count, max, p50 }: Quantiles): ReadonlyArray<string> =>
+    count === 0 ? ["–", "–"] : [ms(p50), ms(max)]
+  const recoveries = Object.entries(recovery).map(([kind, { faults, handle, inOrder, lasted, publish }]) => [
     kind,
     faults,
     ms(lasted.p50),
-    publish.count === 0 ? "–" : ms(publish.p50),
-    publish.count === 0 ? "–" : ms(publish.max),
-    handle.count === 0 ? "–" : ms(handle.p50),
-    handle.count === 0 ? "–" : ms(handle.max)
+    ...longest(publish),
+    ...longest(handle),
+    ...longest(inOrder)
   ])
+  const { claims, silences } = figures.progress
   return [
     "",
     ...table(groupRows(figures)),
@@ -66,10 +68,22 @@ export const report = ({ figures, violations, windows }: Judgement): ReadonlyArr
         ]),
     "",
     ...table([
-      ["longest silence around a fault", "faults", "lasted p50", "publish p50", "max", "handle p50", "max"],
+      [
+        "longest silence around a fault",
+        "faults",
+        "lasted p50",
+        "publish p50",
+        "max",
+        "handle p50",
+        "max",
+        "by key p50",
+        "max"
+      ],
       ...recoveries
     ]),
     "",
+    `with one node away: ${silences.count} silences above 1 s, ${spread(silences)}`,
+    `keys whose process lost its line go on after ${spread(claims.lostLine)}; was killed: ${spread(claims.kill)}`,
     `${windows.length} faults, ${violations.length} violations${violations.length === 0 ? "" : ":"}`,
     ...violations.map(({ detail, group, rule }) => `  ${rule}${group === undefined ? "" : ` (${group})`}: ${detail}`)
   ]

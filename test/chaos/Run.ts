@@ -176,14 +176,14 @@ export const run = async (brokers: Brokers, options: RunOptions): Promise<Judgem
 
 /** What this machine can do of the plan. */
 const stepsOf = ({ cluster, redis }: Deployment, { faults, print, seed }: RunOptions): ReadonlyArray<Planned> => {
-  if (cluster !== undefined) {
-    const { cannotCut } = cluster
-    if (cannotCut !== undefined) print(`no node is cut off: ${cannotCut}`)
-    return faults === undefined ? planOfCluster(seed, cast, cannotCut === undefined) : planOf(seed, cast, faults)
-  }
   const canStep = redis.setClock !== undefined
   if (!canStep) print("the clock of Redis is not stepped: that needs an installed Redis and Debian's libfaketime")
-  return planOf(seed, cast, faults).filter((step) => canStep || !step.faults.some(({ kind }) => kind === "redis-clock"))
+  const possible = (steps: ReadonlyArray<Planned>): ReadonlyArray<Planned> =>
+    steps.filter((step) => canStep || !step.faults.some(({ kind }) => kind === "redis-clock"))
+  if (cluster === undefined || faults !== undefined) return possible(planOf(seed, cast, faults))
+  const { cannotCut } = cluster
+  if (cannotCut !== undefined) print(`no node is cut off: ${cannotCut}`)
+  return possible(planOfCluster(seed, cast, cannotCut === undefined))
 }
 
 /** Waits until every publisher has had an event confirmed that it published from now on. */

@@ -3,13 +3,12 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
-import type { Proxy } from "../support/Proxy.ts"
 import { programOf } from "../support/Program.ts"
 import type { Scratch, Task } from "../support/Scratch.ts"
 import type { Failpoint, ProcessOptions } from "./ProcessOptions.ts"
 import type { Release } from "./Releases.ts"
 import { now, openReader, type Reader } from "./Journal.ts"
-import { startProxies } from "./Proxies.ts"
+import { type Proxies, startProxies } from "./Proxies.ts"
 
 export interface Ports {
   /** One for each node. */
@@ -34,7 +33,7 @@ export interface Worker {
   readonly role: ProcessOptions["role"]
   /** On the broker. */
   readonly user: string
-  readonly amqp: Proxy
+  readonly amqp: Proxies
   readonly deaths: ReadonlyArray<Death>
   readonly isAlive: () => boolean
   /** The code of a subscriber, and what its next life is to have. */

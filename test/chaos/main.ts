@@ -1,6 +1,7 @@
 /**
  * Real processes, real brokers, real faults: `npm run chaos -- --seconds 120 --seed 7`, and
- * `npm run chaos -- --controls` to see that planted bugs are found.
+ * `npm run chaos -- --controls` to see that planted bugs are found; some are only seen on a cluster: `--controls --cluster 3
+ * --rabbit 4.3`.
  *
  * --seconds, --seed, --rate (events a second of each of two publishers), --converge (seconds), --faults a,b,c
  * (these in this order), --poison (share), --json <file>, --keep <folder>; with --controls also --only <bug>,<bug>
@@ -12,8 +13,7 @@ import { writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { bugs } from "./ProcessOptions.ts"
-import { runControls } from "./Controls.ts"
+import { bugsOn, runControls } from "./Controls.ts"
 import { faultKinds, type FaultKind } from "./Faults.ts"
 import { report } from "./Report.ts"
 import { run } from "./Run.ts"
@@ -71,8 +71,8 @@ const chaos = async (): Promise<boolean> => {
 }
 
 const controls = async (): Promise<boolean> => {
-  await using brokers = await openBrokers()
-  const which = bugs.filter((bug) => values.only === undefined || values.only.split(",").includes(bug))
+  await using brokers = await openBrokers(Number(values.cluster))
+  const which = bugsOn(brokers).filter((bug) => values.only === undefined || values.only.split(",").includes(bug))
   const results = await runControls(brokers, seed, print, which)
   save(results)
   return results.every(({ isCaught, isGreenWithout }) => isCaught && isGreenWithout)

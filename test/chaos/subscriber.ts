@@ -58,6 +58,7 @@ const subscriber = (group: Group) => {
     deadline = 500,
     deaf = false,
     events,
+    givesUp = false,
     idempotent,
     name: g,
     ordering,
@@ -70,6 +71,7 @@ const subscriber = (group: Group) => {
     deadline: Duration.millis(deadline),
     retry,
     ...(parks && { onBlocked: "park" as const }),
+    ...(givesUp && { onBlocked: "dead-letter" as const }),
     ...(concurrency !== undefined && { concurrency }),
     ...(prefetch !== undefined && { prefetch })
   }

@@ -61,10 +61,17 @@ const startSentinel = async (master: number, password: string | undefined) => {
   }
 }
 
-export const startSentinels = async (options: { readonly password?: string } = {}): Promise<RedisSentinels> => {
+export const startSentinels = async ({
+  isStepped = false,
+  ...options
+}: {
+  readonly password?: string
+  /** Whether the wall clocks of master and replica can be set, where this machine can do that. */
+  readonly isStepped?: boolean
+} = {}): Promise<RedisSentinels> => {
   const quick = ["--repl-diskless-sync-delay", "0"]
-  const master = await startRedis({ args: quick })
-  const replica = await startRedis({ args: [...quick, "--replicaof", `127.0.0.1 ${master.port}`] })
+  const master = await startRedis({ args: quick, isStepped })
+  const replica = await startRedis({ args: [...quick, "--replicaof", `127.0.0.1 ${master.port}`], isStepped })
   const sentinels = await Promise.all(Array.from({ length: 3 }, () => startSentinel(master.port, options.password)))
   const stop = async (): Promise<void> =>
     void (await Promise.all([master, replica, ...sentinels].map((one) => one.stop())))
