@@ -1,13 +1,13 @@
 /** A keyed subscriber finds the event that kills its process in a window of events, and loses no other event (P3, P6). */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import { Broker } from "../../../src/bus/port/Broker.ts"
 import { BrokerError } from "../../../src/bus/port/BrokerError.ts"
 import { PermissionDenied } from "../../../src/bus/port/BrokerReason.ts"
 import * as MemoryCache from "../../../src/memory/MemoryCache.ts"
 import { fresh, keyed, upTo } from "../../../src/ports/conformance/setup/TestEvents.ts"
 import { processOver, start } from "../../../src/ports/conformance/setup/BusProcess.ts"
-import { isRising, killableProcess } from "../park/ParkingStage.ts"
+import { dieWithAll, isRising, killableProcess } from "../park/ParkingStage.ts"
 import * as Stage from "../Stage.ts"
 
 interface Scenario {
@@ -208,15 +208,3 @@ describe("crash guard", () => {
 })
 
 const denied = new BrokerError({ reason: new PermissionDenied({ entity: "the parked queue", username: "u" }) })
-
-/** Takes every delivery of a queue and dies with them, this many times. */
-const dieWithAll = Effect.fnUntraced(function* (broker: Broker["Service"], subscriber: string, times: number) {
-  for (const _ of upTo(times)) {
-    const scope = yield* Scope.make()
-    yield* broker
-      .consume({ subscriber, prefetch: 100, onDelivery: () => {}, onLost: () => {} })
-      .pipe(Scope.provide(scope))
-    yield* Stage.turns
-    yield* Scope.close(scope, Exit.void)
-  }
-})

@@ -4,6 +4,7 @@
  */
 import { Context, Effect, Exit, Layer, Schedule, Scope } from "effect"
 import { Broker, inFlight, type InFlightMessage } from "../../../src/bus/port/Broker.ts"
+import { ClaimStore } from "../../../src/bus/port/ClaimStore.ts"
 import { unknown } from "../../../src/bus/port/SendOutcome.ts"
 import * as MemoryBroker from "../../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../../src/memory/MemoryCache.ts"
@@ -19,14 +20,30 @@ type Override = (broker: Broker["Service"]) => Partial<Broker["Service"]>
 /** A process that can be killed: its connection to the broker is cut before anything else of it ends. */
 export const killableProcess = Effect.fnUntraced(function* (
   server: MemoryServer["Service"],
-  override: Override = () => ({})
+  override: Override = () => ({}),
+  claims?: ClaimStore["Service"]
 ) {
   const connection = yield* Scope.make()
   const context = yield* Layer.buildWithScope(MemoryBroker.layerOf(server, { namespace: "test" }), connection)
   const broker = Context.get(context, Broker)
   const ports = Layer.merge(Layer.succeed(Broker, { ...broker, ...override(broker) }), MemoryCache.layer)
-  const process = yield* Stage.runningOut(start(processOver(ports)))
+  const layer = processOver(ports)
+  const process = yield* Stage.runningOut(
+    start(claims === undefined ? layer : Layer.provide(layer, Layer.succeed(ClaimStore, claims)))
+  )
   return { ...process, kill: Scope.close(connection, Exit.void) }
+})
+
+/** Takes every delivery of a queue and dies with them, this many times. */
+export const dieWithAll = Effect.fnUntraced(function* (broker: Broker["Service"], subscriber: string, times: number) {
+  for (const _ of upTo(times)) {
+    const scope = yield* Scope.make()
+    yield* broker
+      .consume({ subscriber, prefetch: 100, onDelivery: () => {}, onLost: () => {} })
+      .pipe(Scope.provide(scope))
+    yield* Stage.turns
+    yield* Scope.close(scope, Exit.void)
+  }
 })
 
 /** From copy number `first` of these on, the confirms of parked copies do not arrive until the connection is cut. */
