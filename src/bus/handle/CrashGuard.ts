@@ -7,7 +7,6 @@
  * way before the next handler starts: it may end the process at once, and the event that was handled before it must not
  * come back in its place.
  */
-import { constVoid } from "effect/Function"
 import * as Returns from "../delivery/Returns.ts"
 import type { Origin, Work } from "../delivery/Work.ts"
 import type { PendingDecisions } from "./PendingDecisions.ts"
@@ -72,12 +71,6 @@ export class CrashGuard {
       return taken
     }
     return undefined
-  }
-
-  /** Sends what was acknowledged before an event that may end the process starts. */
-  flush(origin: Origin): void {
-    this.consumer?.flush(constVoid)
-    origin.flush(constVoid)
   }
 
   /** Whether all that was acknowledged is on its way. If not, handlers start when it is. */

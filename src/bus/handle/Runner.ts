@@ -16,7 +16,7 @@ import type * as Tracer from "effect/Tracer"
 import type * as Event from "../../event/Event.ts"
 import type * as Trace from "../../observe/Trace.ts"
 import * as SafeFailure from "../delivery/SafeFailure.ts"
-import { startsOf, type Work } from "../delivery/Work.ts"
+import type { Work } from "../delivery/Work.ts"
 import type { CacheStore } from "../port/CacheStore.ts"
 import type * as SubscriberSettings from "../subscriber/SubscriberSettings.ts"
 import { longSeconds } from "../support/LongHandlers.ts"
@@ -31,7 +31,7 @@ import type { ParkingApi, ParkingHost } from "./ParkingApi.ts"
 import { PendingDecisions } from "./PendingDecisions.ts"
 import type { Runner } from "./RunnerApi.ts"
 import { type RunnerParts, RunnerState } from "./RunnerState.ts"
-import type { Trials } from "./Trials.ts"
+import { cameBack, type Trials } from "./Trials.ts"
 
 /** Starts handlers as long as there is room for them, and follows each to its end. */
 class HandlerLoop {
@@ -93,8 +93,7 @@ class HandlerLoop {
   private start(work: Work, now: number): void {
     const { running } = this.state
     // It may have ended a process before: what was handled until now must not come back with it. The guard did that.
-    if (startsOf(work) > 0) this.guard.flush(work.origin)
-    else if (work.delivery.redelivered && !this.guard.isOn) work.origin.flush(constVoid)
+    if (!this.guard.isOn && (work.delivery.redelivered || cameBack(work))) work.origin.flush(constVoid)
     work.startedAt = now
     work.began = this.state.metrics.stopwatch()
     work.timedOut = false

@@ -166,4 +166,4 @@ export class Trials {
 }
 
 /** Whether a process may have ended while it ran. */
-const cameBack = (work: Work): boolean => Returns.countOf(work.delivery) > 0 || startsOf(work) > 0
+export const cameBack = (work: Work): boolean => Returns.countOf(work.delivery) > 0 || startsOf(work) > 0

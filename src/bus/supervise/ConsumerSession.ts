@@ -6,6 +6,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { constVoid } from "effect/Function"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import * as Returns from "../delivery/Returns.ts"
@@ -132,7 +133,10 @@ export const open = Effect.fnUntraced(function* (
     parked,
     arrived: (delivery) => tally.arrived(delivery),
     settled: (delivery) => tally.settled(delivery),
-    flush: (sent) => live?.flush(sent) ?? true
+    flush: (sent) => {
+      for (const other of inbox.consumers) if (other !== live) other.flush(constVoid)
+      return live?.flush(sent) ?? true
+    }
   }
   const close = Scope.close(scope, Exit.void)
   live = yield* consume({
@@ -146,6 +150,12 @@ export const open = Effect.fnUntraced(function* (
   }).pipe(
     Scope.provide(scope),
     Effect.onError(() => close)
+  )
+  const consumer = live
+  inbox.consumers.add(consumer)
+  yield* Scope.addFinalizer(
+    scope,
+    Effect.sync(() => inbox.consumers.delete(consumer))
   )
   return {
     origin,

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Log from "../../observe/Log.ts"
-import type { Delivery } from "../port/Broker.ts"
+import type { Consumer, Delivery } from "../port/Broker.ts"
 import * as Diagnosis from "../send/Diagnosis.ts"
 import type { Origin } from "../delivery/Work.ts"
 import type { Runner } from "../handle/RunnerApi.ts"
@@ -14,6 +14,8 @@ export interface Inbox {
   readonly offer: (delivery: Delivery, origin: Origin) => void
   /** Gives a delivery to the runner at once, unless the parked queue keeps it. */
   readonly accept: (delivery: Delivery, origin: Origin) => void
+  /** The consumers that it has deliveries of: what any of them acknowledged is sent before a suspect of another starts. */
+  readonly consumers: Set<Consumer>
 }
 
 /** What a keyed subscriber consults about each delivery, in order. */
@@ -69,6 +71,7 @@ export const make = Effect.fnUntraced(function* (parts: {
   }
   return {
     accept,
+    consumers: new Set(),
     offer: (delivery, origin) => {
       if (ended) return
       arrivals.push({ delivery, origin })

@@ -1,7 +1,7 @@
 /** More in the parked queue than one process may hold: other programs wrote there (P3, P6, P13). */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
-import type { Broker, ConsumeOptions, Outgoing } from "../../../src/bus/port/Broker.ts"
+import type { Broker, ConsumeOptions, Consumer, Outgoing } from "../../../src/bus/port/Broker.ts"
 import type { Subscription } from "../../../src/bus/subscriber/Subscription.ts"
 import * as ConsumerSession from "../../../src/bus/supervise/ConsumerSession.ts"
 import * as Event from "../../../src/event/Event.ts"
@@ -129,7 +129,7 @@ describe("parking", () => {
           Effect.gen(function* () {
             const consume = (options: Omit<ConsumeOptions, "subscriber">) =>
               stage.broker.consume({ ...options, subscriber: name, queue: "parked" })
-            const ignoring = { offer: () => {}, accept: () => {} }
+            const ignoring = { offer: () => {}, accept: () => {}, consumers: new Set<Consumer>() }
             const session = yield* ConsumerSession.open(consume, ignoring, { prefetch, isolated: false, parked })
             yield* Stage.turns
             return Option.isSome(yield* Effect.timeoutOption(session.full, 0))
