@@ -5,9 +5,10 @@
  * The source maps contain the sources: with `--enable-source-maps`, stack traces refer to them.
  */
 import { execFileSync } from "node:child_process"
-import { rmSync } from "node:fs"
+import { rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { build } from "rolldown"
+import { pages } from "../src/cli/HelpPages.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const folder = resolve(process.argv[2] ?? join(root, "dist"))
@@ -36,7 +37,8 @@ await build({
     index: "src/index.ts",
     "testing/index": "src/testing/index.ts",
     "ports/index": "src/ports/index.ts",
-    "catalog/index": "src/catalog/index.ts"
+    "catalog/index": "src/catalog/index.ts",
+    "cli/main": "src/cli/main.ts"
   },
   platform: "node",
   tsconfig: "tsconfig.build.json",
@@ -47,6 +49,7 @@ await build({
     format: "esm",
     sourcemap: true,
     chunkFileNames: "parts/[name].js",
+    banner: (chunk) => (chunk.name === "cli/main" ? "#!/usr/bin/env node\n" : ""),
     // What the main door shares with other doors is one file. By itself it would be one for each set of doors.
     codeSplitting: {
       groups: [
@@ -62,3 +65,6 @@ await build({
     comments: { jsdoc: false }
   }
 })
+
+// Help is asked for more often than anything else, and needs nothing else.
+writeFileSync(join(folder, "cli/pages.json"), JSON.stringify(await pages()))

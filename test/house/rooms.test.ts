@@ -75,7 +75,9 @@ const outer: Readonly<Record<string, ReadonlyArray<string>>> = {
   memory: ["event", "observe", "bus/port", "bus/support"],
   ports: ["event", "observe", "bus"],
   testing: ["event", "observe", "bus", "memory"],
-  app: ["event", "observe", "bus", "amqp", "redis", "memory"],
+  operations: ["event", "observe", "bus"],
+  app: ["event", "observe", "bus", "operations", "amqp", "redis", "memory"],
+  cli: ["event", "observe", "bus", "operations", "app"],
   "": ["event", "observe", "bus", "app"]
 }
 

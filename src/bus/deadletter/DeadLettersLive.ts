@@ -13,6 +13,7 @@ import { DeadLetters } from "./DeadLetters.ts"
 import { DeadLettersError } from "./DeadLettersError.ts"
 import { LetterCounter } from "./LetterCounts.ts"
 import { compile } from "./LetterFilter.ts"
+import { LetterProgress } from "./LetterProgress.ts"
 import { beyondReturned, walk } from "./LetterWalk.ts"
 import * as Replay from "./Replay.ts"
 
@@ -68,7 +69,7 @@ const discarder = (broker: Broker["Service"]) =>
     const { isNarrowed, limit, matches } = yield* compile(options, { all: Kinds.bool, dryRun: Kinds.bool })
     const { all, dryRun = false } = options
     if (!isNarrowed && all !== true) return yield* nothingSelected
-    const counter = new LetterCounter(dryRun)
+    const counter = new LetterCounter(dryRun, yield* LetterProgress)
     yield* walk(broker, {
       source,
       workers: dryRun ? 1 : discardWorkers,

@@ -16,6 +16,7 @@ export interface LetterCounts {
 
 export class LetterCounter {
   private readonly dryRun: boolean
+  private readonly progress: (done: number, found: number) => void
   private readonly events = new NameCounts()
   private readonly reasons = new NameCounts()
   private readonly errorTags = new NameCounts()
@@ -24,8 +25,9 @@ export class LetterCounter {
   private found = 0
   private doneBefore = 0
 
-  constructor(dryRun: boolean) {
+  constructor(dryRun: boolean, progress: (done: number, found: number) => void) {
     this.dryRun = dryRun
+    this.progress = progress
   }
 
   /** Begins a walk over this many letters. It meets the letters again that an earlier walk left. */
@@ -40,6 +42,7 @@ export class LetterCounter {
     this.events.add(eventType)
     this.reasons.add(reason)
     this.errorTags.add(error.tag)
+    this.progress(this.doneCount - this.doneBefore, this.found)
   }
 
   skip(): void {

@@ -25,6 +25,7 @@ import { CurrentIds } from "../support/EventIds.ts"
 import * as DeadLetter from "./DeadLetter.ts"
 import { ReplayError } from "./DeadLettersError.ts"
 import * as LetterFilter from "./LetterFilter.ts"
+import { LetterProgress } from "./LetterProgress.ts"
 import { beyondReturned, walk } from "./LetterWalk.ts"
 import { copyOf } from "./ReplayCopy.ts"
 import { type ReplayOptions, ReplayState } from "./ReplayState.ts"
@@ -193,7 +194,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"]) {
       LetterFilter.compile(options, furtherKinds),
       failed({ replayed: 0, remaining: 0 })
     )
-    const state = new ReplayState(ids.next(clock.currentTimeMillisUnsafe()), filter, options)
+    const state = new ReplayState(ids.next(clock.currentTimeMillisUnsafe()), filter, options, yield* LetterProgress)
     const replay = new Replay(broker, clock, source, options, state)
     yield* replay.run().pipe(Effect.scoped, Effect.mapError(failed(state)))
     return state.report()

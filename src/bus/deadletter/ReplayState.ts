@@ -48,13 +48,14 @@ export class ReplayState {
   constructor(
     replayId: string,
     filter: CompiledFilter,
-    { dryRun = false, maxReplays = 3, unsigned = false }: ReplayOptions
+    { dryRun = false, maxReplays = 3, unsigned = false }: ReplayOptions,
+    progress: (done: number, found: number) => void
   ) {
     this.replayId = replayId
     this.filter = filter
     this.maxReplays = maxReplays
     this.isUnsignedSent = unsigned
-    this.counter = new LetterCounter(dryRun)
+    this.counter = new LetterCounter(dryRun, progress)
   }
 
   /** Begins a walk over this many letters. */

@@ -1,0 +1,136 @@
+/** Tries each right that is needed, in ways that change nothing, and says which are missing. */
+import * as Effect from "effect/Effect"
+import type { Subject } from "../../bus/port/Examination.ts"
+import { few, type Notes, quote } from "../../bus/support/Notes.ts"
+import type { Settings } from "../AmqpOptions.ts"
+import * as Ladder from "../topology/DelayLadder.ts"
+import * as Topology from "../topology/Topology.ts"
+import { type Answer, type Asked, isDenied, mayBind, mayConfigure, mayPublish, mayRead } from "./Attempt.ts"
+import { type Seen, together } from "./TopologyLook.ts"
+
+interface Question {
+  readonly verb: "configure" | "write" | "read"
+  readonly entity: string
+  readonly ask: Effect.Effect<Answer<unknown>>
+}
+
+/** A topic that nobody publishes: its denial says nothing of the exchange. */
+const anyTopic = "eventbus-doctor"
+
+export const look = Effect.fnUntraced(function* (
+  notes: Notes,
+  connection: Asked,
+  settings: Settings,
+  vhost: string,
+  subject: Subject,
+  { existing }: Seen
+) {
+  const { namespace } = settings
+  const questions = [
+    ...publishing(connection, namespace, subject),
+    ...subject.subscribers.flatMap((name) => subscribing(connection, settings, name))
+  ].filter(({ entity, verb }) => verb === "configure" || existing.has(entity.replace(/ with topic .*$/, "")))
+  const answers = yield* Effect.forEach(
+    questions,
+    (question) => Effect.map(question.ask, (answer) => ({ ...question, answer })),
+    together
+  )
+  const denied = answers.filter(({ answer, entity }) => isDenied(answer) && !isTopicAlone(answer, entity))
+  report(notes, connection.username, vhost, settings, subject, denied)
+  const silent = answers.filter(({ answer }) => answer._tag === "Silent")
+  if (silent.length > 0) notes.hidden(`${silent.length} rights: RabbitMQ did not answer in time`)
+  if (denied.length === 0 && silent.length === 0 && answers.length > 0)
+    notes.fact(`user ${connection.username} has the ${answers.length} rights that were tried`)
+  if (subject.subscribers.length === 0)
+    notes.hidden("rights and queues of subscribers: name them with --subscriber <name>, or in the contracts module")
+  if (subject.events.length === 0) notes.hidden("topic rights of events: give the contracts with --contracts <module>")
+})
+
+const isTopicAlone = (answer: Answer<unknown>, entity: string): boolean =>
+  answer._tag === "Refused" && answer.text.includes("access to topic") && !entity.includes(" with topic ")
+
+const write = (connection: Asked, exchange: string, topic: string | undefined): Question => ({
+  verb: "write",
+  entity: `exchange ${exchange}${topic === undefined ? "" : ` with topic ${topic}`}`,
+  ask: mayPublish(connection, exchange, topic ?? anyTopic)
+})
+
+/** The ladder from each of its levels, and past them. */
+const ladder = (connection: Asked, namespace: string, destination: string | undefined) =>
+  Array.from({ length: Ladder.levels + 1 }, (_, level) => {
+    const seconds = level === Ladder.levels ? 0 : 2 ** level
+    const { exchange, routingKey } = Ladder.entry(namespace, seconds, destination ?? anyTopic)
+    return write(connection, exchange, destination === undefined ? undefined : routingKey)
+  })
+
+const publishing = (connection: Asked, namespace: string, { events }: Subject): ReadonlyArray<Question> => [
+  ...(events.length === 0
+    ? [write(connection, Topology.events(namespace), undefined)]
+    : events.map((event) => write(connection, Topology.events(namespace), event))),
+  ...ladder(connection, namespace, events[0] === undefined ? undefined : Ladder.toEvent(events[0]))
+]
+
+const subscribing = (connection: Asked, { namespace, topology }: Settings, name: string): ReadonlyArray<Question> => {
+  const own = Topology.subscriberQueue(namespace, name)
+  const queues = [own, Topology.deadQueue(namespace, name), Topology.parkedQueue(namespace, name)]
+  const read = queues.map((queue): Question => ({
+    verb: "read",
+    entity: `queue ${queue}`,
+    ask: mayRead(connection, queue)
+  }))
+  const configure = queues.map((queue): Question => ({
+    verb: "configure",
+    entity: `queue ${queue}`,
+    ask: mayConfigure(connection, queue)
+  }))
+  const bind = [Topology.events(namespace), Ladder.deliverExchange(namespace)].map((exchange): Question => ({
+    verb: "read",
+    entity: `exchange ${exchange}`,
+    ask: mayBind(connection, own, exchange)
+  }))
+  return [
+    write(connection, Topology.deadExchange(namespace), undefined),
+    write(connection, Topology.parkedExchange(namespace), undefined),
+    ...ladder(connection, namespace, Ladder.toSubscriber(name)).slice(-2),
+    ...read,
+    ...(topology === "assert" ? [...configure, ...bind] : [])
+  ]
+}
+
+const report = (
+  notes: Notes,
+  username: string,
+  vhost: string,
+  { namespace }: Settings,
+  { events, subscribers }: Subject,
+  denied: ReadonlyArray<Question>
+): void => {
+  const topics = denied.filter(({ entity }) => entity.includes(" with topic "))
+  const others = denied.filter((question) => !topics.includes(question))
+  const user = `-p ${quote(vhost)} ${quote(username)}`
+  if (others.length > 0) {
+    const ns = namespace
+    const names = subscribers.length === 0 ? ".*" : `(${subscribers.join("|")})`
+    const own = `^${ns}\\.(sub|dead|parked)\\.${names}$|^${ns}\\.tmp\\.`
+    const writes = `${own}|^${ns}\\.(events|dead|parked|delay\\..*)$`
+    const reads = `${own}|^${ns}\\.(events|dead|parked|delay\\.deliver)$`
+    const command = [own, writes, reads].map(quote).join(" ")
+    notes.error(
+      "rabbitmq.rights",
+      `user ${username} may not ${few(others.map(({ entity, verb }) => `${verb} ${entity}`))}`,
+      `rabbitmqctl set_permissions ${user} ${command}`
+    )
+  }
+  if (topics.length > 0) {
+    const words = events.length === 0 ? ".*" : `^(${events.map((event) => event.replaceAll(".", "\\.")).join("|")})$`
+    const exchanges = [...new Set(topics.map(({ entity }) => /^exchange (\S+)/.exec(entity)?.[1] ?? ""))]
+    const rights = (exchange: string): string => (exchange.endsWith(".events") ? words : ".*")
+    notes.error(
+      "rabbitmq.rights.topic",
+      `user ${username} may not write ${few(topics.map(({ entity }) => entity))}`,
+      exchanges
+        .map((exchange) => `rabbitmqctl set_topic_permissions ${user} ${exchange} ${quote(rights(exchange))} '.*'`)
+        .join("\n")
+    )
+  }
+}

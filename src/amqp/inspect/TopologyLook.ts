@@ -1,0 +1,161 @@
+/** What of a namespace exists, whether it is as the library declares it, and what waits there. */
+import * as Effect from "effect/Effect"
+import type { Subject } from "../../bus/port/Examination.ts"
+import { few, type Notes } from "../../bus/support/Notes.ts"
+import * as AmqpError from "../AmqpError.ts"
+import type { Settings } from "../AmqpOptions.ts"
+import * as Topology from "../topology/Topology.ts"
+import { type Answer, type Asked, attempt, isDenied, isMissing } from "./Attempt.ts"
+
+/** Questions at once: each has a channel. */
+export const together = { concurrency: 16 }
+
+export interface Seen {
+  /** Entities that exist, `queue eduflow.dead.mailer` for example. */
+  readonly existing: ReadonlySet<string>
+}
+
+const restart =
+  "restart a service that may declare it, with EVENTBUS_TOPOLOGY=assert: it declares what is missing and changes nothing else"
+
+/** What must be there: of all services, and of these subscribers. */
+export const declarationsOf = (namespace: string, subscribers: ReadonlyArray<string>) => [
+  ...Topology.shared(namespace),
+  ...subscribers.flatMap((name) => Topology.subscriber(namespace, { name, ordering: "none", patterns: [] }))
+]
+
+export const look = Effect.fnUntraced(function* (
+  notes: Notes,
+  connection: Asked,
+  { namespace, topology }: Settings,
+  { subscribers }: Subject
+): Effect.fn.Return<Seen> {
+  const shared = Topology.shared(namespace).filter(({ verify }) => verify !== undefined)
+  const answers = yield* Effect.forEach(
+    shared,
+    ({ entity, verify }) =>
+      Effect.map(
+        attempt(connection, async (channel) => verify?.(channel)),
+        (answer) => ({ entity, answer })
+      ),
+    together
+  )
+  const missing = answers.filter(({ answer }) => isMissing(answer)).map(({ entity }) => entity)
+  const existing = new Set(answers.filter(({ answer }) => !isMissing(answer)).map(({ entity }) => entity))
+  const hidden = answers.filter(({ answer }) => isDenied(answer)).map(({ entity }) => entity)
+  if (hidden.length > 0)
+    notes.hidden(`whether ${few(hidden, 2)} exist: this user may not look at them, which RabbitMQ 4.3 asks for`)
+  if (missing.length === shared.length) reportUndeclared(notes, namespace, topology)
+  else {
+    reportMissing(notes, namespace, missing)
+    yield* lookAtArguments(
+      notes,
+      connection,
+      shared.filter(({ entity }) => topology === "assert" && existing.has(entity) && !hidden.includes(entity))
+    )
+    for (const name of subscribers)
+      for (const entity of yield* lookAtSubscriber(notes, connection, namespace, name)) existing.add(entity)
+    yield* lookAtUndeliverable(notes, connection, namespace)
+    if (missing.length === 0) notes.fact(`namespace ${namespace}: all ${shared.length} shared objects exist`)
+  }
+  return { existing }
+})
+
+const reportUndeclared = (notes: Notes, namespace: string, topology: "assert" | "verify"): void =>
+  topology === "assert"
+    ? notes.fact(`namespace ${namespace} is not declared yet: the first service declares it when it starts`)
+    : notes.error(
+        "rabbitmq.topology.missing",
+        `nothing of namespace ${namespace} exists, and with EVENTBUS_TOPOLOGY=verify services declare nothing`,
+        "declare it first: start a service that may, with EVENTBUS_TOPOLOGY=assert, or import docker/rabbitmq/definitions.json"
+      )
+
+/** A queue whose dead letters have no place keeps them, or loses them. */
+const reportMissing = (notes: Notes, namespace: string, missing: ReadonlyArray<string>): void => {
+  const targets = missing.filter(
+    (entity) => entity.startsWith("exchange ") && entity !== `exchange ${namespace}.events`
+  )
+  const others = missing.filter((entity) => !targets.includes(entity))
+  if (targets.length > 0)
+    notes.error("rabbitmq.dead-letters.target", `missing: ${few(targets)}: what goes there is stuck`, restart)
+  if (others.length > 0) notes.error("rabbitmq.topology.missing", `missing: ${few(others)}`, restart)
+}
+
+/** Declaring what exists changes nothing; RabbitMQ compares the arguments and names the first that differs. */
+const lookAtArguments = (
+  notes: Notes,
+  connection: Asked,
+  declarations: ReadonlyArray<Topology.Declaration>
+): Effect.Effect<void> =>
+  Effect.forEach(
+    declarations,
+    ({ assert, entity }) => Effect.map(attempt(connection, assert), (answer) => reportMismatch(notes, entity, answer)),
+    { ...together, discard: true }
+  )
+
+const reportMismatch = (notes: Notes, entity: string, answer: Answer<unknown>): void => {
+  if (answer._tag !== "Refused" || answer.code !== 406) return
+  const { reason } = AmqpError.refused(new Error(`406 (${answer.text})`), "declaring", entity, "")
+  if (reason._tag !== "TopologyMismatch") return
+  const { actual, argument, expected, remedy } = reason
+  notes.error(
+    "rabbitmq.topology.mismatch",
+    `${entity} has ${argument} = ${actual}, ${expected} is needed: services fail to start`,
+    remedy
+  )
+}
+
+const depthOf = (connection: Asked, queue: string) => attempt(connection, (channel) => channel.checkQueue(queue))
+
+/** Returns which of its queues exist. */
+const lookAtSubscriber = Effect.fnUntraced(function* (
+  notes: Notes,
+  connection: Asked,
+  namespace: string,
+  name: string
+) {
+  const queue = Topology.subscriberQueue(namespace, name)
+  const [own, dead, parked] = yield* Effect.all(
+    [queue, Topology.deadQueue(namespace, name), Topology.parkedQueue(namespace, name)].map((each) =>
+      depthOf(connection, each)
+    ),
+    together
+  )
+  if (own !== undefined && isMissing(own)) {
+    notes.warning(
+      "rabbitmq.subscriber.missing",
+      `subscriber ${name} has no queue: it never ran here, or was renamed`,
+      "start it, or correct its name"
+    )
+  } else if (dead !== undefined && isMissing(dead)) {
+    notes.error(
+      "rabbitmq.dead-letters.target",
+      `queue ${Topology.deadQueue(namespace, name)} is missing: dead letters of ${name} stay stuck in its queue`,
+      `restart subscriber ${name} with EVENTBUS_TOPOLOGY=assert: it declares the queue`
+    )
+  }
+  if (own?._tag === "Done" && own.value.consumerCount === 0 && own.value.messageCount > 0)
+    notes.warning(
+      "rabbitmq.subscriber.unconsumed",
+      `${own.value.messageCount} events wait for ${name}, and nobody consumes`,
+      `start subscriber ${name}; if it was retired, keep or delete its queue ${queue} by hand`
+    )
+  if (dead?._tag === "Done" && dead.value.messageCount > 0)
+    notes.fact(`${name}: ${dead.value.messageCount} dead letters`)
+  const found = [
+    [queue, own],
+    [Topology.deadQueue(namespace, name), dead],
+    [Topology.parkedQueue(namespace, name), parked]
+  ] as const
+  return found.flatMap(([each, answer]) => (answer?._tag === "Done" ? [`queue ${each}`] : []))
+})
+
+const lookAtUndeliverable = Effect.fnUntraced(function* (notes: Notes, connection: Asked, namespace: string) {
+  const answer = yield* depthOf(connection, Topology.undeliverable(namespace))
+  if (answer._tag === "Done" && answer.value.messageCount > 0)
+    notes.warning(
+      "rabbitmq.undeliverable",
+      `${answer.value.messageCount} delayed events had no subscriber when they were due`,
+      "eventbus dead-letters list undeliverable"
+    )
+})

@@ -1,0 +1,110 @@
+/**
+ * The operations over RabbitMQ and Redis. They connect when the first one needs the bus, and declare nothing: whoever
+ * looks at a system must not change it.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type { ExamineOptions } from "../amqp/inspect/Examine.ts"
+import { DeadLetters } from "../bus/deadletter/DeadLetters.ts"
+import { Broker } from "../bus/port/Broker.ts"
+import { BrokerError } from "../bus/port/BrokerError.ts"
+import { SettingsInvalid } from "../bus/port/BrokerReason.ts"
+import { type Examined, Examiner, type Subject } from "../bus/port/Examination.ts"
+import * as Notes from "../bus/support/Notes.ts"
+import * as SchemaModule from "../event/SchemaModule.ts"
+import { make, Operations } from "../operations/Operations.ts"
+import type { LiveOptions } from "./LiveOptions.ts"
+
+export interface OperationsOptions {
+  /** Those of the service. */
+  readonly live: LiveOptions
+  /** Address of RabbitMQ's management API. */
+  readonly management?: Redacted.Redacted<string>
+  /** How long `doctor` waits for one answer, in milliseconds. */
+  readonly patience: number
+}
+
+export const layer = (options: OperationsOptions): Layer.Layer<Operations> =>
+  Layer.effect(
+    Operations,
+    Effect.gen(function* () {
+      yield* Effect.promise(() => SchemaModule.load())
+      return yield* make(examinerOf(options), connect(options.live))
+    })
+  )
+
+const isEmbedded = ({ servers, url }: LiveOptions): boolean =>
+  servers === undefined && textOf(url).trim().toLowerCase().startsWith("memory:")
+
+const textOf = (url: string | Redacted.Redacted<string>): string =>
+  Redacted.isRedacted(url) ? Redacted.value(url) : url
+
+const embedded = new BrokerError({
+  reason: new SettingsInvalid({
+    setting: "EVENTBUS_URL",
+    problem: "the embedded bus lives in its own process, and nothing else sees it",
+    remedy: "Set it to the address of RabbitMQ"
+  })
+})
+
+const amqpOf = ({ redisTls: _tls, redisUrl: _redis, signing: _signing, url, ...rest }: LiveOptions) => {
+  const { namespace = "eduflow", servers = url, ...others } = rest
+  return { ...others, namespace, servers, source: "eventbus-cli" }
+}
+
+const connect = (live: LiveOptions) =>
+  Effect.gen(function* () {
+    if (isEmbedded(live)) return yield* embedded
+    const { AmqpBroker } = yield* Effect.promise(() => import("../amqp/index.ts"))
+    const broker = AmqpBroker.layer({ ...amqpOf(live), topology: "verify", waitForBroker: false })
+    const { signing } = live
+    const signed =
+      signing === undefined
+        ? broker
+        : Layer.provide((yield* Effect.promise(() => import("../bus/send/SignedBroker.ts"))).layer(signing), broker)
+    const context = yield* Layer.build(Layer.provideMerge(DeadLetters.layer, signed))
+    return { broker: Context.get(context, Broker), letters: Context.get(context, DeadLetters) }
+  })
+
+const examinerOf = ({ live, management, patience }: OperationsOptions): Examiner["Service"] => {
+  const options = { ...amqpOf(live), ...(management !== undefined && { management }), patience }
+  return Examiner.of({
+    examine: (subject) =>
+      Effect.map(
+        Effect.all([isEmbedded(live) ? nothingToSee : rabbit(options, subject), redis(live, patience)], {
+          concurrency: "unbounded"
+        }),
+        Notes.merge
+      ),
+    deadLetterSources: isEmbedded(live)
+      ? Effect.succeed(undefined)
+      : Effect.flatMap(examineRabbit, ({ listDeadLetterSources }) => listDeadLetterSources(options))
+  })
+}
+
+const examineRabbit = Effect.promise(() => import("../amqp/inspect/Examine.ts"))
+
+const rabbit = (options: ExamineOptions, subject: Subject) =>
+  Effect.flatMap(examineRabbit, ({ examine }) => examine(options, subject))
+
+const seen = (fact: string) => Effect.sync((): Examined => ({ facts: [fact], findings: [], unseen: [] }))
+
+const nothingToSee = seen("the embedded bus lives in its own process: there is no RabbitMQ to look at")
+
+const redis = (live: LiveOptions, patience: number) => {
+  const { allowPlaintext, namespace, redisTls, redisUrl, stateNamespace } = live
+  if (redisUrl === undefined) return seen("without EVENTBUS_REDIS_URL each process remembers by itself")
+  const options = {
+    url: Redacted.isRedacted(redisUrl) ? redisUrl : Redacted.make(redisUrl),
+    ...(allowPlaintext !== undefined && { allowPlaintext }),
+    ...(redisTls !== undefined && { tls: redisTls }),
+    ...(namespace !== undefined && { prefix: namespace }),
+    ...(stateNamespace !== undefined && { statePrefix: stateNamespace })
+  }
+  return Effect.flatMap(
+    Effect.promise(() => import("../redis/inspect/Examine.ts")),
+    ({ examine }) => examine(options, patience)
+  )
+}

@@ -1,0 +1,128 @@
+/**
+ * Contracts and subscribers of the services that are operated, from a module: `--contracts <file>`, or `"eventbus"` in
+ * package.json. What needs none works without.
+ */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import { existsSync, readFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import * as Event from "../event/Event.ts"
+import * as SchemaModule from "../event/SchemaModule.ts"
+import { UsageError } from "./UsageError.ts"
+
+export interface KnownSubscriber {
+  readonly name: string
+  readonly events: ReadonlyArray<string>
+  readonly ordering: "none" | "key"
+  readonly parking: boolean
+}
+
+export interface Known {
+  readonly contracts: ReadonlyMap<string, Event.Any>
+  readonly subscribers: ReadonlyArray<KnownSubscriber>
+  /** Of package.json. */
+  readonly management: string | undefined
+}
+
+/** `"eventbus"` in package.json. */
+interface Manifest {
+  readonly folder: string
+  readonly contracts: string | undefined
+  readonly subscribers: ReadonlyArray<string>
+  readonly management: string | undefined
+}
+
+export const load = Effect.fnUntraced(function* (file: string | undefined, named: ReadonlyArray<string>) {
+  const manifest = yield* readManifest(process.cwd())
+  const path =
+    file !== undefined
+      ? resolve(file)
+      : manifest?.contracts === undefined
+        ? undefined
+        : resolve(manifest.folder, manifest.contracts)
+  const found = path === undefined ? undefined : yield* importModule(path)
+  const subscribers = new Map((found?.subscribers ?? []).map((subscriber) => [subscriber.name, subscriber]))
+  for (const name of [...(manifest?.subscribers ?? []), ...named])
+    if (!subscribers.has(name)) subscribers.set(name, { name, events: [], ordering: "none", parking: false })
+  return {
+    contracts: found?.contracts ?? new Map(),
+    subscribers: [...subscribers.values()],
+    management: manifest?.management
+  } satisfies Known
+})
+
+const readManifest = (start: string): Effect.Effect<Manifest | undefined, UsageError> =>
+  Effect.suspend(() => {
+    for (let folder = start; ; folder = dirname(folder)) {
+      const path = join(folder, "package.json")
+      if (existsSync(path)) return parseManifest(folder, path)
+      if (folder === dirname(folder)) return Effect.succeed(undefined)
+    }
+  })
+
+const parseManifest = (folder: string, path: string): Effect.Effect<Manifest | undefined, UsageError> =>
+  Effect.try({
+    try: (): Manifest | undefined => {
+      const manifest: unknown = JSON.parse(readFileSync(path, "utf8"))
+      const settings = Predicate.hasProperty(manifest, "eventbus") ? manifest.eventbus : undefined
+      if (!Predicate.isObject(settings)) return undefined
+      const { contracts, management, subscribers }: Readonly<Record<string, unknown>> = settings
+      return {
+        folder,
+        contracts: Predicate.isString(contracts) ? contracts : undefined,
+        management: Predicate.isString(management) ? management : undefined,
+        subscribers: Array.isArray(subscribers) ? subscribers.filter(Predicate.isString) : []
+      }
+    },
+    catch: () => new UsageError({ problem: `${path} cannot be read as JSON` })
+  })
+
+/** Every export that is a contract, a group or a list of contracts; and the export `subscribers`. */
+const importModule = (path: string) =>
+  Effect.tryPromise({
+    try: async () => {
+      await SchemaModule.load()
+      const exports: Readonly<Record<string, unknown>> = await import(pathToFileURL(path).href)
+      const contracts = new Map<string, Event.Any>()
+      for (const value of Object.values(exports)) for (const event of eventsIn(value)) contracts.set(event.name, event)
+      return { contracts, subscribers: subscribersIn(exports["subscribers"]) }
+    },
+    catch: (error) =>
+      new UsageError({
+        problem: `the contracts module ${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`
+      })
+  })
+
+const isEvent = (value: unknown): value is Event.Any =>
+  Predicate.hasProperty(value, Event.TypeId) && Predicate.hasProperty(value, "dataCodec")
+
+const eventsIn = (value: unknown): ReadonlyArray<Event.Any> => {
+  if (isEvent(value)) return [value]
+  if (Array.isArray(value)) return value.filter(isEvent)
+  if (Predicate.hasProperty(value, "events")) return eventsIn(value.events)
+  return []
+}
+
+/** `[{ name, events, ordering, onBlocked }]`: what is given to `Subscriber.layer`. */
+const subscribersIn = (value: unknown): ReadonlyArray<KnownSubscriber> =>
+  (Array.isArray(value) ? value : []).flatMap((one: unknown) => {
+    if (!Predicate.hasProperty(one, "name") || !Predicate.isString(one.name)) return []
+    const events = Predicate.hasProperty(one, "events") ? one.events : []
+    const isKeyed = Predicate.hasProperty(one, "ordering") && one.ordering === "key"
+    return [
+      {
+        name: one.name,
+        events: patternsIn(events),
+        ordering: isKeyed ? ("key" as const) : ("none" as const),
+        parking: Predicate.hasProperty(one, "onBlocked") && one.onBlocked === "park"
+      }
+    ]
+  })
+
+const patternsIn = (value: unknown): ReadonlyArray<string> => {
+  if (Predicate.isString(value)) return [value]
+  if (Predicate.hasProperty(value, "pattern") && Predicate.isString(value.pattern)) return [value.pattern]
+  if (isEvent(value)) return [value.name]
+  return Array.isArray(value) ? value.flatMap(patternsIn) : []
+}

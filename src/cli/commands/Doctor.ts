@@ -1,0 +1,36 @@
+/** `eventbus doctor` */
+import * as Effect from "effect/Effect"
+import type * as Reports from "../../operations/Reports.ts"
+import { ExitCode } from "../ExitCode.ts"
+import { type Common, run as withSession } from "../Session.ts"
+import { escape, escapeLines, type Paint } from "../Text.ts"
+
+export const run = (common: Common) =>
+  withSession(common, ({ known, operations, outcome, output }) =>
+    Effect.gen(function* () {
+      const report = yield* operations.doctor({
+        subscribers: known.subscribers.map(({ name }) => name),
+        events: [...known.contracts.keys()]
+      })
+      if (!report.healthy) outcome.code = ExitCode.found
+      yield* output.report(report, () => lines(report, output.paint))
+    })
+  )
+
+type Report = typeof Reports.Doctor.Type
+
+const lines = ({ facts, findings, unseen }: Report, paint: Paint): ReadonlyArray<string> => [
+  ...facts.map((fact) => `${paint.green("ok")}       ${escape(fact)}`),
+  ...unseen.map((text) => paint.dim(`not seen ${escape(text)}`)),
+  ...findings.flatMap((finding) => linesOf(finding, paint)),
+  findings.length === 0 ? "nothing found" : `${findings.length} found`
+]
+
+/** Also of `topology verify`. */
+export const linesOf = ({ check, mend, seen, severity }: Report["findings"][number], paint: Paint) => [
+  `${severity === "error" ? paint.red("error   ") : paint.yellow("warning ")} ${paint.bold(check)}`,
+  `         ${escape(seen)}`,
+  ...escapeLines(mend)
+    .split("\n")
+    .map((line) => `         > ${line}`)
+]
