@@ -25,7 +25,8 @@ const long = [
   "test/bus/park/ParkingRenewal.test.ts",
   "test/support/RabbitNode.test.ts",
   "test/security/Secrets.test.ts",
-  "test/app/demo/HealthStates.test.ts"
+  "test/app/demo/HealthStates.test.ts",
+  "test/cli/Doctor*.test.ts"
 ]
 
 /** Rules of the source, the docs and the examples: `npm run check` runs them. */

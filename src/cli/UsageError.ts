@@ -1,4 +1,4 @@
-/** What is wrong with how the command was called. */
+/** What is wrong with how the command was called, or with a file that it writes. */
 import { TaggedError } from "../event/Tagged.ts"
 import { ExitCode } from "./ExitCode.ts"
 
@@ -6,5 +6,11 @@ export class UsageError extends TaggedError<UsageError>()("UsageError", (Schema)
   readonly exitCode = ExitCode.usage
   override get message(): string {
     return this.problem
+  }
+}
+
+export class FileFailed extends TaggedError<FileFailed>()("FileFailed", (Schema) => ({ path: Schema.String })) {
+  override get message(): string {
+    return `${this.path} could not be written to the end: see whether the disk is full`
   }
 }

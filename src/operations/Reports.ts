@@ -110,37 +110,6 @@ export const Discard = report("dead-letters.discard", { ...worked, discarded: Sc
 
 export const Export = report("dead-letters.export", { source: Schema.String, letters: Schema.Int, file: Schema.String })
 
-export const Published = report("publish", {
-  published: Schema.Int,
-  ids: Schema.Array(Schema.String),
-  /** Events that no subscriber is bound to. */
-  unrouted: Schema.Int
-})
-
-export const TailedEvent = report("event", {
-  id: Schema.String,
-  event: Schema.String,
-  time: Time,
-  source: Schema.NullOr(Schema.String),
-  key: Schema.NullOr(Schema.String),
-  body: Schema.NullOr(Body)
-})
-
-export const Plan = report("topology.plan", {
-  namespace: Schema.String,
-  objects: Schema.Array(Schema.Struct({ entity: Schema.String, shared: Schema.Boolean })),
-  quorumQueues: Schema.Int,
-  /** What RabbitMQ 3.10 reserves for them. */
-  fileHandles: Schema.Int
-})
-
-export const Verify = report("topology.verify", {
-  namespace: Schema.String,
-  matches: Schema.Boolean,
-  findings: Schema.Array(Finding),
-  unseen: Schema.Array(Schema.String)
-})
-
 export const Failure = report("error", { error: Schema.String, message: Schema.String, exitCode: Schema.Int })
 
 /** Every kind of report, by the command that writes it. */
@@ -152,9 +121,5 @@ export const byCommand = {
   "dead-letters replay": Replay,
   "dead-letters discard": Discard,
   "dead-letters export": Export,
-  publish: Published,
-  tail: TailedEvent,
-  "topology plan": Plan,
-  "topology verify": Verify,
   error: Failure
 } as const

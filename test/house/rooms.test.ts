@@ -45,6 +45,7 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
     publishing: ["frames", "topology", "connection", ""],
     consuming: ["frames", "topology", "connection", "publishing", ""],
     health: ["topology", "connection", "publishing", "consuming", ""],
+    inspect: ["topology", "connection", ""],
     "": ["frames", "topology", "connection", "publishing", "consuming", "health"]
   },
   redis: {
@@ -52,6 +53,7 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
     cache: ["connection"],
     claims: ["connection"],
     stores: ["connection"],
+    inspect: ["connection"],
     "": ["connection", "cache", "claims", "stores"]
   },
   event: { sensitive: [], options: [""], "": ["sensitive", "options"] },

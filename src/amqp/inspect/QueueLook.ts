@@ -86,7 +86,7 @@ const lookAtStuck = (notes: Notes, queues: ReadonlyArray<Json>): void => {
     notes.warning(
       "rabbitmq.dead-letters.stuck",
       `dead letters on their way and not stored yet: ${few(stuck)}`,
-      "look again in 3 minutes; if they stay, the queue that they go to is missing or full: eventbus topology verify"
+      "look again in 3 minutes; if they stay, the queue that they go to is missing, full or without a majority: rabbitmqctl list_queues name messages state"
     )
 }
 

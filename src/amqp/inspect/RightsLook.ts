@@ -46,8 +46,11 @@ export const look = Effect.fnUntraced(function* (
   if (subject.events.length === 0) notes.hidden("topic rights of events: give the contracts with --contracts <module>")
 })
 
+const isAboutTopic = (answer: Answer<unknown>): boolean =>
+  answer._tag === "Refused" && answer.text.includes("access to topic")
+
 const isTopicAlone = (answer: Answer<unknown>, entity: string): boolean =>
-  answer._tag === "Refused" && answer.text.includes("access to topic") && !entity.includes(" with topic ")
+  isAboutTopic(answer) && !entity.includes(" with topic ")
 
 const write = (connection: Asked, exchange: string, topic: string | undefined): Question => ({
   verb: "write",
@@ -103,9 +106,9 @@ const report = (
   vhost: string,
   { namespace }: Settings,
   { events, subscribers }: Subject,
-  denied: ReadonlyArray<Question>
+  denied: ReadonlyArray<Question & { readonly answer: Answer<unknown> }>
 ): void => {
-  const topics = denied.filter(({ entity }) => entity.includes(" with topic "))
+  const topics = denied.filter(({ answer }) => isAboutTopic(answer))
   const others = denied.filter((question) => !topics.includes(question))
   const user = `-p ${quote(vhost)} ${quote(username)}`
   if (others.length > 0) {
@@ -117,7 +120,7 @@ const report = (
     const command = [own, writes, reads].map(quote).join(" ")
     notes.error(
       "rabbitmq.rights",
-      `user ${username} may not ${few(others.map(({ entity, verb }) => `${verb} ${entity}`))}`,
+      `user ${username} may not ${few([...new Set(others.map(({ entity, verb }) => `${verb} ${entity.replace(/ with topic .*$/, "")}`))])}`,
       `rabbitmqctl set_permissions ${user} ${command}`
     )
   }

@@ -1,7 +1,8 @@
 /** `eventbus dead-letters …` */
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { createWriteStream } from "node:fs"
+import { createWriteStream, type WriteStream } from "node:fs"
 import { finished } from "node:stream/promises"
 import type { LetterFilter } from "../../bus/deadletter/LetterFilter.ts"
 import type * as Reports from "../../operations/Reports.ts"
@@ -9,7 +10,7 @@ import { ExitCode } from "../ExitCode.ts"
 import * as Progress from "../Progress.ts"
 import { type Common, run as withSession, type Session } from "../Session.ts"
 import { escape, escapeLines, json, type Paint, table } from "../Text.ts"
-import { UsageError } from "../UsageError.ts"
+import { FileFailed, UsageError } from "../UsageError.ts"
 
 /** The options that select letters. */
 export interface Selection {
@@ -202,14 +203,17 @@ export const exportTo = (
     Effect.gen(function* () {
       const { operations, output } = session
       const path = Option.getOrUndefined(flags.out)
-      const stream = path === undefined ? process.stdout : yield* openFile(path)
+      const stream = path === undefined ? undefined : yield* openFile(path)
       const letters = yield* operations.export(source, filterOf(flags), bodiesOf(session, flags.body), (letter) =>
-        write(stream, `${json(letter)}\n`)
+        stream === undefined ? Console.log(json(letter)) : write(stream, `${json(letter)}\n`)
       )
-      if (path === undefined) return
-      yield* Effect.promise(() => {
-        stream.end()
-        return finished(stream)
+      if (stream === undefined || path === undefined) return
+      yield* Effect.tryPromise({
+        try: () => {
+          stream.end()
+          return finished(stream)
+        },
+        catch: () => new FileFailed({ path })
       })
       const report = { kind: "dead-letters.export", version: 1, source, letters, file: path }
       yield* output.report(report, () => [`${letters} letters written to ${escape(path)}; all of them stay`])
@@ -217,7 +221,7 @@ export const exportTo = (
   )
 
 /** An existing file is not overwritten. */
-const openFile = (path: string): Effect.Effect<NodeJS.WritableStream, UsageError> =>
+const openFile = (path: string): Effect.Effect<WriteStream, UsageError> =>
   Effect.callback((resume) => {
     const stream = createWriteStream(path, { flags: "wx", mode: 0o600 })
     stream.once("open", () => resume(Effect.succeed(stream)))
@@ -226,7 +230,9 @@ const openFile = (path: string): Effect.Effect<NodeJS.WritableStream, UsageError
     )
   })
 
-const write = (stream: NodeJS.WritableStream, text: string): Effect.Effect<void> =>
+const write = (stream: WriteStream, text: string): Effect.Effect<void, FileFailed> =>
   Effect.callback((resume) => {
-    stream.write(text, () => resume(Effect.void))
+    stream.write(text, (error) =>
+      resume(error == null ? Effect.void : Effect.fail(new FileFailed({ path: String(stream.path) })))
+    )
   })

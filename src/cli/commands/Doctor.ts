@@ -26,8 +26,7 @@ const lines = ({ facts, findings, unseen }: Report, paint: Paint): ReadonlyArray
   findings.length === 0 ? "nothing found" : `${findings.length} found`
 ]
 
-/** Also of `topology verify`. */
-export const linesOf = ({ check, mend, seen, severity }: Report["findings"][number], paint: Paint) => [
+const linesOf = ({ check, mend, seen, severity }: Report["findings"][number], paint: Paint) => [
   `${severity === "error" ? paint.red("error   ") : paint.yellow("warning ")} ${paint.bold(check)}`,
   `         ${escape(seen)}`,
   ...escapeLines(mend)
