@@ -2,11 +2,8 @@
 import { assert, it } from "@effect/vitest"
 import { connect, type Channel } from "amqplib"
 import { Effect, Schema } from "effect"
-import { createServer } from "node:tls"
-import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll } from "vitest"
 import { Event, EventBus } from "../../src/index.ts"
-import { makeCertificates } from "../amqp/start/Certificates.ts"
 import { describeLive, freshNamespace } from "../support/live.ts"
 import { freePort } from "../support/Port.ts"
 import { type RabbitNode, startRabbit } from "../support/RabbitNode.ts"
@@ -290,26 +287,6 @@ describeLive(
         yield* Effect.promise(() => node.ctl("set_vm_memory_high_watermark", "absolute", "1GB"))
         assert.deepStrictEqual(checks, ["rabbitmq.alarm"])
         yield* Effect.repeat(doctor(settings(namespace)), { until: ({ checks }) => checks.length === 0 })
-      })
-    )
-
-    it.live("certificates: not trusted, of another name, about to end", () =>
-      Effect.gen(function* () {
-        const certificates = makeCertificates()
-        const server = createServer({ ...certificates.server }, (socket) => socket.destroy())
-        yield* Effect.promise(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)))
-        const { port } = server.address() as AddressInfo
-        const found = (host: string, ...args: ReadonlyArray<string>) =>
-          Effect.map(
-            doctor(settings(freshNamespace(), { EVENTBUS_URL: `amqps://guest:guest@${host}:${port}` }), ...args),
-            ({ checks }) => checks.filter((check) => check.startsWith("rabbitmq.tls"))
-          )
-        const ca = ["--ca", `${certificates.dir}/ca.crt`]
-        assert.deepStrictEqual(yield* found("localhost"), ["rabbitmq.tls.chain", "rabbitmq.tls.expiry"])
-        assert.deepStrictEqual(yield* found("localhost", ...ca), ["rabbitmq.tls.expiry"])
-        assert.deepStrictEqual(yield* found("127.0.0.1", ...ca), ["rabbitmq.tls.expiry", "rabbitmq.tls.name"])
-        server.close()
-        certificates.remove()
       })
     )
   },
