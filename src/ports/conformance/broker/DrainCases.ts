@@ -116,8 +116,9 @@ export const drainCases: ReadonlyArray<BrokerCase> = [
         const next = makeLedger()
         yield* bus.subscribe(name, { events: [Happened], handler: next.handler })
         yield* next.reaches(3)
+        const seen = next.entries.map(({ event, info }) => [event.data.n, info.attempt, info.redelivered])
         for (const { at, event, info } of next.entries) {
-          assert.strictEqual(info.attempt, 2)
+          assert.strictEqual(info.attempt, 2, JSON.stringify(seen))
           assert.isDefined(info.firstFailure)
           const before = ledger.entries.find((entry) => entry.event.data.n === event.data.n)
           assert.isAtLeast(at - (before?.at ?? 0), 900 - timerTolerance)
