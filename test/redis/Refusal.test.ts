@@ -160,6 +160,20 @@ describeLive(
       })
     )
 
+    it.live("a database that the user may not select: refused, and nothing is written to another one", () =>
+      Effect.gen(function* () {
+        const redis = yield* node()
+        yield* cli(redis, "ACL", "SETUSER", "stay", "on", ">pw", "~*", "&*", "+@all", "-select")
+        const store = yield* open(`${redis.url.replace("redis://", "redis://stay:pw@")}/3`)
+        store.write(entry(1))
+        yield* until(
+          "NOPERM",
+          Effect.map(reasonOf(store), (reason) => reason === "NOPERM")
+        )
+        assert.strictEqual(yield* cli(redis, "DBSIZE"), "0")
+      })
+    )
+
     it.live("TLS to a server without TLS", () =>
       Effect.gen(function* () {
         const redis = yield* node()

@@ -23,6 +23,7 @@ import * as Demotion from "./Demotion.ts"
 import {
   failure,
   isEndOfSearch,
+  isOfSelect,
   isReply,
   reasonOf,
   type RedisReason,
@@ -219,8 +220,8 @@ class Client {
       // ioredis asked every sentinel in vain; the reason was reported before.
       if (this.lastError !== undefined && isEndOfSearch(error)) return
       this.lastError = reasonOf(error, address)
-      // ioredis continues in database 0 when SELECT failed: it must not write there.
-      if (this.lastError._tag === "Refused" && this.lastError.code === "DB") redis.disconnect()
+      // Nothing is written to database 0 in its place.
+      if (isOfSelect(error)) redis.disconnect()
     })
     redis.on("node error", (error: unknown) => void (this.lastError = reasonOf(error, address)))
     redis.on("sentinelError", (error: unknown) => void (this.lastError = sentinelReason(error, address)))
@@ -266,9 +267,9 @@ class Client {
 
   private ping(): Effect.Effect<void, RedisReason> {
     return this.attempt((redis) => redis.ping()).pipe(
-      // A server that forbids PING is well.
+      // A server that forbids PING is well. One that forbade SELECT was left, and its reason is the last error.
       Effect.catchIf(
-        (reason) => reason._tag === "Refused" && reason.code === "NOPERM",
+        (reason) => reason._tag === "Refused" && reason.code === "NOPERM" && this.lastError === undefined,
         () => Effect.void
       ),
       Effect.asVoid

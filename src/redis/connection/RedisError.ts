@@ -2,6 +2,7 @@
  * Errors of ioredis as reasons of `CacheError`. Only the code of a reply and the address of the server are kept: the
  * errors themselves carry command arguments, which are payloads, keys and the password, and no secret leaves (P14).
  */
+import * as Predicate from "effect/Predicate"
 import { CacheError } from "../../bus/port/CacheError.ts"
 import { CacheRefused, CacheUnavailable } from "../../bus/port/CacheReason.ts"
 import { rules } from "./AclRules.ts"
@@ -71,6 +72,16 @@ export const isEndOfSearch = (error: unknown): boolean =>
 
 /** Whether the error is an answer of Redis, and not a failure of the connection. */
 export const isReply = (error: unknown): boolean => error instanceof Error && error.name === "ReplyError"
+
+/**
+ * Whether it is the answer to the SELECT of a new connection: the database does not exist, or the user may not choose it.
+ * ioredis reports it and continues in database 0.
+ */
+export const isOfSelect = (error: unknown): boolean =>
+  isReply(error) &&
+  Predicate.hasProperty(error, "command") &&
+  Predicate.hasProperty(error.command, "name") &&
+  error.command.name === "select"
 
 const replyReason = (message: string): RedisReason => {
   const code = codeOf(message)

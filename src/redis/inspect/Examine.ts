@@ -9,7 +9,7 @@ import { Notes } from "../../bus/support/Notes.ts"
 import * as Monotonic from "../../observe/Monotonic.ts"
 import * as Connection from "../connection/Connection.ts"
 import * as Demotion from "../connection/Demotion.ts"
-import { isEndOfSearch, reasonOf, type RedisReason, sentinelReason } from "../connection/RedisError.ts"
+import { isEndOfSearch, isOfSelect, reasonOf, type RedisReason, sentinelReason } from "../connection/RedisError.ts"
 import * as RedisSettings from "../connection/RedisSettings.ts"
 import * as AclLook from "./AclLook.ts"
 import { type Ask, asker } from "./Ask.ts"
@@ -54,11 +54,13 @@ const connectAndLook = Effect.fnUntraced(function* (
   const { address } = settings
   const demotion = Demotion.make(yield* Monotonic.make)
   let last: RedisReason | undefined
+  let unselected: RedisReason | undefined
   const redis = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const opened = Connection.open(settings, "cache", demotion)
       opened.on("error", (error: unknown) => {
         if (last === undefined || !isEndOfSearch(error)) last = reasonOf(error, address)
+        if (isOfSelect(error)) unselected = last
       })
       opened.on("node error", (error: unknown) => void (last = reasonOf(error, address)))
       opened.on("sentinelError", (error: unknown) => void (last = sentinelReason(error, address)))
@@ -80,6 +82,8 @@ const connectAndLook = Effect.fnUntraced(function* (
     // A server that forbids PING is well.
     if (!(failure?._tag === "Refused" && failure.code === "NOPERM")) return report(notes, address, failure, patience)
   } else if (!connected.value) return report(notes, address, undefined, patience)
+  // ioredis is in database 0 now, which is not the one of the service.
+  if (unselected !== undefined) return report(notes, address, unselected, patience)
   yield* lookInside(notes, settings, asker(redis, address, patience))
 })
 
