@@ -110,17 +110,22 @@ export const drainCases: ReadonlyArray<BrokerCase> = [
           handler: (event, info) => Effect.andThen(ledger.handler(event, info), Effect.fail("no"))
         })
         yield* bus.publishAll(Happened, numbers(3))
-        yield* ledger.reaches(3)
+        // The first one may run again before the last one has come.
+        yield* until(
+          () => `handled: ${ledger.numbers()}`,
+          () => new Set(ledger.numbers()).size === 3
+        )
+        const tried = ledger.entries.length
         yield* first.stop
-        assert.strictEqual(ledger.entries.length, 3, "the drain waited for the retries")
+        assert.isAtMost(ledger.entries.length, tried + 3, "the drain waited for the retries")
         const next = makeLedger()
         yield* bus.subscribe(name, { events: [Happened], handler: next.handler })
         yield* next.reaches(3)
-        const seen = next.entries.map(({ event, info }) => [event.data.n, info.attempt, info.redelivered])
+        assert.deepStrictEqual(next.sorted(), [0, 1, 2])
         for (const { at, event, info } of next.entries) {
-          assert.strictEqual(info.attempt, 2, JSON.stringify(seen))
+          const before = ledger.entries.findLast((entry) => entry.event.data.n === event.data.n)
+          assert.strictEqual(info.attempt, (before?.info.attempt ?? 0) + 1)
           assert.isDefined(info.firstFailure)
-          const before = ledger.entries.find((entry) => entry.event.data.n === event.data.n)
           assert.isAtLeast(at - (before?.at ?? 0), 900 - timerTolerance)
         }
       })
