@@ -222,7 +222,8 @@ const drainCases: ReadonlyArray<BrokerCase> = [
         const name = fresh()
         const [first, second] = [makeLedger(), makeLedger()]
         const options = { events: [Changed], ordering: "key", retry: Schedule.spaced("5 seconds") } as const
-        const process = yield* start(connect())
+        // Its copies have a sixth of this for their confirms. What is cut off goes back as it came.
+        const process = yield* start(connect({ drainTimeout: "2 minutes" }))
         yield* process.subscribe(name, {
           ...options,
           handler: (event, info) =>
