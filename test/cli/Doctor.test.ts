@@ -1,7 +1,7 @@
 /** `eventbus doctor` finds planted faults of a real RabbitMQ, and nothing on a healthy one. */
 import { assert, it } from "@effect/vitest"
 import { connect, type Channel } from "amqplib"
-import { Effect, Schema } from "effect"
+import { Effect, Schedule, Schema } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import { Event, EventBus } from "../../src/index.ts"
 import { describeLive, freshNamespace } from "../support/live.ts"
@@ -25,7 +25,9 @@ describeLive(
     let management = ""
     beforeAll(async () => {
       const port = await freePort()
-      node = await startRabbit({ plugins: ["rabbitmq_management"], conf: { "management.tcp.port": String(port) } })
+      // What the API says of queues is as old as their last statistics.
+      const conf = { "management.tcp.port": String(port), collect_statistics_interval: "500" }
+      node = await startRabbit({ plugins: ["rabbitmq_management"], conf })
       management = `http://127.0.0.1:${port}`
       await node.ctl("add_user", "monitor", "m-secret")
       await node.ctl("set_user_tags", "monitor", "monitoring")
@@ -38,6 +40,11 @@ describeLive(
       ...more
     })
     const named = ["--subscriber", "mailer"]
+    const lookUntil = (isFound: boolean, namespace: string, ...args: ReadonlyArray<string>) =>
+      Effect.repeat(doctor(settings(namespace), ...args), {
+        until: ({ checks }) => checks.length > 0 === isFound,
+        schedule: Schedule.spaced("100 millis")
+      })
 
     /** A namespace that a service has declared, and left. */
     const declared = Effect.gen(function* () {
@@ -82,6 +89,9 @@ describeLive(
           channel.sendToQueue(`${namespace}.dead.mailer`, Buffer.from("{}"), { persistent: true })
           await channel.checkQueue(`${namespace}.dead.mailer`)
         })
+        // What rabbitmqctl counts is a moment old.
+        const counts = Effect.promise(() => node.ctl("list_queues", "name", "messages"))
+        yield* Effect.repeat(counts, { until: (text) => text.includes(`${namespace}.dead.mailer\t1`) })
         const all = Effect.promise(async () => [
           await node.ctl("list_queues", "name", "messages", "consumers", "arguments"),
           await node.ctl("list_exchanges", "name", "type", "arguments"),
@@ -244,9 +254,7 @@ describeLive(
           const policy = JSON.stringify(definition)
           yield* Effect.promise(() => node.ctl("set_policy", "planted", `^${namespace}\\.(${kind})\\.`, policy))
           // The API learns of a policy with its next statistics.
-          const { findings } = yield* Effect.repeat(doctor(settings(namespace), "--management", management), {
-            until: ({ checks }) => checks.length > 0
-          })
+          const { findings } = yield* lookUntil(true, namespace, "--management", management)
           assert.deepStrictEqual(
             findings.map(({ check }) => check),
             ["rabbitmq.policy"],
@@ -254,9 +262,7 @@ describeLive(
           )
           assert.include(findings[0]?.seen, "policy planted")
           yield* Effect.promise(() => node.ctl("clear_policy", "planted"))
-          yield* Effect.repeat(doctor(settings(namespace), "--management", management), {
-            until: ({ checks }) => checks.length === 0
-          })
+          yield* lookUntil(false, namespace, "--management", management)
         }
       })
     )
@@ -281,12 +287,10 @@ describeLive(
       Effect.gen(function* () {
         const namespace = yield* declared
         yield* Effect.promise(() => node.ctl("set_vm_memory_high_watermark", "0.00001"))
-        const { checks } = yield* Effect.repeat(doctor(settings(namespace)), {
-          until: ({ checks }) => checks.length > 0
-        })
+        const { checks } = yield* lookUntil(true, namespace)
         yield* Effect.promise(() => node.ctl("set_vm_memory_high_watermark", "absolute", "1GB"))
         assert.deepStrictEqual(checks, ["rabbitmq.alarm"])
-        yield* Effect.repeat(doctor(settings(namespace)), { until: ({ checks }) => checks.length === 0 })
+        yield* lookUntil(false, namespace)
       })
     )
   },

@@ -141,11 +141,16 @@ const reportFailure = (notes: Notes, server: Server, { reason }: BrokerError, is
   }
 }
 
-/** RabbitMQ says that it blocks publishers when somebody publishes. */
+/** RabbitMQ says that it blocks publishers when somebody publishes, and reads nothing more of that connection. */
 const isBlocked = Effect.fnUntraced(function* (notes: Notes, connection: Asked, namespace: string) {
-  let why: string | undefined
-  connection.model.once("blocked", (reason: unknown) => void (why = Predicate.isString(reason) ? reason : "an alarm"))
-  yield* mayPublish(connection, `${namespace}.events`, "eventbus-doctor")
+  const blocked = Effect.callback<string>((resume) => {
+    const said = (reason: unknown): void =>
+      resume(Effect.succeed(Predicate.isString(reason) ? reason : "it has an alarm"))
+    connection.model.once("blocked", said)
+    return Effect.sync(() => connection.model.off("blocked", said))
+  })
+  const answered = Effect.as(mayPublish(connection, `${namespace}.events`, "eventbus-doctor"), undefined)
+  const why = yield* Effect.raceFirst(answered, blocked)
   if (why === undefined) return false
   notes.error(
     "rabbitmq.alarm",
