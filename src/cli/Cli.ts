@@ -146,8 +146,8 @@ const deadLetters = Command.make("dead-letters").pipe(
         source,
         ...selection,
         after: Flag.String("after").pipe(
-          Flag.withDescription("Id of the last letter of the page before"),
-          Flag.withMetavar("<id>"),
+          Flag.withDescription("What the page before gave for this"),
+          Flag.withMetavar("<cursor>"),
           Flag.optional
         )
       },

@@ -11,7 +11,7 @@ import type { DeadLetters } from "../bus/deadletter/DeadLetters.ts"
 import type { DeadLettersError, ReplayError } from "../bus/deadletter/DeadLettersError.ts"
 import { compile, type LetterFilter } from "../bus/deadletter/LetterFilter.ts"
 import { LetterProgress } from "../bus/deadletter/LetterProgress.ts"
-import { beyondReturned, walk } from "../bus/deadletter/LetterWalk.ts"
+import { beyondReturned, page, walk } from "../bus/deadletter/LetterWalk.ts"
 import type { Broker } from "../bus/port/Broker.ts"
 import { BrokerError } from "../bus/port/BrokerError.ts"
 import { BrokerRefused } from "../bus/port/BrokerReason.ts"
@@ -148,12 +148,14 @@ const list = Effect.fnUntraced(function* (
   options: DeadLetters.ListOptions
 ) {
   const found = yield* letters.list(sourceOf(source), options)
+  const bytes = found.reduce((sum, { body }) => sum + body.length, 0)
+  const isFull = found.length >= (options.limit ?? page.count) || bytes >= page.bytes
   return {
     kind: "dead-letters.list" as const,
     version: 1 as const,
     source,
     letters: found.map(Letters.summaryOf),
-    next: found.length > 0 && found.length >= (options.limit ?? 100) ? (found.at(-1)?.eventId ?? null) : null
+    next: isFull ? (found.at(-1)?.cursor ?? null) : null
   }
 })
 

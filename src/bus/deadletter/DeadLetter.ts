@@ -42,6 +42,15 @@ export interface DeadLetter extends Omit<Diagnosis.Diagnosis, "failures" | "firs
   readonly traceparent: string | undefined
 }
 
+/** A dead letter as it is listed. */
+export interface ListedLetter extends DeadLetter {
+  /**
+   * Its place in its queue, for `after`: how many letters of the same event id stand before it, and that id. The id alone is
+   * not enough, because several letters may have it.
+   */
+  readonly cursor: string
+}
+
 /** A subscriber's name, or the place of delayed events to which no subscriber was bound when they were due. */
 export type Source = string | typeof undeliverable
 export const undeliverable: unique symbol = Symbol.for("@eduflow/events/undeliverable")

@@ -7,14 +7,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Broker } from "../port/Broker.ts"
-import { type DeadLetter, type Source as LetterSource, undeliverable } from "./DeadLetter.ts"
+import { type ListedLetter, type Source as LetterSource, undeliverable } from "./DeadLetter.ts"
 import type { DeadLettersError, ReplayError } from "./DeadLettersError.ts"
 import type * as LetterCounts from "./LetterCounts.ts"
 import type { LetterFilter } from "./LetterFilter.ts"
 import type * as ReplayState from "./ReplayState.ts"
 
 export { ReplayError } from "./DeadLettersError.ts"
-export type { DeadLetter } from "./DeadLetter.ts"
+export type { ListedLetter as DeadLetter } from "./DeadLetter.ts"
 
 /**
  * The dead letters of this namespace.
@@ -38,7 +38,8 @@ export class DeadLetters extends Context.Service<
   {
     readonly count: (source: DeadLetters.Source) => Effect.Effect<number, DeadLettersError>
     /**
-     * Returns a page of at most 100 letters and 8 MiB, from the oldest on. They stay in their queue.
+     * Returns a page of at most 100 letters and 8 MiB, from the oldest on. They stay in their queue. The next page begins
+     * `after` the `cursor` of the last letter; an empty page is the last one.
      *
      * @example
      * ```ts
@@ -50,7 +51,7 @@ export class DeadLetters extends Context.Service<
      *   const first = yield* letters.list("notification.grade-mailer", { reason: "Exhausted", limit: 20 })
      *   const last = first.at(-1)
      *   if (last === undefined) return first
-     *   const next = { reason: "Exhausted", limit: 20, after: last.eventId } as const
+     *   const next = { reason: "Exhausted", limit: 20, after: last.cursor } as const
      *   return [...first, ...(yield* letters.list("notification.grade-mailer", next))]
      * })
      * ```
@@ -58,7 +59,7 @@ export class DeadLetters extends Context.Service<
     readonly list: (
       source: DeadLetters.Source,
       options?: DeadLetters.ListOptions
-    ) => Effect.Effect<ReadonlyArray<DeadLetter>, DeadLettersError>
+    ) => Effect.Effect<ReadonlyArray<ListedLetter>, DeadLettersError>
     /**
      * Sends letters to their subscriber, and to no other, as fresh events: attempts start again, the failures so
      * far are kept. Undeliverable events are published again. A replay can be interrupted, killed and run again
@@ -124,7 +125,7 @@ export declare namespace DeadLetters {
   export type Filter = LetterFilter
 
   export interface ListOptions extends Filter {
-    /** Id of the last letter of the previous page. An empty page is the last one, or that letter has left the queue. */
+    /** The `cursor` of the last letter of the page before. It fails when that letter has left the queue. */
     readonly after?: string
   }
 

@@ -8,16 +8,15 @@ import * as Kinds from "../../event/options/OptionKinds.ts"
 import { Broker } from "../port/Broker.ts"
 import { BrokerError } from "../port/BrokerError.ts"
 import { SettingsInvalid } from "../port/BrokerReason.ts"
-import { type DeadLetter, nameOf, type Source, sourceOf } from "./DeadLetter.ts"
+import { type ListedLetter, nameOf, type Source, sourceOf } from "./DeadLetter.ts"
 import { DeadLetters } from "./DeadLetters.ts"
 import { DeadLettersError } from "./DeadLettersError.ts"
 import { LetterCounter } from "./LetterCounts.ts"
 import { compile } from "./LetterFilter.ts"
 import { LetterProgress } from "./LetterProgress.ts"
-import { beyondReturned, walk } from "./LetterWalk.ts"
+import { beyondReturned, page, walk } from "./LetterWalk.ts"
 import * as Replay from "./Replay.ts"
 
-const page = { count: 100, bytes: 8 * 1024 * 1024 }
 const discardWorkers = 16
 
 const make = Effect.gen(function* () {
@@ -43,8 +42,11 @@ const make = Effect.gen(function* () {
 const lister = (broker: Broker["Service"]) =>
   Effect.fnUntraced(function* (source: Source, options: DeadLetters.ListOptions) {
     const { limit, matches } = yield* compile(options, { after: Kinds.text }, page.count)
-    const found: Array<DeadLetter> = []
-    let reached = options.after === undefined
+    const { after } = options
+    if (after !== undefined && !isCursor.test(after)) return yield* notACursor(after)
+    const found: Array<ListedLetter> = []
+    const sameIds = new Map<string, number>()
+    let reached = after === undefined
     let bytes = 0
     let full = limit <= 0
     yield* walk(broker, {
@@ -52,17 +54,42 @@ const lister = (broker: Broker["Service"]) =>
       workers: 1,
       each: (letter, delivery) =>
         Effect.sync(() => {
-          if (!reached) reached = letter.eventId === options.after
+          const before = sameIds.get(letter.eventId) ?? 0
+          sameIds.set(letter.eventId, before + 1)
+          const cursor = `${before}:${letter.eventId}`
+          if (!reached) reached = cursor === after
           else if (!full && matches(letter)) {
-            found.push(letter)
+            found.push({ ...letter, cursor })
             bytes += letter.body.length
             full = found.length >= limit || bytes >= page.bytes
           }
           return !full || !beyondReturned(delivery)
         })
     })
-    return found
+    return after === undefined || reached ? found : yield* hasLeft(after)
   })
+
+const isCursor = /^\d+:/
+
+const notACursor = (after: string) =>
+  new BrokerError({
+    reason: new SettingsInvalid({
+      setting: "after",
+      problem: `${quoted(after)} is not the place of a letter`,
+      remedy: "Pass the `cursor` of the last letter of the page before"
+    })
+  })
+
+const hasLeft = (after: string) =>
+  new BrokerError({
+    reason: new SettingsInvalid({
+      setting: "after",
+      problem: `the letter ${quoted(after)} is not in the queue any more, or another reader holds it`,
+      remedy: "List again from the oldest letter on, without `after`"
+    })
+  })
+
+const quoted = (text: string): string => JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)
 
 const discarder = (broker: Broker["Service"]) =>
   Effect.fnUntraced(function* (source: Source, options: DeadLetters.DiscardOptions) {

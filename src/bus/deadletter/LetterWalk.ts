@@ -8,6 +8,9 @@ import type { Broker, Delivery } from "../port/Broker.ts"
 import type { BrokerError } from "../port/BrokerError.ts"
 import { type DeadLetter, read, type Source, sourceOf } from "./DeadLetter.ts"
 
+/** The most that one page of letters holds. */
+export const page = { count: 100, bytes: 8 * 1024 * 1024 }
+
 export interface Walk<E> {
   readonly source: Source
   /** Whether letters need their keys, for which their bodies are read. Default true. */

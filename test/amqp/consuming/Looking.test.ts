@@ -58,7 +58,7 @@ describeLive(
               ids
             )
             assert.strictEqual((yield* letters.list("a", { limit: 2 })).length, 2)
-            const pages = yield* letters.list("a", { limit: 60, after: ids[59] ?? "" })
+            const pages = yield* letters.list("a", { limit: 60, after: `0:${ids[59]}` })
             assert.deepStrictEqual(
               pages.map(({ eventId }) => eventId),
               ids.slice(60, 120)
