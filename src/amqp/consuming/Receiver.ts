@@ -1,7 +1,6 @@
 /**
  * Consumes one queue on a channel of its own. A delivery belongs to that channel: it is settled there or not at
- * all. Deliveries that are not settled go back in order when the channel closes, which costs each a life. From RabbitMQ 4.3 on
- * they are nacked together before that, which costs nothing, once their consumer gets nothing more.
+ * all. Nothing is given back by a nack: deliveries that are not settled go back in order when the channel closes.
  */
 import type { Channel, ConsumeMessage } from "amqplib"
 import * as Effect from "effect/Effect"
@@ -73,7 +72,7 @@ const consumeWith = Effect.fnUntraced(function* (
   let receiver: Receiver | undefined
   let isConsuming = false
   const channel = yield* ScopedChannel.open(link, async () => receiver?.close())
-  const made = new Receiver(channel, options, link)
+  const made = new Receiver(channel, options, ServerVersion.countsAcquired(link))
   receiver = made
   const why = ConsumerTimeout.watch(channel, queue, Link.lost(link, "the consumer's channel was closed"))
   // Until it consumes, the call below fails, and nothing was lost.
@@ -110,7 +109,6 @@ class Receiver {
   private readonly table: AckTable.AckTable
   private readonly wire: AmqplibInternals.ChannelWire
   private readonly enough: number
-  private readonly isFree: boolean
   private gone = false
   private isCancelled = false
   private isScheduled = false
@@ -138,15 +136,13 @@ class Receiver {
   }
   private readonly flushLast = (): void => void this.flushNow(() => {})
 
-  constructor(channel: Channel, options: ReceiverOptions, link: Link.Link) {
-    const { counters, isOrdered, isQuorum, isSingleActive, namespace, prefetch } = options
+  constructor(channel: Channel, options: ReceiverOptions, countsAcquired: boolean) {
+    const { counters, namespace, prefetch } = options
     this.channel = channel
     this.options = options
-    // Between its cancel and a nack another consumer may get what comes later.
-    this.isFree = isQuorum && (isSingleActive || !isOrdered) && ServerVersion.givesBackFreely(link)
     this.toDelivery = ReceivedMessage.toDelivery({
       namespace,
-      countsAcquired: ServerVersion.countsAcquired(link),
+      countsAcquired,
       isLetter: false,
       reject: options.rejects ? (delivery) => this.reject(delivery.tag ?? 0) : undefined
     })
@@ -215,29 +211,15 @@ class Receiver {
     this.flush()
     const isOpen = !this.gone
     this.end()
-    if (!isOpen) return
-    const { isSingleActive, queue } = this.options
-    // One that holds nothing is not the active one.
-    const givesBack = this.isFree && (!isSingleActive || this.table.outstanding() > 0)
-    const last = this.lastCommand(givesBack)
-    if (this.table.hasGap()) await AckBarrier.passed(this.channel, queue, last)
-    else if (givesBack) await last?.()
-    if (givesBack) this.channel.nackAll(true)
+    if (isOpen && this.table.hasGap()) await AckBarrier.passed(this.channel, this.options.queue, this.lastCommand())
   }
 
   /** A command to the queue that changes nothing for other consumers. */
-  private lastCommand(givesBack: boolean): (() => Promise<unknown>) | undefined {
-    const { isOrdered, isSingleActive, queue, tag } = this.options
-    if (!isSingleActive) return this.isCancelled || isOrdered ? undefined : () => this.cancel()
+  private lastCommand(): (() => Promise<unknown>) | undefined {
+    const { isSingleActive, queue, tag } = this.options
     // A cancel would make the next one active, although this one has events of its keys. Another consumer waits.
-    const another = (priority?: number) =>
-      this.channel.consume(queue, () => {}, {
-        consumerTag: `${tag}.last`,
-        ...(priority !== undefined && { priority })
-      })
-    if (!givesBack) return () => another()
-    // For one of a higher priority the queue gives nothing more to the active one, and waits until that holds nothing.
-    return () => Promise.all([another(1), this.channel.cancel(`${tag}.last`)])
+    if (isSingleActive) return () => this.channel.consume(queue, () => {}, { consumerTag: `${tag}.last` })
+    return this.isCancelled || this.options.isOrdered ? undefined : () => this.cancel()
   }
 
   end(): void {
