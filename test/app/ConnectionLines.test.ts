@@ -39,7 +39,7 @@ describeLive(
             namespace: freshNamespace(),
             source: "lines",
             waitForBroker: true,
-            connectTimeout: "3 seconds"
+            connectTimeout: "1 minute"
           }).pipe(Layer.provide(layer))
         )
         yield* seen("not connected to RabbitMQ yet")

@@ -55,9 +55,10 @@ export class OutageLog {
       this.isReported = false
       this.loss = undefined
       this.timer = this.run(
-        Effect.andThen(
-          Effect.sleep(patience),
-          Effect.sync(() => this.report())
+        Effect.sleep(patience).pipe(
+          // After a turn that was busy the timer comes first: what the sockets have to say is heard before the line is written.
+          Effect.andThen(Effect.yieldNow),
+          Effect.andThen(Effect.sync(() => this.report()))
         )
       )
     }
