@@ -31,6 +31,8 @@ describeLive(
         const node = yield* server()
         assert.deepStrictEqual(yield* found(node.url), [])
         assert.strictEqual((yield* Effect.promise(() => node.cli("DBSIZE"))).trim(), "0")
+        // What was written and deleted again would count, too.
+        assert.include(yield* Effect.promise(() => node.cli("INFO", "persistence")), "rdb_changes_since_last_save:0")
         const namespace = freshNamespace()
         yield* Effect.promise(() =>
           node.cli("ACL", "SETUSER", "least", "on", ">pw", ...AclRules.rules(namespace).split(" "))
