@@ -201,7 +201,7 @@ describeLive(
           "rabbitmq.dead-letters.target"
         ])
         assert.deepStrictEqual(
-          yield* found((channel, ns) => channel.deleteQueue(`${ns}.dead.mailer`), "--management", management),
+          yield* found((channel, ns) => channel.deleteQueue(`${ns}.dead.mailer`), ...named, "--management", management),
           ["rabbitmq.dead-letters.target"]
         )
         assert.deepStrictEqual(yield* found((channel, ns) => channel.deleteQueue(`${ns}.delay.03`)), [

@@ -29,9 +29,19 @@ export class Notes implements Examined {
 
 export const merge = (parts: ReadonlyArray<Examined>): Examined => ({
   facts: parts.flatMap(({ facts }) => facts),
-  findings: parts.flatMap(({ findings }) => findings),
+  findings: withoutRepeats(parts.flatMap(({ findings }) => findings)),
   unseen: parts.flatMap(({ unseen }) => unseen)
 })
+
+/** Two looks may find the same, with counts of another moment: what is mended by one command is one finding. */
+const withoutRepeats = (findings: ReadonlyArray<Finding>): ReadonlyArray<Finding> => {
+  const keyOf = ({ check, mend }: Finding): string => JSON.stringify([check, mend])
+  const seen = new Set<string>()
+  return findings.filter((finding) => {
+    const key = keyOf(finding)
+    return !seen.has(key) && seen.add(key)
+  })
+}
 
 /** A word of a shell command, so that a command can be copied as it is. */
 export const quote = (word: string): string =>
