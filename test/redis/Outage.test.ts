@@ -145,9 +145,9 @@ describeLive(
           yield* written(store)
         }
         const expected = Array.from({ length: 51 }, (_, i) => `body ${50 - i}`)
+        const reader = yield* open(redis.url, patient)
         for (const key of [undefined, "k"]) {
-          yield* isUp(store)
-          const bodies = yield* store.history("a.b", { key, limit: 1_000 })
+          const bodies = yield* reader.history("a.b", { key, limit: 1_000 })
           assert.deepStrictEqual(bodies.map(textOf), expected)
         }
       })
