@@ -11,16 +11,10 @@ import * as Event from "../event/Event.ts"
 import * as SchemaModule from "../event/SchemaModule.ts"
 import { UsageError } from "./UsageError.ts"
 
-export interface KnownSubscriber {
-  readonly name: string
-  readonly events: ReadonlyArray<string>
-  readonly ordering: "none" | "key"
-  readonly parking: boolean
-}
-
 export interface Known {
   readonly contracts: ReadonlyMap<string, Event.Any>
-  readonly subscribers: ReadonlyArray<KnownSubscriber>
+  /** Names. */
+  readonly subscribers: ReadonlyArray<string>
   /** Of package.json. */
   readonly management: string | undefined
 }
@@ -42,12 +36,10 @@ export const load = Effect.fnUntraced(function* (file: string | undefined, named
         ? undefined
         : resolve(manifest.folder, manifest.contracts)
   const found = path === undefined ? undefined : yield* importModule(path)
-  const subscribers = new Map((found?.subscribers ?? []).map((subscriber) => [subscriber.name, subscriber]))
-  for (const name of [...(manifest?.subscribers ?? []), ...named])
-    if (!subscribers.has(name)) subscribers.set(name, { name, events: [], ordering: "none", parking: false })
+  const subscribers = new Set([...(found?.subscribers ?? []), ...(manifest?.subscribers ?? []), ...named])
   return {
     contracts: found?.contracts ?? new Map(),
-    subscribers: [...subscribers.values()],
+    subscribers: [...subscribers],
     management: manifest?.management
   } satisfies Known
 })
@@ -104,25 +96,8 @@ const eventsIn = (value: unknown): ReadonlyArray<Event.Any> => {
   return []
 }
 
-/** `[{ name, events, ordering, onBlocked }]`: what is given to `Subscriber.layer`. */
-const subscribersIn = (value: unknown): ReadonlyArray<KnownSubscriber> =>
-  (Array.isArray(value) ? value : []).flatMap((one: unknown) => {
-    if (!Predicate.hasProperty(one, "name") || !Predicate.isString(one.name)) return []
-    const events = Predicate.hasProperty(one, "events") ? one.events : []
-    const isKeyed = Predicate.hasProperty(one, "ordering") && one.ordering === "key"
-    return [
-      {
-        name: one.name,
-        events: patternsIn(events),
-        ordering: isKeyed ? ("key" as const) : ("none" as const),
-        parking: Predicate.hasProperty(one, "onBlocked") && one.onBlocked === "park"
-      }
-    ]
-  })
-
-const patternsIn = (value: unknown): ReadonlyArray<string> => {
-  if (Predicate.isString(value)) return [value]
-  if (Predicate.hasProperty(value, "pattern") && Predicate.isString(value.pattern)) return [value.pattern]
-  if (isEvent(value)) return [value.name]
-  return Array.isArray(value) ? value.flatMap(patternsIn) : []
-}
+/** The names in `[{ name }]`: what is given to `Subscriber.layer` may stand beside them. */
+const subscribersIn = (value: unknown): ReadonlyArray<string> =>
+  (Array.isArray(value) ? value : []).flatMap((one: unknown) =>
+    Predicate.hasProperty(one, "name") && Predicate.isString(one.name) ? [one.name] : []
+  )

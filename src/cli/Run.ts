@@ -18,6 +18,7 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import { library } from "../bus/send/Diagnosis.ts"
+import { printableLines } from "../event/FieldValue.ts"
 import { command } from "./Cli.ts"
 import { ExitCode, exitCodeOf, Outcome } from "./ExitCode.ts"
 import * as Text from "./Text.ts"
@@ -62,7 +63,7 @@ const presenter = (isJson: boolean): CliOutput.Presenter => ({
       case "InvalidInvocation": {
         const message = event.errors.map((error) => error.message).join("\n")
         if (isJson) return yield* Console.error(Text.json(failure("UsageError", message, ExitCode.usage)))
-        yield* Console.error(Text.escapeLines(message))
+        yield* Console.error(printableLines(message))
         return yield* Console.error(`See: ${event.commandPath.join(" ")} --help`)
       }
     }
@@ -98,7 +99,7 @@ export const execute = (args: ReadonlyArray<string>): Effect.Effect<ExitCode> =>
     const code = exitCodeOf(error)
     const tag = Predicate.hasProperty(error, "_tag") ? String(error._tag) : "Defect"
     const message = error instanceof Error ? error.message : String(error)
-    yield* Console.error(isJson ? Text.json(failure(tag, message, code)) : Text.escapeLines(message))
+    yield* Console.error(isJson ? Text.json(failure(tag, message, code)) : printableLines(message))
     return code
   })
 

@@ -1,17 +1,8 @@
-/** Text for terminals and logs. What comes from outside moves no cursor, changes no colour and reverses no line. */
-
-/** Control characters, marks that change the direction of text, and what ends a line elsewhere. */
-const unsafe = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/gu
-
-/** As in JSON, so that a JSON text stays one. Line feeds are escaped as well. */
-export const escape = (text: string): string =>
-  text.replace(unsafe, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`)
-
-/** The same, but the lines of a text stay lines. */
-export const escapeLines = (text: string): string => text.split("\n").map(escape).join("\n")
+/** Text for terminals: colours, columns, and JSON that moves no cursor. */
+import { printable } from "../event/FieldValue.ts"
 
 /** One line of JSON. */
-export const json = (value: unknown): string => escape(JSON.stringify(value))
+export const json = (value: unknown): string => printable(JSON.stringify(value))
 
 export interface Paint {
   readonly bold: (text: string) => string

@@ -22,7 +22,7 @@ export const count = (value: unknown): number | undefined => {
  * them, so an id or a type could hide, move or forge what is printed around it.
  */
 // oxlint-disable-next-line no-control-regex
-const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
+const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
 // oxlint-disable-next-line no-control-regex
 const controls = new RegExp(control.source, "g")
 // oxlint-disable-next-line no-control-regex

@@ -169,13 +169,15 @@ const show = Effect.fnUntraced(function* (
   return letter === undefined ? yield* new LetterMissing({ source, id }) : Letters.detailOf(source, letter, bodies)
 })
 
+const watched = <A, E, R>(work: Effect.Effect<A, E, R>, progress: Progress | undefined): Effect.Effect<A, E, R> =>
+  progress === undefined ? work : Effect.provideService(work, LetterProgress, progress)
+
 const replay = Effect.fnUntraced(function* (
   letters: DeadLetters["Service"],
   source: string,
   { apply, progress, ...options }: ReplayRequest
 ) {
-  const work = letters.replay(sourceOf(source), { ...options, dryRun: !apply })
-  const report = yield* progress === undefined ? work : Effect.provideService(work, LetterProgress, progress)
+  const report = yield* watched(letters.replay(sourceOf(source), { ...options, dryRun: !apply }), progress)
   return { kind: "dead-letters.replay" as const, version: 1 as const, source, ...report }
 })
 
@@ -184,8 +186,7 @@ const discard = Effect.fnUntraced(function* (
   source: string,
   { apply, progress, ...options }: DiscardRequest
 ) {
-  const work = letters.discard(sourceOf(source), { ...options, dryRun: !apply })
-  const report = yield* progress === undefined ? work : Effect.provideService(work, LetterProgress, progress)
+  const report = yield* watched(letters.discard(sourceOf(source), { ...options, dryRun: !apply }), progress)
   return { kind: "dead-letters.discard" as const, version: 1 as const, source, ...report }
 })
 

@@ -9,6 +9,7 @@ import * as Text from "../../src/cli/Text.ts"
 import { schemas } from "../../src/cli/commands/Schemas.ts"
 import * as QueueLook from "../../src/amqp/inspect/QueueLook.ts"
 import { Notes } from "../../src/bus/support/Notes.ts"
+import { printable } from "../../src/event/FieldValue.ts"
 import { read } from "../house/Sources.ts"
 import { eventbus, reported } from "./Eventbus.ts"
 
@@ -83,9 +84,7 @@ describe("eventbus", () => {
       const contracts = new URL("../../examples/operate/contracts.ts", import.meta.url).pathname
       const { contracts: events, subscribers } = yield* Contracts.load(contracts, [])
       assert.deepStrictEqual([...events.keys()], ["academic.grade.posted"])
-      assert.deepStrictEqual(subscribers, [
-        { name: "notification.grade-mailer", events: ["academic.grade.posted"], ordering: "key", parking: false }
-      ])
+      assert.deepStrictEqual(subscribers, ["notification.grade-mailer"])
     })
   )
 
@@ -102,7 +101,7 @@ describe("eventbus", () => {
 describe("text", () => {
   it("moves no cursor, changes no colour and turns no line round", () => {
     const hostile = "a\u001b[31mb\rc\u009bd\u202ee\u2066f\u2028g\nh\u0000"
-    assert.notMatch(Text.escape(hostile), /[\p{Cc}\u202e\u2066\u2028]/u)
+    assert.notMatch(printable(hostile), /[\p{Cc}\u202e\u2066\u2028]/u)
     assert.strictEqual(JSON.parse(Text.json({ hostile })).hostile, hostile)
     assert.notMatch(Text.json({ hostile }), /[\p{Cc}\u202e\u2066\u2028]/u)
   })

@@ -104,6 +104,24 @@ const lookAtLeaders = (notes: Notes, queues: ReadonlyArray<Json>, nodes: number)
   )
 }
 
+/** Told in the same words by who looks without the management API, so that it is one finding. */
+export const noDeadQueue = (notes: Notes, namespace: string, subscriber: string): void =>
+  notes.error(
+    "rabbitmq.dead-letters.target",
+    `queue ${Topology.deadQueue(namespace, subscriber)} is missing: dead letters of ${subscriber} stay stuck in its queue`,
+    `restart subscriber ${subscriber} with EVENTBUS_TOPOLOGY=assert: it declares the queue`
+  )
+
+/** The same; nothing where no event waits. */
+export const unconsumed = (notes: Notes, namespace: string, subscriber: string, waiting: number): void => {
+  if (waiting === 0) return
+  notes.warning(
+    "rabbitmq.subscriber.unconsumed",
+    `${waiting} events wait for ${subscriber}, and nobody consumes`,
+    `start subscriber ${subscriber}; if it was retired, keep or delete its queue ${Topology.subscriberQueue(namespace, subscriber)} by hand`
+  )
+}
+
 const lookAtOwners = (notes: Notes, namespace: string, queues: ReadonlyArray<Json>): void => {
   const names = new Set(queues.map(nameOf))
   const start = `${namespace}.sub.`
@@ -111,18 +129,9 @@ const lookAtOwners = (notes: Notes, namespace: string, queues: ReadonlyArray<Jso
     const name = nameOf(queue)
     if (!name.startsWith(start)) continue
     const subscriber = name.slice(start.length)
-    if (!names.has(Topology.deadQueue(namespace, subscriber)))
-      notes.error(
-        "rabbitmq.dead-letters.target",
-        `queue ${Topology.deadQueue(namespace, subscriber)} is missing: dead letters of ${subscriber} stay stuck in its queue`,
-        `restart subscriber ${subscriber} with EVENTBUS_TOPOLOGY=assert: it declares the queue`
-      )
-    if (numberOf(queue, "consumers") === 0 && (numberOf(queue, "messages_ready") ?? 0) > 0)
-      notes.warning(
-        "rabbitmq.subscriber.unconsumed",
-        `${numberOf(queue, "messages_ready")} events wait for ${subscriber}, and nobody consumes`,
-        `start subscriber ${subscriber}; if it was retired, keep or delete its queue ${name} by hand`
-      )
+    if (!names.has(Topology.deadQueue(namespace, subscriber))) noDeadQueue(notes, namespace, subscriber)
+    if (numberOf(queue, "consumers") === 0)
+      unconsumed(notes, namespace, subscriber, numberOf(queue, "messages_ready") ?? 0)
   }
 }
 

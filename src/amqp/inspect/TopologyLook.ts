@@ -6,6 +6,7 @@ import * as AmqpError from "../AmqpError.ts"
 import type { Settings } from "../AmqpOptions.ts"
 import * as Topology from "../topology/Topology.ts"
 import { type Answer, type Asked, attempt, isDenied, isMissing } from "./Attempt.ts"
+import { noDeadQueue, unconsumed } from "./QueueLook.ts"
 
 /** Questions at once: each has a channel. */
 export const together = { concurrency: 16 }
@@ -128,18 +129,9 @@ const lookAtSubscriber = Effect.fnUntraced(function* (
       "start it, or correct its name"
     )
   } else if (dead !== undefined && isMissing(dead)) {
-    notes.error(
-      "rabbitmq.dead-letters.target",
-      `queue ${Topology.deadQueue(namespace, name)} is missing: dead letters of ${name} stay stuck in its queue`,
-      `restart subscriber ${name} with EVENTBUS_TOPOLOGY=assert: it declares the queue`
-    )
+    noDeadQueue(notes, namespace, name)
   }
-  if (own?._tag === "Done" && own.value.consumerCount === 0 && own.value.messageCount > 0)
-    notes.warning(
-      "rabbitmq.subscriber.unconsumed",
-      `${own.value.messageCount} events wait for ${name}, and nobody consumes`,
-      `start subscriber ${name}; if it was retired, keep or delete its queue ${queue} by hand`
-    )
+  if (own?._tag === "Done" && own.value.consumerCount === 0) unconsumed(notes, namespace, name, own.value.messageCount)
   if (dead?._tag === "Done" && dead.value.messageCount > 0)
     notes.fact(`${name}: ${dead.value.messageCount} dead letters`)
   const found = [

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { quoted } from "../../event/EventError.ts"
 import * as Kinds from "../../event/options/OptionKinds.ts"
 import { Broker } from "../port/Broker.ts"
 import { BrokerError } from "../port/BrokerError.ts"
@@ -75,7 +76,7 @@ const notACursor = (after: string) =>
   new BrokerError({
     reason: new SettingsInvalid({
       setting: "after",
-      problem: `${quoted(after)} is not the place of a letter`,
+      problem: `"${quoted(after)}" is not the place of a letter`,
       remedy: "Pass the `cursor` of the last letter of the page before"
     })
   })
@@ -84,12 +85,10 @@ const hasLeft = (after: string) =>
   new BrokerError({
     reason: new SettingsInvalid({
       setting: "after",
-      problem: `the letter ${quoted(after)} is not in the queue any more, or another reader holds it`,
+      problem: `the letter "${quoted(after)}" is not in the queue any more, or another reader holds it`,
       remedy: "List again from the oldest letter on, without `after`"
     })
   })
-
-const quoted = (text: string): string => JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)
 
 const discarder = (broker: Broker["Service"]) =>
   Effect.fnUntraced(function* (source: Source, options: DeadLetters.DiscardOptions) {

@@ -6,10 +6,11 @@ import { createWriteStream, type WriteStream } from "node:fs"
 import { finished } from "node:stream/promises"
 import type { LetterFilter } from "../../bus/deadletter/LetterFilter.ts"
 import type * as Reports from "../../operations/Reports.ts"
+import { printable, printableLines } from "../../event/FieldValue.ts"
 import { ExitCode } from "../ExitCode.ts"
 import * as Progress from "../Progress.ts"
 import { type Common, run as withSession, type Session } from "../Session.ts"
-import { escape, escapeLines, json, type Paint, table } from "../Text.ts"
+import { json, type Paint, table } from "../Text.ts"
 import { FileFailed, UsageError } from "../UsageError.ts"
 
 /** The options that select letters. */
@@ -44,13 +45,13 @@ const bodiesOf = ({ known }: Session, shown: boolean) => ({ shown, contracts: kn
 export const sources = (common: Common) =>
   withSession(common, ({ known, operations, output }) =>
     Effect.gen(function* () {
-      const report = yield* operations.sources(known.subscribers.map(({ name }) => name))
+      const report = yield* operations.sources(known.subscribers)
       yield* output.report(report, () => [
         ...table(
           report.sources.map(({ letters, problem, source }) => [
             String(letters ?? "-"),
-            escape(source),
-            ...(problem === null ? [] : [escape(problem)])
+            printable(source),
+            ...(problem === null ? [] : [printable(problem)])
           ])
         ),
         ...(report.complete
@@ -75,7 +76,7 @@ export const list = (
       })
       yield* output.report(report, () => [
         ...table(report.letters.map(rowOf)),
-        ...(report.next === null ? [] : [`more: --after ${escape(report.next)}`]),
+        ...(report.next === null ? [] : [`more: --after ${printable(report.next)}`]),
         ...(report.letters.length === 0 ? ["no dead letters"] : [])
       ])
     })
@@ -89,7 +90,7 @@ const rowOf = (letter: typeof Reports.Letter.Type): ReadonlyArray<string> =>
     letter.lastFailure ?? "-",
     String(letter.attempts),
     `${letter.errorTag}: ${letter.message}`
-  ].map(escape)
+  ].map(printable)
 
 export const show = (common: Common, source: string, id: string, body: boolean) =>
   withSession(common, (session) =>
@@ -118,17 +119,19 @@ const linesOf = (letter: typeof Reports.LetterDetail.Type, paint: Paint): Readon
     ["trace", letter.traceparent],
     ["bytes", String(letter.bytes)]
   ]
-  const known = rows.flatMap(([name, value]) => (value === null || value === "" ? [] : [[name, escape(value)]]))
+  const known = rows.flatMap(([name, value]) => (value === null || value === "" ? [] : [[name, printable(value)]]))
   const { body } = letter
   return [
     ...table(known),
     ...letter.failures.map(({ at, attempt, message, tag }) =>
-      escape(`attempt ${attempt} at ${at}: ${tag}: ${message}`)
+      printable(`attempt ${attempt} at ${at}: ${tag}: ${message}`)
     ),
-    ...(letter.stack === null ? [] : [paint.dim(escapeLines(letter.stack))]),
+    ...(letter.stack === null ? [] : [paint.dim(printableLines(letter.stack))]),
     ...(body === null
       ? []
-      : [body.encoding === "json" ? escapeLines(JSON.stringify(body.value, null, 2)) : escape(String(body.value))])
+      : [
+          body.encoding === "json" ? printableLines(JSON.stringify(body.value, null, 2)) : printable(String(body.value))
+        ])
   ]
 }
 
@@ -161,7 +164,7 @@ export const replay = (common: Common, source: string, flags: ReplayFlags) =>
         yes ? `${report.replayed} replayed` : `${report.replayed} would be replayed`,
         ...countsOf(report),
         ...(report.guarded > 0 ? [`${report.guarded} stay, because they were replayed too often: --max-replays`] : []),
-        ...(report.refused > 0 ? [`${report.refused} cannot be sent:`, ...report.refusals.map(escape)] : []),
+        ...(report.refused > 0 ? [`${report.refused} cannot be sent:`, ...report.refusals.map(printable)] : []),
         ...hintOf(yes, report.replayed)
       ])
     })
@@ -188,7 +191,7 @@ const hintOf = (yes: boolean, count: number): ReadonlyArray<string> =>
 
 const countsOf = (report: typeof Reports.Replay.Type | typeof Reports.Discard.Type): ReadonlyArray<string> => [
   ...Object.entries({ event: report.events, reason: report.reasons, error: report.errorTags }).flatMap(
-    ([name, counts]) => Object.entries(counts).map(([value, count]) => escape(`  ${name} ${value}: ${count}`))
+    ([name, counts]) => Object.entries(counts).map(([value, count]) => printable(`  ${name} ${value}: ${count}`))
   ),
   `${report.skipped} others stay, ${report.remaining} are in the queue`
 ]
@@ -216,7 +219,7 @@ export const exportTo = (
         catch: () => new FileFailed({ path })
       })
       const report = { kind: "dead-letters.export", version: 1, source, letters, file: path }
-      yield* output.report(report, () => [`${letters} letters written to ${escape(path)}; all of them stay`])
+      yield* output.report(report, () => [`${letters} letters written to ${printable(path)}; all of them stay`])
     })
   )
 
