@@ -1,7 +1,8 @@
 /**
- * Each end of a consumer takes one life of every event that it held, and an event has twenty. Deploys and broken
- * connections must never dead-letter an event that does no harm.
+ * Each end of a consumer takes one life of every event that it held, and an event has twenty; from RabbitMQ 4.3 on an orderly
+ * end of an unordered one takes none. Deploys and broken connections must never dead-letter an event that does no harm.
  */
+import { connect } from "amqplib"
 import { afterAll, assert, beforeAll, it } from "vitest"
 import { describeLive, freshNamespace, rabbitUrl } from "../support/live.ts"
 import { type TestClient, openTestClient, orders, until, upTo } from "./TestClient.ts"
@@ -11,6 +12,13 @@ const drained: Ending = { code: 0, signal: null }
 
 const handledBy = (services: ReadonlyArray<Service>): ReadonlySet<number> =>
   new Set(services.flatMap((service) => service.of("handled").map(({ n = -1 }) => n)))
+
+const isFrom43 = async (): Promise<boolean> => {
+  const model = await connect(rabbitUrl())
+  const [major = 0, minor = 0] = String(model.connection.serverProperties.version).match(/\d+/g)?.map(Number) ?? []
+  await model.close()
+  return 100 * major + minor >= 403
+}
 
 const allHandled = (services: ReadonlyArray<Service>, total: number): Promise<void> =>
   until(
@@ -75,8 +83,11 @@ describeLive(
             counts.set(id, { count, ended })
           }
         }
+        const delivered = services.reduce((sum, service) => sum + service.of("delivered").length, 0)
+        assert.isAbove(delivered, published, "no event was given back: the test shows nothing")
         const most = Math.max(...Array.from(counts.values(), ({ count }) => count))
-        assert.isAbove(most, 0, "no event was given back: the test shows nothing")
+        if (ordering === "none" && (await isFrom43())) assert.strictEqual(most, 0)
+        else assert.isAbove(most, 0)
       })
     }
 

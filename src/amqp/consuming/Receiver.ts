@@ -1,6 +1,7 @@
 /**
  * Consumes one queue on a channel of its own. A delivery belongs to that channel: it is settled there or not at
- * all. Nothing is given back by a nack: deliveries that are not settled go back in order when the channel closes.
+ * all. Deliveries that are not settled go back in order when the channel closes, which costs each a life. From RabbitMQ 4.3 on
+ * an unordered consumer nacks them all at once behind its cancel, which costs nothing.
  */
 import type { Channel, ConsumeMessage } from "amqplib"
 import * as Effect from "effect/Effect"
@@ -72,7 +73,7 @@ const consumeWith = Effect.fnUntraced(function* (
   let receiver: Receiver | undefined
   let isConsuming = false
   const channel = yield* ScopedChannel.open(link, async () => receiver?.close())
-  const made = new Receiver(channel, options, ServerVersion.countsAcquired(link))
+  const made = new Receiver(channel, options, link)
   receiver = made
   const why = ConsumerTimeout.watch(channel, queue, Link.lost(link, "the consumer's channel was closed"))
   // Until it consumes, the call below fails, and nothing was lost.
@@ -109,6 +110,7 @@ class Receiver {
   private readonly table: AckTable.AckTable
   private readonly wire: AmqplibInternals.ChannelWire
   private readonly enough: number
+  private readonly isFree: boolean
   private gone = false
   private isCancelled = false
   private isScheduled = false
@@ -136,13 +138,15 @@ class Receiver {
   }
   private readonly flushLast = (): void => void this.flushNow(() => {})
 
-  constructor(channel: Channel, options: ReceiverOptions, countsAcquired: boolean) {
-    const { counters, namespace, prefetch } = options
+  constructor(channel: Channel, options: ReceiverOptions, link: Link.Link) {
+    const { counters, isOrdered, isQuorum, isSingleActive, namespace, prefetch } = options
     this.channel = channel
     this.options = options
+    // Where order counts, what comes after the window could start between the cancel and the nack, or comes back to this consumer.
+    this.isFree = isQuorum && !isSingleActive && !isOrdered && ServerVersion.givesBackFreely(link)
     this.toDelivery = ReceivedMessage.toDelivery({
       namespace,
-      countsAcquired,
+      countsAcquired: ServerVersion.countsAcquired(link),
       isLetter: false,
       reject: options.rejects ? (delivery) => this.reject(delivery.tag ?? 0) : undefined
     })
@@ -211,7 +215,11 @@ class Receiver {
     this.flush()
     const isOpen = !this.gone
     this.end()
-    if (isOpen && this.table.hasGap()) await AckBarrier.passed(this.channel, this.options.queue, this.lastCommand())
+    if (!isOpen || (!this.isFree && !this.table.hasGap())) return
+    const last = this.lastCommand()
+    if (this.table.hasGap()) await AckBarrier.passed(this.channel, this.options.queue, last)
+    else await last?.()
+    if (this.isFree) this.channel.nackAll(true)
   }
 
   /** A command to the queue that changes nothing for other consumers. */

@@ -19,7 +19,7 @@ export const meaningOf = (version: string): string => {
   const release = major + minor / 1000
   if (release < 4) return "out of support by its makers; a look at dead letters needs the right to write <ns>.dead"
   if (release < 4.003) return "consumer_timeout holds as the broker sets it; queues count each return"
-  return "subscribers ask for their own consumer timeout; a look at dead letters costs them no life"
+  return "subscribers ask for their own consumer timeout; a look at dead letters costs them no life, nor does the orderly stop of an unordered subscriber"
 }
 
 const oldest = 3.01
