@@ -1,5 +1,6 @@
 /** The rules of health find what they must find: histories written by hand. */
 import { assert, describe, it } from "vitest"
+import type { Kind } from "./Events.ts"
 import { judgeHealth, type Watched } from "./HealthRules.ts"
 import { historyOf } from "./History.ts"
 import type { Entry, Line } from "./Journal.ts"
@@ -17,7 +18,7 @@ type Status = "up" | "degraded" | "down"
 /** A publisher and a subscriber that move in each half second but in a pause, and say each other second what `says` gives. */
 const judged = (
   says: (who: string, second: number) => Status,
-  { from = 0, to = 0 }: { readonly from?: number; readonly to?: number } = {}
+  { from = 0, kind = "plain", to = 0 }: { readonly from?: number; readonly to?: number; readonly kind?: Kind } = {}
 ) => {
   const entries: Array<Entry> = []
   const write = (who: string, at: number, line: Line): void => void entries.push({ ...line, at, who, life: 1 })
@@ -25,7 +26,7 @@ const judged = (
   for (let half = 1; half < 240; half++) {
     const [at, id] = [half * 500, `p0/e-${half}`]
     const isPaused = at > from * 1000 && at < to * 1000
-    write("p0", at, { t: "intent", id, key: "k", seq: half, kind: "plain" })
+    write("p0", at, { t: "intent", id, key: "k", seq: half, kind: isPaused ? kind : "plain" })
     // The subscriber handles in the end what was published in the pause.
     const confirmed = isPaused ? to * 1000 + half : at
     write("p0", confirmed, { t: "outcome", id, outcome: "Confirmed", ms: 1 })
@@ -56,6 +57,11 @@ describe("health", () => {
   it("that never says down while nothing moves is found; degraded is not down", () => {
     for (const status of ["up", "degraded"] as const)
       assert.include(judged((_, second) => (during(second) ? status : "up"), pause).rules, "silent health")
+  })
+
+  it("is not blamed for a publisher that waits for what it sends by hand", () => {
+    const { rules } = judged(() => "up", { ...pause, kind: "plain-json" })
+    assert.notInclude(rules.join(), "silent health")
   })
 
   it("that says down late is found", () => {

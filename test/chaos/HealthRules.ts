@@ -5,7 +5,7 @@
 import { isForeign } from "./Events.ts"
 import type { Violation } from "./GroupRules.ts"
 import type { History } from "./History.ts"
-import type { Of } from "./Journal.ts"
+import type { Entry, Of } from "./Journal.ts"
 import type { Group } from "./ProcessOptions.ts"
 import { type Quantiles, quantiles } from "./Statistics.ts"
 import type { Worker } from "./Worker.ts"
@@ -154,7 +154,10 @@ export const silences = (watched: Watched, history: History, millis: number): Re
   ...silentGroups(watched, history, millis)
 ]
 
-/** A publisher always has something to publish, until it has published what it was asked for. */
+/**
+ * A publisher always has something to publish, until it has published what it was asked for. Only the time counts in which
+ * it waits for the library: events that it sends by hand keep it from publishing others, and health knows nothing of them.
+ */
 const silentPublishers = (watched: Watched, history: History, millis: number): ReadonlyArray<Silence> => {
   const { entries } = history
   const publishers = new Set(watched.workers.filter(({ role }) => role === "publisher").map(({ name }) => name))
@@ -168,11 +171,44 @@ const silentPublishers = (watched: Watched, history: History, millis: number): R
       const [times = []] = movesOf(history, who, true)
       const end = Math.min(last.at, finished?.at ?? Infinity)
       const marks = [from, ...within(times, from, to), end].toSorted((a, b) => a - b)
+      const waits = waitsOf(history, own, end)
       return marks.flatMap((end, i) => {
         const begin = marks[i - 1] ?? end
-        return end - begin < millis ? [] : [{ who: [who], begin, end }]
+        return end - begin < millis || covered(waits, begin, end) < millis ? [] : [{ who: [who], begin, end }]
       })
     })
+}
+
+interface Wait {
+  readonly from: number
+  readonly to: number
+}
+
+/** From each attempt to publish by the library to its outcome, or to the end of what is known. */
+const waitsOf = ({ published }: History, own: ReadonlyArray<Entry>, end: number): ReadonlyArray<Wait> => {
+  const isOwn = (id: string): boolean => !isForeign(published.get(id)?.kind ?? "plain")
+  const begun = new Map<string, number>()
+  const waits: Array<Wait> = []
+  for (const entry of own) {
+    if (entry.t === "intent" || entry.t === "again") begun.set(entry.id, entry.at)
+    if (entry.t !== "outcome") continue
+    if (isOwn(entry.id)) waits.push({ from: begun.get(entry.id) ?? entry.at, to: entry.at })
+    begun.delete(entry.id)
+  }
+  return [...waits, ...[...begun].filter(([id]) => isOwn(id)).map(([, from]) => ({ from, to: end }))]
+}
+
+/** For how long of this time at least one of them lasts. */
+const covered = (waits: ReadonlyArray<Wait>, begin: number, end: number): number => {
+  let millis = 0
+  let last = begin
+  for (const { from, to } of waits.toSorted((a, b) => a.from - b.from)) {
+    const upTo = Math.min(to, end)
+    if (upTo <= last) continue
+    millis += upTo - Math.max(from, last)
+    last = upTo
+  }
+  return millis
 }
 
 /** Groups that handled nothing although confirmed events waited from before the silence until after it. */
