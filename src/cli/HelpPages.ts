@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as Completions from "effect/cli/Completions"
-import { command, name } from "./Cli.ts"
+import { command } from "./Cli.ts"
+import { name } from "./Root.ts"
 import { environment, version } from "./Run.ts"
 
 export interface Pages {

@@ -1,0 +1,168 @@
+/** Options and help of `eventbus dead-letters …`. */
+import * as Effect from "effect/Effect"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { deadLetterReasons } from "../../bus/send/Diagnosis.ts"
+import { lazily, root } from "../Root.ts"
+
+const source = Argument.String("source").pipe(
+  Argument.withDescription("Name of a subscriber, or `undeliverable`: delayed events that nobody was bound to")
+)
+
+const selection = {
+  id: Flag.String("id").pipe(
+    Flag.withDescription("Id of an event; may be given several times"),
+    Flag.withMetavar("<id>"),
+    Flag.atLeast(0)
+  ),
+  event: Flag.String("event").pipe(
+    Flag.withDescription("Name of an event, or a pattern such as academic.#"),
+    Flag.withMetavar("<pattern>"),
+    Flag.optional
+  ),
+  reason: Flag.Literals("reason", reasons()).pipe(Flag.withDescription("Why it was given up"), Flag.optional),
+  errorTag: Flag.String("error-tag").pipe(
+    Flag.withDescription("Tag of its error"),
+    Flag.withMetavar("<tag>"),
+    Flag.optional
+  ),
+  eventKey: Flag.String("event-key").pipe(
+    Flag.withDescription("Key of the event"),
+    Flag.withMetavar("<key>"),
+    Flag.optional
+  ),
+  olderThan: Flag.String("older-than").pipe(
+    Flag.withDescription('Failed at least this long ago: "2 hours"'),
+    Flag.withMetavar("<time>"),
+    Flag.optional
+  ),
+  newerThan: Flag.String("newer-than").pipe(
+    Flag.withDescription('Failed less long ago than this: "1 day"'),
+    Flag.withMetavar("<time>"),
+    Flag.optional
+  ),
+  limit: Flag.Int("limit").pipe(
+    Flag.withDescription("The largest number of letters"),
+    Flag.withMetavar("<number>"),
+    Flag.optional
+  )
+}
+
+const yes = Flag.Boolean("yes").pipe(
+  Flag.withDescription("Do it. Without it the command says what it would do"),
+  Flag.withoutNegation,
+  Flag.withDefault(false)
+)
+
+const body = Flag.Boolean("body").pipe(
+  Flag.withDescription("With the body; what the contract marks as sensitive is hidden"),
+  Flag.withoutNegation,
+  Flag.withDefault(false)
+)
+
+const letters = () => import("../commands/DeadLetters.ts")
+
+export const deadLetters = Command.make("dead-letters").pipe(
+  Command.withDescription("Count, read, replay, discard and export dead letters. Reading takes none away."),
+  Command.withShortDescription("Count, read, replay, discard, export dead letters"),
+  Command.withSubcommands([
+    Command.make("sources", {}, () =>
+      Effect.flatMap(root, (flags) => lazily(letters, (run) => run.sources(flags)))
+    ).pipe(Command.withDescription("Which subscribers have dead letters, and how many")),
+    Command.make(
+      "list",
+      {
+        source,
+        ...selection,
+        after: Flag.String("after").pipe(
+          Flag.withDescription("What the page before gave for this"),
+          Flag.withMetavar("<cursor>"),
+          Flag.optional
+        )
+      },
+      ({ source, ...flags }) =>
+        Effect.flatMap(root, (shared) => lazily(letters, (run) => run.list(shared, source, flags)))
+    ).pipe(Command.withDescription("A page of dead letters, oldest first: 100, or --limit")),
+    Command.make(
+      "show",
+      { source, id: Argument.String("id").pipe(Argument.withDescription("Id of the event")), body },
+      ({ body, id, source }) =>
+        Effect.flatMap(root, (shared) => lazily(letters, (run) => run.show(shared, source, id, body)))
+    ).pipe(Command.withDescription("One dead letter with its diagnosis")),
+    Command.make(
+      "replay",
+      {
+        source,
+        ...selection,
+        yes,
+        rate: Flag.Finite("rate").pipe(
+          Flag.withDescription("Events a second, at most"),
+          Flag.withMetavar("<number>"),
+          Flag.optional
+        ),
+        maxReplays: Flag.Int("max-replays").pipe(
+          Flag.withDescription("Letters that were replayed this often stay. Default: 3"),
+          Flag.withMetavar("<number>"),
+          Flag.optional
+        ),
+        unsigned: Flag.Boolean("unsigned").pipe(
+          Flag.withDescription("Also letters without a valid signature"),
+          Flag.withoutNegation,
+          Flag.withDefault(false)
+        )
+      },
+      ({ source, ...flags }) =>
+        Effect.flatMap(root, (shared) => lazily(letters, (run) => run.replay(shared, source, flags)))
+    ).pipe(
+      Command.withDescription(
+        "Sends dead letters to their subscriber again, with fresh attempts. It may be ended at any moment and run again."
+      ),
+      Command.withExamples([
+        {
+          command: 'eventbus dead-letters replay notification.mailer --error-tag MailServerDown --newer-than "6 hours"',
+          description: "A dry run: how many there are"
+        },
+        {
+          command: "eventbus dead-letters replay notification.mailer --error-tag MailServerDown --rate 50 --yes",
+          description: "Replays them, 50 a second"
+        }
+      ])
+    ),
+    Command.make(
+      "discard",
+      {
+        source,
+        ...selection,
+        yes,
+        all: Flag.Boolean("all").pipe(
+          Flag.withDescription("Every letter, where nothing selects some"),
+          Flag.withoutNegation,
+          Flag.withDefault(false)
+        )
+      },
+      ({ source, ...flags }) =>
+        Effect.flatMap(root, (shared) => lazily(letters, (run) => run.discard(shared, source, flags)))
+    ).pipe(Command.withDescription("Deletes dead letters for good")),
+    Command.make(
+      "export",
+      {
+        source,
+        ...selection,
+        body,
+        out: Flag.String("out").pipe(
+          Flag.withDescription("A new file, which only its owner may read. Default: standard output"),
+          Flag.withMetavar("<file>"),
+          Flag.optional
+        )
+      },
+      ({ source, ...flags }) =>
+        Effect.flatMap(root, (shared) => lazily(letters, (run) => run.exportTo(shared, source, flags)))
+    ).pipe(Command.withDescription("Writes dead letters as JSON, one a line; all of them stay"))
+  ])
+)
+
+function reasons(): ReadonlyArray<"Exhausted"> {
+  // Every reason is a literal of the type; the list itself is one of texts.
+  return deadLetterReasons as ReadonlyArray<"Exhausted">
+}
