@@ -100,14 +100,15 @@ export class Quiescence {
           view = later
           idle = hasComputed || this.realWork.isVisible() ? undefined : view
         }
-        if (view.sending + view.unacked + view.ready + view.held + (yield* this.pending()) > 0) {
-          // Whole milliseconds: what is less than a nanosecond would never pass.
-          yield* TestClock.adjust(Math.max(stepMillis, Math.ceil((now - stillSince) / stepShare)))
-          continue
-        }
         const due = this.server.nextDue()
-        if (due === undefined) return
-        yield* TestClock.adjust(Math.max(0, Math.ceil(due - now)))
+        const waits = view.sending + view.unacked + view.ready + view.held + (yield* this.pending()) > 0
+        if (!waits && due === undefined) return
+        // What is overdue began its sleep when the clock had moved on: it ends later.
+        const isNext = !waits && due !== undefined && due > now
+        // Whole milliseconds: what is less than a nanosecond would never pass.
+        yield* TestClock.adjust(
+          isNext ? Math.ceil(due - now) : Math.max(stepMillis, Math.ceil((now - stillSince) / stepShare))
+        )
       }
       return yield* this.notSettled(maxSteps)
     })

@@ -1,6 +1,6 @@
 /** `settle`: no real time for handlers that pass their deadline, and as much as real work needs. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Schedule, Schema } from "effect"
+import { Clock, Deferred, Duration, Effect, Layer, Schedule, Schema } from "effect"
 import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { connect, createServer } from "node:net"
@@ -82,6 +82,29 @@ describe("settle", () => {
     Effect.gen(function* () {
       const { attempts, letters } = yield* settled(() => Effect.promise<unknown>(work), 0)
       assert.deepStrictEqual([attempts, letters], [1, 0])
+    })
+  )
+
+  it.effect("goes on where a delay ends late, since its sleep began when the clock had moved on", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const late = Object.create(clock, {
+        sleep: {
+          value: (duration: Duration.Duration) =>
+            Duration.toMillis(duration) === 1000
+              ? Effect.andThen(
+                  Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50))),
+                  clock.sleep(duration)
+                )
+              : clock.sleep(duration)
+        }
+      })
+      const { attempts, letters } = yield* Effect.provideService(
+        settled(() => Effect.fail("no"), 3),
+        Clock.Clock,
+        late
+      )
+      assert.deepStrictEqual([attempts, letters], [4, 1])
     })
   )
 
