@@ -3,13 +3,7 @@
  * is and in which version. Within a version fields are added and never changed.
  */
 import * as Schema from "effect/Schema"
-
-const report = <const Kind extends string, const Fields extends Schema.Struct.Fields>(kind: Kind, fields: Fields) =>
-  Schema.Struct({ kind: Schema.Literal(kind), version: Schema.Literal(1), ...fields })
-
-const Counts = Schema.Record(Schema.String, Schema.Int)
-/** ISO 8601 in UTC, or null where it is not known. */
-const Time = Schema.NullOr(Schema.String)
+import { Counts, report, Time } from "./ReportForm.ts"
 
 export const Finding = Schema.Struct({
   check: Schema.String,
