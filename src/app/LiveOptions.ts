@@ -2,6 +2,7 @@
  * Options of a live bus: what the bus does, where RabbitMQ is, and where Redis is.
  */
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { AmqpOptions } from "../amqp/AmqpOptions.ts"
 import type { EventBus } from "../bus/EventBus.ts"
@@ -15,8 +16,11 @@ export interface LiveOptions extends EventBus.Options, Omit<AmqpOptions, "server
   readonly servers?: AmqpOptions["servers"]
   /** `redis://`, `redis+sentinel://` or `redis+cluster://`, with `rediss` over TLS. Default: none, the process remembers by itself. */
   readonly redisUrl?: string | Redacted.Redacted<string>
-  /** How `rediss` proves who is there, and who is here. */
-  readonly redisTls?: TlsOptions
+  /**
+   * How `rediss` proves who is there, and who is here; or an Effect that runs at each connect, for certificates that are
+   * renewed while the service runs.
+   */
+  readonly redisTls?: TlsOptions | Effect.Effect<TlsOptions, unknown>
   /** First part of every queue, exchange and Redis key. Default `"eduflow"`. */
   readonly namespace?: string
   /**

@@ -20,6 +20,8 @@ const tls = Kinds.record({
   servername: Kinds.text
 } satisfies Kinds.KindsOf<TlsOptions>)
 
+const freshTls = Kinds.or(tls, "an Effect", Kinds.effect.holds)
+
 const serverParts = Kinds.record({
   hosts: Kinds.required(Kinds.listOf(Kinds.text, 'a list of "host" or "host:port"')),
   vhost: Kinds.text,
@@ -47,12 +49,12 @@ export const liveKinds: Kinds.Kinds & Kinds.KindsOf<LiveOptions> = {
     isSecret
   ),
   redisUrl: Kinds.secret,
-  redisTls: tls,
+  redisTls: freshTls,
   namespace: Kinds.text,
   signing,
   stateNamespace: Kinds.text,
   redisTimeout: Kinds.time,
-  tls: Kinds.or(tls, "an Effect", Kinds.effect.holds),
+  tls: freshTls,
   credentials: Kinds.effect,
   connectTimeout: Kinds.duration,
   heartbeat: Kinds.duration,
@@ -69,7 +71,7 @@ export const memoryKinds: Kinds.Kinds & Kinds.KindsOf<MemoryOptions> = { ...busK
 
 export const redisKinds: Kinds.Kinds & Kinds.KindsOf<RedisOptions> = {
   url: Kinds.required(Kinds.secret),
-  tls,
+  tls: freshTls,
   allowPlaintext: Kinds.bool,
   namespace: Kinds.text,
   timeout: Kinds.time

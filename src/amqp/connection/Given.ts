@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { BrokerError } from "../../bus/port/BrokerError.ts"
 import { CredentialsUnavailable } from "../../bus/port/BrokerReason.ts"
+import * as FreshOption from "../../bus/support/FreshOption.ts"
 import type { TlsOptions } from "../../bus/support/TlsOptions.ts"
 import type { Settings } from "../AmqpOptions.ts"
 import type { FreshCredentials, Server } from "../Servers.ts"
@@ -41,21 +42,8 @@ export const fresh = (
 export const tls = ({ address }: Server, settings: Settings): Effect.Effect<TlsOptions, BrokerError> =>
   Effect.isEffect(settings.tls) ? asked(address, "tls", settings.tls) : Effect.succeed(settings.tls)
 
-/** What the service's own code fails with may contain what it should have given: only its name is kept. */
-const asked = <A>(
-  address: string,
-  option: string,
-  effect: Effect.Effect<A, unknown>
-): Effect.Effect<A, BrokerError> => {
-  const unavailable = (detail: string): BrokerError =>
-    new BrokerError({ reason: new CredentialsUnavailable({ address, detail: `the option ${option} ${detail}` }) })
-  return effect.pipe(
-    Effect.mapError((error) => unavailable(`failed${nameOf(error)}`)),
-    Effect.catchDefect((defect) => Effect.fail(unavailable(`threw${nameOf(defect)}`)))
+const asked = <A>(address: string, option: string, effect: Effect.Effect<A, unknown>): Effect.Effect<A, BrokerError> =>
+  Effect.mapError(
+    FreshOption.read(option, effect),
+    (detail) => new BrokerError({ reason: new CredentialsUnavailable({ address, detail }) })
   )
-}
-
-const nameOf = (error: unknown): string => {
-  const name = error instanceof Error ? error.name : undefined
-  return name !== undefined && /^\w{1,64}$/.test(name) ? ` with ${name}` : ""
-}

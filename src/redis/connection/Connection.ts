@@ -9,8 +9,10 @@
 import * as Redacted from "effect/Redacted"
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis"
 import type { TlsOptions } from "../../bus/support/TlsOptions.ts"
+import * as Connectors from "./Connectors.ts"
 import type { Demotion } from "./Demotion.ts"
 import type { Place, RedisSettings } from "./RedisSettings.ts"
+import { FreshTls, partsOf, readTimeout } from "./Tls.ts"
 
 /** One server or a cluster: the same commands. */
 export type Commands = Redis | Cluster
@@ -22,7 +24,7 @@ export type Use = "cache" | "reserved"
 export const open = (settings: RedisSettings, use: Use, demotion: Demotion): Commands => {
   const { place } = settings
   const own = { ...profile(settings, use), ...login(settings) }
-  if (place._tag === "Cluster") return new Cluster([...place.hosts], { ...cluster, redisOptions: own })
+  if (place._tag === "Cluster") return openCluster(settings, place, own)
   const toMaster = place._tag === "Single" ? place.host : throughSentinels(settings, place)
   const leaving = { reconnectOnError: demotion.leaves }
   return new Redis({ ...own, ...alone, ...leaving, ...toMaster, enableOfflineQueue: false, db: settings.db })
@@ -57,14 +59,13 @@ const login = ({ password, username }: Pick<RedisSettings, "password" | "usernam
   ...(password !== undefined && { password: Redacted.value(password) })
 })
 
-const tlsOf = ({ passphrase, ...rest }: TlsOptions) => ({
-  ...rest,
-  ...(passphrase !== undefined && { passphrase: Redacted.value(passphrase) })
-})
+/** Options for TLS of a connection to a server. ioredis looks whether there are any, and which event a socket has then. */
+const secure = ({ tls }: RedisSettings) =>
+  tls instanceof FreshTls ? { tls: {}, Connector: Connectors.toServer(tls) } : tls && { tls: partsOf(tls) }
 
 const profile = (settings: RedisSettings, use: Use) =>
   ({
-    ...(settings.tls && { tls: tlsOf(settings.tls) }),
+    ...secure(settings),
     connectionName: `${settings.prefix}-${use}`,
     // RESP3 is not needed, and proxies and old servers do not know its HELLO.
     protocol: 2,
@@ -82,6 +83,11 @@ const profile = (settings: RedisSettings, use: Use) =>
 
 const alone = { lazyConnect: true, retryStrategy: () => null } satisfies RedisOptions
 
+const sentinelsSecure = (tls: TlsOptions | FreshTls) =>
+  tls instanceof FreshTls
+    ? { sentinelTLS: {}, Connector: Connectors.throughSentinels(tls) }
+    : { sentinelTLS: partsOf(tls) }
+
 const throughSentinels = (settings: RedisSettings, place: Sentinel) => {
   const { password, username } = login(place)
   return {
@@ -89,13 +95,26 @@ const throughSentinels = (settings: RedisSettings, place: Sentinel) => {
     name: place.master,
     ...(username !== undefined && { sentinelUsername: username }),
     ...(password !== undefined && { sentinelPassword: password }),
-    ...(settings.tls && { enableTLSForSentinelMode: true, sentinelTLS: tlsOf(settings.tls) }),
+    ...(settings.tls && { enableTLSForSentinelMode: true, ...sentinelsSecure(settings.tls) }),
     sentinelCommandTimeout: connectTimeout,
     sentinelRetryStrategy: () => null
   } satisfies RedisOptions
 }
 
-const cluster: ClusterOptions = {
+const openCluster = (
+  settings: RedisSettings,
+  place: Extract<Place, { readonly _tag: "Cluster" }>,
+  own: ReturnType<typeof profile> & ReturnType<typeof login>
+): Cluster => {
+  const openings = new Set<AbortController>()
+  const report = (error: unknown): void => void cluster.emit("node error", error)
+  const redisOptions = { ...own, Connector: Connectors.toServer(settings.tls, { report, openings }) }
+  const cluster: Cluster = new Cluster([...place.hosts], { ...clusterOf(settings), redisOptions })
+  cluster.on("disconnecting", () => openings.forEach((opening) => opening.abort()))
+  return cluster
+}
+
+const clusterOf = ({ tls }: RedisSettings): ClusterOptions => ({
   lazyConnect: true,
   enableReadyCheck: false,
   // A node is connected when it is first needed: commands of that moment wait, at most for the second that
@@ -105,7 +124,8 @@ const cluster: ClusterOptions = {
   retryDelayOnFailover: 0,
   retryDelayOnClusterDown: 0,
   maxRedirections: 5,
-  slotsRefreshTimeout: connectTimeout,
+  // Asking a node for the slots connects to it, too.
+  slotsRefreshTimeout: connectTimeout + (tls instanceof FreshTls ? readTimeout : 0),
   // Names are not resolved here: certificates are made for names.
   dnsLookup: (address, callback) => callback(null, address)
-}
+})

@@ -22,7 +22,7 @@ import * as ConnectionBreaker from "./ConnectionBreaker.ts"
 import * as Demotion from "./Demotion.ts"
 import {
   failure,
-  isEndOfSearch,
+  isConsequence,
   isOfSelect,
   isReply,
   reasonOf,
@@ -217,13 +217,14 @@ class Client {
   private listen(): void {
     const { address, redis } = this
     redis.on("error", (error: unknown) => {
-      // ioredis asked every sentinel in vain; the reason was reported before.
-      if (this.lastError !== undefined && isEndOfSearch(error)) return
+      if (this.lastError !== undefined && isConsequence(error)) return
       this.lastError = reasonOf(error, address)
       // Nothing is written to database 0 in its place.
       if (isOfSelect(error)) redis.disconnect()
     })
-    redis.on("node error", (error: unknown) => void (this.lastError = reasonOf(error, address)))
+    redis.on("node error", (error: unknown) => {
+      if (this.lastError === undefined || !isConsequence(error)) this.lastError = reasonOf(error, address)
+    })
     redis.on("sentinelError", (error: unknown) => void (this.lastError = sentinelReason(error, address)))
     redis.on("end", () => this.leaveService?.())
   }

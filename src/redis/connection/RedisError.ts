@@ -6,6 +6,7 @@ import * as Predicate from "effect/Predicate"
 import { CacheError } from "../../bus/port/CacheError.ts"
 import { CacheRefused, CacheUnavailable } from "../../bus/port/CacheReason.ts"
 import { rules } from "./AclRules.ts"
+import { TlsUnavailable } from "./Tls.ts"
 
 /** Why a command failed. `Corrupt` is never among them: only a reader finds that an answer does not fit. */
 export type RedisReason = CacheUnavailable | CacheRefused
@@ -47,6 +48,7 @@ const remedies: ReadonlyMap<string, string> = new Map([
 export const reasonOf = (error: unknown, address: string): RedisReason => {
   const { code, message } = partsOf(error)
   if (isReply(error)) return replyReason(message)
+  if (error instanceof TlsUnavailable) return unavailable(`${address}: ${message}`)
   if (error instanceof Error && "lastNodeError" in error && error.lastNodeError instanceof Error)
     return reasonOf(error.lastNodeError, address)
   if (message.startsWith("Too many Cluster redirections")) return unavailable(`${address}: its slots are being moved`)
@@ -66,9 +68,10 @@ export const sentinelReason = (error: unknown, address: string): RedisReason => 
   return code === "ERR" ? unavailable(`${address}: no sentinel answers`) : replyReason(why)
 }
 
-/** The error of ioredis when it has asked every sentinel in vain. */
-export const isEndOfSearch = (error: unknown): boolean =>
-  partsOf(error).message.startsWith("All sentinels are unreachable")
+/** Whether the error says only that there is no connection: the reason was reported before. */
+export const isConsequence = (error: unknown): boolean =>
+  /^All sentinels are unreachable|^Connection is closed\.$/.test(partsOf(error).message) ||
+  (Predicate.hasProperty(error, "lastNodeError") && isConsequence(error.lastNodeError))
 
 /** Whether the error is an answer of Redis, and not a failure of the connection. */
 export const isReply = (error: unknown): boolean => error instanceof Error && error.name === "ReplyError"

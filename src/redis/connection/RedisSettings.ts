@@ -15,14 +15,15 @@ import * as HostName from "../../bus/support/HostName.ts"
 import { isLoopback } from "../../bus/support/Loopback.ts"
 import type { TlsOptions } from "../../bus/support/TlsOptions.ts"
 import { namespaceFault } from "../../event/Name.ts"
-import { createSecureContext } from "node:tls"
+import * as Tls from "./Tls.ts"
 
 export interface RedisOptions {
   /** `redis://`, `redis+sentinel://` or `redis+cluster://`, with `rediss` over TLS; user, password and database number where needed. */
   readonly url: Redacted.Redacted<string>
   /** How long one command may take. Default 150 ms. */
   readonly commandTimeout?: Duration.Input
-  readonly tls?: TlsOptions
+  /** Or an Effect that runs at each connect, for certificates that are renewed while the service runs. */
+  readonly tls?: TlsOptions | Effect.Effect<TlsOptions, unknown>
   /** Allows a url without TLS to other hosts than this one. Default false. */
   readonly allowPlaintext?: boolean
   /** First part of every key. Default `"eduflow"`. */
@@ -55,7 +56,7 @@ export interface RedisSettings {
   readonly password: Redacted.Redacted<string> | undefined
   readonly db: number
   /** Undefined without TLS. */
-  readonly tls: TlsOptions | undefined
+  readonly tls: TlsOptions | Tls.FreshTls | undefined
   /** Hosts and ports, for messages. */
   readonly address: string
   readonly commandTimeout: number
@@ -63,12 +64,18 @@ export interface RedisSettings {
   readonly statePrefix: string
 }
 
-export const make = (options: RedisOptions): Effect.Effect<RedisSettings, BrokerError> =>
-  Effect.fromResult(parse(options))
+export const make = Effect.fnUntraced(function* (options: RedisOptions): Effect.fn.Return<RedisSettings, BrokerError> {
+  const { tls, ...settings } = yield* Effect.fromResult(parse(options))
+  return { ...settings, tls: Effect.isEffect(tls) ? new Tls.FreshTls(tls, yield* Effect.context<never>()) : tls }
+})
+
+interface Parsed extends Omit<RedisSettings, "tls"> {
+  readonly tls: RedisOptions["tls"]
+}
 
 const form = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^/?#]*)@)?([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?$/i
 
-const parse = (options: RedisOptions): Result.Result<RedisSettings, BrokerError> => {
+const parse = (options: RedisOptions): Result.Result<Parsed, BrokerError> => {
   const [whole, scheme = "", kind = "", login, authority = "", path = "", query = "", hash] =
     form.exec(Redacted.value(options.url).trim()) ?? []
   if (whole === undefined) return bad("it does not begin with redis://, redis+sentinel:// or redis+cluster://")
@@ -135,16 +142,9 @@ const parse = (options: RedisOptions): Result.Result<RedisSettings, BrokerError>
   })
 }
 
-/** Node would throw on such parts at each connect. Its message is dropped: it may quote them. */
-const tlsFaultOf = (tls: TlsOptions, secure: boolean): string | undefined => {
+const tlsFaultOf = (tls: NonNullable<RedisOptions["tls"]>, secure: boolean): string | undefined => {
   if (!secure) return "the url is one without TLS"
-  const { ca, cert, key, passphrase } = tls
-  try {
-    createSecureContext({ ca, cert, key, ...(passphrase !== undefined && { passphrase: Redacted.value(passphrase) }) })
-    return undefined
-  } catch {
-    return "ca, cert or key cannot be read, or the passphrase does not open the key"
-  }
+  return Effect.isEffect(tls) ? undefined : Tls.faultOf(tls)
 }
 
 const shape = "Write it as redis://user:password@host:6379/0; user, password, port and number may be absent"

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type { Examined } from "../../bus/port/Examination.ts"
 import * as Certificates from "../../bus/support/Certificates.ts"
@@ -9,8 +10,9 @@ import { Notes } from "../../bus/support/Notes.ts"
 import * as Monotonic from "../../observe/Monotonic.ts"
 import * as Connection from "../connection/Connection.ts"
 import * as Demotion from "../connection/Demotion.ts"
-import { isEndOfSearch, isOfSelect, reasonOf, type RedisReason, sentinelReason } from "../connection/RedisError.ts"
+import { isConsequence, isOfSelect, reasonOf, type RedisReason, sentinelReason } from "../connection/RedisError.ts"
 import * as RedisSettings from "../connection/RedisSettings.ts"
+import { FreshTls } from "../connection/Tls.ts"
 import * as AclLook from "./AclLook.ts"
 import { type Ask, asker } from "./Ask.ts"
 import * as InfoLook from "./InfoLook.ts"
@@ -38,9 +40,12 @@ const lookAtTls = Effect.fnUntraced(function* (
   patience: number
 ) {
   if (tls === undefined) return
+  const parts = tls instanceof FreshTls ? yield* Effect.option(tls.read) : Option.some(tls)
+  // Connecting says why there is nothing.
+  if (Option.isNone(parts)) return
   const now = yield* Clock.currentTimeMillis
   const hosts = place._tag === "Single" ? [place.host] : place.hosts
-  yield* Effect.forEach(hosts, (host) => Certificates.look(notes, "redis.tls", host, tls, now, patience), {
+  yield* Effect.forEach(hosts, (host) => Certificates.look(notes, "redis.tls", host, parts.value, now, patience), {
     concurrency: "unbounded",
     discard: true
   })
@@ -59,10 +64,12 @@ const connectAndLook = Effect.fnUntraced(function* (
     Effect.sync(() => {
       const opened = Connection.open(settings, "cache", demotion)
       opened.on("error", (error: unknown) => {
-        if (last === undefined || !isEndOfSearch(error)) last = reasonOf(error, address)
+        if (last === undefined || !isConsequence(error)) last = reasonOf(error, address)
         if (isOfSelect(error)) unselected = last
       })
-      opened.on("node error", (error: unknown) => void (last = reasonOf(error, address)))
+      opened.on("node error", (error: unknown) => {
+        if (last === undefined || !isConsequence(error)) last = reasonOf(error, address)
+      })
       opened.on("sentinelError", (error: unknown) => void (last = sentinelReason(error, address)))
       return opened
     }),

@@ -14,7 +14,7 @@ import * as Connection from "../connection/Connection.ts"
 import * as Demotion from "../connection/Demotion.ts"
 import * as ChannelListener from "../connection/ChannelListener.ts"
 import { RedisClient } from "../connection/RedisClient.ts"
-import { failure, reasonOf, type RedisReason, unavailable } from "../connection/RedisError.ts"
+import { failure, isConsequence, reasonOf, type RedisReason, unavailable } from "../connection/RedisError.ts"
 import * as Scripts from "../connection/Scripts.ts"
 
 /** Longest time to make a reserved connection, in milliseconds. */
@@ -52,8 +52,11 @@ export const make = Effect.fnUntraced(function* (client: RedisClient["Service"],
   const connect = Effect.suspend(() => {
     const redis = Connection.open(settings, "reserved", Demotion.make(now))
     let lastError: RedisReason | undefined
-    redis.on("error", (error: unknown) => void (lastError = reasonOf(error, address)))
-    redis.on("node error", (error: unknown) => void (lastError = reasonOf(error, address)))
+    const failed = (error: unknown): void => {
+      if (lastError === undefined || !isConsequence(error)) lastError = reasonOf(error, address)
+    }
+    redis.on("error", failed)
+    redis.on("node error", failed)
     const close = Effect.sync(() => Connection.close(redis))
     const attempt = <A>(commands: (redis: Connection.Commands) => Promise<A>): Effect.Effect<A, Redis.RedisError> =>
       Effect.tryPromise({

@@ -148,7 +148,8 @@ describe("RedisSettings", () => {
     Effect.gen(function* () {
       for (const [url, tls] of [
         ["rediss://h", { cert: "hunter2", key: "hunter2" }],
-        ["redis://h", { servername: "h" }]
+        ["redis://h", { servername: "h" }],
+        ["redis://h", Effect.succeed({ servername: "h" })]
       ] as const) {
         const { message } = yield* Effect.flip(of(url, { tls }))
         assert.include(message, "redisTls")
