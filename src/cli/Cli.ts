@@ -2,7 +2,8 @@
 import * as Command from "effect/cli/Command"
 import { deadLetters } from "./groups/DeadLetters.ts"
 import { doctor } from "./groups/Doctor.ts"
+import { mcp } from "./groups/Mcp.ts"
 import { schema } from "./groups/Schemas.ts"
 import { root } from "./Root.ts"
 
-export const command = root.pipe(Command.withSubcommands([doctor, deadLetters, schema]))
+export const command = root.pipe(Command.withSubcommands([doctor, deadLetters, mcp, schema]))

@@ -79,7 +79,8 @@ const outer: Readonly<Record<string, ReadonlyArray<string>>> = {
   testing: ["event", "observe", "bus", "memory"],
   operations: ["event", "observe", "bus"],
   app: ["event", "observe", "bus", "operations", "amqp", "redis", "memory"],
-  cli: ["event", "observe", "bus", "operations", "app"],
+  mcp: ["event", "bus", "operations"],
+  cli: ["event", "observe", "bus", "operations", "app", "mcp"],
   "": ["event", "observe", "bus", "app"]
 }
 
