@@ -1,8 +1,8 @@
 /**
  * Publishing with Promises.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import { EventBus } from "../../bus/EventBus.ts"
 import {
   type Confirmed,
@@ -12,7 +12,7 @@ import {
   unknownFault
 } from "../../bus/publish/PublishOptions.ts"
 import { PublishAllError, PublishError } from "../../bus/send/PublishError.ts"
-import * as PublishReason from "../../bus/send/PublishReason.ts"
+import { CurrentIds } from "../../bus/support/EventIds.ts"
 import { type Actor, CurrentActor } from "../../event/Actor.ts"
 import type * as Event from "../../event/Event.ts"
 import { shown } from "../../event/options/OptionNames.ts"
@@ -69,7 +69,7 @@ export const make = ({ run }: PromiseRun): PromisePublish => ({
     const call: Effect.Effect<Confirmed, PublishError, EventBus> =
       fault === undefined
         ? Effect.flatMap(EventBus, (bus) => bus.publish(event, data, own))
-        : Effect.fail(refusal(event, own, fault))
+        : refusal(event, own, fault)
     return run(as(actor, call), signal === undefined ? undefined : { signal })
   },
   publishAll: (event, items, options) => {
@@ -78,7 +78,7 @@ export const make = ({ run }: PromiseRun): PromisePublish => ({
     const call: Effect.Effect<number, PublishAllError, EventBus> =
       fault === undefined
         ? Effect.flatMap(EventBus, (bus) => bus.publishAll(event, items, own))
-        : Effect.fail(PublishAllError.refused(refusal(event, own, fault)))
+        : Effect.mapError(refusal(event, own, fault), PublishAllError.refused)
     return run(as(actor, call), signal === undefined ? undefined : { signal })
   }
 })
@@ -95,13 +95,10 @@ const faultOf = (options: PromisePublishOptions | undefined): OptionFault | unde
     : { path: "signal", expected: `expected an AbortSignal, not ${shown(signal)}` }
 }
 
-/** Callers without types may pass anything as the event, too. */
-const refusal = (event: unknown, { id }: PublishOptions, fault: OptionFault): PublishError =>
-  new PublishError({
-    event: Predicate.hasProperty(event, "name") ? String(event.name) : "?",
-    id: String(id ?? ""),
-    reason: new PublishReason.Invalid({ faults: [fault] })
-  })
+const refusal = Effect.fnUntraced(function* (event: unknown, options: PublishOptions, fault: OptionFault) {
+  const [ids, now] = [yield* CurrentIds, yield* Clock.currentTimeMillis]
+  return yield* PublishError.refused(event, options, () => ids.next(now), fault)
+})
 
 interface Split {
   readonly actor: Actor | undefined

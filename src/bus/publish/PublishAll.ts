@@ -7,16 +7,16 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type * as Event from "../../event/Event.ts"
 import { PublishAllError, PublishError } from "../send/PublishError.ts"
-import * as PublishReason from "../send/PublishReason.ts"
 import { CallOrder } from "./CallOrder.ts"
 import type { Publication, Resume } from "./Publication.ts"
 import { type OptionFault, optionFault, type PublishOptions, unknownFault } from "./PublishOptions.ts"
 
 export interface Submitter {
+  /** An id for an event that was refused without one. */
+  readonly newId: () => string
   /** Submits one event. `resume` is called once with its outcome; undefined when that was within this call. */
   readonly submit: (
     event: Event.Any,
@@ -45,7 +45,7 @@ export const pipelined =
       const fault = faultOf(options)
       return fault === undefined
         ? new Pipeline(submitter, event, options, context).run(items)
-        : Effect.fail(refused(event, options, fault))
+        : Effect.fail(PublishAllError.refused(PublishError.refused(event, options, submitter.newId, fault)))
     })
 
 /** What is wrong with the options, whatever the events are, and even if there is none. */
@@ -58,15 +58,6 @@ const faultOf = (options: Omit<PublishOptions, "id">): OptionFault | undefined =
   const { causationId, correlationId, key } = options
   return optionFault("any", key, { causationId, correlationId, actor: undefined }, options)
 }
-
-const refused = (contract: unknown, options: unknown, fault: OptionFault): PublishAllError =>
-  PublishAllError.refused(
-    new PublishError({
-      event: Predicate.hasProperty(contract, "name") ? String(contract.name) : "?",
-      id: Predicate.hasProperty(options, "id") ? String(options.id) : "",
-      reason: new PublishReason.Invalid({ faults: [fault] })
-    })
-  )
 
 /** One call: the events in flight, and what became of the others. */
 class Pipeline {

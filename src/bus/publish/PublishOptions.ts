@@ -9,7 +9,7 @@ import * as Limits from "../../event/Limits.ts"
 import { nameFault } from "../../event/Name.ts"
 import { type Headers, maxDelaySeconds } from "../port/Broker.ts"
 import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
-import { millisOf, remedyOfUnknown, shown } from "../../event/options/OptionNames.ts"
+import { millisOf, named, remedyOfUnknown, shown } from "../../event/options/OptionNames.ts"
 
 export interface PublishOptions {
   /** The event's id. Give it to publish the same event again after `Unknown`. Default: a new UUIDv7. */
@@ -57,7 +57,7 @@ export interface OptionFault {
 export const unknownFault = (options: unknown, names: ReadonlySet<string> = optionNames): OptionFault | undefined => {
   if (!Predicate.isObject(options)) return { path: "options", expected: `expected an object, not ${shown(options)}` }
   for (const name in options) {
-    if (!names.has(name)) return { path: name, expected: noSuchOption(name, options[name], names) }
+    if (!names.has(name)) return { path: named(name), expected: noSuchOption(name, options[name], names) }
     if (options[name] === null) return { path: name, expected: "expected a value, not null: leave it out" }
   }
   return undefined

@@ -20,7 +20,7 @@ import type { Address } from "../port/Broker.ts"
 import type { CacheStore } from "../port/CacheStore.ts"
 import { MessageProperties, OutgoingMessage } from "../port/OutgoingMessage.ts"
 import type { Outbox } from "../send/Outbox.ts"
-import { type PublishAllError, PublishError } from "../send/PublishError.ts"
+import { type PublishAllError, PublishError, textOfId } from "../send/PublishError.ts"
 import * as PublishReason from "../send/PublishReason.ts"
 import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
 import { CurrentIds, type EventIds } from "../support/EventIds.ts"
@@ -100,6 +100,9 @@ class Submitter {
     this.prepare = makePrepare(tools)
   }
 
+  /** An id for an event that was refused without one. */
+  readonly newId = (): string => this.ids.next(this.tools.clock.currentTimeMillisUnsafe())
+
   /** Submits one event. `resume` is called once with its outcome; undefined when that was within this call. */
   submit(
     event: Event.Any,
@@ -110,7 +113,7 @@ class Submitter {
     order?: CallOrder
   ): Publication | undefined {
     if (!isContract(event)) {
-      resume(Exit.fail(notAContract()))
+      resume(Exit.fail(PublishError.refused(event, options, this.newId, notAContract)))
       return undefined
     }
     const contract = this.prepare(event)
@@ -120,8 +123,7 @@ class Submitter {
     const id = options?.id ?? this.ids.next(time)
     const refuse = (reason: PublishReason.PublishReason): undefined => {
       telemetry.refused(reason)
-      // Ids come from outside of TypeScript too.
-      resume(Exit.fail(new PublishError({ event: contract.name, id: String(id), reason })))
+      resume(Exit.fail(new PublishError({ event: contract.name, id: textOfId(id), reason })))
       return undefined
     }
 
@@ -162,11 +164,6 @@ class Submitter {
 const isContract = (event: unknown): boolean =>
   typeof event === "object" && event !== null && Object.hasOwn(event, Event.TypeId)
 
-const notAContract = (): PublishError =>
-  new PublishError({
-    event: "?",
-    id: "",
-    reason: PublishChecks.invalid("event", "unknown event: expected a contract made by Event.make")
-  })
+const notAContract = { path: "event", expected: "unknown event: expected a contract made by Event.make" }
 
 const noOptions: PublishOptions = {}

@@ -1,7 +1,8 @@
 /** The error of a publish. */
 import * as Predicate from "effect/Predicate"
 import { TaggedError } from "../../event/Tagged.ts"
-import { bounded, quoted } from "../../event/EventError.ts"
+import { bounded, type Fault, quoted } from "../../event/EventError.ts"
+import { shown } from "../../event/options/OptionNames.ts"
 import * as PublishReason from "./PublishReason.ts"
 
 /** Each publish has one outcome; this is the one that is not a confirm. */
@@ -14,10 +15,23 @@ export class PublishError extends TaggedError<PublishError>()("PublishError", (S
   get isRetryable(): boolean {
     return this.reason.isRetryable
   }
+  /** Of a call whose contract or options are wrong. Callers without types may pass anything; `newId` is for those without an id. */
+  static refused(contract: unknown, options: unknown, newId: () => string, fault: Fault): PublishError {
+    const given = Predicate.hasProperty(options, "id") ? options.id : undefined
+    return new PublishError({
+      event: Predicate.hasProperty(contract, "name") && Predicate.isString(contract.name) ? contract.name : "?",
+      id: given === undefined ? newId() : textOfId(given),
+      reason: new PublishReason.Invalid({ faults: [fault] })
+    })
+  }
   override get message(): string {
-    return `publishing "${quoted(this.event)}" (${quoted(this.id)}) failed, ${this.reason._tag}: ${this.reason.message}`
+    const id = this.id === "" ? "" : ` (${quoted(this.id)})`
+    return `publishing "${quoted(this.event)}"${id} failed, ${this.reason._tag}: ${this.reason.message}`
   }
 }
+
+/** An id comes from outside of TypeScript too. */
+export const textOfId = (id: unknown): string => (Predicate.isString(id) ? id : shown(id))
 
 export const isPublishError = (value: unknown): value is PublishError => value instanceof PublishError
 

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import { millisOf, remedyOfUnknown, shown } from "./OptionNames.ts"
+import { millisOf, named, remedyOfUnknown, shown } from "./OptionNames.ts"
 
 export interface Kind {
   /** What the option takes, as its error says it. */
@@ -110,7 +110,7 @@ const faultWithin = (path: string, options: object, kinds: Kinds, quote: Quote):
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined
     if (kind === undefined) {
       const problem = `there is no such option (its value is ${quote(value)})`
-      return { option: `${path}${name}`, problem, remedy: remedyOfUnknown(name, Object.keys(kinds)) }
+      return { option: `${path}${named(name)}`, problem, remedy: remedyOfUnknown(name, Object.keys(kinds)) }
     }
     const fault = value === undefined ? undefined : valueFault(`${path}${name}`, value, kind, quote)
     if (fault !== undefined) return fault

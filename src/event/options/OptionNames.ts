@@ -5,11 +5,15 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import { bounded } from "../EventError.ts"
+import { bounded, quoted } from "../EventError.ts"
+import { printable } from "../FieldValue.ts"
+
+/** The name of an option as an error has it: any text may be one. */
+export const named = (name: string): string => (name === "" ? '""' : quoted(name))
 
 /** A value as a message quotes it: short, and never the content of an object. */
 export const shown = (value: unknown): string => {
-  if (typeof value === "string") return `"${bounded(value, 60)}"`
+  if (typeof value === "string") return `"${printable(bounded(value, 60))}"`
   if (typeof value === "function") return "a function"
   if (Array.isArray(value)) return "an array"
   return Predicate.isObject(value) ? "an object" : String(value)

@@ -1,5 +1,6 @@
 /** Every call of the doors that takes options refuses wrong ones at once, with one typed error that names the option. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Predicate } from "effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { createEventBus } from "../../../src/index.ts"
@@ -19,6 +20,14 @@ const read = (error: unknown, tag: string): string => {
   return error.message
 }
 
+/** The paths of empty texts in what an error holds, which logs and `console.error` print as they are. */
+const emptyPartsOf = (value: unknown, path = ""): ReadonlyArray<string> =>
+  value === ""
+    ? [path]
+    : Predicate.isObjectOrArray(value)
+      ? Object.entries(value).flatMap(([name, part]) => emptyPartsOf(part, `${path}.${name}`))
+      : []
+
 for (const [call, { base, misspelled, refuses, required, tag, wrong }] of Object.entries(places)) {
   // A caller without types.
   const refusal = (options: unknown) => refuses(options as never).then((error) => read(error, tag))
@@ -30,6 +39,18 @@ for (const [call, { base, misspelled, refuses, required, tag, wrong }] of Object
       assert.include(message, name)
       assert.include(message, "there is no such option (its value is 7)")
       if (meant !== "") assert.include(message, `Did you mean \`${meant}\`?`)
+    })
+
+    it("are refused by an error without an empty part, and with no character that a terminal obeys", async () => {
+      const [misspelt] = misspelled
+      for (const name of [misspelt, "", "\u202e\u001b[2J", "x".repeat(3_000)]) {
+        const error = await refuses({ ...base, [name]: "\u202e\u001b[2J" } as never)
+        const message = read(error, tag)
+        assert.include(message, name === misspelt ? name : "there is no such option")
+        // oxlint-disable-next-line no-control-regex
+        assert.notMatch(message, /\(\)|``|"" |^:|\s\s|[\u001b\u202e]/)
+        assert.deepStrictEqual(emptyPartsOf(error), [])
+      }
     })
 
     it("are refused when one is of a wrong kind", async () => {
