@@ -40,6 +40,23 @@ const rows = (ledger: Ledger) =>
     })
   })
 
+/** How far a run came that was stopped: what the bus counted, without a claim that all is accounted for. */
+export const soFar = (ledger: Ledger): Effect.Effect<string, never, EventBus> =>
+  Effect.gen(function* () {
+    const { subscribers } = yield* (yield* EventBus).tree
+    return [
+      "",
+      `stopped after ${ledger.total()} published events of ${ledger.published.size} kinds`,
+      "",
+      columns("subscriber", "handled", "dead", "retried", "postponed", "in flight"),
+      ...subscribers.map(({ deadLettered, handled, inFlight, name, postponed, retried }) =>
+        columns(name, handled, deadLettered, retried, postponed, inFlight)
+      ),
+      "",
+      "handlers that run are finished; what waits in a queue of RabbitMQ is handled after the next start"
+    ].join("\n")
+  })
+
 const isSettled = (all: ReadonlyArray<Row>): boolean =>
   all.every(({ deadLettered, expected, handled, stats }) => handled + deadLettered >= expected && stats.held === 0)
 

@@ -79,6 +79,17 @@ const telemetry = Layer.unwrap(
   )
 )
 
+const usualPort = 8080
+
+/** What to try after a first run. */
+const next = `
+next:
+  npm start                                        runs until Ctrl-C, with a live table, /health and /metrics
+  npm start -- --events 2000 --seed 8              other events
+  docker compose --file docker/compose.yaml up --build --wait
+                                                   the same on RabbitMQ and Redis, with dashboards and traces
+`
+
 const demo = Command.make(
   "demo",
   flags,
@@ -100,31 +111,43 @@ const demo = Command.make(
       KycService.layer(tools)
     )
     let address = ""
-    const http = Server.layer({
-      host,
-      port: Option.getOrElse(port, () => (bounded ? 0 : 8080)),
-      details: "loopback",
-      onListen: (url) => {
-        address = url
-      }
+    const listen = (port: number) =>
+      Server.layer({
+        host,
+        port,
+        details: "loopback",
+        onListen: (url) => {
+          address = url
+        }
+      })
+    const http = Option.match(port, {
+      onSome: listen,
+      // Another demo may run.
+      onNone: () => (bounded ? listen(0) : Layer.catch(listen(usualPort), () => listen(0)))
     })
 
     yield* Effect.gen(function* () {
       yield* Console.log(`health and metrics at ${address}/health and ${address}/metrics`)
+      const traffic = Effect.as(TrafficGenerator.run(tools, ledger, { count, rate, seed }), 0)
       if (!bounded) {
-        yield* Effect.forkScoped(TrafficGenerator.run(tools, ledger, { count, rate, seed }))
-        return yield* LiveTable.show(ledger)
+        yield* LiveTable.during(ledger, undefined, traffic)
+        return
       }
-      const refused =
+      const work =
         file === undefined
-          ? yield* Effect.as(TrafficGenerator.run(tools, ledger, { count, rate, seed }), 0)
-          : yield* FilePublisher.run(ledger, { file, count, onBadLine: (error) => Console.error(error.message) })
-      const { accounted, text } = yield* Summary.waitAndSummarise(ledger)
+          ? traffic
+          : FilePublisher.run(ledger, { file, count, onBadLine: (error) => Console.error(error.message) })
+      const [refused, { accounted, text }] = yield* LiveTable.during(
+        ledger,
+        count,
+        Effect.all([work, Summary.waitAndSummarise(ledger)])
+      )
       yield* Console.log(text)
+      if (accounted && refused === 0) yield* Console.log(next)
       if (refused > 0) yield* Console.error(`${refused} ${refused === 1 ? "line was" : "lines were"} refused`)
       if (!accounted || refused > 0) return yield* new Failed()
     }).pipe(
-      Effect.scoped,
+      Effect.onInterrupt(() => Effect.flatMap(Summary.soFar(ledger), Console.log)),
       Effect.provide(
         Layer.mergeAll(services, http).pipe(
           Layer.provide(Layer.effectDiscard(ServiceTools.recordDeadLetters(ledger))),

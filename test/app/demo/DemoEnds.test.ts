@@ -33,7 +33,7 @@ const start = (...args: ReadonlyArray<string>) => {
   return { child, ended, prints, output: () => output, errors: () => errors }
 }
 
-const account = (output: string): string => output.slice(output.indexOf("published"))
+const account = (output: string): string => output.slice(output.indexOf("\npublished "))
 const rowOf = (output: string, name: string): ReadonlyArray<number> =>
   (output.split("\n").findLast((line) => line.startsWith(`${name} `)) ?? "").split(/\s+/).slice(1).map(Number)
 
@@ -98,7 +98,39 @@ describe("the end of the demo", () => {
     await (await fetch(`http://${hostname}:${port}/health`)).text()
     demo.child.kill("SIGTERM")
     assert.strictEqual(await demo.ended, 0)
+    assert.match(demo.output(), /stopped after \d+ published events/)
+    assert.isAbove(rowOf(demo.output(), "kyc.audit").length, 0, "a row for each subscriber")
     client.destroy()
+  })
+
+  it("says from the start how far it is, and at the end what to try", async () => {
+    const demo = start("--events", "200", "--rate", "400")
+    await demo.prints(/\d+ of at least 200 published; \d+ handled/)
+    assert.strictEqual(await demo.ended, 0)
+    assert.match(demo.output(), /\nnext:\n/)
+  })
+
+  it("shows a table with its legend on a terminal, which the summary replaces", async () => {
+    const child = spawn("script", ["-qec", `${process.execPath} ${main} --events 200 --rate 400`, "/dev/null"], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, EVENTBUS_URL: "memory://", EVENTBUS_REDIS_URL: "", COLUMNS: "80", LINES: "40" }
+    })
+    let output = ""
+    child.stdout.on("data", (text: Buffer) => (output += text.toString()))
+    const [code] = await once(child, "close")
+    assert.strictEqual(code, 0, output)
+    assert.match(output, /of at least 200 published; Ctrl-C drains/)
+    assert.include(output, "lag: in the queue")
+    const [, after = ""] = output.split("\u001b[J").slice(-2)
+    assert.include(after, "every event is accounted for")
+  })
+
+  it("a second one takes another port", async () => {
+    const [one, other] = [start(), start()]
+    const addresses = await Promise.all([one, other].map(({ prints }) => prints(/http:\/\/[\d.:]+/)))
+    assert.notStrictEqual(addresses[0], addresses[1])
+    for (const { child } of [one, other]) child.kill("SIGINT")
+    assert.deepStrictEqual(await Promise.all([one.ended, other.ended]), [0, 0])
   })
 
   it("P12: SIGTERM stops it while it waits for stdin", async () => {
