@@ -86,12 +86,15 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
     name: way.name,
     run: async () => {
       await lab.purge(steady)
-      return lab.run({
-        ...common({ ...way, subscriber: steady }),
-        scenario: "latency",
-        warm: Math.ceil(size.latency / 2),
-        count: size.latency
-      })
+      return lab.run(
+        {
+          ...common({ ...way, subscriber: steady }),
+          scenario: "latency",
+          warm: Math.ceil(size.latency / 2),
+          count: size.latency
+        },
+        { folder: way.folder }
+      )
     }
   })
   const peers: ReadonlyArray<Way> = peerNames.map((name) => ({ name, peer: name }))
@@ -117,7 +120,11 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
         consume(ours("ours, every span sampled", { traced: true }))
       ]
     },
-    { id: "latency", title: "Publish to handler at 500 events/s, quorum queue", entries: peers.map(latency) },
+    {
+      id: "latency",
+      title: "Publish to handler at 500 events/s, quorum queue",
+      entries: [...peers, ...before].map(latency)
+    },
     {
       id: "publish, classic",
       title: "Publish to a classic queue, at most 1,000 in flight",

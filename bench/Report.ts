@@ -106,3 +106,32 @@ export const tables = (rounds: Rounds.Rounds): string =>
       return [`### ${title}`, "", ...headings, ...entries.map(({ name }) => row(name))].join("\n")
     })
     .join("\n\n")
+
+/** What is measured of this checkout by what is measured of the one before, each ratio within a round. */
+export const comparison = (rounds: Rounds.Rounds): string => {
+  const compared = rounds.experiments.filter(({ entries }) => entries.some(({ name }) => name === before))
+  const rows = compared.map(({ id, title }) => {
+    const ratio = (metric: Rounds.Metric) =>
+      show(
+        rounds.ratio([id, "ours", metric], (round) => rounds.value(id, before, metric, round)),
+        "x"
+      )
+    const metrics = [
+      Rounds.eventsPerSecond,
+      Rounds.cpuPerEvent,
+      Rounds.brokerPerEvent,
+      Rounds.p50,
+      Rounds.p99,
+      Rounds.rss
+    ]
+    return `| ${[title, ...metrics.map(ratio)].join(" | ")} |`
+  })
+  return [
+    "| now to before | events/s | CPU | RabbitMQ CPU | p50 | p99 | RSS |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+    ...rows
+  ].join("\n")
+}
+
+/** The name of the other checkout among the entries. */
+export const before = "before"

@@ -10,6 +10,7 @@ import * as Lab from "./Lab.ts"
 import * as Plan from "./Plan.ts"
 import * as Plot from "./Plot.ts"
 import * as Report from "./Report.ts"
+import * as Revision from "./Revision.ts"
 import * as Rounds from "./Rounds.ts"
 
 const { values } = parseArgs({
@@ -20,7 +21,7 @@ const { values } = parseArgs({
     rounds: { type: "string" },
     only: { type: "string", multiple: true },
     entries: { type: "string", multiple: true },
-    against: { type: "string" },
+    compare: { type: "string" },
     warm: { type: "string" },
     count: { type: "string" },
     json: { type: "boolean", default: false }
@@ -35,6 +36,8 @@ const command = ["npm run bench", ...(process.argv.length > 2 ? ["--", ...proces
 const rounds = Number(values.rounds ?? (values.quick ? 2 : 5))
 const sizes = values.quick ? Plan.quick : Plan.whole
 const size = { ...sizes, warm: Number(values.warm ?? sizes.warm), count: Number(values.count ?? sizes.count) }
+const compared = values.compare === undefined ? undefined : Revision.checkOut(values.compare)
+const entries = values.entries ?? (compared === undefined ? undefined : ["raw", "ours", Report.before])
 const lab = await Lab.open()
 try {
   const about = async (settings: string, count: number): Promise<Report.About> => ({
@@ -56,15 +59,17 @@ try {
     )
     for (const [file, picture] of text.pictures) writeFileSync(join(here, file), picture)
   } else {
-    await Plan.prepare(lab, values.only === undefined || values.only.includes("start"))
-    const chosen = Plan.plan(lab, size, values.against)
+    await Plan.prepare(lab, compared === undefined && (values.only === undefined || values.only.includes("start")))
+    const chosen = Plan.plan(lab, size, compared?.folder)
       .filter(({ id }) => values.only === undefined || values.only.includes(id))
       .map((experiment) => ({
         ...experiment,
-        entries: experiment.entries.filter(({ name }) => values.entries === undefined || values.entries.includes(name))
+        entries: experiment.entries.filter(({ name }) => entries === undefined || entries.includes(name))
       }))
+      // What only one of the two checkouts runs compares nothing.
+      .filter((one) => compared === undefined || one.entries.some(({ name }) => name === Report.before))
     const found = await Rounds.run(chosen, rounds, print)
-    const whole = values.only === undefined && values.entries === undefined
+    const whole = values.only === undefined && entries === undefined
     const settings = `${size.warm.toLocaleString("en-US")} events to warm up and ${size.count.toLocaleString("en-US")} measured, twice as many of both to publish; an eighth of it for rascal; other processes used ${Report.show(found.otherCores)} cores while it ran`
     const text = [
       "# Results",
@@ -73,9 +78,9 @@ try {
       "",
       Report.head(await about(settings, rounds)),
       "",
-      "## Targets",
-      "",
-      Report.targets(found),
+      ...(compared === undefined
+        ? ["## Targets", "", Report.targets(found)]
+        : [`## Compared with ${compared.commit}`, "", Report.comparison(found)]),
       "",
       "## Measured",
       "",
@@ -100,4 +105,5 @@ try {
   }
 } finally {
   await lab.close()
+  compared?.remove()
 }

@@ -5,6 +5,8 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { describeLive } from "../support/live.ts"
 
+const main = join(import.meta.dirname, "../../bench/main.ts")
+
 interface Told {
   readonly failures: ReadonlyArray<string>
   readonly results: ReadonlyArray<{
@@ -18,7 +20,6 @@ describeLive(
   "benchmark",
   () => {
     it("publishes and consumes with the library and with amqplib, each in a process of its own", async () => {
-      const main = join(import.meta.dirname, "../../bench/main.ts")
       const chosen = ["--only", "publish", "--only", "consume", "--entries", "raw", "--entries", "ours"]
       const sizes = ["--quick", "--json", "--rounds", "1", "--warm", "200", "--count", "1000"]
       const { stdout } = await promisify(execFile)(process.execPath, [main, ...chosen, ...sizes])
@@ -36,6 +37,34 @@ describeLive(
           assert.isAbove(cpuMicros, 0)
         }
       }
+    })
+
+    it("measures another revision beside this one, and leaves nothing of it behind", async () => {
+      const git = async (...args: ReadonlyArray<string>) => (await promisify(execFile)("git", args)).stdout
+      const before = await git("worktree", "list")
+      const sizes = ["--quick", "--rounds", "1", "--warm", "200", "--count", "1000"]
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        main,
+        "--compare",
+        "HEAD",
+        "--only",
+        "publish",
+        ...sizes
+      ])
+      const commit = (await git("rev-parse", "--short", "HEAD")).trim()
+      assert.include(stdout, `## Compared with ${commit}`)
+      const cells = /^\| Publish to a quorum queue.*\|$/m.exec(stdout)?.[0].split(" | ").slice(1, 3) ?? []
+      assert.lengthOf(cells, 2)
+      for (const cell of cells) assert.match(cell, /^\d+\.\d\dx \(.*\)$/)
+      assert.strictEqual(await git("worktree", "list"), before)
+    })
+
+    it("refuses a revision that git does not know", async () => {
+      const ended = await promisify(execFile)(process.execPath, [main, "--compare", "no-such-revision"]).then(
+        () => "done",
+        (error: unknown) => String(error)
+      )
+      assert.include(ended, "--compare no-such-revision: git knows no such revision")
     })
   },
   ["rabbitNode", "redisNode"]
