@@ -66,6 +66,10 @@ const deleteAndDeclare =
 const newSubscriber =
   "`ordering` is part of a queue's identity: use a new subscriber name, or delete the queue when it is empty"
 
+/** What to do about an object that exists with another value of this argument. */
+export const remedyOf = (argument: string): string =>
+  argument === "x-single-active-consumer" ? newSubscriber : deleteAndDeclare
+
 /** What amqplib gives with the end of a connection: RabbitMQ's code and text, or the error of the socket; empty if none. */
 export const reasonOfClose = (error: unknown): string => {
   const [, text] = /^Connection closed: (\d{3} .*)$/s.exec(textOf(error)) ?? []
@@ -129,7 +133,7 @@ const mismatchOf = (text: string): TopologyMismatch | undefined => {
     argument,
     expected: plain(expected),
     actual: plain(actual),
-    remedy: argument === "x-single-active-consumer" ? newSubscriber : deleteAndDeclare
+    remedy: remedyOf(argument)
   })
 }
 

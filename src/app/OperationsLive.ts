@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type { ExamineOptions } from "../amqp/inspect/Examine.ts"
 import { DeadLetters } from "../bus/deadletter/DeadLetters.ts"
+import { Administrator } from "../bus/port/Administration.ts"
 import { Broker } from "../bus/port/Broker.ts"
 import { BrokerError } from "../bus/port/BrokerError.ts"
 import { SettingsInvalid } from "../bus/port/BrokerReason.ts"
@@ -31,7 +32,7 @@ export const layer = (options: OperationsOptions): Layer.Layer<Operations> =>
     Operations,
     Effect.gen(function* () {
       yield* Effect.promise(() => SchemaModule.load())
-      return yield* make(examinerOf(options), connect(options.live))
+      return yield* make(examinerOf(options), administratorOf(options), connect(options.live))
     })
   )
 
@@ -81,6 +82,24 @@ const examinerOf = ({ live, management, patience }: OperationsOptions): Examiner
     deadLetterSources: isEmbedded(live)
       ? Effect.succeed(undefined)
       : Effect.flatMap(examineRabbit, ({ listDeadLetterSources }) => listDeadLetterSources(options))
+  })
+}
+
+const administratorOf = ({ live, management, patience }: OperationsOptions): Administrator["Service"] => {
+  const amqp = amqpOf(live)
+  const { namespace } = amqp
+  const options = { ...amqp, ...(management !== undefined && { management }), patience }
+  const rabbitMq = isEmbedded(live)
+    ? Effect.fail(embedded)
+    : Effect.map(
+        Effect.promise(() => import("../amqp/administer/Administer.ts")),
+        ({ make }) => make(options)
+      )
+  return Administrator.of({
+    namespace,
+    compare: (wanted) => Effect.flatMap(rabbitMq, ({ compare }) => compare(wanted)),
+    declare: (wanted) => Effect.flatMap(rabbitMq, ({ declare }) => declare(wanted)),
+    retire: (target, wanted, how) => Effect.flatMap(rabbitMq, ({ retire }) => retire(target, wanted, how))
   })
 }
 

@@ -4,6 +4,7 @@ import { deadLetters } from "./groups/DeadLetters.ts"
 import { doctor } from "./groups/Doctor.ts"
 import { mcp } from "./groups/Mcp.ts"
 import { schema } from "./groups/Schemas.ts"
+import { topology } from "./groups/Topology.ts"
 import { root } from "./Root.ts"
 
-export const command = root.pipe(Command.withSubcommands([doctor, deadLetters, mcp, schema]))
+export const command = root.pipe(Command.withSubcommands([doctor, deadLetters, topology, mcp, schema]))

@@ -7,14 +7,18 @@ import * as Predicate from "effect/Predicate"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
+import type { SubscriberSpec } from "../bus/port/Broker.ts"
 import * as Event from "../event/Event.ts"
 import * as SchemaModule from "../event/SchemaModule.ts"
+import { specsIn } from "./Specs.ts"
 import { UsageError } from "./UsageError.ts"
 
 export interface Known {
   readonly contracts: ReadonlyMap<string, Event.Any>
   /** Names. */
   readonly subscribers: ReadonlyArray<string>
+  /** What those of the module declare. */
+  readonly specs: ReadonlyArray<SubscriberSpec>
   /** Of package.json. */
   readonly management: string | undefined
 }
@@ -40,6 +44,7 @@ export const load = Effect.fnUntraced(function* (file: string | undefined, named
   return {
     contracts: found?.contracts ?? new Map(),
     subscribers: [...subscribers],
+    specs: found?.specs ?? [],
     management: manifest?.management
   } satisfies Known
 })
@@ -78,7 +83,8 @@ const importModule = (path: string) =>
       const exports: Readonly<Record<string, unknown>> = await import(pathToFileURL(path).href)
       const contracts = new Map<string, Event.Any>()
       for (const value of Object.values(exports)) for (const event of eventsIn(value)) contracts.set(event.name, event)
-      return { contracts, subscribers: subscribersIn(exports["subscribers"]) }
+      const { subscribers } = exports
+      return { contracts, subscribers: subscribersIn(subscribers), specs: specsIn(subscribers) }
     },
     catch: (error) =>
       new UsageError({

@@ -6,14 +6,17 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
+import type { Administrator } from "../bus/port/Administration.ts"
 import type { BrokerError } from "../bus/port/BrokerError.ts"
 import type { Examiner, Subject } from "../bus/port/Examination.ts"
 import type { Bus } from "./Bus.ts"
 import * as DeadLetterOperations from "./DeadLetterOperations.ts"
 import type * as Reports from "./Reports.ts"
+import * as Topology from "./Topology.ts"
 
 interface Doctor {
   readonly doctor: (subject: Subject) => Effect.Effect<typeof Reports.Doctor.Type>
+  readonly topology: Topology.TopologyOperations
 }
 
 export class Operations extends Context.Service<Operations, Doctor & DeadLetterOperations.DeadLetterOperations>()(
@@ -23,6 +26,7 @@ export class Operations extends Context.Service<Operations, Doctor & DeadLetterO
 /** `connect` is run once, by the first operation that needs the bus. */
 export const make = Effect.fnUntraced(function* (
   examiner: Examiner["Service"],
+  administrator: Administrator["Service"],
   connect: Effect.Effect<Bus, BrokerError, Scope.Scope>
 ): Effect.fn.Return<Operations["Service"], never, Scope.Scope> {
   const scope = yield* Effect.scope
@@ -37,6 +41,7 @@ export const make = Effect.fnUntraced(function* (
         unseen,
         facts
       })),
+    topology: Topology.make(administrator),
     ...DeadLetterOperations.make(bus, examiner)
   })
 })

@@ -4,6 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Counts, report, Time } from "./ReportForm.ts"
+import * as Topology from "./TopologyReports.ts"
 
 export const Finding = Schema.Struct({
   check: Schema.String,
@@ -115,5 +116,9 @@ export const byCommand = {
   "dead-letters replay": Replay,
   "dead-letters discard": Discard,
   "dead-letters export": Export,
+  "topology plan": Topology.Plan,
+  "topology apply": Topology.Apply,
+  "topology verify": Topology.Verify,
+  "topology retire": Topology.Retire,
   error: Failure
 } as const

@@ -18,7 +18,14 @@ describe("eventbus", () => {
     Effect.gen(function* () {
       const { completions, help, version } = yield* Effect.promise(pages)
       assert.strictEqual(version, JSON.parse(read("package.json")).version)
-      assert.includeMembers(Object.keys(help), ["", "doctor", "dead-letters", "dead-letters replay", "schema"])
+      assert.includeMembers(Object.keys(help), [
+        "",
+        "doctor",
+        "dead-letters",
+        "dead-letters replay",
+        "topology retire event",
+        "schema"
+      ])
       for (const { color, plain } of Object.values(help)) {
         assert.match(plain, /USAGE\n {2}eventbus/)
         assert.notInclude(plain, "\u001b")

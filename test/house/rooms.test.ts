@@ -46,6 +46,7 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
     consuming: ["frames", "topology", "connection", "publishing", ""],
     health: ["topology", "connection", "publishing", "consuming", ""],
     inspect: ["topology", "connection", ""],
+    administer: ["topology", "connection", "inspect", ""],
     "": ["frames", "topology", "connection", "publishing", "consuming", "health"]
   },
   redis: {

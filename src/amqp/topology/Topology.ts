@@ -23,9 +23,40 @@ const deliveryLimit = 20
 /** Without it RabbitMQ 4 takes 20, and the 21st listing would delete a dead letter. */
 const readLimit = 1_000_000_000
 
+/** An object of the broker with all that is declared of it; exchanges and queues are durable. */
+export type Declared = Exchange | Queue | Binding
+
+export interface Exchange {
+  readonly _tag: "Exchange"
+  readonly name: string
+  readonly type: string
+  readonly arguments: Arguments
+}
+export interface Queue {
+  readonly _tag: "Queue"
+  readonly name: string
+  readonly arguments: Arguments
+}
+export interface Binding {
+  readonly _tag: "Binding"
+  readonly source: string
+  readonly destination: string
+  readonly kind: "queue" | "exchange"
+  readonly pattern: string
+}
+
+/** One text for each object, whatever its arguments are. No name holds a space. */
+export const keyOf = (object: Declared): string =>
+  object._tag === "Binding"
+    ? `${object.source} > ${object.kind} ${object.destination} > ${object.pattern}`
+    : `${object._tag} ${object.name}`
+
+export type Arguments = Readonly<Record<string, string | number | boolean>>
+
 /** One object to declare: its name for messages, how to declare it, how to check that it exists. */
 export interface Declaration {
   readonly entity: string
+  readonly object: Declared
   readonly assert: (channel: Channel) => Promise<unknown>
   /** Absent for bindings, which cannot be checked. */
   readonly verify?: (channel: Channel) => Promise<unknown>
@@ -35,31 +66,34 @@ export interface Declaration {
 
 const sharedByAll = (declaration: Declaration): Declaration => ({ ...declaration, isShared: true })
 
-const exchange = (
-  name: string,
-  type: "topic" | "direct" | "fanout",
-  args: Record<string, unknown> = {}
-): Declaration => ({
+const exchange = (name: string, type: "topic" | "direct" | "fanout", args: Arguments = {}): Declaration => ({
   entity: `exchange ${name}`,
+  object: { _tag: "Exchange", name, type, arguments: args },
   assert: (channel) => channel.assertExchange(name, type, { durable: true, arguments: args }),
   verify: (channel) => channel.checkExchange(name)
 })
-const quorum = (name: string, args: Record<string, unknown>): Declaration => ({
-  entity: `queue ${name}`,
-  assert: (channel) => channel.assertQueue(name, { durable: true, arguments: { "x-queue-type": "quorum", ...args } }),
-  verify: (channel) => channel.checkQueue(name)
-})
+const quorum = (name: string, more: Arguments): Declaration => {
+  const args = { "x-queue-type": "quorum", ...more }
+  return {
+    entity: `queue ${name}`,
+    object: { _tag: "Queue", name, arguments: args },
+    assert: (channel) => channel.assertQueue(name, { durable: true, arguments: args }),
+    verify: (channel) => channel.checkQueue(name)
+  }
+}
 const bind = (queue: string, source: string, pattern: string): Declaration => ({
   entity: `binding of ${queue} to ${source}`,
+  object: { _tag: "Binding", source, destination: queue, kind: "queue", pattern },
   assert: (channel) => channel.bindQueue(queue, source, pattern)
 })
 const bindExchange = (destination: string, source: string, pattern: string): Declaration => ({
   entity: `binding of ${destination} to ${source}`,
+  object: { _tag: "Binding", source, destination, kind: "exchange", pattern },
   assert: (channel) => channel.bindExchange(destination, source, pattern)
 })
 
 /** Dead-lettering that waits for the confirm of the target. */
-const deadLetterTo = (target: string): Record<string, unknown> => ({
+const deadLetterTo = (target: string): Arguments => ({
   "x-dead-letter-exchange": target,
   "x-dead-letter-strategy": "at-least-once",
   "x-overflow": "reject-publish"
