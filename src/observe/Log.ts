@@ -9,8 +9,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
+import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
+import { printable } from "../event/FieldValue.ts"
 import * as LogThrottle from "./LogThrottle.ts"
 
 /** `span` is not a field, but the span that the entry belongs to. */
@@ -41,7 +43,7 @@ const makeLog = (context: Context.Context<never>, throttle: LogThrottle.LogThrot
   const unthrottled =
     (level: "Debug" | "Info" | "Warn" | "Error") =>
     (message: string, { span, ...fields }: Fields): void => {
-      const write = Effect.annotateLogs(Effect.logWithLevel(level)(message), present(fields))
+      const write = Effect.annotateLogs(Effect.logWithLevel(level)(printable(message)), present(fields))
       run(span === undefined ? write : Effect.provideService(write, Tracer.ParentSpan, span))
     }
   const throttled = (level: "Warn" | "Error") => {
@@ -82,9 +84,13 @@ const distinguishing = (fields: Fields): Fields => {
   return kept
 }
 
-/** Without the fields that are undefined. */
+/**
+ * Without the fields that are undefined. Ids, types, keys and messages come from outside, and most loggers write texts as they
+ * are, Effect's own among them: their control characters are escaped here, whatever the logger.
+ */
 const present = (fields: Fields): Record<string, unknown> => {
   const shown: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(fields)) if (value !== undefined) shown[key] = value
+  for (const [key, value] of Object.entries(fields))
+    if (value !== undefined) shown[key] = Predicate.isString(value) ? printable(value) : value
   return shown
 }

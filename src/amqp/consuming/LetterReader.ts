@@ -6,6 +6,7 @@ import type { Delivery } from "../../bus/port/Broker.ts"
 import { BrokerError } from "../../bus/port/BrokerError.ts"
 import { BrokerRefused } from "../../bus/port/BrokerReason.ts"
 import type { Call } from "../connection/Call.ts"
+import { printable } from "../../event/FieldValue.ts"
 import type { DeadLetterPump } from "./DeadLetterPump.ts"
 import type { LetterPlace, LetterRenewal } from "./LetterRenewal.ts"
 import * as ReceivedMessage from "./ReceivedMessage.ts"
@@ -101,7 +102,7 @@ export class LetterReader {
       yield* this.orRefused(this.renewal.done)
       yield* call("acknowledging", `queue ${place.queue}`, () => pump.endAll())
     }).pipe(
-      Effect.catch((error) => Effect.logWarning("dead letters were not stored anew", error.message)),
+      Effect.catch((error) => Effect.logWarning("dead letters were not stored anew", printable(error.message))),
       Effect.andThen(Effect.suspend(() => this.renewal?.close ?? Effect.void))
     )
   }
@@ -200,7 +201,7 @@ export class LetterReader {
     const leaveAlone = (error: BrokerError): Effect.Effect<void> => {
       this.leavesAlone = true
       this.toRenew = []
-      return Effect.logDebug("dead letters are not stored anew", error.message)
+      return Effect.logDebug("dead letters are not stored anew", printable(error.message))
     }
     return isFree ? Effect.catch(renewing, leaveAlone) : renewing
   }
