@@ -1,10 +1,13 @@
 /** The options of the live layers, and the kind of value that each of them takes. */
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { ServerParts } from "../amqp/Servers.ts"
 import { kinds as busKinds } from "../bus/EventBusOptionKinds.ts"
 import type { Signing } from "../bus/send/SignedBroker.ts"
 import type { TlsOptions } from "../bus/support/TlsOptions.ts"
+import * as Event from "../event/Event.ts"
 import * as Kinds from "../event/options/OptionKinds.ts"
+import type { OperationsOptions } from "./http/OperationsServer.ts"
 import type { EndpointOptions } from "./http/Server.ts"
 import type { LiveOptions, MemoryOptions } from "./LiveOptions.ts"
 import type { RedisOptions } from "./RedisOptions.ts"
@@ -92,5 +95,20 @@ export const endpointKinds: Kinds.Kinds & Kinds.KindsOf<EndpointOptions> = {
   port: Kinds.required(Kinds.number),
   host: Kinds.text,
   details: Kinds.or(Kinds.bool, '"loopback" or a function', (value) => value === "loopback" || Kinds.func.holds(value)),
+  onListen: Kinds.func
+}
+
+export const operationsKinds: Kinds.Kinds & Kinds.KindsOf<OperationsOptions> = {
+  port: Kinds.required(Kinds.number),
+  host: Kinds.text,
+  hosts: Kinds.listOf(Kinds.text, "a list of host names"),
+  authorize: Kinds.required(Kinds.func),
+  readOnly: Kinds.bool,
+  contracts: Kinds.listOf(
+    { expected: "a contract", holds: (value) => Predicate.hasProperty(value, Event.TypeId) },
+    "a list of contracts"
+  ),
+  subscribers: Kinds.listOf(Kinds.text, "a list of names"),
+  management: { expected: "a Redacted text", holds: Redacted.isRedacted },
   onListen: Kinds.func
 }

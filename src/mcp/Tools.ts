@@ -6,11 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
-import { deadLetterReasons } from "../bus/send/Diagnosis.ts"
-import type { LetterFilter } from "../bus/deadletter/LetterFilter.ts"
 import type * as Event from "../event/Event.ts"
 import { Operations } from "../operations/Operations.ts"
 import * as Reports from "../operations/Reports.ts"
+import { after, filterOf, selection, source } from "../operations/Selection.ts"
 import * as Bounds from "./Bounds.ts"
 
 /** What a tool could not do. */
@@ -22,21 +21,6 @@ export class ToolFailed extends Schema.TaggedError<ToolFailed>()("ToolFailed", {
   override get message(): string {
     return `${this.error}: ${this.problem}`
   }
-}
-
-const source = Schema.String.annotate({
-  description: "Name of a subscriber, or `undeliverable`: delayed events that nobody was bound to"
-})
-const said = (description: string) => Schema.optionalKey(Schema.String.annotate({ description }))
-
-const selection = {
-  ids: Schema.optionalKey(Schema.Array(Schema.String).annotate({ description: "Ids of events" })),
-  event: said("Name of an event, or a pattern such as academic.#"),
-  reason: said(`Why it was given up: ${deadLetterReasons.join(", ")}`),
-  errorTag: said("Tag of its error"),
-  key: said("Key of the event"),
-  olderThan: said('Failed at least this long ago: "2 hours"'),
-  newerThan: said('Failed less long ago than this: "1 day"')
 }
 
 const looks = <T extends Tool.Any>(tool: T): T => {
@@ -78,7 +62,7 @@ const List = looks(
       source,
       ...selection,
       limit: Schema.optionalKey(Schema.Int.annotate({ description: `At most ${Bounds.letters}` })),
-      after: said("`next` of the page before")
+      after
     }),
     success: Reports.Letters,
     failure: ToolFailed
@@ -141,12 +125,6 @@ interface Fault {
 const told = <A, R>(work: Effect.Effect<A, Fault, R>): Effect.Effect<A, ToolFailed, R> =>
   Effect.mapError(work, ({ _tag, message }) => new ToolFailed({ error: _tag, problem: message }))
 
-/** Its reason is checked where it is used, with an error that names the known ones. */
-const filterOf = <Given extends { readonly source: string; readonly reason?: string }>({
-  source: _source,
-  ...given
-}: Given) => given as Omit<Given, "source" | "reason" | "olderThan" | "newerThan"> & LetterFilter
-
 export const handlers = ({ contracts, subscribers }: Known) =>
   toolkit.toLayer(
     Effect.map(Operations, (operations) =>
@@ -158,6 +136,7 @@ export const handlers = ({ contracts, subscribers }: Known) =>
             Effect.map(
               operations.list(given.source, {
                 ...filterOf(given),
+                ...(given.after !== undefined && { after: given.after }),
                 limit: Math.min(given.limit ?? Bounds.letters, Bounds.letters)
               }),
               Bounds.list
@@ -170,7 +149,16 @@ export const handlers = ({ contracts, subscribers }: Known) =>
             )
           ),
         try_replay: (given) =>
-          told(Effect.map(operations.replay(given.source, { ...filterOf(given), apply: false }), Bounds.replay)),
+          told(
+            Effect.map(
+              operations.replay(given.source, {
+                ...filterOf(given),
+                ...(given.maxReplays !== undefined && { maxReplays: given.maxReplays }),
+                apply: false
+              }),
+              Bounds.replay
+            )
+          ),
         try_discard: (given) => told(operations.discard(given.source, { ...filterOf(given), all: true, apply: false }))
       })
     )

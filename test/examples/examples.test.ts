@@ -9,6 +9,7 @@ import { AccountClosed, ProfileUpdated, schemas, user } from "../../examples/eve
 import { status } from "../../examples/health.ts"
 import { Billing } from "../../examples/idempotent.ts"
 import { languages, lastProfile, login } from "../../examples/last-known.ts"
+import { onCall } from "../../examples/operations.ts"
 import { main } from "../../examples/promises.ts"
 import { program } from "../../examples/publish.ts"
 import { service } from "../../examples/service.ts"
@@ -23,8 +24,8 @@ const until = <R>(condition: Effect.Effect<boolean, unknown, R>) =>
   })
 
 describe("the parts of the examples", () => {
-  it.live("a service with telemetry and endpoints starts and ends", () =>
-    Effect.asVoid(Layer.build(service(0))).pipe(
+  it.live("a service with telemetry, endpoints and operations starts and ends", () =>
+    Effect.asVoid(Layer.build(Layer.merge(service(0), onCall(0)))).pipe(
       Effect.scoped,
       Effect.provide(
         ConfigProvider.layer(ConfigProvider.fromEnvRecord({ EVENTBUS_URL: "memory://", EVENTBUS_SOURCE: "directory" }))
@@ -113,6 +114,7 @@ const programs: Readonly<Record<string, { readonly prints: string; readonly serv
   publish: { prints: "no subscriber is bound" },
   "quick-start": { prints: "mail to s-1: 93", serves: true },
   service: { prints: "", serves: true },
+  operations: { prints: "", serves: true },
   subscribe: { prints: "account of u-9 closed, attempt 2" }
 }
 
@@ -142,7 +144,7 @@ describe("the programs of the examples", () => {
     )
   })
 
-  it.each(Object.entries(programs).filter(([name]) => name !== "service"))("%s", async (name, program) => {
+  it.each(Object.entries(programs).filter(([, { prints }]) => prints !== ""))("%s", async (name, program) => {
     const { code, output } = await run(name, program)
     assert.include(output, program.prints)
     assert.strictEqual(code, 0, output)

@@ -79,8 +79,9 @@ const outer: Readonly<Record<string, ReadonlyArray<string>>> = {
   ports: ["event", "observe", "bus"],
   testing: ["event", "observe", "bus", "memory"],
   operations: ["event", "observe", "bus"],
-  app: ["event", "observe", "bus", "operations", "amqp", "redis", "memory"],
-  mcp: ["event", "bus", "operations"],
+  app: ["event", "observe", "bus", "operations", "web", "amqp", "redis", "memory"],
+  mcp: ["event", "operations"],
+  web: ["event", "operations"],
   cli: ["event", "observe", "bus", "operations", "app", "mcp"],
   "": ["event", "observe", "bus", "app"]
 }

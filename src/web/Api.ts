@@ -1,0 +1,94 @@
+/**
+ * The operations over HTTP. What changes something is a POST with `apply=true` in its query: without it the answer says
+ * what would be done.
+ */
+import * as Schema from "effect/Schema"
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as OpenApi from "effect/http-api/OpenApi"
+import * as Reports from "../operations/Reports.ts"
+import { after, selection, source } from "../operations/Selection.ts"
+
+const fault = { error: Schema.String, problem: Schema.String }
+
+/** What was asked for cannot be done as it is asked. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", fault, { httpApiStatus: 400 }) {}
+export class Missing extends Schema.TaggedError<Missing>()("Missing", fault, { httpApiStatus: 404 }) {}
+/** RabbitMQ or Redis could not do it, or could not be reached. */
+export class Failed extends Schema.TaggedError<Failed>()("Failed", fault, { httpApiStatus: 503 }) {}
+
+/** Says what is wrong with a path, a query or a body. */
+export class Malformed extends HttpApiMiddleware.Service<Malformed>()("@eduflow/events/web/Malformed", {
+  error: Refused
+}) {}
+
+const errors = [Refused, Missing, Failed] as const
+const whole = Schema.FiniteFromString.pipe(Schema.check(Schema.isInt()))
+const isSet = Schema.optionalKey(Schema.Literals(["true", "false"]))
+
+const doctor = HttpApiEndpoint.get("doctor", "/doctor", { success: Reports.Doctor }).annotateMerge(
+  OpenApi.annotations({ summary: "What is wrong, and which command mends it" })
+)
+
+const sources = HttpApiEndpoint.get("sources", "/dead-letters", {
+  success: Reports.Sources,
+  error: errors
+}).annotateMerge(OpenApi.annotations({ summary: "Which subscribers have dead letters, and how many" }))
+
+const list = HttpApiEndpoint.get("list", "/dead-letters/:source", {
+  params: { source },
+  query: { ...selection, limit: Schema.optionalKey(whole), after },
+  success: Reports.Letters,
+  error: errors
+}).annotateMerge(OpenApi.annotations({ summary: "A page of dead letters, oldest first; all of them stay" }))
+
+const show = HttpApiEndpoint.get("show", "/dead-letters/:source/:id", {
+  params: { source, id: Schema.String },
+  query: { body: isSet },
+  success: Reports.LetterDetail,
+  error: errors
+}).annotateMerge(
+  OpenApi.annotations({
+    summary:
+      "One dead letter with its diagnosis; its body where the contract is known, without what that marks as sensitive"
+  })
+)
+
+const replay = HttpApiEndpoint.post("replay", "/dead-letters/:source/replay", {
+  params: { source },
+  query: { apply: isSet },
+  payload: Schema.Struct({
+    ...selection,
+    limit: Schema.optionalKey(Schema.Int),
+    rate: Schema.optionalKey(Schema.Finite),
+    maxReplays: Schema.optionalKey(Schema.Int),
+    unsigned: Schema.optionalKey(Schema.Boolean)
+  }),
+  success: Reports.Replay,
+  error: errors
+}).annotateMerge(OpenApi.annotations({ summary: "Sends dead letters to their subscriber again" }))
+
+const discard = HttpApiEndpoint.post("discard", "/dead-letters/:source/discard", {
+  params: { source },
+  query: { apply: isSet },
+  payload: Schema.Struct({
+    ...selection,
+    limit: Schema.optionalKey(Schema.Int),
+    all: Schema.optionalKey(Schema.Boolean)
+  }),
+  success: Reports.Discard,
+  error: errors
+}).annotateMerge(OpenApi.annotations({ summary: "Deletes dead letters for good" }))
+
+export const api = HttpApi.make("eventbus")
+  .add(
+    HttpApiGroup.make("operations")
+      .add(doctor, sources, list, show, replay, discard)
+      .middleware(Malformed)
+      .prefix("/api")
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Operations of an event bus", version: "1" }))
+
+export const openApiPath = "/api/openapi.json"
