@@ -26,7 +26,8 @@ const long = [
   "test/support/RabbitNode.test.ts",
   "test/security/Secrets.test.ts",
   "test/app/demo/HealthStates.test.ts",
-  "test/cli/Doctor*.test.ts"
+  "test/cli/{DeadLetters,Doctor,DoctorRedis,DoctorTls,Topology}.test.ts",
+  "test/mcp/Mcp.test.ts"
 ]
 
 /** Rules of the source, the docs and the examples: `npm run check` runs them. */

@@ -89,7 +89,7 @@ const work = Effect.gen(function* () {
       events: [Told],
       retry: Schedule.recurs(1),
       batch: { size: 1, maxWait: "1 millis" },
-      handler: (events) => Effect.fail(new Error(events[0]?.id))
+      handler: (events) => Effect.fail<unknown>(new Error(events[0]?.id))
     }),
     yield* bus.subscribe("dies", {
       events: [Told],

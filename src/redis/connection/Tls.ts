@@ -10,12 +10,19 @@ import * as Redacted from "effect/Redacted"
 import { type ConnectionOptions, createSecureContext } from "node:tls"
 import * as FreshOption from "../../bus/support/FreshOption.ts"
 import type { TlsOptions } from "../../bus/support/TlsOptions.ts"
+import { TaggedError } from "../../event/Tagged.ts"
 
 /** Longest time that the Effect may take, in milliseconds. */
 export const readTimeout = 10_000
 
 /** There is nothing to connect with. The message has no secret. */
-export class TlsUnavailable extends Error {}
+export class TlsUnavailable extends TaggedError<TlsUnavailable>()("TlsUnavailable", (Schema) => ({
+  detail: Schema.String
+})) {
+  override get message(): string {
+    return this.detail
+  }
+}
 
 /** Node would throw on such parts at each connect. Its message is dropped: it may quote them. */
 export const faultOf = (tls: TlsOptions): string | undefined => {
@@ -50,7 +57,7 @@ export class FreshTls {
         (parts) => faultOf(parts) === undefined,
         (parts) => Effect.fail(`of the option redisTls ${faultOf(parts)}`)
       ),
-      Effect.mapError((detail) => new TlsUnavailable(detail))
+      Effect.mapError((detail) => new TlsUnavailable({ detail }))
     )
   }
 
