@@ -13,7 +13,13 @@ import { tmpdir } from "node:os"
 import { dirname, join, relative, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "..")
-const doors = { index: "@eduflow/events", ports: "ports", testing: "testing", catalog: "catalog" } as const
+const doors = {
+  index: "@eduflow/events",
+  ports: "ports",
+  testing: "testing",
+  catalog: "catalog",
+  outbox: "outbox"
+} as const
 
 /** A name of another file: `*` stands for all of its exports. */
 interface Reference {

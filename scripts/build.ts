@@ -38,6 +38,7 @@ await build({
     "testing/index": "src/testing/index.ts",
     "ports/index": "src/ports/index.ts",
     "catalog/index": "src/catalog/index.ts",
+    "outbox/index": "src/outbox/index.ts",
     "cli/main": "src/cli/main.ts"
   },
   platform: "node",

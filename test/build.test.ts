@@ -11,6 +11,7 @@ import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll } from "vitest"
 import * as catalog from "../src/catalog/index.ts"
 import * as index from "../src/index.ts"
+import * as outbox from "../src/outbox/index.ts"
 import * as ports from "../src/ports/index.ts"
 import * as testing from "../src/testing/index.ts"
 
@@ -21,7 +22,8 @@ const doors: Readonly<Record<string, object>> = {
   index,
   "testing/index": testing,
   "ports/index": ports,
-  "catalog/index": catalog
+  "catalog/index": catalog,
+  "outbox/index": outbox
 }
 
 describe("the build", () => {

@@ -1,10 +1,14 @@
 /** Publishing, the in-flight limits in front of it, and the connections below it. */
 import * as Metrics from "../../src/observe/Metrics.ts"
+import * as OutboxMetrics from "../../src/observe/OutboxMetrics.ts"
 import { event, instance, job, on, percentileBy, percentiles, perSecond, perSecondOfAll, total } from "./Boards.ts"
-import { type Board, stat, timeseries } from "./Panel.ts"
+import { type Board, stat, type Target, timeseries } from "./Panel.ts"
 import { by, query, shows } from "./Query.ts"
 
 const failed = { "eventbus.outcome": { not: ["confirmed", "unrouted"] } } as const
+
+/** A service without an outbox has none of its metrics. */
+const quietly = (target: Target): Target => ({ ...target, quiet: true })
 
 export const publisherBoard: Board = {
   uid: "eventbus-publisher",
@@ -122,6 +126,31 @@ export const publisherBoard: Board = {
           "Events waiting for the limit, or for a broker that is away or blocks publishers.",
           [total(Metrics.limitWaiting, "eventbus.limit")]
         )
+      ]
+    },
+    {
+      title: "Outbox",
+      panels: [
+        timeseries(
+          "Appended and published",
+          "reqps",
+          "Events written to the outbox of a database, and what its relays did with them. Any other outcome than confirmed or unrouted was set aside.",
+          [
+            quietly(perSecondOfAll(OutboxMetrics.appended, "appended")),
+            quietly(perSecond(OutboxMetrics.relayed, "eventbus.outcome"))
+          ]
+        ),
+        timeseries("Not published yet", "short", "Committed events that wait for their relay, and those set aside.", [
+          { query: query`max(${on(OutboxMetrics.pending)})`, legend: "wait", quiet: true },
+          { query: query`max(${on(OutboxMetrics.refused)})`, legend: "set aside", quiet: true }
+        ]),
+        timeseries("Age and delay", "s", "Age of the oldest event that waits, and time from append to confirm.", [
+          { query: query`max(${on(OutboxMetrics.oldest)})`, legend: "oldest", quiet: true },
+          ...percentiles(OutboxMetrics.delay).map(quietly)
+        ]),
+        timeseries("Partitions", "short", "Partitions of the outbox by process. All four are held by somebody.", [
+          { query: query`sum ${by("instance")} (${on(OutboxMetrics.partitions)})`, legend: "{{instance}}", quiet: true }
+        ])
       ]
     },
     {

@@ -60,8 +60,7 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
   const log = yield* Log.make
   const publishing = yield* sending(broker, { count: 1000, bytes: 32 * 1024 * 1024, ...options.inFlight })
   const settling = yield* sending(broker, { count: 250, bytes: 8 * 1024 * 1024 })
-  const place = placeOf(broker)
-  const trace = Trace.make(context, place, options.traceRelation)
+  const trace = Trace.make(context, placeOf(broker), options.traceRelation)
   const known = new KnownEvents()
   const publisher = yield* Publisher.make(cache, publishing.outbox, {
     source,
@@ -86,7 +85,7 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     failures,
     log,
     trace,
-    place,
+    place: trace.broker,
     longHandlers: new LongHandlers(),
     trials: new Trials(),
     drainBudget: drainClock.budget,
@@ -118,6 +117,7 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     drain
   })
   const internals = BusInternals.of({
+    encoded: publisher.encoded,
     subscriptions: Effect.sync(subscriptions.all),
     probes: Effect.sync(() => [
       ...portProbes,

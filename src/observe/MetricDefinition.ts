@@ -25,11 +25,16 @@ export const attributes = {
 } as const
 export type AttributeName = keyof typeof attributes
 
+/** Buckets of durations: from a tenth of a millisecond to five minutes. */
+export const seconds = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300
+]
+
 /** A gauge cannot be summed; an updowncounter can, also across processes. */
 export type Kind = "counter" | "updowncounter" | "gauge" | "histogram"
 
-/** Which component emits it: every bus, or only one with RabbitMQ, with OTLP exports, or with health checks. */
-export type Emitter = "bus" | "rabbitmq" | "otlp" | "health"
+/** Which component emits it: every bus, or only one with RabbitMQ, with OTLP exports, with health checks, or an outbox. */
+export type Emitter = "bus" | "rabbitmq" | "otlp" | "health" | "outbox"
 
 export interface Definition {
   readonly name: string

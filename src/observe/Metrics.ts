@@ -1,19 +1,17 @@
 /**
- * Every metric of the runtime as data: name, kind, unit (UCUM), description, attributes. No other file names a metric:
- * dashboards and alerts are generated from here, and a test compares this file with what a run emits.
+ * Every metric of the runtime as data: name, kind, unit (UCUM), description, attributes. Those of an outbox are in
+ * OutboxMetrics.ts; no other file names a metric: dashboards and alerts are generated from here, and a test compares this
+ * file with what a run emits.
  *
  * Names in `messaging.*` and their attributes follow OpenTelemetry's conventions
  * (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/ and .../rabbitmq/), all others are ours
  * in `eventbus.*`. Attributes are bounded: names of events, subscribers, outcomes and reasons, never an id or a key.
  */
-import { collection } from "./MetricDefinition.ts"
+import { collection, type Definition, seconds } from "./MetricDefinition.ts"
+import { all as outbox } from "./OutboxMetrics.ts"
 
-const { all, counter, gauge, histogram, updowncounter } = collection()
+const { all: own, counter, gauge, histogram, updowncounter } = collection()
 
-/** From a tenth of a millisecond to five minutes. */
-const seconds = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300
-]
 const attempts = [1, 2, 3, 4, 5, 7, 10, 20, 50, 100, 1000]
 
 const operation = ["messaging.system", "messaging.operation.name", "messaging.operation.type"] as const
@@ -296,5 +294,5 @@ export const exports = counter(
   { emitter: "otlp" }
 )
 
-/** Every metric, in the order of this file. */
-export { all }
+/** Every metric, in the order of its file. */
+export const all: ReadonlyArray<Definition> = [...own, ...outbox]

@@ -11,6 +11,7 @@ import { Billing } from "../../examples/idempotent.ts"
 import { languages, lastProfile, login } from "../../examples/last-known.ts"
 import { onCall } from "../../examples/operations.ts"
 import { main } from "../../examples/promises.ts"
+import { program as refunding, service as accounts } from "../../examples/outbox.ts"
 import { program } from "../../examples/publish.ts"
 import { service } from "../../examples/service.ts"
 import { closedAccounts, Directory, Goodbye } from "../../examples/subscribe.ts"
@@ -95,6 +96,14 @@ describe("the parts of the examples", () => {
     )
   )
 
+  it.live("outbox: an account is closed and its refund is written, once", () =>
+    Effect.asVoid(
+      Effect.map(refunding, (refunds) => assert.deepStrictEqual(refunds, ["u-1"])).pipe(
+        Effect.provide(accounts(":memory:"))
+      )
+    )
+  )
+
   it("without Effect", async () => {
     assert.strictEqual((await main()).userId, "u-1")
   })
@@ -109,6 +118,7 @@ const programs: Readonly<Record<string, { readonly prints: string; readonly serv
   deploy: { prints: "goodbye u-1" },
   idempotent: { prints: "final invoice for u-1" },
   "last-known": { prints: "1 remembered, the last one speaks de" },
+  outbox: { prints: "refund for u-1" },
   order: { prints: "book u-2" },
   promises: { prints: "userId: 'u-1'" },
   publish: { prints: "no subscriber is bound" },

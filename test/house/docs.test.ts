@@ -137,7 +137,8 @@ describe("docstrings", () => {
             "@eduflow/events": ["../../src/index.ts"],
             "@eduflow/events/testing": ["../../src/testing/index.ts"],
             "@eduflow/events/catalog": ["../../src/catalog/index.ts"],
-            "@eduflow/events/ports": ["../../src/ports/index.ts"]
+            "@eduflow/events/ports": ["../../src/ports/index.ts"],
+            "@eduflow/events/outbox": ["../../src/outbox/index.ts"]
           }
         },
         include: ["*.ts"]

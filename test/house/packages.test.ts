@@ -29,7 +29,14 @@ const used = new Set(
 
 describe("the package", () => {
   it("ships its doors and nothing else", () => {
-    assert.deepStrictEqual(Object.keys(manifest.exports), [".", "./testing", "./catalog", "./ports", "./package.json"])
+    assert.deepStrictEqual(Object.keys(manifest.exports), [
+      ".",
+      "./testing",
+      "./catalog",
+      "./ports",
+      "./outbox",
+      "./package.json"
+    ])
     assert.strictEqual(library, `@eduflow/events ${manifest.version}`)
   })
 
@@ -137,6 +144,7 @@ const commands = (name: string): ReadonlyArray<string> =>
     "@opentelemetry/sdk-logs": ["@effect/opentelemetry/NodeSdk"],
     "@opentelemetry/sdk-metrics": ["@effect/opentelemetry/NodeSdk"],
     "@types/node": ["node:"],
+    "@types/pg": ['from "pg"'],
     typescript: ["tsc"],
     oxfmt: ["oxfmt"],
     oxlint: ["oxlint"]

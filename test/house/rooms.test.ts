@@ -58,6 +58,7 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
     "": ["connection", "cache", "claims", "stores"]
   },
   event: { sensitive: [], options: [""], "": ["sensitive", "options"] },
+  outbox: { dialects: [], relay: ["dialects", ""], "": ["dialects", "relay"] },
   app: {
     http: [],
     telemetry: [],
@@ -78,11 +79,12 @@ const outer: Readonly<Record<string, ReadonlyArray<string>>> = {
   memory: ["event", "observe", "bus/port", "bus/support"],
   ports: ["event", "observe", "bus"],
   testing: ["event", "observe", "bus", "memory"],
+  outbox: ["event", "observe", "bus"],
   operations: ["event", "observe", "bus"],
   app: ["event", "observe", "bus", "operations", "web", "amqp", "redis", "memory"],
   mcp: ["event", "operations"],
   web: ["event", "operations"],
-  cli: ["event", "observe", "bus", "operations", "app", "mcp"],
+  cli: ["event", "observe", "bus", "operations", "app", "mcp", "outbox"],
   "": ["event", "observe", "bus", "app"]
 }
 

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Predicate from "effect/Predicate"
+import * as BusRuntime from "../../bus/BusRuntime.ts"
 import { EventBus } from "../../bus/EventBus.ts"
 import { EventBusLive, layerAmqp } from "../Live.ts"
 import type { LiveOptions } from "../LiveOptions.ts"
@@ -49,7 +50,7 @@ export const make = async (options: LiveOptions | undefined, site: CallerStack.C
     await closeAll()
     await runtime.dispose()
   }
-  return {
+  const bus: PromiseEventBus = {
     ...PromisePublish.make(promises),
     ...subscribing,
     ...PromiseRead.make(promises),
@@ -58,6 +59,7 @@ export const make = async (options: LiveOptions | undefined, site: CallerStack.C
     close,
     [Symbol.asyncDispose]: close
   }
+  return BusRuntime.remember(bus, promises)
 }
 
 /** Effect's ConfigError is no Error, so Node would print it without its message. */

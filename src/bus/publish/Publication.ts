@@ -106,7 +106,7 @@ export class Publication extends Shipment {
 }
 
 /** What the cache remembers of a publish. A class and not a literal, for the reason in `OutgoingMessage`. */
-class PublishedEntry implements CacheEntry {
+export class PublishedEntry implements CacheEntry {
   readonly event: string
   readonly key: string
   readonly id: string

@@ -46,7 +46,7 @@ const otherKey =
 
 /** The body of an event whose data was encoded by its schema. */
 export const write = (
-  { encode }: PreparedContract,
+  { encode }: Pick<PreparedContract, "encode">,
   head: EnvelopeFields,
   encoded: unknown
 ): Result.Result<string, PublishReason.Invalid> => {

@@ -27,6 +27,7 @@ import { CurrentIds, type EventIds } from "../support/EventIds.ts"
 import type { KnownEvents } from "../support/KnownEvents.ts"
 import type { CallOrder } from "./CallOrder.ts"
 import { Origin } from "./Origin.ts"
+import * as EncodedPublisher from "./EncodedPublisher.ts"
 import { makePrepare, type PreparedContract, type PublishTools } from "./PreparedContract.ts"
 import { Publication, type Resume } from "./Publication.ts"
 import { type Items, pipelined } from "./PublishAll.ts"
@@ -62,10 +63,11 @@ export const make = Effect.fnUntraced(function* (
   settings: PublisherSettings
 ) {
   const clock = yield* Clock.Clock
+  const context = yield* Effect.context<never>()
   const submitter = new Submitter(outbox, settings.authorise, yield* CurrentIds, {
     store,
     clock,
-    context: yield* Effect.context<never>(),
+    context,
     log: settings.log,
     known: settings.known,
     source: settings.source,
@@ -82,7 +84,11 @@ export const make = Effect.fnUntraced(function* (
       return publication === undefined ? undefined : Effect.sync(() => publication.interrupt())
     })
 
-  return { publish, publishAll: pipelined(submitter) } satisfies Publisher
+  const { known, log, trace } = settings
+  const encoded = EncodedPublisher.make({ store, outbox, clock, context, known, log, trace })
+  return { publish, publishAll: pipelined(submitter), encoded } satisfies Publisher & {
+    readonly encoded: EncodedPublisher.EncodedPublisher
+  }
 })
 
 class Submitter {

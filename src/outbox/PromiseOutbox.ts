@@ -1,0 +1,134 @@
+/** The outbox for code without Effect: any client of a database that runs a text with parameters in a transaction. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as BusRuntime from "../bus/BusRuntime.ts"
+import type { EventBus } from "../bus/EventBus.ts"
+import { type Actor, CurrentActor } from "../event/Actor.ts"
+import type * as Event from "../event/Event.ts"
+import * as OptionInvalid from "../event/options/OptionInvalid.ts"
+import * as Kinds from "../event/options/OptionKinds.ts"
+import { type Execute, ofPort, type Port } from "./Database.ts"
+import type { AppendOptions } from "./EncodedEvent.ts"
+import * as Inbox from "./Inbox.ts"
+import * as Migrations from "./Migrations.ts"
+import { type Appended, kinds as outboxKinds, Outbox } from "./Outbox.ts"
+import { OutboxRelay, type RelayStatus } from "./relay/OutboxRelay.ts"
+import { kinds as relayKinds, type RelayOptions } from "./relay/RelayOptions.ts"
+import * as Upkeep from "./Upkeep.ts"
+
+export interface CreateOutboxOptions extends Outbox.Options, Port {
+  /** The bus that `createEventBus` returned: what is committed is published to it. Default: other processes do that. */
+  readonly relayTo?: object
+  /** How it is published. */
+  readonly relay?: RelayOptions
+}
+
+export interface PromiseAppendOptions extends AppendOptions {
+  /** Who publishes. Default: the service itself. */
+  readonly actor?: Actor
+}
+
+export interface PromiseOutbox extends AsyncDisposable {
+  /** Writes the event in the transaction that `execute` runs statements in. */
+  readonly append: <A>(
+    execute: Execute,
+    event: Event.Event<string, A>,
+    data: NoInfer<A>,
+    options?: PromiseAppendOptions
+  ) => Promise<Appended>
+  /**
+   * Marks the event as handled by this subscriber in that transaction. Resolves to whether this is the first time: otherwise
+   * there is nothing to do.
+   */
+  readonly isFirst: (execute: Execute, subscriber: string, event: Inbox.Identity) => Promise<boolean>
+  /** Creates the tables where they are missing. */
+  readonly migrate: () => Promise<void>
+  /** Of the relay in this process; undefined without `relayTo`. */
+  readonly status: () => Promise<RelayStatus | undefined>
+  /** Makes what was set aside pending again: the event with this id, or all. Resolves to their number. */
+  readonly retry: (id?: string) => Promise<number>
+  /** Ends the relay; what is in flight gets its answer. */
+  readonly close: () => Promise<void>
+}
+
+const kinds: Kinds.Kinds = {
+  ...outboxKinds,
+  dialect: Kinds.required(Kinds.text),
+  execute: Kinds.required(Kinds.func),
+  listen: Kinds.func,
+  relayTo: Kinds.plain,
+  relay: Kinds.record(relayKinds)
+} satisfies Kinds.KindsOf<CreateOutboxOptions>
+
+/**
+ * An outbox over any client.
+ *
+ * @example
+ * ```ts
+ * import { createEventBus, Event } from "@eduflow/events"
+ * import { createOutbox } from "@eduflow/events/outbox"
+ * import { Schema } from "effect"
+ * import { Pool, type PoolClient } from "pg"
+ *
+ * const Placed = Event.make("shop.order.placed", { version: 1, data: Schema.Struct({ orderId: Schema.String }) })
+ * const pool = new Pool()
+ * const on = (client: Pool | PoolClient) => async (sql: string, parameters: ReadonlyArray<unknown>) =>
+ *   (await client.query(sql, [...parameters])).rows
+ *
+ * export const run = async (client: PoolClient) => {
+ *   await using bus = await createEventBus({ url: "memory://", source: "shop" })
+ *   await using outbox = await createOutbox({ source: "shop", dialect: "postgres", execute: on(pool), relayTo: bus })
+ *   await client.query("BEGIN")
+ *   await client.query("INSERT INTO orders (id) VALUES ($1)", ["o-1"])
+ *   await outbox.append(on(client), Placed, { orderId: "o-1" })
+ *   await client.query("COMMIT")
+ * }
+ * ```
+ */
+export const createOutbox = async (options: CreateOutboxOptions): Promise<PromiseOutbox> => {
+  OptionInvalid.check("createOutbox", options, kinds)
+  const { dialect, execute, listen, relay, relayTo, ...own } = options
+  const port: Port = { dialect, execute, ...(listen !== undefined && { listen }) }
+  const database = ofPort(port)
+  const runtime = relayTo === undefined ? undefined : BusRuntime.of(relayTo)
+  if (relayTo !== undefined && runtime === undefined) throw notABus()
+  const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> =>
+    runtime === undefined ? Effect.runPromise(effect) : runtime.run(effect)
+  const scope = Scope.makeUnsafe()
+  const context = await run(Layer.buildWithScope(Outbox.layer(own), scope))
+  const outbox = Context.get(context, Outbox)
+  const relaying = await runtime?.run(relayIn(scope, port, relay))
+  const close = (): Promise<void> => run(Scope.close(scope, Exit.void))
+  return {
+    append: (execute, event, data, { actor, ...rest } = {}) => {
+      const appended = outbox.appendWith({ dialect, execute }, event, data, rest)
+      return run(actor === undefined ? appended : Effect.provideService(appended, CurrentActor, actor))
+    },
+    isFirst: (execute, subscriber, event) => run(Inbox.isFirstWith({ dialect, execute }, subscriber, event)),
+    migrate: () => run(Migrations.migrateWith(port)),
+    status: async () => (relaying === undefined ? undefined : run(relaying.status)),
+    retry: (id) => run(Upkeep.retry(database, id)),
+    close,
+    [Symbol.asyncDispose]: close
+  }
+}
+
+const relayIn = (
+  scope: Scope.Scope,
+  port: Port,
+  options: RelayOptions | undefined
+): Effect.Effect<OutboxRelay["Service"], never, EventBus> =>
+  Effect.map(Layer.buildWithScope(Layer.fresh(OutboxRelay.layerWith(port, options)), scope), (context) =>
+    Context.get(context, OutboxRelay)
+  )
+
+const notABus = (): OptionInvalid.OptionInvalid =>
+  new OptionInvalid.OptionInvalid({
+    call: "createOutbox",
+    option: "relayTo",
+    problem: "it is no bus of this library",
+    remedy: "Give what `createEventBus` returned"
+  })

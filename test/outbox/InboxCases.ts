@@ -1,0 +1,77 @@
+/** The inbox: effects in the database of a handler happen once. */
+import { assert } from "@effect/vitest"
+import { EventBus } from "@eduflow/events"
+import { Inbox } from "@eduflow/events/outbox"
+import { Effect, Schedule } from "effect"
+import { SqlClient } from "effect/sql"
+import { ofClient } from "../../src/outbox/Database.ts"
+import { fresh, keyed, upTo } from "../../src/ports/conformance/setup/TestEvents.ts"
+import { caseOf } from "./OutboxCases.ts"
+import { until } from "./Setup.ts"
+
+export const inboxCases = [
+  caseOf("a handler with an inbox changes the database once for each event, however often it comes or fails", () =>
+    Effect.gen(function* () {
+      const Thing = keyed()
+      const bus = yield* EventBus
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`CREATE TABLE IF NOT EXISTS applied (n integer)`
+      const name = fresh("ledger")
+      const attempts = new Map<string, number>()
+      let runs = 0
+      const subscription = yield* bus.subscribe(name, {
+        events: [Thing],
+        retry: Schedule.spaced("10 millis").pipe(Schedule.upTo({ times: 5 })),
+        handler: Inbox.once(
+          name,
+          ({
+            data,
+            id
+          }: {
+            readonly data: { readonly n: number }
+            readonly id: string
+            readonly source: string
+            readonly type: string
+          }) =>
+            Effect.gen(function* () {
+              runs++
+              yield* sql`INSERT INTO applied (n) VALUES (${data.n})`
+              const attempt = (attempts.get(id) ?? 0) + 1
+              attempts.set(id, attempt)
+              if (data.n % 3 === 0 && attempt === 1) return yield* Effect.fail("not yet")
+              return undefined
+            })
+        )
+      })
+      for (const _ of upTo(3))
+        yield* Effect.forEach(upTo(12), (n) => bus.publish(Thing, { n, k: `k${n}` }, { id: `${name}-${n}` }), {
+          concurrency: "unbounded"
+        })
+      yield* until(Effect.map(subscription.stats, ({ handled }) => handled === 36))
+      const applied = yield* sql<{ readonly n: number }>`SELECT n FROM applied ORDER BY n`
+      assert.deepStrictEqual(
+        applied.map(({ n }) => Number(n)),
+        upTo(12)
+      )
+      assert.strictEqual(runs, 16)
+      yield* sql`DROP TABLE applied`
+    })
+  ),
+  caseOf("marks are of a subscriber, and of source, type and id; old ones are removed", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`DELETE FROM eventbus_inbox`
+      const event = { id: "1", source: "a", type: "x.y" }
+      const results = yield* Effect.forEach(
+        [event, event, { ...event, source: "b" }, { ...event, type: "x.z" }, { ...event, id: "2" }],
+        (one) => Inbox.isFirst("s", one)
+      )
+      assert.deepStrictEqual(results, [true, false, true, true, true])
+      assert.isTrue(yield* Inbox.isFirst("t", event))
+      const error = yield* Effect.flip(Inbox.isFirst("t", { ...event, id: "" }))
+      assert.include(error.message, "no id")
+      assert.strictEqual(yield* Inbox.purgeMarks(ofClient(sql), 60_000), 0)
+      assert.strictEqual(yield* Inbox.purgeMarks(ofClient(sql), 0), 5)
+    })
+  )
+]
