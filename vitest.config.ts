@@ -18,6 +18,8 @@ const long = [
   "test/process/{Claims,Crashes,Drain,DrainOutage,KeyedKillers,KeyedRetry,Killers,Returns,Starts}.test.ts",
   "test/chaos/Chaos.test.ts",
   "test/docker/{Prometheus,Servers}.test.ts",
+  "test/outbox/kills/*.test.ts",
+  "test/outbox/OutboxOnRabbit.test.ts",
   "test/bench/Bench.test.ts",
   "test/amqp/{Hardship,Silent,Tending,UnknownAmqplib}.test.ts",
   "test/amqp/consuming/ParkedReturns.test.ts",

@@ -3,8 +3,9 @@ import * as Command from "effect/cli/Command"
 import { deadLetters } from "./groups/DeadLetters.ts"
 import { doctor } from "./groups/Doctor.ts"
 import { mcp } from "./groups/Mcp.ts"
+import { outbox } from "./groups/Outbox.ts"
 import { schema } from "./groups/Schemas.ts"
 import { topology } from "./groups/Topology.ts"
 import { root } from "./Root.ts"
 
-export const command = root.pipe(Command.withSubcommands([doctor, deadLetters, topology, mcp, schema]))
+export const command = root.pipe(Command.withSubcommands([doctor, deadLetters, topology, outbox, mcp, schema]))

@@ -4,6 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Counts, report, Time } from "./ReportForm.ts"
+import * as Outbox from "./OutboxReports.ts"
 import * as Topology from "./TopologyReports.ts"
 
 export const Finding = Schema.Struct({
@@ -120,5 +121,9 @@ export const byCommand = {
   "topology apply": Topology.Apply,
   "topology verify": Topology.Verify,
   "topology retire": Topology.Retire,
+  "outbox migrate": Outbox.Migrate,
+  "outbox status": Outbox.Status,
+  "outbox retry": Outbox.Retry,
+  "outbox purge": Outbox.Purge,
   error: Failure
 } as const

@@ -19,7 +19,8 @@ export const migrate: Effect.Effect<void, OutboxError, SqlClient> = Effect.flatM
 export const migrateWith = (port: Pick<Port, "dialect" | "execute">): Effect.Effect<void, OutboxError> =>
   Effect.suspend(() => run(ofPort(port)))
 
-const run = (database: Database): Effect.Effect<void, OutboxError> =>
+/** Creates what is missing. */
+export const run = (database: Database): Effect.Effect<void, OutboxError> =>
   Effect.forEach(database.dialect.migrations, (migration) => apply(database, migration), { discard: true })
 
 const apply = (database: Database, { statements }: Migration): Effect.Effect<void, OutboxError> =>

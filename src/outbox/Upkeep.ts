@@ -61,6 +61,17 @@ export const purge = (
     database.run("purge", database.dialect.purge(what === "sent" ? sent : refused, olderThanMillis, pageSize))
   )
 
+/** How many that would delete. */
+export const older = (
+  database: Database,
+  what: "sent" | "refused",
+  olderThanMillis: number
+): Effect.Effect<number, OutboxError> =>
+  Effect.map(
+    database.run("count", database.dialect.older(what === "sent" ? sent : refused, olderThanMillis)),
+    ([row = {}]) => Number(row["events"])
+  )
+
 /** Small transactions: others wait for none of them. */
 const inPages = (page: () => Effect.Effect<ReadonlyArray<Row>, OutboxError>): Effect.Effect<number, OutboxError> =>
   Effect.gen(function* () {

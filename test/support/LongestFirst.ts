@@ -41,6 +41,7 @@ const seconds: Readonly<Record<string, number>> = {
   "test/redis/Cluster.test.ts": 17,
   "test/bus/delivery/Unreadable.test.ts": 17,
   "test/process/Drain.test.ts": 16,
+  "test/outbox/Outbox.test.ts": 16,
   "test/bus/park/Parking.test.ts": 16,
   "test/redis/cache/RedisCache.test.ts": 15,
   "test/amqp/UnknownAmqplib.test.ts": 15,

@@ -73,6 +73,8 @@ export interface Dialect {
   readonly retry: (id: string | null, limit: number) => Statement
   /** Deletes some events that were sent, or set aside, this long ago: `position`. */
   readonly purge: (state: typeof sent | typeof refused, olderThanMillis: number, limit: number) => Statement
+  /** `events`: how many those are. */
+  readonly older: (state: typeof sent | typeof refused, olderThanMillis: number) => Statement
   /** A row when this is the first time. */
   readonly mark: (subscriber: string, event: string) => Statement
   readonly purgeMarks: (olderThanMillis: number, limit: number) => Statement

@@ -145,6 +145,12 @@ FROM eventbus_outbox WHERE state = ${refused} ORDER BY position LIMIT $1::intege
       limit
     ),
 
+  older: (state, olderThanMillis) =>
+    statement(
+      `SELECT count(*) AS events FROM eventbus_outbox WHERE state = ${state} AND settled_at < ${ago("$1")}`,
+      olderThanMillis
+    ),
+
   mark: (subscriber, event) =>
     statement(
       `INSERT INTO eventbus_inbox (subscriber, event) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING event`,

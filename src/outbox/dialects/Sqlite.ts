@@ -116,6 +116,12 @@ FROM eventbus_outbox WHERE state = ${refused} ORDER BY position LIMIT ?`,
       limit
     ),
 
+  older: (state, olderThanMillis) =>
+    statement(
+      `SELECT count(*) AS events FROM eventbus_outbox WHERE state = ${state} AND settled_at < ${now} - ?`,
+      olderThanMillis
+    ),
+
   mark: (subscriber, event) =>
     statement(
       `INSERT INTO eventbus_inbox (subscriber, event, handled_at) VALUES (?, ?, ${now}) ON CONFLICT DO NOTHING RETURNING event`,
