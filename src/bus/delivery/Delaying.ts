@@ -54,6 +54,7 @@ export class Delaying {
     const { behind, millis, work } = delay
     const due = this.parts.monotonic() + millis
     // Its start is written down and has ended: it must not count when another event ends the process.
+    if (work.origin.lone) return this.delayOnBroker(work, work.progress, Math.max(millis, onBrokerMillis))
     const wasTried = startsOf(work) > (delay.isClaimed === true ? 1 : 0)
     if (this.parks && work.event.key !== undefined && work.origin.parked) {
       if (millis >= onBrokerMillis || wasTried) return Effect.succeed(this.park(due))

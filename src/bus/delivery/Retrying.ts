@@ -49,7 +49,8 @@ export class Retrying<RetryError> {
       ...progress,
       firstFailure: progress.firstFailure ?? now,
       failures: RuntimeHeaders.addFailure(progress, { at: now, attempt: progress.attempt, tag, message }),
-      returns: 0
+      returns: 0,
+      tried: 0
     }
     return described
   }

@@ -13,6 +13,7 @@ const Progress = Schema.Struct({
   unknown: Count,
   unknownSince: Maybe,
   returns: Count,
+  tried: Count,
   due: Maybe,
   replays: Count,
   replayId: Schema.UndefinedOr(Schema.String),
