@@ -195,11 +195,17 @@ describe("endpoints", () => {
             ],
             (text) => client(url, text)
           )
-          // One that is never silent, and never done.
-          const dripping = yield* client(url, "GET /health/live HTTP/1.1\r\nx: ")
-          const drip = setInterval(() => dripping.socket.write("x"), 200)
+          // Those that are never silent, and never done: with their headers, and with their body.
+          const dripping = yield* Effect.forEach(
+            [
+              "GET /health/live HTTP/1.1\r\nx: ",
+              "GET /health/live HTTP/1.1\r\nhost: here\r\ncontent-length: 9999\r\n\r\n"
+            ],
+            (text) => client(url, text)
+          )
+          const drip = setInterval(() => dripping.forEach(({ socket }) => socket.write("x")), 200)
           yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(drip)))
-          yield* Effect.promise(() => Promise.all([...slow, dripping].map(({ closed }) => closed)))
+          yield* Effect.promise(() => Promise.all([...slow, ...dripping].map(({ closed }) => closed)))
           assert.strictEqual((yield* get(`${url}/health/live`)).status, 200)
         }).pipe(Effect.scoped)
       ),
