@@ -28,6 +28,10 @@ export interface Any {
   readonly cache: CachePolicy | false
   /** Whether the contract says who may publish. */
   readonly declaresPublishers: boolean
+  /** Who may publish, as far as it is data; undefined is everyone. `denial` decides. */
+  readonly publishers: DeclaredPublishers | undefined
+  /** Every older version, from 1 up. */
+  readonly previous: ReadonlyArray<DataCodec.PreviousVersion>
   /** Whether the contract says what the key is. If it does not, the publisher may give one. */
   readonly declaresKey: boolean
   /** The key of valid data, if the contract declares one. */
@@ -35,6 +39,14 @@ export interface Any {
   /** Why the actor may not publish this data; undefined if it may. */
   readonly denial: (actor: Actor | undefined, data: unknown) => string | undefined
   readonly dataCodec: DataCodec.DataCodec
+}
+
+/** The part of `publishers` that can be written down. */
+export interface DeclaredPublishers {
+  readonly roles: ReadonlyArray<string> | undefined
+  readonly statuses: ReadonlyArray<string> | undefined
+  /** Whether a check decides, too. */
+  readonly hasCheck: boolean
 }
 
 /** A contract with the name `Name` and data of type `A`. */
@@ -166,6 +178,12 @@ export const define = <const Name extends string, S extends DataCodec.DataSchema
     schema: options.data,
     cache: options.cache === false ? false : toPolicy(options.cache ?? {}),
     declaresPublishers: publishers !== undefined,
+    publishers: publishers && {
+      roles: publishers.roles,
+      statuses: publishers.statuses,
+      hasCheck: publishers.check !== undefined
+    },
+    previous,
     declaresKey: key !== undefined,
     keyOf: key ?? noKey,
     denial: publishers === undefined ? allowed : (actor, data) => denial(publishers, actor, data),
@@ -192,6 +210,8 @@ export const defineRuntime = <const Name extends string, S extends DataCodec.Dat
     },
     cache: false,
     declaresPublishers: false,
+    publishers: undefined,
+    previous: [],
     declaresKey: false,
     keyOf: noKey,
     denial: allowed,
