@@ -3,6 +3,7 @@
  * is and in which version. Within a version fields are added and never changed.
  */
 import * as Schema from "effect/Schema"
+import * as Contracts from "./ContractReports.ts"
 import { Counts, report, Time } from "./ReportForm.ts"
 import * as Outbox from "./OutboxReports.ts"
 import * as Topology from "./TopologyReports.ts"
@@ -125,5 +126,10 @@ export const byCommand = {
   "outbox status": Outbox.Status,
   "outbox retry": Outbox.Retry,
   "outbox purge": Outbox.Purge,
+  "contracts list": Contracts.List,
+  "contracts show": Contracts.Show,
+  "contracts snapshot": Contracts.Written,
+  "contracts check": Contracts.Check,
+  "contracts diff": Contracts.Diff,
   error: Failure
 } as const

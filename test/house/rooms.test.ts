@@ -72,6 +72,7 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
 const outer: Readonly<Record<string, ReadonlyArray<string>>> = {
   event: [],
   catalog: ["event"],
+  contracts: ["event"],
   observe: ["event"],
   bus: ["event", "observe"],
   amqp: ["event", "observe", "bus/port", "bus/support"],
@@ -84,7 +85,7 @@ const outer: Readonly<Record<string, ReadonlyArray<string>>> = {
   app: ["event", "observe", "bus", "operations", "web", "amqp", "redis", "memory"],
   mcp: ["event", "operations"],
   web: ["event", "operations"],
-  cli: ["event", "observe", "bus", "operations", "app", "mcp", "outbox"],
+  cli: ["event", "contracts", "observe", "bus", "operations", "app", "mcp", "outbox"],
   "": ["event", "observe", "bus", "app"]
 }
 

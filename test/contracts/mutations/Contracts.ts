@@ -173,8 +173,8 @@ const versions: ReadonlyArray<Mutation> = [
   ),
   mutation(
     "the older version accepts more than it did",
-    previousOf(V1),
-    previousOf(Schema.Struct({ grade: Schema.Int }))
+    previousOf(Schema.Struct({ grade: Int.check(Schema.isGreaterThanOrEqualTo(0)) })),
+    previousOf(V1)
   ),
   mutation(
     "a version is added, and the one before is not what it was",
