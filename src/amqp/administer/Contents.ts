@@ -1,9 +1,8 @@
 /** What queues hold, and what that means for whoever wants to delete them. */
 import * as Effect from "effect/Effect"
 import type { Contents, RetireOptions } from "../../bus/port/Administration.ts"
-import { attempt, isMissing } from "../inspect/Attempt.ts"
+import { attempt, isMissing, together } from "../inspect/Attempt.ts"
 import { numberOf, textOf } from "../inspect/ManagementApi.ts"
-import { together } from "../inspect/TopologyLook.ts"
 import type { Access, Listing } from "./Access.ts"
 import { ownerOf } from "./Names.ts"
 

@@ -18,7 +18,7 @@ import * as Dial from "../connection/Dial.ts"
 import * as Given from "../connection/Given.ts"
 import * as Link from "../connection/Link.ts"
 import type { Server } from "../Servers.ts"
-import { type Asked, mayPublish } from "./Attempt.ts"
+import { type Asked, attempt, mayPublish } from "./Attempt.ts"
 import * as ManagementLook from "./ManagementLook.ts"
 import * as RightsLook from "./RightsLook.ts"
 import * as ServerLook from "./ServerLook.ts"
@@ -149,7 +149,7 @@ const isBlocked = Effect.fnUntraced(function* (notes: Notes, connection: Asked, 
     connection.model.once("blocked", said)
     return Effect.sync(() => connection.model.off("blocked", said))
   })
-  const answered = Effect.as(mayPublish(connection, `${namespace}.events`, "eventbus-doctor"), undefined)
+  const answered = Effect.as(attempt(connection, mayPublish(`${namespace}.events`, "eventbus-doctor")), undefined)
   const why = yield* Effect.raceFirst(answered, blocked)
   if (why === undefined) return false
   notes.error(

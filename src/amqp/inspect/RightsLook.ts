@@ -1,17 +1,31 @@
 /** Tries each right that is needed, in ways that change nothing, and says which are missing. */
+import type { Channel } from "amqplib"
 import * as Effect from "effect/Effect"
 import type { Subject } from "../../bus/port/Examination.ts"
 import { few, type Notes, quote } from "../../bus/support/Notes.ts"
 import type { Settings } from "../AmqpOptions.ts"
 import * as Ladder from "../topology/DelayLadder.ts"
 import * as Topology from "../topology/Topology.ts"
-import { type Answer, type Asked, isDenied, mayBind, mayConfigure, mayPublish, mayRead } from "./Attempt.ts"
-import { type Seen, together } from "./TopologyLook.ts"
+import {
+  type Answer,
+  type Asked,
+  attempt,
+  attemptAll,
+  isDenied,
+  mayBind,
+  mayConfigure,
+  mayPublish,
+  mayRead,
+  together
+} from "./Attempt.ts"
+import type { Seen } from "./TopologyLook.ts"
 
 interface Question {
   readonly verb: "configure" | "write" | "read"
   readonly entity: string
-  readonly ask: Effect.Effect<Answer<unknown>>
+  readonly ask: (channel: Channel) => Promise<unknown>
+  /** Whether the answer is an error even to those who have the right: it closes the channel. */
+  readonly alwaysFails?: true
 }
 
 /** A topic that nobody publishes: its denial says nothing of the exchange. */
@@ -27,14 +41,21 @@ export const look = Effect.fnUntraced(function* (
 ) {
   const { namespace } = settings
   const questions = [
-    ...publishing(connection, namespace, subject),
-    ...subject.subscribers.flatMap((name) => subscribing(connection, settings, name))
+    ...publishing(namespace, subject),
+    ...subject.subscribers.flatMap((name) => subscribing(settings, name))
   ].filter(({ entity, verb }) => verb === "configure" || existing.has(entity.replace(/ with topic .*$/, "")))
-  const answers = yield* Effect.forEach(
-    questions,
-    (question) => Effect.map(question.ask, (answer) => ({ ...question, answer })),
-    together
-  )
+  const [single, joint] = [true, false].map((fails) => questions.filter((one) => (one.alwaysFails ?? false) === fails))
+  const answers = (yield* Effect.all(
+    [
+      Effect.forEach(
+        single ?? [],
+        (question) => Effect.map(attempt(connection, question.ask), (answer) => ({ ...question, answer })),
+        together
+      ),
+      askTogether(connection, joint ?? [])
+    ],
+    { concurrency: "unbounded" }
+  )).flat()
   const denied = answers.filter(({ answer, entity }) => isDenied(answer) && !isTopicAlone(answer, entity))
   report(notes, connection.username, vhost, settings, subject, denied)
   const silent = answers.filter(({ answer }) => answer._tag === "Silent")
@@ -46,55 +67,67 @@ export const look = Effect.fnUntraced(function* (
   if (subject.events.length === 0) notes.hidden("topic rights of events: give the contracts with --contracts <module>")
 })
 
+const askTogether = (connection: Asked, questions: ReadonlyArray<Question>) =>
+  Effect.map(
+    attemptAll(
+      connection,
+      questions.map(({ ask }) => ask)
+    ),
+    (answers) =>
+      answers.flatMap((answer, at) => questions.slice(at, at + 1).map((question) => ({ ...question, answer })))
+  )
+
 const isAboutTopic = (answer: Answer<unknown>): boolean =>
   answer._tag === "Refused" && answer.text.includes("access to topic")
 
 const isTopicAlone = (answer: Answer<unknown>, entity: string): boolean =>
   isAboutTopic(answer) && !entity.includes(" with topic ")
 
-const write = (connection: Asked, exchange: string, topic: string | undefined): Question => ({
+const write = (exchange: string, topic: string | undefined): Question => ({
   verb: "write",
   entity: `exchange ${exchange}${topic === undefined ? "" : ` with topic ${topic}`}`,
-  ask: mayPublish(connection, exchange, topic ?? anyTopic)
+  ask: mayPublish(exchange, topic ?? anyTopic)
 })
 
 /** The ladder from each of its levels, and past them. */
-const ladder = (connection: Asked, namespace: string, destination: string | undefined) =>
+const ladder = (namespace: string, destination: string | undefined) =>
   Array.from({ length: Ladder.levels + 1 }, (_, level) => {
     const seconds = level === Ladder.levels ? 0 : 2 ** level
     const { exchange, routingKey } = Ladder.entry(namespace, seconds, destination ?? anyTopic)
-    return write(connection, exchange, destination === undefined ? undefined : routingKey)
+    return write(exchange, destination === undefined ? undefined : routingKey)
   })
 
-const publishing = (connection: Asked, namespace: string, { events }: Subject): ReadonlyArray<Question> => [
+const publishing = (namespace: string, { events }: Subject): ReadonlyArray<Question> => [
   ...(events.length === 0
-    ? [write(connection, Topology.events(namespace), undefined)]
-    : events.map((event) => write(connection, Topology.events(namespace), event))),
-  ...ladder(connection, namespace, events[0] === undefined ? undefined : Ladder.toEvent(events[0]))
+    ? [write(Topology.events(namespace), undefined)]
+    : events.map((event) => write(Topology.events(namespace), event))),
+  ...ladder(namespace, events[0] === undefined ? undefined : Ladder.toEvent(events[0]))
 ]
 
-const subscribing = (connection: Asked, { namespace, topology }: Settings, name: string): ReadonlyArray<Question> => {
+const subscribing = ({ namespace, topology }: Settings, name: string): ReadonlyArray<Question> => {
   const own = Topology.subscriberQueue(namespace, name)
   const queues = [own, Topology.deadQueue(namespace, name), Topology.parkedQueue(namespace, name)]
   const read = queues.map((queue): Question => ({
     verb: "read",
     entity: `queue ${queue}`,
-    ask: mayRead(connection, queue)
+    ask: mayRead(queue),
+    alwaysFails: true
   }))
   const configure = queues.map((queue): Question => ({
     verb: "configure",
     entity: `queue ${queue}`,
-    ask: mayConfigure(connection, queue)
+    ask: mayConfigure(queue),
+    alwaysFails: true
   }))
   const bind = [Topology.events(namespace), Ladder.deliverExchange(namespace)].map((exchange): Question => ({
     verb: "read",
     entity: `exchange ${exchange}`,
-    ask: mayBind(connection, own, exchange)
+    ask: mayBind(own, exchange)
   }))
   return [
-    write(connection, Topology.deadExchange(namespace), undefined),
-    write(connection, Topology.parkedExchange(namespace), undefined),
-    ...ladder(connection, namespace, Ladder.toSubscriber(name)).slice(-2),
+    write(Topology.deadExchange(namespace), undefined),
+    write(Topology.parkedExchange(namespace), undefined),
+    ...ladder(namespace, Ladder.toSubscriber(name)).slice(-2),
     ...read,
     ...(topology === "assert" ? [...configure, ...bind] : [])
   ]

@@ -5,11 +5,8 @@ import { few, type Notes } from "../../bus/support/Notes.ts"
 import * as AmqpError from "../AmqpError.ts"
 import type { Settings } from "../AmqpOptions.ts"
 import * as Topology from "../topology/Topology.ts"
-import { type Answer, type Asked, attempt, isDenied, isMissing } from "./Attempt.ts"
+import { type Answer, type Asked, attempt, attemptAll, isDenied, isMissing, together } from "./Attempt.ts"
 import { noDeadQueue, unconsumed } from "./QueueLook.ts"
-
-/** Questions at once: each has a channel. */
-export const together = { concurrency: 16 }
 
 export interface Seen {
   /** Entities that exist, `queue eduflow.dead.mailer` for example. */
@@ -32,15 +29,15 @@ export const look = Effect.fnUntraced(function* (
   { subscribers }: Subject
 ): Effect.fn.Return<Seen> {
   const shared = Topology.shared(namespace).filter(({ verify }) => verify !== undefined)
-  const answers = yield* Effect.forEach(
-    shared,
-    ({ entity, verify }) =>
-      Effect.map(
-        attempt(connection, async (channel) => verify?.(channel)),
-        (answer) => ({ entity, answer })
-      ),
-    together
+  const told = yield* attemptAll(
+    connection,
+    shared.map(
+      ({ verify }) =>
+        async (channel) =>
+          verify?.(channel)
+    )
   )
+  const answers = told.flatMap((answer, at) => shared.slice(at, at + 1).map(({ entity }) => ({ entity, answer })))
   const missing = answers.filter(({ answer }) => isMissing(answer)).map(({ entity }) => entity)
   const existing = new Set(answers.filter(({ answer }) => !isMissing(answer)).map(({ entity }) => entity))
   const hidden = answers.filter(({ answer }) => isDenied(answer)).map(({ entity }) => entity)
@@ -49,14 +46,18 @@ export const look = Effect.fnUntraced(function* (
   if (missing.length === shared.length) reportUndeclared(notes, namespace, topology)
   else {
     reportMissing(notes, namespace, missing)
-    yield* lookAtArguments(
-      notes,
-      connection,
-      shared.filter(({ entity }) => topology === "assert" && existing.has(entity) && !hidden.includes(entity))
+    const asserted = shared.filter(
+      ({ entity }) => topology === "assert" && existing.has(entity) && !hidden.includes(entity)
     )
-    for (const name of subscribers)
-      for (const entity of yield* lookAtSubscriber(notes, connection, namespace, name)) existing.add(entity)
-    yield* lookAtUndeliverable(notes, connection, namespace)
+    const [queues] = yield* Effect.all(
+      [
+        Effect.forEach(subscribers, (name) => lookAtSubscriber(notes, connection, namespace, name), together),
+        lookAtArguments(notes, connection, asserted),
+        lookAtUndeliverable(notes, connection, namespace)
+      ],
+      { concurrency: "unbounded" }
+    )
+    for (const entity of queues.flat()) existing.add(entity)
     if (missing.length === 0) notes.fact(`namespace ${namespace}: all ${shared.length} shared objects exist`)
   }
   return { existing }
@@ -88,10 +89,15 @@ const lookAtArguments = (
   connection: Asked,
   declarations: ReadonlyArray<Topology.Declaration>
 ): Effect.Effect<void> =>
-  Effect.forEach(
-    declarations,
-    ({ assert, entity }) => Effect.map(attempt(connection, assert), (answer) => reportMismatch(notes, entity, answer)),
-    { ...together, discard: true }
+  Effect.map(
+    attemptAll(
+      connection,
+      declarations.map(({ assert }) => assert)
+    ),
+    (answers) =>
+      answers.forEach((answer, at) => {
+        for (const { entity } of declarations.slice(at, at + 1)) reportMismatch(notes, entity, answer)
+      })
   )
 
 const reportMismatch = (notes: Notes, entity: string, answer: Answer<unknown>): void => {
