@@ -154,10 +154,11 @@ const consumersOf = (
         const kinds = { rejects: !isParked, isQuorum: true, isSingleActive: isKeyed && !isParked, isOrdered: isKeyed }
         return Receiver.consume(link, { ...rest, ...common, ...kinds, queue, tag: tag(link, subscriber) })
       }),
-    consumeEphemeral: ({ patterns, ...rest }) =>
+    consumeEphemeral: ({ letters = [], patterns, ...rest }) =>
       consumingOn((link) =>
-        Effect.flatMap(declareEphemeral(link, namespace, patterns), (queue) => {
-          const kinds = { rejects: false, isQuorum: false, isSingleActive: false, isOrdered: false }
+        Effect.flatMap(declareEphemeral(link, namespace, patterns, letters), (queue) => {
+          const holdsLetters = letters.length > 0
+          const kinds = { rejects: false, isQuorum: false, isSingleActive: false, isOrdered: false, holdsLetters }
           return Receiver.consume(link, { ...rest, ...common, ...kinds, queue, tag: tag(link, "ephemeral") })
         })
       )
@@ -196,17 +197,24 @@ const check = (link: Link, queue: string) =>
   )
 
 /** A queue that gets the events of these patterns, at once or when their delay is over. */
-const declareEphemeral = (link: Link, namespace: string, patterns: ReadonlyArray<string>) =>
+const declareEphemeral = (
+  link: Link,
+  namespace: string,
+  patterns: ReadonlyArray<string>,
+  letters: ReadonlyArray<DeadLetterSource>
+) =>
   Effect.scoped(
     Effect.flatMap(ScopedChannel.open(link), (channel) =>
-      EphemeralQueue.declare(
-        channel,
-        link.call,
-        namespace,
-        patterns.flatMap((pattern) => [
+      EphemeralQueue.declare(channel, link.call, namespace, [
+        ...patterns.flatMap((pattern) => [
           { exchange: Topology.events(namespace), pattern },
           { exchange: Ladder.deliverExchange(namespace), pattern: Ladder.anyDelay + Ladder.toEvent(pattern) }
-        ])
-      )
+        ]),
+        ...letters.map((source) =>
+          source._tag === "Undeliverable"
+            ? { exchange: Topology.undeliverable(namespace), pattern: "" }
+            : { exchange: Topology.deadExchange(namespace), pattern: source.name }
+        )
+      ])
     )
   )

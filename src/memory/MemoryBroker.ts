@@ -12,6 +12,7 @@ import {
   type BrokerProbe,
   type BrokerStatus,
   type ConsumeOptions,
+  type EphemeralOptions,
   type DeadLetterReader,
   type DeadLetterSource,
   type Depth,
@@ -108,13 +109,10 @@ class Client {
       MemoryConsumer.make(this.session, this.link.faults, queue, options)
     )
 
-  readonly consumeEphemeral = ({
-    patterns,
-    ...options
-  }: Omit<ConsumeOptions, "subscriber"> & { readonly patterns: ReadonlyArray<string> }) =>
+  readonly consumeEphemeral = ({ letters = [], patterns, ...options }: EphemeralOptions) =>
     this.whenReachable(() => {
       // Synchronous: there is no time in which the queue exists and nobody consumes it.
-      const { drop, queue } = this.link.namespace.temporary(patterns)
+      const { drop, queue } = this.link.namespace.temporary(patterns, letters)
       return MemoryConsumer.make(this.session, this.link.faults, queue, options, drop)
     })
 

@@ -19,6 +19,10 @@ interface Binding {
   readonly patterns: Map<string, ReadonlyArray<string>>
 }
 
+interface TemporaryBinding extends Binding {
+  readonly letters: ReadonlyArray<DeadLetterSource>
+}
+
 export interface TemporaryQueue {
   readonly queue: MemoryQueue
   readonly drop: () => void
@@ -33,7 +37,7 @@ export class Namespace {
   readonly name: string
   private readonly options: NamespaceOptions
   private readonly bound = new Map<string, Binding>()
-  private readonly temporaryQueues = new Set<Binding>()
+  private readonly temporaryQueues = new Set<TemporaryBinding>()
   private readonly dead = new Map<string, MemoryQueue>()
   private readonly parked = new Map<string, MemoryQueue>()
   private readonly undeliverable: MemoryQueue
@@ -68,8 +72,9 @@ export class Namespace {
   }
 
   /** A queue of one consumer's own. */
-  temporary(patterns: ReadonlyArray<string>): TemporaryQueue {
-    const binding: Binding = {
+  temporary(patterns: ReadonlyArray<string>, letters: ReadonlyArray<DeadLetterSource> = []): TemporaryQueue {
+    const binding: TemporaryBinding = {
+      letters,
       queue: this.plainQueue(`${this.name}.tmp`),
       patterns: new Map(patterns.map((pattern) => [pattern, pattern.split(".")]))
     }
@@ -98,6 +103,7 @@ export class Namespace {
       case "Subscriber":
         return put(this.bound.get(to.name)?.queue, message)
       case "DeadLetter":
+        this.showLetter({ _tag: "Subscriber", name: to.subscriber }, message)
         return put(this.dead.get(to.subscriber), message)
       case "Parked":
         return put(this.parked.get(to.subscriber), message)
@@ -106,7 +112,15 @@ export class Namespace {
 
   /** The same at the end of a delay: without a queue the message is kept where it can be found. */
   arrive(message: Outgoing): void {
-    if (!this.place(message)) this.undeliverable.push(message)
+    if (this.place(message)) return
+    this.showLetter({ _tag: "Undeliverable" }, message)
+    this.undeliverable.push(message)
+  }
+
+  /** A copy for each who looks at what comes there. */
+  private showLetter(source: DeadLetterSource, message: Outgoing, death?: Readonly<Record<string, unknown>>): void {
+    for (const { letters, queue } of this.temporaryQueues)
+      if (letters.some((one) => isSameSource(one, source))) queue.push(message, death)
   }
 
   deleteQueue(subscriber: string): void {
@@ -158,11 +172,16 @@ export class Namespace {
       returns,
       wake,
       rejects: true,
-      dead: ({ message }, reason) =>
-        letters.push(
-          { ...message, to: { _tag: "DeadLetter", subscriber }, headers: withoutDeaths(message.headers) },
-          deathOf(name, this.name, message.to, reason)
-        )
+      dead: ({ message }, reason) => {
+        const letter: Outgoing = {
+          ...message,
+          to: { _tag: "DeadLetter", subscriber },
+          headers: withoutDeaths(message.headers)
+        }
+        const death = deathOf(name, this.name, message.to, reason)
+        this.showLetter({ _tag: "Subscriber", name: subscriber }, letter, death)
+        letters.push(letter, death)
+      }
     })
   }
 
@@ -179,6 +198,9 @@ export class Namespace {
     return found
   }
 }
+
+const isSameSource = (one: DeadLetterSource, other: DeadLetterSource): boolean =>
+  one._tag === "Undeliverable" ? other._tag === "Undeliverable" : other._tag === "Subscriber" && one.name === other.name
 
 const put = (queue: MemoryQueue | undefined, message: Outgoing): boolean => {
   queue?.push(message)

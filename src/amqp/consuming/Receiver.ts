@@ -41,6 +41,8 @@ export interface ReceiverOptions extends Omit<ConsumeOptions, "subscriber" | "qu
   readonly counters: AckCounters
   /** Whether the queue dead-letters what is rejected. */
   readonly rejects: boolean
+  /** Whether it holds dead letters, whose headers the runtime or the broker wrote. Default false. */
+  readonly holdsLetters?: boolean
   /** Whether the queue is a quorum queue, as those that the library declares for a subscriber are. */
   readonly isQuorum: boolean
   /** Whether the queue gives to one of its consumers at a time. */
@@ -147,7 +149,7 @@ class Receiver {
     this.toDelivery = ReceivedMessage.toDelivery({
       namespace,
       countsAcquired: ServerVersion.countsAcquired(link),
-      isLetter: false,
+      isLetter: options.holdsLetters ?? false,
       reject: options.rejects ? (delivery) => this.reject(delivery.tag ?? 0) : undefined
     })
     this.enough = prefetch * ackShare

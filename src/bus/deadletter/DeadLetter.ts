@@ -19,12 +19,21 @@ export interface PastFailure {
   readonly message: string
 }
 
+/** One change of the data of an event by an operator. */
+export interface PastEdit {
+  readonly at: Date
+  /** The fields that changed, without their values. */
+  readonly paths: ReadonlyArray<string>
+}
+
 /** One dead letter: why it was given up, and what it was. */
-export interface DeadLetter extends Omit<Diagnosis.Diagnosis, "failures" | "firstFailure" | "lastFailure"> {
+export interface DeadLetter extends Omit<Diagnosis.Diagnosis, "edits" | "failures" | "firstFailure" | "lastFailure"> {
   readonly firstFailure: Date | undefined
   readonly lastFailure: Date | undefined
   /** The last failures, oldest first. */
   readonly failures: ReadonlyArray<PastFailure>
+  /** The last changes of its data by an operator (`eventbus dead-letters edit`), oldest first. */
+  readonly edits: ReadonlyArray<PastEdit>
   /** The original bytes. */
   readonly body: Buffer
   /** As they were received, without the broker's own counts, which change each time that it is looked at. */
@@ -76,6 +85,7 @@ export const read = (delivery: Delivery, source: Source, withKey = true): DeadLe
     firstFailure: optionalDate(diagnosis.firstFailure),
     lastFailure: optionalDate(diagnosis.lastFailure),
     failures: diagnosis.failures.map((failure) => ({ ...failure, at: dateOf(failure.at) })),
+    edits: (diagnosis.edits ?? []).map((edit) => ({ ...edit, at: dateOf(edit.at) })),
     body: bytesOf(delivery.body),
     headers: lasting(delivery.headers),
     key: event?.key,

@@ -8,6 +8,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Kinds from "../../event/options/OptionKinds.ts"
 import * as Monotonic from "../../observe/Monotonic.ts"
@@ -27,13 +28,16 @@ import { ReplayError } from "./DeadLettersError.ts"
 import * as LetterFilter from "./LetterFilter.ts"
 import { LetterProgress } from "./LetterProgress.ts"
 import { beyondReturned, walk } from "./LetterWalk.ts"
-import { copyOf } from "./ReplayCopy.ts"
+import { copyOf, type Edited } from "./ReplayCopy.ts"
 import { type ReplayOptions, ReplayState } from "./ReplayState.ts"
 
 interface Stopped {
   readonly _tag: "Stopped"
   readonly reason: PublishReason
 }
+
+/** Another body for a letter, or why it cannot have that one. */
+export type Rewrite = (letter: DeadLetter.DeadLetter, delivery: Delivery) => Result.Result<Edited, string>
 
 const copies = { count: 128, bytes: 8 * 1024 * 1024 }
 const copyMillis = 15_000
@@ -51,14 +55,17 @@ class Replay {
   private readonly source: DeadLetter.Source
   private readonly options: ReplayOptions
   private readonly state: ReplayState
+  private readonly rewrite: Rewrite | undefined
 
   constructor(
     broker: Broker["Service"],
     clock: Clock.Clock,
     source: DeadLetter.Source,
     options: ReplayOptions,
-    state: ReplayState
+    state: ReplayState,
+    rewrite: Rewrite | undefined
   ) {
+    this.rewrite = rewrite
     this.broker = broker
     this.clock = clock
     this.source = source
@@ -89,7 +96,7 @@ class Replay {
       each: (letter, delivery) =>
         Effect.sync(() => {
           const full = state.replayed >= limit
-          if (!full && state.selects(letter)) state.sent(letter)
+          if (!full && state.selects(letter) && this.edited(letter, delivery) !== refused) state.sent(letter)
           return !full || !beyondReturned(delivery)
         })
     })
@@ -129,11 +136,13 @@ class Replay {
       each: Effect.fnUntraced({ self: this }, function* (letter, delivery) {
         if (taken >= limit) return false
         if (!state.selects(letter)) return true
+        const edited = this.edited(letter, delivery)
+        if (edited === refused) return true
         taken++
         yield* pace()
         // The broker has taken it back: a copy would be one too many. The next read says why.
         if (delivery.lost()) return true
-        const reason = yield* this.resend(outbox, letter, delivery)
+        const reason = yield* this.resend(outbox, letter, delivery, edited)
         if (reason._tag === "Confirmed") return true
         if (reason._tag === "Invalid" || (reason._tag === "Unroutable" && source === DeadLetter.undeliverable)) {
           taken--
@@ -146,14 +155,28 @@ class Replay {
     })
   }
 
-  private resend(outbox: Outbox.Outbox, letter: DeadLetter.DeadLetter, delivery: Delivery): Effect.Effect<Outcome> {
+  /** What it is sent as; undefined for as it is. */
+  private edited(letter: DeadLetter.DeadLetter, delivery: Delivery): Edited | undefined | typeof refused {
+    if (this.rewrite === undefined) return undefined
+    const edited = this.rewrite(letter, delivery)
+    if (Result.isSuccess(edited)) return edited.success
+    this.state.refuse(letter, edited.failure)
+    return refused
+  }
+
+  private resend(
+    outbox: Outbox.Outbox,
+    letter: DeadLetter.DeadLetter,
+    delivery: Delivery,
+    edited: Edited | undefined
+  ): Effect.Effect<Outcome> {
     const { clock, source, state } = this
     return Effect.callback<Outcome>((resume) => {
       const now = clock.currentTimeMillisUnsafe()
-      const message = copyOf(letter, delivery, source, state.replayId, now)
+      const message = copyOf(letter, delivery, source, state.replayId, now, edited)
       const shipment = new ReplayShipment(
         message,
-        sizeOf(delivery.body),
+        sizeOf(message.body),
         Monotonic.of(clock)() + copyMillis,
         (outcome) => {
           // Here and not after the effect: an interruption must not keep a confirmed letter from its ack.
@@ -170,6 +193,8 @@ class Replay {
   }
 }
 
+const refused: unique symbol = Symbol("refused")
+
 /** The copy of a dead letter in the outbox of its replay. */
 class ReplayShipment extends Shipment {
   readonly finished: (outcome: Outcome) => void
@@ -183,7 +208,7 @@ class ReplayShipment extends Shipment {
 export const make = Effect.fnUntraced(function* (broker: Broker["Service"]) {
   const clock = yield* Clock.Clock
   const ids = yield* CurrentIds
-  return Effect.fnUntraced(function* (source: DeadLetter.Source, options: ReplayOptions) {
+  return Effect.fnUntraced(function* (source: DeadLetter.Source, options: ReplayOptions, rewrite?: Rewrite) {
     const failed =
       (state: { readonly replayed: number; readonly remaining: number }) =>
       ({ reason }: BrokerError | Stopped) => {
@@ -195,7 +220,7 @@ export const make = Effect.fnUntraced(function* (broker: Broker["Service"]) {
       failed({ replayed: 0, remaining: 0 })
     )
     const state = new ReplayState(ids.next(clock.currentTimeMillisUnsafe()), filter, options, yield* LetterProgress)
-    const replay = new Replay(broker, clock, source, options, state)
+    const replay = new Replay(broker, clock, source, options, state, rewrite)
     yield* replay.run().pipe(Effect.scoped, Effect.mapError(failed(state)))
     return state.report()
   })

@@ -81,7 +81,8 @@ export class DeadLettering {
       library: Diagnosis.library,
       replays: progress.replays,
       replayId: progress.replayId,
-      firstSpan: progress.firstSpan
+      firstSpan: progress.firstSpan,
+      edits: progress.edits
     }
   }
 

@@ -144,6 +144,12 @@ export interface ConsumeOptions {
   readonly onLost: (error: BrokerError) => void
 }
 
+export interface EphemeralOptions extends Omit<ConsumeOptions, "subscriber" | "queue"> {
+  readonly patterns: ReadonlyArray<string>
+  /** Also copies of what comes into these dead-letter queues from now on, which keep what they have. Default none. */
+  readonly letters?: ReadonlyArray<DeadLetterSource>
+}
+
 /** A live consumer. The end of its scope closes it; unsettled deliveries go back in order. */
 export interface Consumer {
   /** Stops new deliveries and returns when none can come any more. What was delivered can still be settled. */
@@ -219,9 +225,7 @@ export class Broker extends Context.Service<
     readonly declare: (spec: SubscriberSpec) => Effect.Effect<void, BrokerError>
     readonly consume: (options: ConsumeOptions) => Effect.Effect<Consumer, BrokerError, Scope.Scope>
     /** Consumes from a queue of its own, which is deleted with the consumer. */
-    readonly consumeEphemeral: (
-      options: Omit<ConsumeOptions, "subscriber"> & { readonly patterns: ReadonlyArray<string> }
-    ) => Effect.Effect<Consumer, BrokerError, Scope.Scope>
+    readonly consumeEphemeral: (options: EphemeralOptions) => Effect.Effect<Consumer, BrokerError, Scope.Scope>
     /** `queue` is `"own"` by default. A consumer that is gone is not counted, and what it held is ready again. */
     readonly depth: (subscriber: string, queue?: QueueKind) => Effect.Effect<Depth, BrokerError>
     readonly deadLetterDepth: (source: DeadLetterSource) => Effect.Effect<number, BrokerError>

@@ -65,6 +65,8 @@ export interface Diagnosis {
   readonly replayId?: string | undefined
   /** The span of its first attempt, as a W3C traceparent. */
   readonly firstSpan?: string | undefined
+  /** The last changes of its data by an operator, oldest first. */
+  readonly edits?: ReadonlyArray<RuntimeHeaders.PastEdit> | undefined
 }
 
 /** Why the broker itself dead-lettered an event, and when. */
@@ -111,7 +113,8 @@ export const write = (diagnosis: Diagnosis): Headers => ({
     failures: diagnosis.failures,
     replays: diagnosis.replays,
     replayId: diagnosis.replayId,
-    firstSpan: diagnosis.firstSpan
+    firstSpan: diagnosis.firstSpan,
+    edits: diagnosis.edits ?? []
   }),
   [names.subscriber]: diagnosis.subscriber,
   [names.reason]: diagnosis.reason,
@@ -141,7 +144,7 @@ export const read = (
   const { at, error, reason: unwritten, route } = death ?? foreign
   return {
     subscriber: text(headers[names.subscriber]) ?? subscriber,
-    reason: reason === undefined ? unwritten : toReason(reason),
+    reason: reason === undefined ? unwritten : reasonOf(reason),
     error: {
       tag: text(headers[names.tag]) ?? error.tag,
       message: text(headers[names.message]) ?? error.message,
@@ -157,7 +160,8 @@ export const read = (
     library: text(headers[names.library]) ?? "",
     replays: progress.replays,
     replayId: progress.replayId,
-    firstSpan: progress.firstSpan
+    firstSpan: progress.firstSpan,
+    edits: progress.edits
   }
 }
 
@@ -228,7 +232,8 @@ const reasons: ReadonlySet<string> = new Set<DeadLetterReason>([
 /** All of them. */
 export const deadLetterReasons: ReadonlyArray<string> = [...reasons, "Foreign" satisfies DeadLetterReason]
 const isReason = (value: string): value is DeadLetterReason => reasons.has(value)
-const toReason = (value: string): DeadLetterReason => (isReason(value) ? value : "Foreign")
+/** `Foreign` for what is none. */
+export const reasonOf = (value: string): DeadLetterReason => (isReason(value) ? value : "Foreign")
 
 /** `starts` is how many of its starts were written down and did not end. */
 export const crashLoop = (returns: number, starts: number): Failure => ({

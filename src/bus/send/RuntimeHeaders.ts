@@ -24,7 +24,8 @@ export const names = {
   position: "bus-position",
   starts: "bus-starts",
   delayed: "bus-delayed",
-  firstSpan: "bus-first-span"
+  firstSpan: "bus-first-span",
+  edits: "bus-edits"
 } as const
 
 /** What the publisher of a delayed event adds to its headers. */
@@ -37,6 +38,14 @@ export interface PastFailure {
   readonly attempt: number
   readonly tag: string
   readonly message: string
+}
+
+/** One change of the data by an operator, between dead letter and replay. */
+export interface PastEdit {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** The fields that changed; their values are nowhere but in the body. */
+  readonly paths: ReadonlyArray<string>
 }
 
 /** What an event has been through with one subscriber. */
@@ -61,8 +70,15 @@ export interface Progress {
   readonly replayId: string | undefined
   /** The span of the first attempt, as a W3C traceparent. */
   readonly firstSpan: string | undefined
+  /** The last changes of its data, oldest first, at most `keptEdits`. */
+  readonly edits: ReadonlyArray<PastEdit>
 }
 
+export const keptEdits = 5
+/** Paths that are kept of one edit, and the characters of each. */
+export const keptPaths = { count: 8, length: 64 }
+/** The part of the 16 KiB of a diagnosis that the edits may take. */
+const editBytes = 2 * 1024
 export const keptFailures = 10
 const failureMessageLength = 200
 const failureTagLength = 64
@@ -85,7 +101,8 @@ export const fresh: Progress = {
   due: undefined,
   replays: 0,
   replayId: undefined,
-  firstSpan: undefined
+  firstSpan: undefined,
+  edits: []
 }
 
 export const read = (delivery: Delivery): Progress => (delivery.trusted ? parse(delivery.headers) : fresh)
@@ -93,7 +110,7 @@ export const read = (delivery: Delivery): Progress => (delivery.trusted ? parse(
 export const parse = (headers: Readonly<Record<string, unknown>>): Progress => ({
   attempt: Math.max(count(headers[names.attempt]) ?? 1, 1),
   firstFailure: count(headers[names.firstFailure]),
-  failures: parseFailures(headers[names.failures]),
+  failures: parseList(headers[names.failures], isPastFailure).slice(-keptFailures),
   postponed: count(headers[names.postponed]) ?? 0,
   postponedSince: count(headers[names.postponedSince]),
   unknown: count(headers[names.unknown]) ?? 0,
@@ -103,7 +120,8 @@ export const parse = (headers: Readonly<Record<string, unknown>>): Progress => (
   due: count(headers[names.due]),
   replays: count(headers[names.replays]) ?? 0,
   replayId: text(headers[names.replayId]),
-  firstSpan: text(headers[names.firstSpan])?.slice(0, traceparentLength)
+  firstSpan: text(headers[names.firstSpan])?.slice(0, traceparentLength),
+  edits: parseList(headers[names.edits], isPastEdit).slice(-keptEdits)
 })
 
 export const write = (progress: Progress): Headers => {
@@ -124,6 +142,7 @@ export const write = (progress: Progress): Headers => {
   put(names.replays, progress.replays > 0 ? progress.replays : undefined)
   put(names.replayId, progress.replayId)
   put(names.firstSpan, progress.firstSpan)
+  put(names.edits, progress.edits.length > 0 ? JSON.stringify(progress.edits) : undefined)
   return headers
 }
 
@@ -156,6 +175,16 @@ export const addFailure = (progress: Progress, failure: PastFailure): ReadonlyAr
     0
   )
   if (maxBytes > failureBytes) while (Buffer.byteLength(JSON.stringify(kept)) > failureBytes) kept.shift()
+  return kept
+}
+
+/** Adds an edit. The oldest ones leave when all of them take too much of a diagnosis. */
+export const addEdit = (edits: ReadonlyArray<PastEdit>, { at, paths }: PastEdit): ReadonlyArray<PastEdit> => {
+  const kept = [
+    ...edits.slice(-(keptEdits - 1)),
+    { at, paths: paths.slice(0, keptPaths.count).map((path) => plain(path, keptPaths.length)) }
+  ]
+  while (Buffer.byteLength(JSON.stringify(kept)) > editBytes) kept.shift()
   return kept
 }
 
@@ -220,7 +249,7 @@ export const returnsBefore = (delivery: Delivery): number => (delivery.trusted ?
 
 const returnsIn = (headers: Readonly<Record<string, unknown>>): number => count(headers[names.returns]) ?? 0
 
-const parseFailures = (value: unknown): ReadonlyArray<PastFailure> => {
+const parseList = <A>(value: unknown, isOne: (one: unknown) => one is A): ReadonlyArray<A> => {
   if (!Predicate.isString(value)) return []
   let parsed: unknown
   try {
@@ -228,8 +257,15 @@ const parseFailures = (value: unknown): ReadonlyArray<PastFailure> => {
   } catch {
     return []
   }
-  return Array.isArray(parsed) ? parsed.filter(isPastFailure).slice(-keptFailures) : []
+  return Array.isArray(parsed) ? parsed.filter(isOne) : []
 }
+
+const isPastEdit = (value: unknown): value is PastEdit =>
+  Predicate.isObject(value) &&
+  Number.isSafeInteger(value["at"]) &&
+  Array.isArray(value["paths"]) &&
+  value["paths"].length <= keptPaths.count &&
+  value["paths"].every((path) => Predicate.isString(path) && path.length <= keptPaths.length)
 
 const isPastFailure = (value: unknown): value is PastFailure =>
   Predicate.isObject(value) &&

@@ -75,7 +75,16 @@ const make = (broker: Broker["Service"], judge: Judge, signer: Signature.Signer)
     ...broker,
     send: (message) => broker.send(signed(signer, message)),
     consume: (options) => broker.consume(judging(judge, options, options.subscriber, options.queue)),
-    consumeEphemeral: (options) => broker.consumeEphemeral(judging(judge, options, "")),
+    consumeEphemeral: (options) => {
+      const [source, ...others] = options.letters ?? []
+      // Letters alone are judged as those of a queue; among events nothing says whose letter one is.
+      if (source === undefined || others.length > 0 || options.patterns.length > 0)
+        return broker.consumeEphemeral(judging(judge, options, ""))
+      return broker.consumeEphemeral({
+        ...options,
+        onDelivery: (delivery) => options.onDelivery(judge.letter(delivery, source))
+      })
+    },
     readDeadLetters: (source) =>
       Effect.map(broker.readDeadLetters(source), (reader) => ({
         ...reader,

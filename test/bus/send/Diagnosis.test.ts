@@ -64,8 +64,13 @@ describe("Diagnosis", () => {
         { at: attempt, attempt, tag: "é".repeat(9_000), message: "🎓".repeat(9_000) }
       )
     }
+    let edits: ReadonlyArray<RuntimeHeaders.PastEdit> = []
+    for (let at = 1; at <= 9; at++)
+      edits = RuntimeHeaders.addEdit(edits, { at, paths: Array.from({ length: 20 }, () => "学".repeat(9_000)) })
+    assert.strictEqual(edits.at(-1)?.at, 9)
     const long = "🎓".repeat(20_000)
     const headers = Diagnosis.write({
+      edits,
       subscriber: "s".repeat(200),
       reason: "Exhausted",
       error: { tag: long, message: long, stack: long },

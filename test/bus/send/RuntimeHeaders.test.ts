@@ -17,7 +17,15 @@ const Progress = Schema.Struct({
   due: Maybe,
   replays: Count,
   replayId: Schema.UndefinedOr(Schema.String),
-  firstSpan: Schema.UndefinedOr(Schema.String.check(Schema.isMaxLength(55)))
+  firstSpan: Schema.UndefinedOr(Schema.String.check(Schema.isMaxLength(55))),
+  edits: Schema.Array(
+    Schema.Struct({
+      at: Count,
+      paths: Schema.Array(Schema.String.check(Schema.isMaxLength(RuntimeHeaders.keptPaths.length))).check(
+        Schema.isMaxLength(RuntimeHeaders.keptPaths.count)
+      )
+    })
+  ).check(Schema.isMaxLength(RuntimeHeaders.keptEdits))
 })
 
 describe("RuntimeHeaders", () => {

@@ -9,7 +9,7 @@ import { shared } from "../../setup/BusProcess.ts"
 import { fresh, numbered, upTo } from "../../setup/TestEvents.ts"
 import { makeLedger } from "../../setup/HandlerLedger.ts"
 import { Broken } from "./DeadLetterSetup.ts"
-import { lettersOf, untilEffect } from "../../setup/Waiting.ts"
+import { lettersOf, until, untilEffect } from "../../setup/Waiting.ts"
 import { assert } from "../../Assert.ts"
 import { bytesOf } from "../../../../event/Body.ts"
 import { hostname } from "node:os"
@@ -163,6 +163,41 @@ export const deadLetterCases: ReadonlyArray<BrokerCase> = [
       )
       assert.isAtLeast(found.length, 8)
       assert.strictEqual((yield* process.letters.discard(name, { all: true })).discarded, 12)
+    })
+  ),
+  brokerCase("whoever looks at new letters gets copies of them alone, and the queue keeps its own", () =>
+    Effect.gen(function* () {
+      const { broker, bus, letters } = yield* shared
+      const Happened = numbered()
+      const [name, other] = [fresh(), fresh()]
+      for (const each of [name, other])
+        yield* bus.subscribe(each, {
+          events: [Happened],
+          concurrency: 1,
+          handler: () => Effect.fail(new Reject({ reason: "no" }))
+        })
+      yield* bus.publish(Happened, { n: 1 })
+      yield* lettersOf({ letters }, name, 1)
+      const seen: Array<string | undefined> = []
+      yield* broker.consumeEphemeral({
+        patterns: [],
+        letters: [{ _tag: "Subscriber", name }],
+        prefetch: 10,
+        onDelivery: ({ ack, headers, properties }) => {
+          seen.push(properties.messageId)
+          assert.strictEqual(headers["bus-subscriber"], name)
+          ack()
+        },
+        onLost: () => {}
+      })
+      const ids = [(yield* bus.publish(Happened, { n: 2 })).id, (yield* bus.publish(Happened, { n: 3 })).id]
+      yield* until(
+        () => `${seen.length} of 2 copies`,
+        () => seen.length >= 2
+      )
+      assert.deepStrictEqual(seen.toSorted(), ids.toSorted())
+      yield* lettersOf({ letters }, name, 3)
+      yield* lettersOf({ letters }, other, 3)
     })
   ),
   brokerCase("an unknown subscriber is an error that names it, not an empty list", () =>
