@@ -12,18 +12,21 @@ import { Administrator } from "../bus/port/Administration.ts"
 import { Broker } from "../bus/port/Broker.ts"
 import { BrokerError } from "../bus/port/BrokerError.ts"
 import { SettingsInvalid } from "../bus/port/BrokerReason.ts"
+import { CacheStore } from "../bus/port/CacheStore.ts"
 import { type Examined, Examiner, type Subject } from "../bus/port/Examination.ts"
 import * as Notes from "../bus/support/Notes.ts"
+import { millisOf } from "../event/options/OptionNames.ts"
 import * as SchemaModule from "../event/SchemaModule.ts"
 import { make, Operations } from "../operations/Operations.ts"
 import type { LiveOptions } from "./LiveOptions.ts"
+import { redisClient } from "./RedisConnection.ts"
 
 export interface OperationsOptions {
   /** Those of the service. */
   readonly live: LiveOptions
   /** Address of RabbitMQ's management API. */
   readonly management?: Redacted.Redacted<string>
-  /** How long `doctor` waits for one answer, in milliseconds. */
+  /** How long one answer may take, in milliseconds. A connection may take twice as long. */
   readonly patience: number
 }
 
@@ -32,7 +35,11 @@ export const layer = (options: OperationsOptions): Layer.Layer<Operations> =>
     Operations,
     Effect.gen(function* () {
       yield* Effect.promise(() => SchemaModule.load())
-      return yield* make(examinerOf(options), administratorOf(options), connect(options.live))
+      return yield* make(examinerOf(options), administratorOf(options), {
+        bus: connect(options),
+        cache: connectCache(options),
+        namespace: (namespace) => measured(options, namespace)
+      })
     })
   )
 
@@ -55,11 +62,24 @@ const amqpOf = ({ redisTls: _tls, redisUrl: _redis, signing: _signing, url, ...r
   return { ...others, namespace, servers, source: "eventbus-cli" }
 }
 
-const connect = (live: LiveOptions) =>
+/** A person waits for less long than a service, and no canary has to pass the ladder for an operator. */
+const forOperators = ({ live, patience }: OperationsOptions) => ({
+  ...amqpOf(live),
+  topology: "verify" as const,
+  waitForBroker: false,
+  connectTimeout: Math.min(millisOf(live.connectTimeout ?? "10 seconds"), Math.max(2 * patience, leastConnectMillis)),
+  canaryInterval: "1 hour" as const
+})
+
+/** The setting has the same bound. */
+const leastConnectMillis = 100
+
+const connect = (options: OperationsOptions) =>
   Effect.gen(function* () {
+    const { live } = options
     if (isEmbedded(live)) return yield* embedded
     const { AmqpBroker } = yield* Effect.promise(() => import("../amqp/index.ts"))
-    const broker = AmqpBroker.layer({ ...amqpOf(live), topology: "verify", waitForBroker: false })
+    const broker = AmqpBroker.layer(forOperators(options))
     const { signing } = live
     const signed =
       signing === undefined
@@ -67,6 +87,38 @@ const connect = (live: LiveOptions) =>
         : Layer.provide((yield* Effect.promise(() => import("../bus/send/SignedBroker.ts"))).layer(signing), broker)
     const context = yield* Layer.build(Layer.provideMerge(DeadLetters.layer, signed))
     return { broker: Context.get(context, Broker), letters: Context.get(context, DeadLetters) }
+  })
+
+/** A broker in a namespace that exists, or in a new one that ends with the scope. */
+const measured = (options: OperationsOptions, existing: string | undefined) =>
+  Effect.gen(function* () {
+    if (isEmbedded(options.live)) return yield* embedded
+    const { AmqpBroker } = yield* Effect.promise(() => import("../amqp/index.ts"))
+    const own = yield* Effect.promise(() => import("../amqp/inspect/OwnNamespace.ts"))
+    const namespace = existing ?? own.fresh()
+    const amqp = { ...forOperators(options), namespace }
+    // Before it is declared: an interruption in between must not leave it there.
+    if (existing === undefined) yield* Effect.addFinalizer(() => own.remove(amqp, patienceToRemove))
+    const topology = existing === undefined ? ("assert" as const) : ("verify" as const)
+    return Context.get(yield* Layer.build(AmqpBroker.layer({ ...amqp, topology })), Broker)
+  })
+
+/** Deleting forty objects takes a busy broker a moment. */
+const patienceToRemove = 30_000
+
+/** An operator waits for an answer for longer than a service does. */
+const connectCache = ({ live, patience: timeout }: OperationsOptions) =>
+  Effect.gen(function* () {
+    const { allowPlaintext, namespace, redisTls: tls, redisUrl: url } = live
+    if (url === undefined) return undefined
+    const { RedisCache, client } = yield* redisClient({
+      url,
+      ...(namespace !== undefined && { namespace }),
+      ...(allowPlaintext !== undefined && { allowPlaintext }),
+      timeout,
+      ...(tls !== undefined && { tls })
+    })
+    return Context.get(yield* Layer.build(Layer.provide(RedisCache.layerOnClient, client)), CacheStore)
   })
 
 const examinerOf = ({ live, management, patience }: OperationsOptions): Examiner["Service"] => {
@@ -79,6 +131,10 @@ const examinerOf = ({ live, management, patience }: OperationsOptions): Examiner
         }),
         Notes.merge
       ),
+    rightsToWatch: Effect.flatMap(
+      Effect.promise(() => import("../amqp/inspect/WatchRights.ts")),
+      ({ look }) => look(options, patience)
+    ),
     deadLetterSources: isEmbedded(live)
       ? Effect.succeed(undefined)
       : Effect.flatMap(examineRabbit, ({ listDeadLetterSources }) => listDeadLetterSources(options))

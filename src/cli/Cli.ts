@@ -3,12 +3,18 @@ import * as Command from "effect/cli/Command"
 import { contracts } from "./groups/Contracts.ts"
 import { deadLetters } from "./groups/DeadLetters.ts"
 import { doctor } from "./groups/Doctor.ts"
+import { history, last, tail, watch } from "./groups/Live.ts"
+import { load } from "./groups/Load.ts"
 import { mcp } from "./groups/Mcp.ts"
 import { outbox } from "./groups/Outbox.ts"
+import { publish } from "./groups/Publish.ts"
 import { schema } from "./groups/Schemas.ts"
 import { topology } from "./groups/Topology.ts"
 import { root } from "./Root.ts"
 
-export const command = root.pipe(
-  Command.withSubcommands([doctor, contracts, deadLetters, topology, outbox, mcp, schema])
-)
+/** In the order in which help lists them. */
+const looking = [doctor, contracts, tail, last, history, watch] as const
+const acting = [publish, deadLetters, topology, outbox, load] as const
+const serving = [mcp, schema] as const
+
+export const command = root.pipe(Command.withSubcommands([...looking, ...acting, ...serving]))

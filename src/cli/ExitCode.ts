@@ -25,8 +25,15 @@ const unreachable: ReadonlySet<string> = new Set(["Connection", "Authentication"
 
 export const exitCodeOf = (error: unknown): ExitCode => {
   if (Predicate.hasProperty(error, "exitCode") && error.exitCode === ExitCode.usage) return ExitCode.usage
+  if (Predicate.hasProperty(error, "isMistake") && error.isMistake === true) return ExitCode.usage
+  if (Predicate.hasProperty(error, "_tag") && error._tag === "EventDefinitionError") return ExitCode.usage
   const reason = Predicate.hasProperty(error, "reason") ? error.reason : undefined
   const tag = Predicate.hasProperty(reason, "_tag") ? String(reason._tag) : ""
   if (tag === "Settings" || tag === "Invalid") return ExitCode.usage
-  return unreachable.has(tag) ? ExitCode.unreachable : ExitCode.failed
+  const cause = Predicate.hasProperty(reason, "cause") ? reason.cause : undefined
+  // The store of last known events is away.
+  if (tag === "Unavailable" && cause === undefined) return ExitCode.unreachable
+  // A publish that was not sent says why in its cause.
+  const deeper = tag === "Unavailable" && Predicate.hasProperty(cause, "_tag") ? String(cause._tag) : tag
+  return unreachable.has(deeper) ? ExitCode.unreachable : ExitCode.failed
 }

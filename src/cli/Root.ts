@@ -22,7 +22,7 @@ const common = {
     Flag.atLeast(0)
   ),
   management: Flag.String("management").pipe(
-    Flag.withDescription("Management API of RabbitMQ: http://user:password@host:15672"),
+    Flag.withDescription("Management API of RabbitMQ, http://host:15672. With a password: set EVENTBUS_MANAGEMENT_URL"),
     Flag.withMetavar("<url>"),
     Flag.optional
   ),
@@ -38,7 +38,7 @@ const common = {
   ),
   key: Flag.String("key").pipe(Flag.withDescription("PEM file of its key"), Flag.withMetavar("<file>"), Flag.optional),
   timeout: Flag.Finite("timeout").pipe(
-    Flag.withDescription("How long doctor and the management API wait for one answer, in seconds"),
+    Flag.withDescription("How long to wait for one answer, in seconds; twice as long for a connection"),
     Flag.withMetavar("<seconds>"),
     Flag.withDefault(2)
   )

@@ -1,4 +1,5 @@
 /** What a command works with: the settings of the service, what is known of its contracts, and the operations. */
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -34,26 +35,57 @@ export interface Session {
   readonly outcome: Outcome["Service"]
 }
 
+export interface Needs {
+  /** It reaches nothing, and needs no settings. */
+  readonly offline?: boolean
+}
+
 /** Runs a command; what it opened is closed at the end. */
-export const run = <A, E, R>(common: Common, use: (session: Session) => Effect.Effect<A, E, R>) =>
+export const run = <A, E, R>(
+  common: Common,
+  use: (session: Session) => Effect.Effect<A, E, R>,
+  { offline = false }: Needs = {}
+) =>
   Effect.gen(function* () {
     const output = yield* make(common.json)
     const outcome = yield* Outcome
     const known = yield* Contracts.load(Option.getOrUndefined(common.contracts), common.subscriber)
-    const live = yield* settings(common)
+    const live: LiveOptions = offline ? { url: "memory://" } : yield* settings(common)
     const { layer } = yield* Effect.promise(() => import("../app/OperationsLive.ts"))
-    const management = Option.getOrElse(common.management, () => known.management)
+    const management = yield* managementOf(common, known, output)
     const context = yield* Layer.build(
       layer({
         live,
         patience: common.timeout * 1000,
-        ...(management !== undefined && { management: Redacted.make(management) })
+        ...(management !== undefined && { management })
       })
     )
     return yield* Effect.flatMap(Operations, (operations) => use({ operations, output, known, live, outcome })).pipe(
       Effect.provideContext(context)
     )
   }).pipe(Effect.scoped)
+
+/** A setting of this command alone: services do not ask the management API. */
+const managementSetting = Config.option(Config.Redacted("EVENTBUS_MANAGEMENT_URL"))
+
+/** The option, then the environment, then package.json. */
+const managementOf = Effect.fnUntraced(function* (
+  { management }: Common,
+  known: Contracts.Known,
+  output: Output["Service"]
+) {
+  if (Option.isSome(management)) {
+    // Every user of this machine can read the arguments of its processes.
+    if (/^https?:\/\/[^/]*:[^/]*@/i.test(management.value))
+      yield* output.note(
+        "warning: the password in --management can be read in the list of processes: set EVENTBUS_MANAGEMENT_URL instead"
+      )
+    return Redacted.make(management.value)
+  }
+  const set = yield* Effect.orElseSucceed(managementSetting, () => Option.none<Redacted.Redacted<string>>())
+  if (Option.isSome(set) && Redacted.value(set.value) !== "") return set.value
+  return known.management === undefined ? undefined : Redacted.make(known.management)
+})
 
 /** Those of the environment, as the service reads them. */
 const settings = Effect.fnUntraced(function* ({ ca, cert, key }: Common) {

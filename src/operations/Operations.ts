@@ -9,28 +9,47 @@ import * as Scope from "effect/Scope"
 import type { Administrator } from "../bus/port/Administration.ts"
 import type { BrokerError } from "../bus/port/BrokerError.ts"
 import type { Examiner, Subject } from "../bus/port/Examination.ts"
+import type { CacheStore } from "../bus/port/CacheStore.ts"
 import type { Bus } from "./Bus.ts"
-import * as DeadLetterOperations from "./DeadLetterOperations.ts"
+import * as DeadLetterOperations from "./letters/DeadLetterOperations.ts"
+import * as LetterOperations from "./letters/LetterOperations.ts"
+import * as LiveOperations from "./live/LiveOperations.ts"
+import * as LoadOperations from "./load/LoadOperations.ts"
+import * as PublishOperations from "./publish/PublishOperations.ts"
 import type * as Reports from "./Reports.ts"
 import * as Topology from "./Topology.ts"
 
-interface Doctor {
+/** All groups. */
+interface Groups
+  extends
+    DeadLetterOperations.DeadLetterOperations,
+    LetterOperations.LetterOperations,
+    LiveOperations.LiveOperations,
+    LoadOperations.LoadOperations,
+    PublishOperations.PublishOperations {
   readonly doctor: (subject: Subject) => Effect.Effect<typeof Reports.Doctor.Type>
   readonly topology: Topology.TopologyOperations
 }
 
-export class Operations extends Context.Service<Operations, Doctor & DeadLetterOperations.DeadLetterOperations>()(
-  "@eduflow/events/Operations"
-) {}
+export class Operations extends Context.Service<Operations, Groups>()("@eduflow/events/Operations") {}
 
-/** `connect` is run once, by the first operation that needs the bus. */
+/** How the parts of the bus are reached. Each is run once, by the first operation that needs it. */
+export interface Reach {
+  readonly bus: Effect.Effect<Bus, BrokerError, Scope.Scope>
+  /** Undefined where no store outlives a process. */
+  readonly cache: Effect.Effect<CacheStore["Service"] | undefined, BrokerError, Scope.Scope>
+  /** For each measurement anew. */
+  readonly namespace: LoadOperations.OpenNamespace
+}
+
 export const make = Effect.fnUntraced(function* (
   examiner: Examiner["Service"],
   administrator: Administrator["Service"],
-  connect: Effect.Effect<Bus, BrokerError, Scope.Scope>
+  reach: Reach
 ): Effect.fn.Return<Operations["Service"], never, Scope.Scope> {
   const scope = yield* Effect.scope
-  const bus = yield* Effect.cached(Scope.provide(connect, scope))
+  const bus = yield* Effect.cached(Scope.provide(reach.bus, scope))
+  const cache = yield* Effect.cached(Scope.provide(reach.cache, scope))
   return Operations.of({
     doctor: (subject) =>
       Effect.map(examiner.examine(subject), ({ facts, findings, unseen }) => ({
@@ -42,7 +61,11 @@ export const make = Effect.fnUntraced(function* (
         facts
       })),
     topology: Topology.make(administrator),
-    ...DeadLetterOperations.make(bus, examiner)
+    ...DeadLetterOperations.make(bus, examiner),
+    ...PublishOperations.make(bus, cache),
+    ...LiveOperations.make(bus, cache, examiner),
+    ...LetterOperations.make(bus, examiner),
+    ...LoadOperations.make(reach.namespace)
   })
 })
 

@@ -9,3 +9,9 @@ export const report = <const Kind extends string, const Fields extends Schema.St
 export const Counts = Schema.Record(Schema.String, Schema.Int)
 /** ISO 8601 in UTC, or null where it is not known. */
 export const Time = Schema.NullOr(Schema.String)
+
+/** A body as text where it is text. */
+export const Body = Schema.Struct({
+  encoding: Schema.Literals(["json", "text", "base64"]),
+  value: Schema.Unknown
+})

@@ -4,9 +4,14 @@
  */
 import * as Schema from "effect/Schema"
 import * as Contracts from "./ContractReports.ts"
-import { Counts, report, Time } from "./ReportForm.ts"
+import * as LiveReports from "./LiveReports.ts"
+import * as LoadReports from "./LoadReports.ts"
+import * as PublishReports from "./PublishReports.ts"
 import * as Outbox from "./OutboxReports.ts"
+import { Body, Counts, report, Time } from "./ReportForm.ts"
 import * as Topology from "./TopologyReports.ts"
+
+export { Body } from "./ReportForm.ts"
 
 export const Finding = Schema.Struct({
   check: Schema.String,
@@ -62,10 +67,16 @@ export const Letters = report("dead-letters.list", {
   next: Schema.NullOr(Schema.String)
 })
 
-/** A body as text where it is text. */
-export const Body = Schema.Struct({
-  encoding: Schema.Literals(["json", "text", "base64"]),
-  value: Schema.Unknown
+/** What a message has beside its body: what `import` needs. */
+export const Message = Schema.Struct({
+  contentType: Schema.NullOr(Schema.String),
+  contentEncoding: Schema.NullOr(Schema.String),
+  appId: Schema.NullOr(Schema.String),
+  correlationId: Schema.NullOr(Schema.String),
+  /** Those of the publisher, and the trace. */
+  headers: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite, Schema.Boolean])),
+  replayId: Schema.NullOr(Schema.String),
+  firstSpan: Schema.NullOr(Schema.String)
 })
 
 export const LetterDetail = report("dead-letters.letter", {
@@ -79,8 +90,12 @@ export const LetterDetail = report("dead-letters.letter", {
   library: Schema.String,
   publishedAt: Time,
   traceparent: Schema.NullOr(Schema.String),
+  /** The last changes of its data by an operator, oldest first: when, and in which fields. */
+  edits: Schema.Array(Schema.Struct({ at: Schema.String, paths: Schema.Array(Schema.String) })),
   /** Null unless it was asked for. */
-  body: Schema.NullOr(Body)
+  body: Schema.NullOr(Body),
+  /** Null unless everything was asked for. Then the body is exactly what it was, with what is sensitive. */
+  original: Schema.NullOr(Message)
 })
 
 const worked = {
@@ -107,6 +122,29 @@ export const Discard = report("dead-letters.discard", { ...worked, discarded: Sc
 
 export const Export = report("dead-letters.export", { source: Schema.String, letters: Schema.Int, file: Schema.String })
 
+export const Import = report("dead-letters.import", {
+  dryRun: Schema.Boolean,
+  /** Stored and confirmed. */
+  imported: Schema.Int,
+  /** In their queue already, and passed over. */
+  present: Schema.Int,
+  refused: Schema.Int,
+  /** The first hundred. */
+  refusals: Schema.Array(PublishReports.Refusal),
+  /** The first line that the broker did not take; null at the end of the file. */
+  next: Schema.NullOr(Schema.Int)
+})
+
+export const Edit = report("dead-letters.edit", {
+  source: Schema.String,
+  id: Schema.String,
+  event: Schema.String,
+  dryRun: Schema.Boolean,
+  /** The fields that change. */
+  changed: Schema.Array(Schema.String),
+  replayId: Schema.String
+})
+
 export const Failure = report("error", { error: Schema.String, message: Schema.String, exitCode: Schema.Int })
 
 /** Every kind of report, by the command that writes it. */
@@ -131,5 +169,11 @@ export const byCommand = {
   "contracts snapshot": Contracts.Written,
   "contracts check": Contracts.Check,
   "contracts diff": Contracts.Diff,
+  "dead-letters import": Import,
+  "dead-letters edit": Edit,
+  "dead-letters watch": Schema.Union([LiveReports.TailBegun, LetterDetail, LiveReports.Gap, LiveReports.Tail]),
+  ...PublishReports.byCommand,
+  ...LiveReports.byCommand,
+  ...LoadReports.byCommand,
   error: Failure
 } as const

@@ -1,6 +1,7 @@
 /** The command line itself, without a broker: help, mistakes, exit codes, schemas, and text that cannot harm a terminal. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { createServer, type Server } from "node:net"
 import { stripVTControlCharacters } from "node:util"
 import * as Contracts from "../../src/cli/Contracts.ts"
 import { pages } from "../../src/cli/HelpPages.ts"
@@ -69,6 +70,39 @@ describe("eventbus", () => {
       const nobody = { EVENTBUS_URL: "amqp://127.0.0.1:1", EVENTBUS_CONNECT_TIMEOUT: "100 millis" }
       const away = yield* eventbus(nobody, "dead-letters", "list", "mailer")
       assert.strictEqual(away.code, 3)
+    })
+  )
+
+  it.live("does not wait for long for an address that accepts and says nothing, whatever the service would do", () =>
+    Effect.gen(function* () {
+      const silent = yield* Effect.acquireRelease(
+        Effect.promise(
+          () =>
+            new Promise<Server>((resolve) => {
+              const server = createServer().listen(0, "127.0.0.1", () => resolve(server))
+            })
+        ),
+        (server) => Effect.sync(() => void server.close())
+      )
+      const address = silent.address()
+      const port = typeof address === "object" ? address?.port : undefined
+      const settings = { EVENTBUS_URL: `amqp://127.0.0.1:${port}`, EVENTBUS_CONNECT_TIMEOUT: "1 hour" }
+      const { code, err } = yield* eventbus(settings, "dead-letters", "list", "mailer", "--timeout", "0.1")
+      assert.strictEqual(code, 3)
+      assert.include(err, "did not answer the handshake in time")
+    })
+  )
+
+  it.live("warns of a password in its arguments, and takes it from the environment", () =>
+    Effect.gen(function* () {
+      const nobody = { EVENTBUS_URL: "amqp://127.0.0.1:1", EVENTBUS_CONNECT_TIMEOUT: "100 millis" }
+      const url = "http://u:s3cret-word@127.0.0.1:1"
+      const shown = yield* eventbus(nobody, "doctor", "--management", url)
+      assert.include(shown.err, "set EVENTBUS_MANAGEMENT_URL instead")
+      assert.notInclude(shown.err + shown.out, "s3cret-word")
+      const set = yield* eventbus({ ...nobody, EVENTBUS_MANAGEMENT_URL: url }, "doctor")
+      assert.strictEqual(set.err, "")
+      assert.include(set.out, "the management API at 127.0.0.1:1 does not answer")
     })
   )
 

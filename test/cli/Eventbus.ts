@@ -16,13 +16,24 @@ export type Settings = Readonly<Record<string, string>>
 /** A machine of tests is busy: answers take as long as they take. */
 const patient = ["--timeout", "60"]
 
-export const eventbus = (settings: Settings, ...args: ReadonlyArray<string>): Effect.Effect<Ran> =>
+/** The words of a command, and what is told of each line that it writes. */
+export type Word = string | { readonly onLine: () => void }
+
+export const eventbus = (settings: Settings, ...words: ReadonlyArray<Word>): Effect.Effect<Ran> =>
   Effect.gen(function* () {
+    const args = words.filter((word) => typeof word === "string")
+    const written = (): void => words.forEach((word) => typeof word !== "string" && word.onLine())
     const out: Array<string> = []
     const err: Array<string> = []
     const recorded: Console.Console = Object.assign(Object.create(console), {
-      log: (...words: ReadonlyArray<unknown>) => void out.push(words.join(" ")),
-      error: (...words: ReadonlyArray<unknown>) => void err.push(words.join(" "))
+      log: (...words: ReadonlyArray<unknown>) => {
+        out.push(words.join(" "))
+        written()
+      },
+      error: (...words: ReadonlyArray<unknown>) => {
+        err.push(words.join(" "))
+        written()
+      }
     })
     const code = yield* execute(args.some((word) => word.startsWith("--timeout")) ? args : [...args, ...patient]).pipe(
       Effect.provideService(Console.Console, recorded),

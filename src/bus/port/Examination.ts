@@ -33,6 +33,13 @@ export interface Subject {
   readonly events: ReadonlyArray<string>
 }
 
+/** Rights that are missing for something, and the command that grants them. */
+export interface MissingRights {
+  /** Verb and object of each: `configure queue eduflow.tmp.*`. */
+  readonly missing: ReadonlyArray<string>
+  readonly mend: string
+}
+
 export class Examiner extends Context.Service<
   Examiner,
   {
@@ -43,5 +50,7 @@ export class Examiner extends Context.Service<
      * reason in words.
      */
     readonly deadLetterSources: Effect.Effect<ReadonlyArray<string> | undefined, string>
+    /** Which rights are missing to look at live events and dead letters over a queue of one process. */
+    readonly rightsToWatch: Effect.Effect<MissingRights>
   }
 >()("@eduflow/events/bus/Examiner") {}

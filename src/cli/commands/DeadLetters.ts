@@ -57,7 +57,7 @@ export const sources = (common: Common) =>
         ...(report.complete
           ? []
           : [
-              "only subscribers that were named: RabbitMQ lists its queues with --management http://user:password@host:15672"
+              "only subscribers that were named: RabbitMQ lists its queues with EVENTBUS_MANAGEMENT_URL=http://user:password@host:15672"
             ])
       ])
     })
@@ -82,7 +82,7 @@ export const list = (
     })
   )
 
-const rowOf = (letter: typeof Reports.Letter.Type): ReadonlyArray<string> =>
+export const rowOf = (letter: typeof Reports.Letter.Type): ReadonlyArray<string> =>
   [
     letter.id,
     letter.event,
@@ -117,6 +117,7 @@ const linesOf = (letter: typeof Reports.LetterDetail.Type, paint: Paint): Readon
     ["host", letter.host],
     ["library", letter.library],
     ["trace", letter.traceparent],
+    ...letter.edits.map(({ at, paths }) => ["edited", `${at}: ${paths.join(", ")}`] as const),
     ["bytes", String(letter.bytes)]
   ]
   const known = rows.flatMap(([name, value]) => (value === null || value === "" ? [] : [[name, printable(value)]]))
@@ -200,14 +201,15 @@ const countsOf = (report: typeof Reports.Replay.Type | typeof Reports.Discard.Ty
 export const exportTo = (
   common: Common,
   source: string,
-  flags: Selection & { readonly body: boolean; readonly out: Option.Option<string> }
+  flags: Selection & { readonly body: boolean; readonly complete: boolean; readonly out: Option.Option<string> }
 ) =>
   withSession(common, (session) =>
     Effect.gen(function* () {
       const { operations, output } = session
       const path = Option.getOrUndefined(flags.out)
+      const bodies = { ...bodiesOf(session, flags.body), complete: flags.complete }
       const stream = path === undefined ? undefined : yield* openFile(path)
-      const letters = yield* operations.export(source, filterOf(flags), bodiesOf(session, flags.body), (letter) =>
+      const letters = yield* operations.export(source, filterOf(flags), bodies, (letter) =>
         stream === undefined ? Console.log(json(letter)) : write(stream, `${json(letter)}\n`)
       )
       if (stream === undefined || path === undefined) return

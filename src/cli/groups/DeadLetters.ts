@@ -62,10 +62,77 @@ const body = Flag.Boolean("body").pipe(
 )
 
 const letters = () => import("../commands/DeadLetters.ts")
+const single = () => import("../commands/SingleLetters.ts")
+
+const importing = Command.make(
+  "import",
+  { file: Argument.String("file").pipe(Argument.withDescription("What `export --complete` wrote")), yes },
+  ({ file, yes }) => Effect.flatMap(root, (shared) => lazily(single, (run) => run.importFile(shared, file, yes)))
+).pipe(
+  Command.withDescription(
+    "Brings exported letters back into their dead-letter queues. A letter that is there already is passed over, so it may be ended at any moment and run again."
+  ),
+  Command.withShortDescription("Bring exported letters back into their dead-letter queues")
+)
+
+const edit = Command.make(
+  "edit",
+  {
+    source,
+    id: Argument.String("id").pipe(Argument.withDescription("Id of the event")),
+    data: Flag.String("data").pipe(
+      Flag.withDescription("The whole new data as JSON"),
+      Flag.withMetavar("<json>"),
+      Flag.optional
+    ),
+    patch: Flag.String("patch").pipe(
+      Flag.withDescription("What is to be different, as JSON; null removes a field"),
+      Flag.withMetavar("<json>"),
+      Flag.optional
+    ),
+    unsigned: Flag.Boolean("unsigned").pipe(
+      Flag.withDescription("Also a letter without a valid signature"),
+      Flag.withoutNegation,
+      Flag.withDefault(false)
+    ),
+    yes
+  },
+  ({ id, source, ...flags }) =>
+    Effect.flatMap(root, (shared) => lazily(single, (run) => run.edit(shared, source, id, flags)))
+).pipe(
+  Command.withDescription(
+    "Corrects the data of one letter, as its contract demands, and replays it. It stays the same event; its history says what changed and when."
+  ),
+  Command.withShortDescription("Correct the data of one letter, and replay it"),
+  Command.withExamples([
+    {
+      command: `eventbus dead-letters edit notification.grade-mailer <id> --patch '{"grade":93}' --yes`,
+      description: "One field of it"
+    }
+  ])
+)
+
+const watch = Command.make(
+  "watch",
+  {
+    source,
+    limit: Flag.Int("limit").pipe(
+      Flag.withDescription("Ends after this many letters"),
+      Flag.withMetavar("<number>"),
+      Flag.optional
+    )
+  },
+  ({ limit, source }) => Effect.flatMap(root, (shared) => lazily(single, (run) => run.watch(shared, source, limit)))
+).pipe(
+  Command.withDescription("Shows each new dead letter as it comes, until Ctrl-C. It takes none."),
+  Command.withShortDescription("Show new dead letters as they come")
+)
 
 export const deadLetters = Command.make("dead-letters").pipe(
-  Command.withDescription("Count, read, replay, discard and export dead letters. Reading takes none away."),
-  Command.withShortDescription("Count, read, replay, discard, export dead letters"),
+  Command.withDescription(
+    "Count, read, replay, edit, discard, export and import dead letters. Reading takes none away."
+  ),
+  Command.withShortDescription("Count, read, replay, edit, discard, export dead letters"),
   Command.withSubcommands([
     Command.make("sources", {}, () =>
       Effect.flatMap(root, (flags) => lazily(letters, (run) => run.sources(flags)))
@@ -150,6 +217,11 @@ export const deadLetters = Command.make("dead-letters").pipe(
         source,
         ...selection,
         body,
+        complete: Flag.Boolean("complete").pipe(
+          Flag.withDescription("Everything exactly as it is, sensitive fields too: what `import` takes"),
+          Flag.withoutNegation,
+          Flag.withDefault(false)
+        ),
         out: Flag.String("out").pipe(
           Flag.withDescription("A new file, which only its owner may read. Default: standard output"),
           Flag.withMetavar("<file>"),
@@ -158,7 +230,10 @@ export const deadLetters = Command.make("dead-letters").pipe(
       },
       ({ source, ...flags }) =>
         Effect.flatMap(root, (shared) => lazily(letters, (run) => run.exportTo(shared, source, flags)))
-    ).pipe(Command.withDescription("Writes dead letters as JSON, one a line; all of them stay"))
+    ).pipe(Command.withDescription("Writes dead letters as JSON, one a line; all of them stay")),
+    importing,
+    edit,
+    watch
   ])
 )
 

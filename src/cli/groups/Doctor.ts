@@ -18,7 +18,7 @@ export const doctor = Command.make("doctor", {}, () =>
   Command.withExamples([
     { command: "eventbus doctor", description: "With the settings of the service" },
     {
-      command: "eventbus doctor --contracts ./contracts.ts --management http://monitor:secret@localhost:15672",
+      command: "eventbus doctor --contracts ./contracts.ts --management http://localhost:15672",
       description: "With the rights of its subscribers, and policies, leaders and clocks"
     }
   ])

@@ -1,19 +1,19 @@
 /** What an operator does with dead letters: count, look, replay, discard, export. */
 import * as Effect from "effect/Effect"
-import { type Source, undeliverable } from "../bus/deadletter/DeadLetter.ts"
-import type { DeadLetters } from "../bus/deadletter/DeadLetters.ts"
-import type { DeadLettersError, ReplayError } from "../bus/deadletter/DeadLettersError.ts"
-import { compile, type LetterFilter } from "../bus/deadletter/LetterFilter.ts"
-import { LetterProgress } from "../bus/deadletter/LetterProgress.ts"
-import { beyondReturned, page, walk } from "../bus/deadletter/LetterWalk.ts"
-import type { Broker } from "../bus/port/Broker.ts"
-import { BrokerError } from "../bus/port/BrokerError.ts"
-import { BrokerRefused } from "../bus/port/BrokerReason.ts"
-import type { Examiner } from "../bus/port/Examination.ts"
-import type { Bus, OpenBus } from "./Bus.ts"
+import { type Source, undeliverable } from "../../bus/deadletter/DeadLetter.ts"
+import type { DeadLetters } from "../../bus/deadletter/DeadLetters.ts"
+import type { DeadLettersError, ReplayError } from "../../bus/deadletter/DeadLettersError.ts"
+import { compile, type LetterFilter } from "../../bus/deadletter/LetterFilter.ts"
+import { LetterProgress } from "../../bus/deadletter/LetterProgress.ts"
+import { beyondReturned, page, walk } from "../../bus/deadletter/LetterWalk.ts"
+import type { Broker } from "../../bus/port/Broker.ts"
+import { BrokerError } from "../../bus/port/BrokerError.ts"
+import { BrokerRefused } from "../../bus/port/BrokerReason.ts"
+import type { Examiner } from "../../bus/port/Examination.ts"
+import type { Bus, OpenBus } from "../Bus.ts"
 import * as Letters from "./Letters.ts"
-import { LetterMissing } from "./OperationsError.ts"
-import type * as Reports from "./Reports.ts"
+import { LetterMissing } from "../OperationsError.ts"
+import type * as Reports from "../Reports.ts"
 
 /** How far an operation has come. */
 export type Progress = (done: number, found: number) => void
@@ -170,7 +170,7 @@ const exportAll = <E>(
         const full = written >= limit
         if (full || !matches(letter)) return Effect.succeed(!full || !beyondReturned(delivery))
         written++
-        return Effect.as(write(Letters.detailOf(source, letter, bodies)), true)
+        return Effect.as(write(Letters.detailOf(source, letter, bodies, delivery)), true)
       }
     })
     return written

@@ -1,12 +1,17 @@
 /** Dead letters as reports: texts and numbers, without what their contracts mark as sensitive. */
 import * as Result from "effect/Result"
-import type { DeadLetter } from "../bus/deadletter/DeadLetter.ts"
-import type * as Event from "../event/Event.ts"
-import type * as Reports from "./Reports.ts"
+import type { DeadLetter } from "../../bus/deadletter/DeadLetter.ts"
+import type { Delivery } from "../../bus/port/Broker.ts"
+import type * as Event from "../../event/Event.ts"
+import { exactBody, messageOf } from "./ExportedLetter.ts"
+import type * as ReportForm from "../ReportForm.ts"
+import type * as Reports from "../Reports.ts"
 
 /** Whether bodies are part of a report, and the contracts that say what is sensitive in them. */
 export interface Bodies {
   readonly shown: boolean
+  /** Whether letters are written with everything that they have, sensitive or not. */
+  readonly complete?: boolean | undefined
   readonly contracts: ReadonlyMap<string, Event.Any>
 }
 
@@ -31,7 +36,8 @@ export const summaryOf = (letter: DeadLetter): typeof Reports.Letter.Type => ({
 export const detailOf = (
   source: string,
   letter: DeadLetter,
-  { contracts, shown }: Bodies
+  { complete = false, contracts, shown }: Bodies,
+  delivery?: Delivery
 ): typeof Reports.LetterDetail.Type => ({
   kind: "dead-letters.letter",
   version: 1,
@@ -43,11 +49,13 @@ export const detailOf = (
   library: letter.library,
   publishedAt: timeOf(letter.publishedAt),
   traceparent: letter.traceparent ?? null,
-  body: shown ? bodyOf(letter.body, contracts.get(letter.eventType)) : null
+  edits: letter.edits.map(({ at, paths }) => ({ at: timeOf(at) ?? "", paths })),
+  body: complete ? exactBody(letter.body) : shown ? bodyOf(letter.body, contracts.get(letter.eventType)) : null,
+  original: complete && delivery !== undefined ? messageOf(delivery, letter) : null
 })
 
 /** The body without what its contract marks as sensitive. */
-export const bodyOf = (body: Buffer, contract: Event.Any | undefined): typeof Reports.Body.Type => {
+export const bodyOf = (body: Buffer, contract: Event.Any | undefined): typeof ReportForm.Body.Type => {
   const text = body.toString("utf8")
   if (!Buffer.from(text).equals(body)) return { encoding: "base64", value: body.toString("base64") }
   const parsed = parse(text)

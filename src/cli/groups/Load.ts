@@ -1,0 +1,56 @@
+/** Options and help of `eventbus load`. */
+import * as Effect from "effect/Effect"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { lazily, root } from "../Root.ts"
+
+export const load = Command.make(
+  "load",
+  {
+    event: Argument.String("event").pipe(Argument.withDescription("Name of the events")),
+    rate: Flag.Finite("rate").pipe(
+      Flag.withDescription("Events a second. Default: as many as RabbitMQ confirms"),
+      Flag.withMetavar("<number>"),
+      Flag.optional
+    ),
+    seconds: Flag.Finite("seconds").pipe(
+      Flag.withDescription("How long"),
+      Flag.withMetavar("<number>"),
+      Flag.withDefault(10)
+    ),
+    size: Flag.Int("size").pipe(
+      Flag.withDescription("Bytes of the data of each"),
+      Flag.withMetavar("<bytes>"),
+      Flag.withDefault(256)
+    ),
+    within: Flag.String("in").pipe(
+      Flag.withDescription("A namespace that exists. Default: one of its own, which is removed"),
+      Flag.withMetavar("<namespace>"),
+      Flag.optional
+    ),
+    yes: Flag.Boolean("yes").pipe(
+      Flag.withDescription("With --in: subscribers that are bound to the event get all of it"),
+      Flag.withoutNegation,
+      Flag.withDefault(false)
+    )
+  },
+  (flags) =>
+    Effect.flatMap(root, (shared) =>
+      lazily(
+        () => import("../commands/Load.ts"),
+        ({ run }) => run(shared, flags)
+      )
+    )
+).pipe(
+  Command.withDescription(
+    "Publishes events to RabbitMQ, gets them back over a queue of its own, and says how long both took. In a namespace of its own, which it removes."
+  ),
+  Command.withShortDescription("Measure RabbitMQ under load"),
+  Command.withExamples([
+    {
+      command: "eventbus load load.test --rate 500 --seconds 30 --size 1000",
+      description: "500 a second of 1,000 bytes"
+    }
+  ])
+)
