@@ -71,9 +71,10 @@ export declare namespace Outbox {
     readonly authorise?: "contracts" | "declared-only"
     /**
      * `"key"` (default): an append waits until the transaction that appended an event of its key before has ended, so that
-     * events of a key are published in the order of their commits. Transactions that append events of several keys have to
-     * do it in one order, or the database ends one of them as a deadlock. `"none"`: nothing waits, and events of a key
-     * whose transactions overlap may be published in another order than they were committed.
+     * events of a key are published in the order of their commits. Append behind the change of the row that the event is
+     * about, and events of several keys in one order: locks that are taken in different orders are a deadlock, which the
+     * database ends by failing one of the transactions. `"none"`: nothing waits, and events of a key whose transactions
+     * overlap may be published in another order than they were committed.
      */
     readonly ordering?: "key" | "none"
     /**

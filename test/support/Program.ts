@@ -12,7 +12,8 @@ const folder = join(root, "node_modules", ".cache", "eventbus-programs")
 const dayMillis = 24 * 60 * 60 * 1000
 
 /** The clients stay packages: tests replace methods of their classes. */
-const isExternal = (id: string): boolean => id.startsWith("node:") || id === "amqplib" || id === "ioredis"
+const isExternal = (id: string): boolean =>
+  id.startsWith("node:") || id === "amqplib" || id === "ioredis" || id === "pg"
 
 /** The files of a program by their names, the one to run first. */
 const bundle = async (source: string): Promise<ReadonlyArray<readonly [name: string, code: string]>> => {

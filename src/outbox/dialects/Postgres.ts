@@ -28,7 +28,7 @@ export const postgres: Dialect = {
 
   append: ({ body, event, id, key, keyHash, meta, partition }, { locksKey, notifies }) => {
     const values = [partition, id, event, key, body, meta]
-    const notify = notifies ? `, pg_notify('${channel}', '')` : ""
+    const notify = notifies ? `, pg_notify('${channel}', '')::text` : ""
     if (!locksKey || key === null)
       return statement(
         `INSERT INTO eventbus_outbox ${columns} VALUES ($1, $2, $3, $4, $5, $6) RETURNING position${notify}`,
