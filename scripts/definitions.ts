@@ -3,7 +3,7 @@
  * do. The users themselves stay as they are in the file. A test fails when the file says something else.
  */
 import { readFileSync, writeFileSync } from "node:fs"
-import * as Ladder from "../src/amqp/topology/DelayLadder.ts"
+import * as Rights from "../src/amqp/topology/Rights.ts"
 import * as Topology from "../src/amqp/topology/Topology.ts"
 
 const namespace = "eduflow"
@@ -43,48 +43,25 @@ const record = (declarations: ReadonlyArray<Topology.Declaration>) => {
   return { exchanges, queues, bindings }
 }
 
-const anyOf = (...names: ReadonlyArray<string>): string => `^${namespace}\\.(${names.join("|")})$`
-const own = (service: string): string => `(sub|dead|parked)\\.${service}\\..+`
-const temporary = "tmp\\..+"
-const levels = "delay\\.[0-9]{2}"
+const rights: ReadonlyArray<{ readonly user: string } & Rights.Service> = [
+  ...services.map((user) => ({
+    user,
+    subscribers: [`${user}\\..+`],
+    publishes: [`${user}\\..+`],
+    binds: [".+"]
+  })),
+  { user: "publisher", subscribers: [], publishes: [".+"], binds: [] }
+]
 
 const permissions = [
   { user: "operator", vhost, configure: ".*", write: ".*", read: ".*" },
   { user: "demo", vhost, configure: `^${namespace}\\.`, write: `^${namespace}\\.`, read: `^${namespace}\\.` },
-  ...services.map((user) => ({
-    user,
-    vhost,
-    configure: anyOf(temporary, own(user)),
-    write: anyOf("events", "dead", "parked", levels, "delay\\.deliver", temporary, own(user)),
-    read: anyOf("events", "dead", "parked", "delay\\.deliver", temporary, own(user))
-  })),
-  { user: "publisher", vhost, configure: "^$", write: anyOf("events", levels), read: "^$" }
+  ...rights.map(({ user, ...service }) => ({ user, vhost, ...Rights.permissions(namespace, service) }))
 ]
 
-const ladder = Array.from({ length: Ladder.levels }, (_, level) => Ladder.levelName(namespace, level))
-const deliver = Ladder.deliverExchange(namespace)
-/** The words of a delay before a destination, in a routing key and in the pattern of a binding. */
-const anyDelay = `([01]\\.){${Ladder.levels}}`
-const anyDelayPattern = `(\\*\\.){${Ladder.levels}}`
-
-const topicPermissions = [
-  ...services.flatMap((user) => {
-    const copies = `to\\.(${user}\\.|${Topology.canaryPrefix}\\.)`
-    const write = `^${anyDelay}(${copies}|publish\\.(bus|${user})\\.)`
-    return [
-      { user, vhost, exchange: Topology.events(namespace), write: `^(bus|${user})\\.`, read: ".*" },
-      { user, vhost, exchange: deliver, write, read: `^${anyDelayPattern}(${copies}|publish\\.)` },
-      ...ladder.map((exchange) => ({ user, vhost, exchange, write, read: "^$" }))
-    ]
-  }),
-  ...ladder.map((exchange) => ({
-    user: "publisher",
-    vhost,
-    exchange,
-    write: `^${anyDelay}publish\\.`,
-    read: "^$"
-  }))
-]
+const topicPermissions = rights.flatMap(({ user, ...service }) =>
+  Rights.topicPermissions(namespace, service).map((row) => ({ user, vhost, ...row }))
+)
 
 /**
  * Without it RabbitMQ puts the leader of each queue on the node that its client is connected to. As a policy it is no part

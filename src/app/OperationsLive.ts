@@ -155,7 +155,15 @@ const administratorOf = ({ live, management, patience }: OperationsOptions): Adm
     namespace,
     compare: (wanted) => Effect.flatMap(rabbitMq, ({ compare }) => compare(wanted)),
     declare: (wanted) => Effect.flatMap(rabbitMq, ({ declare }) => declare(wanted)),
-    retire: (target, wanted, how) => Effect.flatMap(rabbitMq, ({ retire }) => retire(target, wanted, how))
+    retire: (target, wanted, how) => Effect.flatMap(rabbitMq, ({ retire }) => retire(target, wanted, how)),
+    grants: (service) =>
+      Effect.gen(function* () {
+        const { grants } = yield* rabbitMq
+        const { commandsOfService } = yield* Effect.promise(() => import("../redis/connection/AclRules.ts"))
+        const { stateNamespace = `${namespace}-${service.user}` } = live
+        const commands = commandsOfService(namespace, stateNamespace, service.user)
+        return { rabbitmq: yield* grants(service), redis: { stateNamespace, commands } }
+      })
   })
 }
 

@@ -19,6 +19,8 @@ export interface Known {
   readonly subscribers: ReadonlyArray<string>
   /** What those of the module declare. */
   readonly specs: ReadonlyArray<SubscriberSpec>
+  /** Names of the events that the service publishes; undefined where the module does not say. */
+  readonly publishes: ReadonlyArray<string> | undefined
   /** Of package.json. */
   readonly management: string | undefined
 }
@@ -45,6 +47,7 @@ export const load = Effect.fnUntraced(function* (file: string | undefined, named
     contracts: found?.contracts ?? new Map(),
     subscribers: [...subscribers],
     specs: found?.specs ?? [],
+    publishes: found?.publishes,
     management: manifest?.management
   } satisfies Known
 })
@@ -83,8 +86,13 @@ const importModule = (path: string) =>
       const exports: Readonly<Record<string, unknown>> = await import(pathToFileURL(path).href)
       const contracts = new Map<string, Event.Any>()
       for (const value of Object.values(exports)) for (const event of eventsIn(value)) contracts.set(event.name, event)
-      const { subscribers } = exports
-      return { contracts, subscribers: subscribersIn(subscribers), specs: specsIn(subscribers) }
+      const { publishes, subscribers } = exports
+      return {
+        contracts,
+        subscribers: subscribersIn(subscribers),
+        specs: specsIn(subscribers),
+        publishes: publishes === undefined ? undefined : publishedIn(publishes)
+      }
     },
     catch: (error) =>
       new UsageError({
@@ -101,6 +109,10 @@ const eventsIn = (value: unknown): ReadonlyArray<Event.Any> => {
   if (Predicate.hasProperty(value, "events")) return eventsIn(value.events)
   return []
 }
+
+/** A list of contracts and groups. */
+const publishedIn = (value: unknown): ReadonlyArray<string> =>
+  (Array.isArray(value) ? value : [value]).flatMap(eventsIn).map((event) => event.name)
 
 /** The names in `[{ name }]`: what is given to `Subscriber.layer` may stand beside them. */
 const subscribersIn = (value: unknown): ReadonlyArray<string> =>

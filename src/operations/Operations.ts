@@ -11,6 +11,7 @@ import type { BrokerError } from "../bus/port/BrokerError.ts"
 import type { Examiner, Subject } from "../bus/port/Examination.ts"
 import type { CacheStore } from "../bus/port/CacheStore.ts"
 import type { Bus } from "./Bus.ts"
+import * as Grants from "./Grants.ts"
 import * as DeadLetterOperations from "./letters/DeadLetterOperations.ts"
 import * as LetterOperations from "./letters/LetterOperations.ts"
 import * as LiveOperations from "./live/LiveOperations.ts"
@@ -23,6 +24,7 @@ import * as Topology from "./Topology.ts"
 interface Groups
   extends
     DeadLetterOperations.DeadLetterOperations,
+    Grants.GrantsOperation,
     LetterOperations.LetterOperations,
     LiveOperations.LiveOperations,
     LoadOperations.LoadOperations,
@@ -61,6 +63,7 @@ export const make = Effect.fnUntraced(function* (
         facts
       })),
     topology: Topology.make(administrator),
+    ...Grants.make(administrator),
     ...DeadLetterOperations.make(bus, examiner),
     ...PublishOperations.make(bus, cache),
     ...LiveOperations.make(bus, cache, examiner),

@@ -7,6 +7,7 @@ import * as Contracts from "./ContractReports.ts"
 import * as LiveReports from "./LiveReports.ts"
 import * as LoadReports from "./LoadReports.ts"
 import * as PublishReports from "./PublishReports.ts"
+import { Grants } from "./GrantsReport.ts"
 import * as Outbox from "./OutboxReports.ts"
 import { Body, Counts, report, Time } from "./ReportForm.ts"
 import * as Topology from "./TopologyReports.ts"
@@ -175,5 +176,6 @@ export const byCommand = {
   ...PublishReports.byCommand,
   ...LiveReports.byCommand,
   ...LoadReports.byCommand,
+  grants: Grants,
   error: Failure
 } as const

@@ -25,7 +25,8 @@ describe("eventbus", () => {
         "dead-letters",
         "dead-letters replay",
         "topology retire event",
-        "schema"
+        "schema",
+        "grants"
       ])
       for (const { color, plain } of Object.values(help)) {
         assert.match(plain, /USAGE\n {2}eventbus/)

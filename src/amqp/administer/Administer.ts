@@ -2,14 +2,17 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Administrator } from "../../bus/port/Administration.ts"
+import type { Administrator, GrantedService } from "../../bus/port/Administration.ts"
 import { Broker } from "../../bus/port/Broker.ts"
+import type { BrokerError } from "../../bus/port/BrokerError.ts"
 import * as AmqpBroker from "../AmqpBroker.ts"
 import * as AmqpError from "../AmqpError.ts"
+import { settle } from "../AmqpOptions.ts"
 import { type Asked, attempt } from "../inspect/Attempt.ts"
 import * as Topology from "../topology/Topology.ts"
 import * as Access from "./Access.ts"
 import { compare } from "./Compare.ts"
+import * as Grants from "./Grants.ts"
 import { retire } from "./Retire.ts"
 
 const declared = Effect.fnUntraced(function* (connection: Asked, { assert, entity }: Topology.Declaration) {
@@ -19,9 +22,15 @@ const declared = Effect.fnUntraced(function* (connection: Asked, { assert, entit
   return yield* AmqpError.refused(new Error(words), "declaring", entity, connection.username)
 })
 
-export const make = (options: Access.AdministerOptions): Administrator["Service"] => {
+export type RabbitAdministrator = Omit<Administrator["Service"], "grants"> & {
+  readonly grants: (service: GrantedService) => Effect.Effect<Rabbit, BrokerError>
+}
+
+type Rabbit = ReturnType<typeof Grants.of>
+
+export const make = (options: Access.AdministerOptions): RabbitAdministrator => {
   const { management: _management, patience: _patience, ...amqp } = options
-  return Administrator.of({
+  return {
     namespace: options.namespace,
     compare: (wanted) => Effect.scoped(Effect.flatMap(Access.open(options), (access) => compare(access, wanted))),
     declare: ({ specs }) =>
@@ -38,6 +47,10 @@ export const make = (options: Access.AdministerOptions): Administrator["Service"
         })
       ),
     retire: (target, wanted, how) =>
-      Effect.scoped(Effect.flatMap(Access.open(options), (access) => retire(access, target, wanted, how)))
-  })
+      Effect.scoped(Effect.flatMap(Access.open(options), (access) => retire(access, target, wanted, how))),
+    grants: (service) =>
+      Effect.map(Effect.fromResult(settle(amqp)), ({ namespace, servers }) =>
+        Grants.of(namespace, servers[0]?.vhost ?? "/", service)
+      )
+  }
 }

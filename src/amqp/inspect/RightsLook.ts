@@ -5,6 +5,7 @@ import type { Subject } from "../../bus/port/Examination.ts"
 import { few, type Notes, quote } from "../../bus/support/Notes.ts"
 import type { Settings } from "../AmqpOptions.ts"
 import * as Ladder from "../topology/DelayLadder.ts"
+import * as Rights from "../topology/Rights.ts"
 import * as Topology from "../topology/Topology.ts"
 import {
   type Answer,
@@ -145,12 +146,9 @@ const report = (
   const others = denied.filter((question) => !topics.includes(question))
   const user = `-p ${quote(vhost)} ${quote(username)}`
   if (others.length > 0) {
-    const ns = namespace
-    const names = subscribers.length === 0 ? ".*" : `(${subscribers.join("|")})`
-    const own = `^${ns}\\.(sub|dead|parked)\\.${names}$|^${ns}\\.tmp\\.`
-    const writes = `${own}|^${ns}\\.(events|dead|parked|delay\\..*)$`
-    const reads = `${own}|^${ns}\\.(events|dead|parked|delay\\.deliver)$`
-    const command = [own, writes, reads].map(quote).join(" ")
+    const own = subscribers.length === 0 ? [".+"] : subscribers.map(Rights.literal)
+    const { configure, read, write } = Rights.permissions(namespace, { subscribers: own })
+    const command = [configure, write, read].map(quote).join(" ")
     notes.error(
       "rabbitmq.rights",
       `user ${username} may not ${few([...new Set(others.map(({ entity, verb }) => `${verb} ${entity.replace(/ with topic .*$/, "")}`))])}`,

@@ -88,6 +88,35 @@ export interface RetireOptions {
   readonly withContents: boolean
 }
 
+/** A service that gets users of its own, by names of subscribers and events, and patterns of those that it is bound to. */
+export interface GrantedService {
+  readonly user: string
+  readonly subscribers: ReadonlyArray<string>
+  readonly publishes: ReadonlyArray<string>
+  readonly binds: ReadonlyArray<string>
+}
+
+/** The rights that a service needs, and no more; passwords are placeholders. */
+export interface Grants {
+  readonly rabbitmq: {
+    readonly vhost: string
+    readonly permissions: { readonly configure: string; readonly write: string; readonly read: string }
+    readonly topicPermissions: ReadonlyArray<{
+      readonly exchange: string
+      readonly write: string
+      readonly read: string
+    }>
+    readonly commands: ReadonlyArray<string>
+    /** Definitions to import. */
+    readonly definitions: Readonly<Record<string, ReadonlyArray<Readonly<Record<string, unknown>>>>>
+  }
+  readonly redis: {
+    /** To be set as `stateNamespace`. */
+    readonly stateNamespace: string
+    readonly commands: ReadonlyArray<string>
+  }
+}
+
 export class Administrator extends Context.Service<
   Administrator,
   {
@@ -96,5 +125,6 @@ export class Administrator extends Context.Service<
     /** Declares and binds, as the services do when they start. */
     readonly declare: (wanted: Wanted) => Effect.Effect<void, BrokerError>
     readonly retire: (target: Retired, wanted: Wanted, options: RetireOptions) => Effect.Effect<Retirement, BrokerError>
+    readonly grants: (service: GrantedService) => Effect.Effect<Grants, BrokerError>
   }
 >()("@eduflow/events/bus/Administrator") {}

@@ -11,7 +11,7 @@ export const run = (common: Common) =>
     Effect.gen(function* () {
       const report = yield* operations.doctor({
         subscribers: known.subscribers,
-        events: [...known.contracts.keys()]
+        events: known.publishes ?? [...known.contracts.keys()]
       })
       if (!report.healthy) outcome.code = ExitCode.found
       yield* output.report(report, () => lines(report, output.paint))

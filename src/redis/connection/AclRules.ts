@@ -46,3 +46,8 @@ export const rulesOfService = (namespace: string, stateNamespace: string): strin
     `resetkeys ~${namespace}:{*}:last ~${namespace}:{*}:history ~${stateNamespace}:*`,
     `resetchannels &${stateNamespace}:* -@all ${allowed}`
   ].join(" ")
+
+/** Commands of Redis that make the user of a service, with a password that stands for the real one. */
+export const commandsOfService = (namespace: string, stateNamespace: string, user: string): ReadonlyArray<string> => [
+  `ACL SETUSER ${user} on resetpass ><password> ${rulesOfService(namespace, stateNamespace)}`
+]

@@ -1,0 +1,2 @@
+/** A service that only publishes. */
+export { Posted } from "./grantsContracts.ts"
