@@ -1,5 +1,6 @@
 /** Alerts on processes, publishing and connections. */
 import * as Metrics from "../../src/observe/Metrics.ts"
+import * as OutboxMetrics from "../../src/observe/OutboxMetrics.ts"
 import { type Group, label } from "./Alert.ts"
 import { by, query, selecting } from "./Query.ts"
 
@@ -85,6 +86,23 @@ export const serviceAlerts: Group = {
       lasting: "5 minutes",
       summary: `${process}: {{ $value }} event(s) wait for the in-flight limit (${label("eventbus.limit")})`,
       description: "More events are published than the broker confirms, or the broker is away or blocks publishers."
+    },
+    {
+      name: "EventBusOutboxLate",
+      severity: "critical",
+      query: ({ seconds }) => query`max ${byService} (${on(OutboxMetrics.oldest)}) > ${seconds("2 minutes")}`,
+      lasting: "3 minutes",
+      summary: `An event of the outbox of ${label("job")} has waited for {{ $value | humanizeDuration }}`,
+      description:
+        "It is committed and not published: the broker or the database is away, a queue is full, or a transaction of its key stays open."
+    },
+    {
+      name: "EventBusOutboxRefused",
+      severity: "warning",
+      query: () => query`max ${byService} (${on(OutboxMetrics.refused)}) > 0`,
+      lasting: "1 minute",
+      summary: `{{ $value }} event(s) of the outbox of ${label("job")} were set aside`,
+      description: "They were refused for good and are not published. Later events of their keys are."
     },
     {
       name: "EventBusDelaysLate",

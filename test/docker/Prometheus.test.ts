@@ -245,6 +245,7 @@ describeLive(
         "EventBusUndeliverable",
         "EventBusZombies",
         "EventBusPublishRefused",
+        "EventBusOutboxRefused",
         "EventBusCheckDown",
         "EventBusExportsFailing"
       )
@@ -252,7 +253,13 @@ describeLive(
 
     it("PUB5: blocked publishers fire their alert", async () => {
       await rabbit.ctl("set_vm_memory_high_watermark", "0.00001")
-      await fire("sick", "EventBusPublishersBlocked", "EventBusPublishFailing", "EventBusInFlightLimitFull")
+      await fire(
+        "sick",
+        "EventBusPublishersBlocked",
+        "EventBusPublishFailing",
+        "EventBusInFlightLimitFull",
+        "EventBusOutboxLate"
+      )
       await fire("demo", "EventBusPublishersBlocked")
       await fire("rabbitmq", "EventBusBrokerAlarm", "EventBusBrokerMemory")
       await rabbit.ctl("set_vm_memory_high_watermark", "0.4")

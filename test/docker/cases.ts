@@ -225,6 +225,18 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
     after: 11,
     early: 9
   },
+  EventBusOutboxLate: {
+    wrong: { [`eventbus_outbox_oldest_age_seconds{job="grades",instance="a"}`]: "0+60x20" },
+    well: { [`eventbus_outbox_oldest_age_seconds{job="grades",instance="a"}`]: "0 60 90 10 0 30x20" },
+    after: 7,
+    early: 4
+  },
+  EventBusOutboxRefused: {
+    wrong: { [`eventbus_outbox_refused{job="grades",instance="a"}`]: "0 0 1x20" },
+    well: { [`eventbus_outbox_refused{job="grades",instance="a"}`]: "0x20" },
+    after: 4,
+    early: 2
+  },
   EventBusBrokerDisk: {
     wrong: {
       [node("rabbitmq_disk_space_available_bytes")]: "150x20",

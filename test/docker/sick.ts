@@ -1,5 +1,6 @@
 /** A service with every failure that has an alert, except those of its broker and its Redis. */
 import { Duration, Effect, Layer, Schedule, Schema } from "effect"
+import { Migrations, Outbox, OutboxRelay, SqliteFile } from "../../src/outbox/index.ts"
 import { Event, EventBus, httpEndpoints, Reject, runMain, Subscriber, Telemetry } from "../../src/index.ts"
 
 export interface SickOptions {
@@ -67,8 +68,23 @@ const Publishing = Layer.effectDiscard(
   })
 )
 
+const Appending = Layer.effectDiscard(
+  Effect.gen(function* () {
+    yield* Migrations.migrate
+    const { append } = yield* Outbox
+    // Nobody is bound: it is set aside.
+    yield* append(Unwanted, { n: 0 }, { mandatory: true })
+    const steady = Effect.ignore(append(Steady, { n: 0 }))
+    yield* Effect.forkScoped(Effect.repeat(steady, Schedule.spaced("200 millis")))
+  })
+).pipe(
+  Layer.merge(OutboxRelay.layer()),
+  Layer.provide(Outbox.layer({ source: "sick" })),
+  Layer.provide(SqliteFile.layer({ filename: ":memory:" }))
+)
+
 runMain(
-  Layer.merge(Publishing, httpEndpoints({ port })).pipe(
+  Layer.mergeAll(Publishing, Appending, httpEndpoints({ port })).pipe(
     Layer.provide(Subscribers),
     Layer.provide(EventBus.layerAmqp({ ...bus, source: "sick", publishTimeout: "2 seconds", heartbeat: "2 seconds" })),
     Layer.provide(Telemetry.layer({ service: "sick", logs: "none" }))
