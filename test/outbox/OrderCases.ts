@@ -10,6 +10,7 @@ export const orderCases = [
   caseOf("a transaction that appends first and commits last is not left behind, and holds up no other key", () =>
     Effect.gen(function* () {
       const Thing = keyed()
+      const sql = yield* SqlClient.SqlClient
       const got = yield* collect(Thing)
       yield* relay()
       const [hasAppended, mayCommit] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
@@ -24,6 +25,11 @@ export const orderCases = [
       yield* Deferred.await(hasAppended)
       yield* Effect.forEach(upTo(20), (n) => append(Thing, { n, k: "quick" }))
       const same = yield* Effect.forkChild(append(Thing, { n: 1, k: "slow" }))
+      const waits = sql<{
+        readonly n: number
+      }>`SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`
+      yield* until(Effect.map(waits, ([row]) => Number(row?.n) > 0 || same.pollUnsafe() !== undefined))
+      assert.isUndefined(same.pollUnsafe(), "an append of the key waits for the one before it")
       yield* until(() => got.length === 20)
       assert.isTrue(got.every(({ data }) => data.k === "quick"))
       yield* Deferred.succeed(mayCommit, undefined)
