@@ -10,9 +10,7 @@
  */
 import type { ConfirmChannel } from "amqplib"
 import type { InFlightMessage, Outgoing, SendOutcome } from "../../bus/port/Broker.ts"
-import { BrokerError } from "../../bus/port/BrokerError.ts"
-import { BrokerRefused } from "../../bus/port/BrokerReason.ts"
-import { notSent, rejected, unknown, unrouted } from "../../bus/port/SendOutcome.ts"
+import { notSent, rejected, unknown } from "../../bus/port/SendOutcome.ts"
 import * as RenewedSet from "../../bus/support/RenewedSet.ts"
 import type { Link } from "../connection/Link.ts"
 import * as HeaderTable from "../frames/HeaderTable.ts"
@@ -21,6 +19,7 @@ import type { Confirms } from "./Confirms.ts"
 import { concerns, type Denied, type Refusals } from "./Refusals.ts"
 import type { Route } from "./Route.ts"
 import type { RightsProbe } from "./RightsProbe.ts"
+import { notSendable, unfit, unroutedAt } from "./Unsent.ts"
 
 /** What all channels of a pool have in common. */
 export interface PoolState {
@@ -141,7 +140,7 @@ export class ChannelSlot {
     const unblocks = this.twins.size > 0 && this.twins.has(sent.id)
     if (outcome._tag === "Confirmed") {
       this.confirms++
-      sent.inFlight.answered(sent.wasReturned ? unrouted : outcome)
+      sent.inFlight.answered(sent.wasReturned ? unroutedAt(sent.message.to, sent.route.exchange) : outcome)
       if (sent.wasReturned) this.pool.onUnrouted(sent.route.exchange)
     }
     // A nack is the one error that comes while the channel lives.
@@ -288,13 +287,3 @@ const placeOf = ({ exchange, routingKey }: Route, { topic }: Denied): Omit<Denie
   exchange,
   topic: topic === undefined ? undefined : routingKey
 })
-
-const unfit = (detail: string): SendOutcome =>
-  notSent(new BrokerError({ reason: new BrokerRefused({ operation: "publish", detail }) }))
-
-const notSendable = (error: Error): SendOutcome =>
-  unfit(
-    error instanceof RangeError
-      ? "its headers are too large for a frame: shorten them"
-      : "one of its properties is of a wrong type, or longer than 255 bytes: shorten it"
-  )

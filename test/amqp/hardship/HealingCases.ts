@@ -91,6 +91,19 @@ export const healingCases = (node: () => RabbitNode): void => {
       })
     )
 
+    it.live("T7, P1: a delayed event whose level was deleted is stored when the level is there again", () =>
+      Effect.gen(function* () {
+        const { broker, bus, subscribe } = yield* process(node().url, "delayed")
+        const contract = keyed()
+        const ledger = makeLedger()
+        yield* subscribe("delayed.subscriber", { events: [contract], handler: ledger.handler })
+        yield* Effect.promise(() => node().ctl("delete_queue", `${broker.namespace}.delay.00`))
+        const { routed: isRouted } = yield* bus.publish(contract, { n: 1, k: "k" }, { delay: "1 second" })
+        assert.strictEqual(isRouted, "later")
+        yield* ledger.reaches(1)
+      })
+    )
+
     it.live("PUB23: a binding that was removed by hand comes back when its subscriber is declared next", () =>
       Effect.gen(function* () {
         const { broker } = yield* open(node().url)
