@@ -87,7 +87,9 @@ try {
     await pool.query("ANALYZE eventbus_outbox")
   }
   const waiting = async (): Promise<number> => {
-    const counted = await pool.query("SELECT count(*) AS n FROM eventbus_outbox WHERE state = 0")
+    const counted = await pool.query(
+      "SELECT count(*) AS n FROM (SELECT 1 FROM eventbus_outbox WHERE state = 0 LIMIT 1) first"
+    )
     return Number(counted.rows[0]?.n)
   }
   const relayed = async (): Promise<number> => {

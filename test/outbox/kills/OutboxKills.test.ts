@@ -17,7 +17,7 @@ import { programOf } from "../../support/Program.ts"
 import { type RabbitNode, startRabbit } from "../../support/RabbitNode.ts"
 import { freshDatabase } from "../Setup.ts"
 import { type Arrival, judge, type Move, type Verdict } from "./Judge.ts"
-import { Counted, type Death, keys, moments, statements, type WorkOptions } from "./Work.ts"
+import { Counted, type Death, keys, moments, reader, statements, type WorkOptions } from "./Work.ts"
 
 const reason = await missing()
 const program = await programOf("test/outbox/kills/worker.ts")
@@ -33,7 +33,7 @@ const deaths = (role: WorkOptions["role"]): ReadonlyArray<Death> =>
         statement,
         when,
         // Transactions are quick: otherwise nearly none would commit.
-        count: role === "writer" ? count * 8 : count
+        count: role === "writer" ? count * 8 : role === "reader" ? count * 2 : count
       }))
     )
   )
@@ -148,6 +148,46 @@ describeLive(
         writer: rounds * deaths("writer").length,
         relay: rounds * deaths("relay").length
       })
+    })
+
+    it("an inbox whose processes are killed at each statement: no effect twice, none missing", async () => {
+      const namespace = freshNamespace()
+      const pool = new Pool({ connectionString: await postgres.addDatabase(freshDatabase()), max: 2 })
+      const database = pool.options.connectionString ?? ""
+      const execute = async (text: string, parameters: ReadonlyArray<unknown>) =>
+        (await pool.query(text, [...parameters])).rows
+      await using outbox = await createOutbox({ source: "counter", dialect: "postgres", execute })
+      await outbox.migrate()
+      await pool.query("CREATE TABLE applied (id text NOT NULL)")
+      await using bus = await createEventBus({ url: rabbit.url, namespace, source: "counter" })
+      const options: WorkOptions = { role: "reader", broker: rabbit.url, namespace, database }
+      // Its queue is there from now on.
+      const [starts, ends] = [new Set<() => void>(), new Set<() => void>()]
+      const first = live(options, starts)
+      while (!(await bus.publish(Counted, { k: "a" }, { id: "e-0" })).routed) await delay(100)
+      for (const stop of starts) stop()
+      await first
+      const all = deaths("reader")
+      const count = 20 * rounds * all.length
+      await bus.publishAll(
+        Counted,
+        Array.from({ length: count }, (_, n) => ({ k: keys[n % keys.length] ?? "a" }))
+      )
+      for (const death of Array.from({ length: rounds }, () => all).flat())
+        while ((await live({ ...options, death }, ends)) !== "SIGKILL");
+      const last = live(options, ends)
+      const applied = async (): Promise<{ readonly all: number; readonly different: number }> => {
+        const { rows } = await pool.query("SELECT count(*) AS n, count(DISTINCT id) AS d FROM applied")
+        return { all: Number(rows[0]?.n), different: Number(rows[0]?.d) }
+      }
+      // A process that is killed returns what it holds: what came back too often is a dead letter.
+      while ((await applied()).different + (await bus.deadLetters.count(reader)) < count + 1) await delay(100)
+      for (const stop of ends) stop()
+      await last
+      const found = await applied()
+      console.log(JSON.stringify({ ...found, killed: rounds * all.length, count }))
+      assert.strictEqual(found.all, found.different)
+      await pool.end()
     })
 
     /** Writers and one relay with a bug, until they have published enough. */

@@ -15,10 +15,14 @@ export const keys = ["a", "b", "c", "d", "e", "f", "g", "h"] as const
 /** The statements of a writer and of a relay, by a part of their text. */
 export const statements = {
   writer: { begin: "BEGIN", append: "INTO eventbus_outbox", move: "WITH moved", commit: "COMMIT" },
+  reader: { begin: "BEGIN", first: "INTO eventbus_inbox", effect: "INTO applied", commit: "COMMIT" },
   relay: { renew: "WHERE owner =", claim: "fence = fence + 1", read: "AS before", mark: "SET state = 1" }
 } as const
 
 export const moments = ["before", "after", "soon after"] as const
+
+/** Its dead letters count, too. */
+export const reader = "outbox.reader"
 
 /** Where a process kills itself. */
 export interface Death {
@@ -30,7 +34,7 @@ export interface Death {
 }
 
 export interface WorkOptions {
-  readonly role: "writer" | "relay"
+  readonly role: "writer" | "relay" | "reader"
   readonly database: string
   readonly broker: string
   readonly namespace: string

@@ -4,7 +4,7 @@ import { createOutbox, type Execute } from "@eduflow/events/outbox"
 import { randomInt } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
 import { type ClientBase, Pool } from "pg"
-import { Counted, keys, type WorkOptions } from "./Work.ts"
+import { Counted, keys, reader, type WorkOptions } from "./Work.ts"
 
 // Written by the test that started it.
 const { broker, bug, database, death, namespace, role } = JSON.parse(process.argv[2] ?? "{}") as WorkOptions
@@ -87,6 +87,31 @@ const relay = async (): Promise<void> => {
   })
 }
 
+/** A handler whose effect is a row that nothing else makes unique. */
+const read = async (): Promise<void> => {
+  const bus = await createEventBus({ url: broker, namespace, source: "reader" })
+  const outbox = await createOutbox({ source: "reader", dialect: "postgres", execute })
+  await bus.subscribe(reader, {
+    events: [Counted],
+    prefetch: 4,
+    handler: async (event) => {
+      const client = await pool.connect()
+      let isBroken = true
+      try {
+        const within: Execute = (text, parameters) => run(client, text, parameters)
+        await run(client, "BEGIN")
+        if (await outbox.isFirst(within, reader, event))
+          await run(client, "INSERT INTO applied (id) VALUES ($1)", [event.id])
+        await run(client, "COMMIT")
+        isBroken = false
+      } finally {
+        client.release(isBroken)
+      }
+    }
+  })
+}
+
 process.on("SIGTERM", () => process.exit(0))
 if (role === "relay") await relay()
+else if (role === "reader") await read()
 else await Promise.all(Array.from({ length: 4 }, write))
