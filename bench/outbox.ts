@@ -77,6 +77,8 @@ try {
   await using bus = await createEventBus({ url: rabbit.url, namespace: "bench", source: "bench" })
   const bound = await bus.subscribe("bench.reader", { events: [Placed], handler: () => {} })
   await bound.drain()
+  // Autovacuum would do it meanwhile.
+  const settle = (): Promise<unknown> => pool.query("VACUUM ANALYZE eventbus_outbox")
   const fill = async (count: number): Promise<void> => {
     // As many rows as one append made, with keys of their own.
     await pool.query("TRUNCATE eventbus_outbox")
@@ -84,7 +86,7 @@ try {
       "INSERT INTO eventbus_outbox (partition, event_id, event, event_key, body, meta) SELECT n % 4, 'e-' || n, $1, 'o-' || n % 1000, $2, $3 FROM generate_series(1, $4::integer) n",
       [event, body, meta, count]
     )
-    await pool.query("ANALYZE eventbus_outbox")
+    await settle()
   }
   const waiting = async (): Promise<number> => {
     const counted = await pool.query(
@@ -116,6 +118,7 @@ try {
       "INSERT INTO eventbus_outbox (partition, state, event_id, event, event_key, body, meta, settled_at) SELECT n % 4, 1, 'e-' || n, $1, 'o-' || n % 1000, 'sent', '{}', now() FROM generate_series(1, $2::integer) n",
       [event, sentRows]
     )
+    await settle()
     beside.push(events / (await relayed()))
   }
   console.log(`relay beside ${sentRows} rows that were sent ${rate(beside)}: ${share(beside)}`)
