@@ -95,6 +95,13 @@ export class Delaying {
     return Effect.as(copies.delay(work.delivery, source, millis), Decision.settled)
   }
 
+  /** Sends a copy instead of giving it back. Where the broker refuses that, it is given back. */
+  handOver(work: Work): Effect.Effect<Decision.Decision> {
+    const { copies, subscriber } = this.parts
+    const source = copySource(subscriber.name, work, { ...work.progress, returns: 0 })
+    return Effect.as(copies.tryDelay(work.delivery, source, 0), Decision.settled)
+  }
+
   private waitInPlace(
     work: Work,
     due: number,

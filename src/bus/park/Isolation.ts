@@ -83,7 +83,8 @@ export class Isolation implements IsolationApi {
       // It is on its way before the suspect is: if this process ends, another one learns that there is one.
       if (this.monotonic() >= this.remindedUntil) yield* this.remind
       yield* this.mayMove.await
-      return yield* this.store(work)
+      const decision = yield* this.store(work)
+      return isKiller && decision === Decision.runAgain ? yield* policy.deadLetterCrashLoop(work) : decision
     })
   }
 
@@ -155,9 +156,11 @@ export class Isolation implements IsolationApi {
     return Effect.suspend(() => {
       const source = copySource(subscriber.name, work, { ...work.progress, returns: Returns.suspiciousCount })
       this.moving++
-      return copies.park(work.delivery, source, noPlace).pipe(
+      return copies.tryPark(work.delivery, source, noPlace).pipe(
         Effect.ensuring(Effect.sync(() => this.moving--)),
-        Effect.map(() => {
+        Effect.map((isStored) => {
+          // Without the right to store it, it runs from where it is.
+          if (!isStored) return work.delivery.lost() ? Decision.settled : Decision.runAgain
           this.isThere = true
           this.saw()
           this.stored.openUnsafe()
