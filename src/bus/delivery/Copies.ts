@@ -42,8 +42,11 @@ export interface Copies {
     source: CopySource,
     diagnosis: Diagnosis.Diagnosis
   ) => Effect.Effect<boolean>
-  /** Sends a message of the runtime itself to whichever process is active for the subscriber. */
-  readonly sendControl: (message: ControlCopy) => Effect.Effect<void>
+  /**
+   * Sends a message of the runtime itself to whichever process is active for the subscriber. One that is optional is given up
+   * where the broker refuses it.
+   */
+  readonly sendControl: (message: ControlCopy, isOptional?: boolean) => Effect.Effect<void>
 }
 
 export interface ControlCopy {
@@ -158,7 +161,7 @@ class SubscriberCopies implements Copies {
     )
   }
 
-  sendControl({ bytes, headers, id, seconds, type }: ControlCopy): Effect.Effect<void> {
+  sendControl({ bytes, headers, id, seconds, type }: ControlCopy, isOptional = false): Effect.Effect<void> {
     return Effect.asVoid(
       this.sender.store({
         subscriber: this.subscriber,
@@ -180,7 +183,7 @@ class SubscriberCopies implements Copies {
         headers,
         leastHeaders: () => headers,
         leave: undefined,
-        isOptional: false,
+        isOptional,
         repair: this.repair
       })
     )

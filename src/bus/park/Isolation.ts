@@ -148,7 +148,7 @@ export class Isolation implements IsolationApi {
     const { copies, nextId, subscriber } = this.options
     const now = this.clock.currentTimeMillisUnsafe()
     this.remindedUntil = this.monotonic() + remindMillis
-    return copies.sendControl(ControlMessage.write({ _tag: "Reminder", id: nextId() }, subscriber.name, now))
+    return copies.sendControl(ControlMessage.write({ _tag: "Reminder", id: nextId() }, subscriber.name, now), true)
   })
 
   private store(work: Work): Effect.Effect<Decision.Decision> {

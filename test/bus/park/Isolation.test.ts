@@ -2,9 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Schedule } from "effect"
 import { fresh, numbered, numbers, upTo } from "../../../src/ports/conformance/setup/TestEvents.ts"
+import { BrokerError } from "../../../src/bus/port/BrokerError.ts"
+import { PermissionDenied } from "../../../src/bus/port/BrokerReason.ts"
+import { notSent } from "../../../src/bus/port/SendOutcome.ts"
 import type { Subscription } from "../../../src/bus/subscriber/Subscription.ts"
 import * as Stage from "../Stage.ts"
-import { dieWithAll, killableProcess } from "./ParkingStage.ts"
+import { dieWithAll, killableProcess, type Override } from "./ParkingStage.ts"
 
 /** More than the broker returns an event. */
 const deaths = 22
@@ -187,6 +190,43 @@ describe("suspects without ordering", () => {
       yield* first.kill
       yield* Stage.pass(Stage.minutes(2), 1_000)
       assert.deepStrictEqual(handledBy, ["first", "second"])
+    })
+  )
+
+  it.effect("P3, T2: without the right to move what came back, it runs from where it is, and stops give it back", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const Happened = numbered()
+      const name = fresh()
+      let refused = 0
+      const reason = new PermissionDenied({ entity: "exchange test.parked (write)", username: "service" })
+      const withoutCopies: Override = (broker) => ({
+        send: (copy) => {
+          const { to } = copy.message
+          if (to._tag !== "Parked" && to._tag !== "Subscriber") return broker.send(copy)
+          refused++
+          setImmediate(() => copy.answered(notSent(new BrokerError({ reason }))))
+        }
+      })
+      yield* stage.broker.declare({ name, ordering: "none", patterns: [Happened.name] })
+      yield* stage.bus.publishAll(Happened, numbers(count)).pipe(Effect.forkChild({ startImmediately: true }))
+      yield* Stage.turns
+      yield* dieWithAll(stage.broker, name, 3)
+      const paused = yield* killableProcess(stage.server, withoutCopies)
+      const subscription = yield* paused.subscribe(name, { events: [Happened], handler: () => Effect.void })
+      yield* subscription.pause
+      yield* Stage.pass(1_000, 20)
+      yield* Effect.andThen(Effect.forkChild(paused.stop), Stage.pass(30_000, 500))
+      const handled: Array<number> = []
+      const { subscribe } = yield* killableProcess(stage.server, withoutCopies)
+      yield* subscribe(name, {
+        events: [Happened],
+        handler: ({ data: { n } }) => Effect.sync(() => void handled.push(n))
+      })
+      yield* Stage.pass(Stage.minutes(1), 500)
+      assert.deepStrictEqual(yield* stage.letters.list(name), [])
+      assert.sameMembers([...new Set(handled)], upTo(count))
+      assert.isAbove(refused, 0, "nothing was to be moved: the test shows nothing")
     })
   )
 })
