@@ -7,6 +7,7 @@ import {
   EventBus,
   Health,
   httpEndpoints,
+  operations,
   RedisStores,
   runMain,
   Subscriber,
@@ -155,6 +156,15 @@ export const layerPlaces: Readonly<Record<string, Place>> = {
     misspelled: ["detail", "details"],
     wrong: ["details", "local", "a text"],
     required: "port"
+  },
+  operations: {
+    types: ["OperationsOptions"],
+    refuses: (options) => building(operations(options, { url: "memory://" })),
+    tag: "BrokerError",
+    base: { port: 0, authorize: () => Effect.succeed(undefined) },
+    misspelled: ["readonly", "readOnly"],
+    wrong: ["readOnly", "yes", "a text"],
+    required: "authorize"
   },
   runMain: {
     types: ["RunMainOptions"],
