@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { BrokerError } from "../bus/port/BrokerError.ts"
 import * as SettingsFault from "../bus/port/SettingsFault.ts"
-import { config, unreadable } from "./Config.ts"
 import type { OperationsOptions } from "./http/OperationsServer.ts"
 import type { LiveOptions } from "./LiveOptions.ts"
 import { operationsKinds } from "./OptionKinds.ts"
@@ -44,11 +43,16 @@ export const operations = (options: OperationsOptions, live?: LiveOptions): Laye
       const [server, { layer }] = yield* Effect.promise(() =>
         Promise.all([import("./http/OperationsServer.ts"), import("./OperationsLive.ts")])
       )
-      const settings =
-        live ?? (yield* Effect.mapError(config, (error) => unreadable(error, process.env) as BrokerError))
+      const settings = live ?? (yield* environment)
       const { management } = options
       return server
         .layer(options)
         .pipe(Layer.provide(layer({ live: settings, patience, ...(management !== undefined && { management }) })))
     })
   )
+
+const environment: Effect.Effect<LiveOptions, BrokerError> = Effect.flatMap(
+  Effect.promise(() => import("./Config.ts")),
+  // What cannot be read of the environment is a `BrokerError`; the rest is passed on as it is.
+  ({ config, unreadable }) => Effect.mapError(config, (error) => unreadable(error, process.env) as BrokerError)
+)
