@@ -113,9 +113,11 @@ const drainedQueues = ({ groups, namespace }: Deployment): ReadonlyArray<string>
   `${namespace}.undeliverable`
 ]
 
-/** What waits for another process, and what may end its process, is parked: a subscriber has this queue from the first time on. */
+/** A keyed subscriber parks what waits for another process; it has this queue from the first time on. */
 const handoverQueues = ({ groups, namespace }: Deployment): ReadonlyArray<string> =>
-  groups.flatMap(({ name, parks = false }) => (parks ? [] : [`${namespace}.parked.${name}`]))
+  groups.flatMap(({ name, ordering, parks = false }) =>
+    ordering === "key" && !parks ? [`${namespace}.parked.${name}`] : []
+  )
 
 const filledQueues = async (deployment: Deployment): Promise<ReadonlyArray<string>> => {
   const count = (queue: string): Promise<string> =>
@@ -132,10 +134,7 @@ const filledQueues = async (deployment: Deployment): Promise<ReadonlyArray<strin
   return [...others, ...handover.filter((text) => text !== "")]
 }
 
-/**
- * A publish whose outcome nobody knows may be stored by a node that goes on after its subscribers have ended. A reminder of
- * the runtime stays as well: it is no event.
- */
+/** A publish whose outcome nobody knows may be stored by a node that goes on after its subscribers have ended. */
 const areAllUnknown = async (deployment: Deployment): Promise<boolean> => {
   const { published } = historyOf(deployment.read(), [])
   const fates = await Promise.all(
@@ -180,7 +179,8 @@ const remains = async (deployment: Deployment): Promise<ReadonlyArray<Violation>
     ...drainedQueues(deployment),
     ...handoverQueues(deployment),
     ...groups.map(({ name }) => `${namespace}.dead.${name}`),
-    ...groups.map(({ name }) => `${namespace}.parked.${name}`),
+    // A keyed subscriber has it from the first key that it parks.
+    ...groups.flatMap(({ name, ordering }) => (ordering === "key" ? [`${namespace}.parked.${name}`] : [])),
     `${namespace}.canary`
   ])
   const names = (await node.ctl("list_queues", "name")).split("\n").map((name) => name.trim())

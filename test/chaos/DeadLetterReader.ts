@@ -59,17 +59,11 @@ const waitMillis = 5000
 export const eventsIn = ({ observe }: Deployment, queue: string): Promise<ReadonlyArray<string>> =>
   observe(async (channel: Channel) => {
     const events: Array<string> = []
-    let seen = 0
     const { messageCount } = await channel.checkQueue(queue)
     if (messageCount === 0) return events
     // A queue with a single active consumer cannot be asked for one message.
-    await channel.consume(queue, (message) => {
-      if (message === null) return
-      seen++
-      // What the runtime tells other processes is no event.
-      if (message.properties.headers?.["bus-control"] === undefined) events.push(eventOf(message))
-    })
-    for (const end = now() + waitMillis; seen < messageCount && now() < end;) await delay(20)
+    await channel.consume(queue, (message) => void (message !== null && events.push(eventOf(message))))
+    for (const end = now() + waitMillis; events.length < messageCount && now() < end;) await delay(20)
     return events
   })
 

@@ -191,16 +191,13 @@ const checkLetter = (world: World, subscriber: Subscriber, n: number, letter: De
 
 const timeoutsOf = ({ failures }: DeadLetter): number => failures.filter(({ tag }) => tag === "HandlerTimeout").length
 
-/** A run may end a process in one handler again and again. What never started is never dead-lettered for it. */
+/** Ten returns make a dead letter of any event that is the first of a consumer; a run may have that many. */
 const isCrashLoop = (world: World, subscriber: Subscriber, n: number, letter: DeadLetter): boolean => {
   if (letter.reason !== "CrashLoop") return false
   if (HandlerScript.of(world.setup.mix, subscriber.name, n).kind === "kill") return true
   const fate = world.observed.fates.get(`${subscriber.name}/${n}`)
-  // Each start of an event that came back twice is recorded, and three that do not end make it a killer. The first of them
-  // may have been only about to start.
-  const wasJudged = (fate?.redelivered ?? 0) >= 4 && (fate?.starts ?? 0) >= 2
-  // By key, ten returns of the first of a consumer do where nothing can be parked.
-  return wasJudged || (subscriber.ordering === "key" && (fate?.returns ?? 0) >= 10)
+  // Each start of a parked event that came back twice is recorded, and three that do not end make it a killer.
+  return (fate?.returns ?? 0) >= 10 || (subscriber.ordering === "key" && (fate?.redelivered ?? 0) >= 4)
 }
 
 /** Order by key (P6): an event is settled before the next one of its key starts for the first time. */

@@ -5,11 +5,11 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 /** Seconds in a run of all files on two cores. Files that are not listed are shorter. */
 const seconds: Readonly<Record<string, number>> = {
   "test/process/Returns.test.ts": 123,
-  "test/process/KillersTable.test.ts": 120,
   "test/simulation/Simulation.test.ts": 108,
   "test/chaos/Chaos.test.ts": 92,
   "test/amqp/consuming/ParkedReturns.test.ts": 83,
   "test/docker/Prometheus.test.ts": 81,
+  "test/process/Killers.test.ts": 73,
   "test/amqp/Silent.test.ts": 70,
   "test/amqp/AmqpBroker.test.ts": 67,
   "test/examples/examples.test.ts": 59,

@@ -31,9 +31,6 @@ import type { RefusedCopies } from "./RefusedCopies.ts"
 export interface Copies {
   /** Sends it to its subscriber again after at least `millis`, then acknowledges the original. */
   readonly delay: (delivery: Delivery, source: CopySource, millis: number) => Effect.Effect<boolean>
-  /** The same where the original may stay as well. Returns false if it does, because the broker refuses the copy. */
-  readonly tryDelay: (delivery: Delivery, source: CopySource, millis: number) => Effect.Effect<boolean>
-  readonly tryPark: (delivery: Delivery, source: CopySource, place: RuntimeHeaders.Place) => Effect.Effect<boolean>
   /** Moves it to the parked queue, then acknowledges the original. */
   readonly park: (delivery: Delivery, source: CopySource, place: RuntimeHeaders.Place) => Effect.Effect<boolean>
   /** Moves it to the dead-letter queue, then acknowledges the original. */
@@ -42,11 +39,8 @@ export interface Copies {
     source: CopySource,
     diagnosis: Diagnosis.Diagnosis
   ) => Effect.Effect<boolean>
-  /**
-   * Sends a message of the runtime itself to whichever process is active for the subscriber. One that is optional is given up
-   * where the broker refuses it.
-   */
-  readonly sendControl: (message: ControlCopy, isOptional?: boolean) => Effect.Effect<void>
+  /** Sends a message of the runtime itself to whichever process is active for the subscriber. */
+  readonly sendControl: (message: ControlCopy) => Effect.Effect<void>
 }
 
 export interface ControlCopy {
@@ -106,14 +100,6 @@ class SubscriberCopies implements Copies {
   }
 
   delay(delivery: Delivery, source: CopySource, millis: number): Effect.Effect<boolean> {
-    return this.delayed(delivery, source, millis, false)
-  }
-
-  tryDelay(delivery: Delivery, source: CopySource, millis: number): Effect.Effect<boolean> {
-    return this.delayed(delivery, source, millis, true)
-  }
-
-  private delayed(delivery: Delivery, source: CopySource, millis: number, isOptional: boolean): Effect.Effect<boolean> {
     // An infinite delay is a number too, but no header may be infinite: the broker would close the connection.
     const seconds = Number.isNaN(millis) ? 1 : Math.min(Math.max(1, Math.ceil(millis / 1000)), maxWaitSeconds)
     // A delay that is longer than one pass through the broker takes several.
@@ -123,35 +109,18 @@ class SubscriberCopies implements Copies {
       name: source.subscriber,
       seconds: Math.min(seconds, maxDelaySeconds)
     }
-    const leastHeaders = () => RuntimeHeaders.write({ ...source.progress, due, failures: [] })
-    return this.move(to, delivery, source, RuntimeHeaders.write({ ...source.progress, due }), leastHeaders, isOptional)
+    return this.move(to, delivery, source, RuntimeHeaders.write({ ...source.progress, due }), () =>
+      RuntimeHeaders.write({ ...source.progress, due, failures: [] })
+    )
   }
 
   park(delivery: Delivery, source: CopySource, place: RuntimeHeaders.Place): Effect.Effect<boolean> {
-    return this.parked(delivery, source, place, false)
-  }
-
-  tryPark(delivery: Delivery, source: CopySource, place: RuntimeHeaders.Place): Effect.Effect<boolean> {
-    return this.parked(delivery, source, place, true)
-  }
-
-  private parked(
-    delivery: Delivery,
-    source: CopySource,
-    place: RuntimeHeaders.Place,
-    isOptional: boolean
-  ): Effect.Effect<boolean> {
     const placed = RuntimeHeaders.writePlace(place)
     const headers = { ...RuntimeHeaders.write(source.progress), ...placed }
-    const leastHeaders = () => ({ ...RuntimeHeaders.write({ ...source.progress, failures: [] }), ...placed })
-    return this.move(
-      { _tag: "Parked", subscriber: source.subscriber },
-      delivery,
-      source,
-      headers,
-      leastHeaders,
-      isOptional
-    )
+    return this.move({ _tag: "Parked", subscriber: source.subscriber }, delivery, source, headers, () => ({
+      ...RuntimeHeaders.write({ ...source.progress, failures: [] }),
+      ...placed
+    }))
   }
 
   deadLetter(delivery: Delivery, source: CopySource, diagnosis: Diagnosis.Diagnosis): Effect.Effect<boolean> {
@@ -161,7 +130,7 @@ class SubscriberCopies implements Copies {
     )
   }
 
-  sendControl({ bytes, headers, id, seconds, type }: ControlCopy, isOptional = false): Effect.Effect<void> {
+  sendControl({ bytes, headers, id, seconds, type }: ControlCopy): Effect.Effect<void> {
     return Effect.asVoid(
       this.sender.store({
         subscriber: this.subscriber,
@@ -183,7 +152,6 @@ class SubscriberCopies implements Copies {
         headers,
         leastHeaders: () => headers,
         leave: undefined,
-        isOptional,
         repair: this.repair
       })
     )
@@ -195,24 +163,16 @@ class SubscriberCopies implements Copies {
     delivery: Delivery,
     source: CopySource,
     own: Headers,
-    leastHeaders: () => Headers,
-    isOptional = false
+    leastHeaders: () => Headers
   ): Effect.Effect<boolean> {
-    const copy = { ...this.copyOf(to, delivery, source, own, leastHeaders), isOptional }
-    return Effect.map(this.sender.store(copy), (end) => {
+    return Effect.map(this.sender.store(this.copyOf(to, delivery, source, own, leastHeaders)), (end) => {
       if (end === "stored") delivery.ack()
       // What the broker dead-letters is settled as well, but nothing arrives where its key is parked.
       return end === "stored" || (end === "left" && to._tag !== "Parked")
     })
   }
 
-  private copyOf(
-    to: Address,
-    delivery: Delivery,
-    source: CopySource,
-    own: Headers,
-    leastHeaders: () => Headers
-  ): Omit<Copy, "isOptional"> {
+  private copyOf(to: Address, delivery: Delivery, source: CopySource, own: Headers, leastHeaders: () => Headers): Copy {
     return {
       subscriber: source.subscriber,
       lost: delivery.lost,

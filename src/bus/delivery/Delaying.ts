@@ -54,7 +54,6 @@ export class Delaying {
     const { behind, millis, work } = delay
     const due = this.parts.monotonic() + millis
     // Its start is written down and has ended: it must not count when another event ends the process.
-    if (work.origin.lone) return this.delayOnBroker(work, work.progress, Math.max(millis, onBrokerMillis))
     const wasTried = startsOf(work) > (delay.isClaimed === true ? 1 : 0)
     if (this.parks && work.event.key !== undefined && work.origin.parked) {
       if (millis >= onBrokerMillis || wasTried) return Effect.succeed(this.park(due))
@@ -93,13 +92,6 @@ export class Delaying {
     const { copies, subscriber } = this.parts
     const source = copySource(subscriber.name, work, progress)
     return Effect.as(copies.delay(work.delivery, source, millis), Decision.settled)
-  }
-
-  /** Sends a copy instead of giving it back. Where the broker refuses that, it is given back. */
-  handOver(work: Work): Effect.Effect<Decision.Decision> {
-    const { copies, subscriber } = this.parts
-    const source = copySource(subscriber.name, work, { ...work.progress, returns: 0 })
-    return Effect.as(copies.tryDelay(work.delivery, source, 0), Decision.settled)
   }
 
   private waitInPlace(

@@ -78,7 +78,7 @@ export const make = <RetryError>(parts: PolicyParts<RetryError>): FailurePolicy 
         due - parts.clock.currentTimeMillisUnsafe()
       )
     },
-    handOver: (work) => delaying.handOver(work),
+    handOver: (work) => delaying.delayOnBroker(work, { ...work.progress, returns: 0 }, 0),
     deadLetterLaneFull: (work) => {
       if (work.unknown !== undefined) return unreadable.deadLetter(work, work.unknown)
       return delaying.giveUp(work, "LaneFull")

@@ -50,7 +50,7 @@ export class Postponing {
     if (postponed > subscriber.maxPostponed || now - postponedSince >= maxPostponedMillis) {
       return this.deadLettering.deadLetter(work, "PostponedTooOften", full(), attempts)
     }
-    work.progress = { ...work.progress, returns: 0, tried: 0, postponed, postponedSince }
+    work.progress = { ...work.progress, returns: 0, postponed, postponedSince }
     this.count()
     if (log.debugEnabled)
       log.debug("postponed", { subscriber: subscriber.name, event: work.event.type, id: work.event.id })

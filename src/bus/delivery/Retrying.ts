@@ -49,8 +49,7 @@ export class Retrying<RetryError> {
       ...progress,
       firstFailure: progress.firstFailure ?? now,
       failures: RuntimeHeaders.addFailure(progress, { at: now, attempt: progress.attempt, tag, message }),
-      returns: 0,
-      tried: 0
+      returns: 0
     }
     return described
   }

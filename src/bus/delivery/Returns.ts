@@ -9,8 +9,6 @@ import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
 
 /** An event that came back this often is suspected of killing its process. */
 export const suspiciousCount = 2
-/** After this many starts that did not end, a suspect is dead-lettered. */
-export const maxStarts = 3
 /** This many harmless deliveries in a row end the suspicion. */
 export const harmlessInRow = 3
 /**
@@ -18,13 +16,11 @@ export const harmlessInRow = 3
  * broker rarely has to do it.
  */
 export const maxCrashes = 10
-/** From this many returns on, an event is parked by key before it can use up its delivery limit. */
-export const parkedCount = maxCrashes / 2
 /**
- * From this many returns on, an event that did not start is sent again as a copy instead of being given back, where
- * order allows it: another return would make a suspect of it.
+ * From this many returns on, an event that did not start is sent again as a copy instead of being given back,
+ * where order allows it: the copy has the whole delivery limit before it.
  */
-export const thriftyCount = suspiciousCount - 1
+export const thriftyCount = maxCrashes / 2
 
 /** How often a delivery came back unsettled since the last attempt that ended. */
 export const countOf = (delivery: Delivery): number =>

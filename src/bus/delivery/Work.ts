@@ -22,8 +22,6 @@ export interface Origin {
   readonly isolated: boolean
   /** Whether it consumes the parked queue. */
   readonly parked: boolean
-  /** Whether it brings a single suspect of a subscriber without ordering, which starts at once. */
-  readonly lone: boolean
   /** Called for each delivery before it is read. */
   readonly arrived: (delivery: Delivery) => void
   /** Called when a delivery is settled or lost. */
@@ -91,7 +89,7 @@ export const begin = (
     unknown,
     receivedAt,
     received,
-    place: origin.parked ? placeOf(delivery, origin, received) : undefined,
+    place: origin.parked ? RuntimeHeaders.readPlace(delivery) : undefined,
     parkedName: undefined,
     progress: received,
     startedAt: 0,
@@ -109,12 +107,6 @@ export const begin = (
     wake: undefined
   }
 }
-
-/** A lone suspect starts whenever it is delivered, so each return is a start that did not end. */
-const placeOf = (delivery: Delivery, { lone }: Origin, { tried }: RuntimeHeaders.Progress): RuntimeHeaders.Place =>
-  lone
-    ? { position: 0, starts: tried + (delivery.redelivered ? delivery.deliveryCount : 0) }
-    : RuntimeHeaders.readPlace(delivery)
 
 /** How often an attempt at a parked event began and did not end. */
 export const startsOf = ({ place }: Work): number => place?.starts ?? 0

@@ -73,7 +73,6 @@ export class Accept {
   private place(work: Work): void {
     const { decisions, policy, state } = this
     const { delivery, origin } = work
-    if (origin.lone) return this.placeSuspect(work)
     if (origin.parked) {
       // Without a key it has no place among the parked ones, and nothing waits for it.
       if (state.parking?.takes(work) !== true) state.mailbox.offer(work, undefined)
@@ -82,33 +81,20 @@ export class Accept {
     const kills = state.keyed
       ? this.guard.isKiller(work)
       : origin.isolated && Returns.countOf(delivery) >= Returns.maxCrashes
-    const isolation = state.isolation?.isolates(work) === true ? state.isolation : undefined
-    const isSuspect = state.parking?.suspects.mustPark(work, this.guard.isFirst(work)) === true
-    if (kills && !isSuspect && isolation === undefined)
-      return decisions.start(work, policy.deadLetterCrashLoop(work), false)
+    const isSuspect = state.parking?.suspects.mustPark(work) === true
+    if (kills && !isSuspect) return decisions.start(work, policy.deadLetterCrashLoop(work), false)
     if (state.parking?.takes(work) === true) {
       state.heads.arrived(state.open.size)
       return state.pump()
     }
     if (work.progress.due !== undefined && work.progress.due > state.wall())
       return decisions.start(work, policy.delayUntilDue(work), false)
-    if (isolation !== undefined) return decisions.start(work, isolation.isolate(work, kills), false)
     const isFirst = isSuspect && state.mailbox.behind(work.event.key) === 0
     state.mailbox.offer(work, work.event.key)
     // Now, and not in its turn: it must not come back again because something keeps it from starting.
     if (isFirst && state.parking !== undefined && state.mailbox.takeOf(work.event.key) === work)
       decisions.start(work, state.parking.suspects.park(work, kills))
     if (state.keyed) state.heads.arrived(state.open.size)
-    state.pump(work.receivedAt)
-  }
-
-  /** It starts now or not at all: what waits here would count as started when the process ends. */
-  private placeSuspect(work: Work): void {
-    const { decisions, state } = this
-    const decision = state.isolation?.arrived(work, state.capacity.hasRoom(state.busy()))
-    if (decision !== undefined) return decisions.start(work, decision, false)
-    state.reserved = false
-    state.mailbox.again(work, undefined)
     state.pump(work.receivedAt)
   }
 

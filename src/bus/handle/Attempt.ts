@@ -14,7 +14,6 @@ import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
 import type { DeliveryInfo } from "../subscriber/SubscriberOptions.ts"
 import { CurrentHandling } from "../support/CurrentHandling.ts"
 import type { HandlerCall } from "./HandlerCall.ts"
-import { cameBack } from "./Trials.ts"
 
 export interface AttemptParts<R> {
   readonly subscriber: { readonly name: string; readonly traceRelation: Trace.TraceRelation | undefined }
@@ -49,19 +48,15 @@ export const starter = <R>({ admission, call, context, subscriber, trace }: Atte
   }
 }
 
-const deliveryInfo = (subscriber: string, work: Work, fence: number | undefined): DeliveryInfo => {
-  const { delivery, progress } = work
-  return {
-    subscriber,
-    attempt: progress.attempt,
-    firstFailure: progress.firstFailure === undefined ? undefined : new Date(progress.firstFailure),
-    // The copy of a suspect is new to the broker.
-    redelivered: delivery.redelivered || (delivery.trusted && cameBack(work)),
-    replays: progress.replays,
-    headers: RuntimeHeaders.userHeaders(delivery),
-    fence
-  }
-}
+const deliveryInfo = (subscriber: string, { delivery, progress }: Work, fence: number | undefined): DeliveryInfo => ({
+  subscriber,
+  attempt: progress.attempt,
+  firstFailure: progress.firstFailure === undefined ? undefined : new Date(progress.firstFailure),
+  redelivered: delivery.redelivered,
+  replays: progress.replays,
+  headers: RuntimeHeaders.userHeaders(delivery),
+  fence
+})
 
 /**
  * The span of an attempt belongs to the trace of the publish, or links to it. From the second attempt on it also

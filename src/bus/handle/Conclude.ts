@@ -53,7 +53,7 @@ export class Conclude {
       return state.release(work)
     }
     if (work.givenBack) {
-      const undo = state.undoStart(work)
+      const undo = state.parking?.suspects.undo(work)
       if (undo !== undefined) return this.decisions.start(work, undo)
       state.countReturn()
       return state.release(work)
@@ -87,7 +87,7 @@ export class Conclude {
         return decisions.start(work, policy.postponeClaimed(work, refusal, state.behind(work)))
       case "BreakerOpen":
       case "RateLimited": {
-        const undo = state.undoStart(work)
+        const undo = state.parking?.suspects.undo(work)
         // It is the first to run once an event may be attempted again.
         if (undo === undefined) state.mailbox.again(work, work.event.key)
         else decisions.start(work, undo)

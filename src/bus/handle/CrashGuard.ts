@@ -22,8 +22,6 @@ export class CrashGuard {
   private readonly state: RunnerState
   private readonly decisions: PendingDecisions
   private consumer: Origin | undefined
-  /** The first delivery of the present consumer. */
-  private first: Work | undefined
   private suspicious = false
   private harmlessInRow = 0
   /** Whether all that was acknowledged is on its way to the broker. */
@@ -46,20 +44,13 @@ export class CrashGuard {
   }
 
   /** Called with each delivery, in order. Returns whether it is to be dead-lettered instead of running again. */
-  isKiller(work: Work): boolean {
-    const { delivery, origin } = work
+  isKiller({ delivery, origin }: Work): boolean {
     if (origin === this.consumer) return false
     this.consumer = origin
-    this.first = work
     this.harmlessInRow = 0
     const count = Returns.countOf(delivery)
     this.suspicious = count >= Returns.suspiciousCount
     return count >= Returns.maxCrashes
-  }
-
-  /** Whether it is the first delivery of its consumer: the one that ran alone when the last process ended. */
-  isFirst(work: Work): boolean {
-    return this.first === work
   }
 
   /** The next delivery that may run while the guard is on. */

@@ -18,7 +18,7 @@ export const giveBack = (
   which: (work: Work) => boolean
 ): void => {
   for (const work of [...state.mailbox.drop(which), ...(state.parking?.drop(which) ?? [])]) {
-    if (!work.origin.lone && isSentAgain(state, work)) {
+    if (isSentAgain(state, work)) {
       decisions.start(work, policy.handOver(work))
       continue
     }
@@ -26,7 +26,7 @@ export const giveBack = (
       decisions.start(work, Effect.succeed(Decision.park(state.wall(), true)), false)
       continue
     }
-    const undo = state.undoStart(work)
+    const undo = state.parking?.suspects.undo(work)
     if (undo !== undefined) {
       decisions.start(work, undo, false)
       continue
@@ -66,8 +66,9 @@ export const returnsAgain = (state: RunnerState, decisions: PendingDecisions): b
 }
 
 /**
- * Whether a copy goes out instead of a return. A copy keeps what this process knows of earlier attempts. And one more
- * return would make a suspect of the event: without copies, deploys in quick succession would do that to all that waits.
+ * Whether a copy goes out instead of a return. A copy keeps what this process knows of earlier attempts. And each
+ * return costs the event a life: without copies, deploys in quick succession would use up the lives of an event
+ * that never gets to run.
  */
 const isSentAgain = ({ subscriber }: RunnerState, { delivery, event, progress, received }: Work): boolean =>
   (subscriber.ordering === "none" || event.key === undefined) &&

@@ -31,11 +31,8 @@ export interface ParkingApi {
 
 /** Events that may end their process. */
 export interface SuspectsApi {
-  /**
-   * Whether a delivery of the subscriber's own queue came back so often that its key is parked at once. `isFirst` is
-   * whether it is the first of its consumer.
-   */
-  readonly mustPark: (work: Work, isFirst: boolean) => boolean
+  /** Whether a delivery of the subscriber's own queue came back so often that its key is parked at once. */
+  readonly mustPark: (work: Work) => boolean
   /** Parks it with its key. Where that cannot be, a killer is dead-lettered. */
   readonly park: (work: Work, isKiller: boolean) => Effect.Effect<Decision>
   /** What must happen when a delivery did not start, or was interrupted to be given back; undefined if nothing. */

@@ -26,7 +26,6 @@ import { Conclude, type ConcludeParts } from "./Conclude.ts"
 import { CrashGuard } from "./CrashGuard.ts"
 import * as Deadlines from "./Deadlines.ts"
 import { giveBack, returnsAgain, wasAttempted } from "./GiveBack.ts"
-import type { IsolationApi } from "./IsolationApi.ts"
 import * as LaneReport from "./LaneReport.ts"
 import type { ParkingApi, ParkingHost } from "./ParkingApi.ts"
 import { PendingDecisions } from "./PendingDecisions.ts"
@@ -73,7 +72,7 @@ class HandlerLoop {
     this.pumping = true
     const { guard, state, trials } = this
     let later: Array<Work> | undefined
-    while (state.hasRoom() && !trials.isJudging) {
+    while (state.hasRoom()) {
       const work = guard.isOn ? guard.next() : state.mailbox.take()
       if (work === undefined) break
       // Its consumer is gone. The broker brings it again, and it must not run twice.
@@ -163,8 +162,6 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R, P 
       readonly trials: Trials
       /** Of a keyed subscriber. */
       readonly parking: ((host: ParkingHost) => P) | undefined
-      /** Of a subscriber without ordering. */
-      readonly isolation: IsolationApi | undefined
     }
 ) {
   const { policy, subscriber } = parts
@@ -191,7 +188,6 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R, P 
   )
   const parking = parts.parking?.(parkingHost(state))
   state.parking = parking
-  state.isolation = parts.isolation
   yield* Deadlines.watch({
     running: state.running,
     hasRunning: loop.hasRunning,
@@ -242,12 +238,6 @@ const api = (
     if (why === "Lost") decisions.interrupt(which)
   },
   running: () => state.running.size,
-  reserve: (on) => {
-    const was = state.reserved
-    state.reserved = on
-    if (was && !on) state.pump()
-  },
-  mayStart: () => state.capacity.hasRoom(state.busy()),
   held: () => state.open.size,
   open: () => state.open,
   oldest: () => LaneReport.oldest(state.open),

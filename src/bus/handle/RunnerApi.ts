@@ -29,10 +29,6 @@ export interface Runner extends Capacity {
   readonly held: () => number
   /** Every unsettled delivery, in the order of delivery. */
   readonly open: () => Iterable<Work>
-  /** Keeps one permit for the next suspect until it arrives, or until this is turned off. */
-  readonly reserve: (on: boolean) => void
-  /** Whether that permit is free, and nothing keeps handlers from starting. */
-  readonly mayStart: () => boolean
   /** When the oldest unsettled event was published. */
   readonly oldest: () => Date | undefined
   readonly keys: () => ReadonlyArray<Lane>

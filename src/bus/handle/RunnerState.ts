@@ -11,12 +11,10 @@ import type * as Log from "../../observe/Log.ts"
 import type * as Meters from "../../observe/Meters.ts"
 import type { Counters } from "../delivery/PolicyParts.ts"
 import type { WaitingHeads } from "../delivery/WaitingHeads.ts"
-import type { Decision } from "../delivery/Decision.ts"
 import { logFields, type Work } from "../delivery/Work.ts"
 import type { LongHandlers } from "../support/LongHandlers.ts"
 import * as RenewedSet from "../support/RenewedSet.ts"
 import * as Capacity from "./Capacity.ts"
-import type { IsolationApi } from "./IsolationApi.ts"
 import { KeyedMailbox } from "./Lanes.ts"
 import { type Mailbox, UnorderedMailbox } from "./Mailbox.ts"
 import type { ParkingApi } from "./ParkingApi.ts"
@@ -63,10 +61,6 @@ export class RunnerState {
   zombies = 0
   /** Of a keyed subscriber. */
   parking: ParkingApi | undefined
-  /** Of a subscriber without ordering. */
-  isolation: IsolationApi | undefined
-  /** Whether one permit is kept for the next suspect. */
-  reserved = false
   /** A handler that takes as long as this may be too slow for what waits behind it. */
   readonly slowSeconds: number
   /** Starts whatever may start. `now` is the time, where it is known. The runner sets this. */
@@ -104,7 +98,7 @@ export class RunnerState {
   }
 
   hasRoom(): boolean {
-    return this.capacity.hasRoom(this.busy() + (this.reserved ? 1 : 0))
+    return this.capacity.hasRoom(this.busy())
   }
 
   /** Handlers that count against the concurrency. */
@@ -134,11 +128,6 @@ export class RunnerState {
     this.open.delete(work)
     work.origin.settled(work.delivery)
     this.parking?.moved(work)
-  }
-
-  /** What must happen when a suspect did not start, or was interrupted to be given back; undefined if nothing. */
-  undoStart(work: Work): Effect.Effect<Decision> | undefined {
-    return this.parking === undefined ? this.isolation?.undo(work) : this.parking.suspects.undo(work)
   }
 
   countReturn(): void {

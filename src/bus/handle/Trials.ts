@@ -43,17 +43,12 @@ export class Trials {
   private readonly waiting = new Set<Waiter>()
   private current: Trial | undefined
   private isAlone = false
-  /** Suspects that are being dead-lettered or parked. */
+  /** Events that are being dead-lettered as killers. */
   private judged = 0
 
   /** Whether there is one: nothing else of this is asked for otherwise. */
   get isOn(): boolean {
     return this.current !== undefined || this.judged > 0
-  }
-
-  /** Whether nothing starts at all. */
-  get isJudging(): boolean {
-    return this.judged > 0
   }
 
   /** Returns what removes it. */
@@ -73,8 +68,8 @@ export class Trials {
   }
 
   /**
-   * Nothing starts while a suspect is dead-lettered or parked: another event may end the process at once, and this one would
-   * come back beside its copy. Not for longer than a second.
+   * Nothing starts while an event is dead-lettered: another one may end the process at once, and this one would come back
+   * and become a second letter. Not for longer than a second.
    */
   judge<A>(verdict: Effect.Effect<A>): Effect.Effect<A> {
     let isOver = false

@@ -154,7 +154,7 @@ export class ParkedMoves {
     if (leaving !== undefined || headWaits || headCopy !== undefined || followers.length > maxFollowers) return true
     const [next] = followers
     // Each death takes one of the lives that it has left in its queue.
-    if (next !== undefined && Returns.countOf(next.delivery) >= Returns.parkedCount) return true
+    if (next !== undefined && Returns.countOf(next.delivery) >= Returns.thriftyCount) return true
     return isTooLong(held.size + copies.size + followers.length, secondsEach)
   }
 

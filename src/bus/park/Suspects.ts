@@ -19,6 +19,8 @@ import type { ParkedMoves } from "./ParkedMoves.ts"
 import type { ParkingState } from "./ParkingState.ts"
 import * as WaitInLane from "./WaitInLane.ts"
 
+/** After this many starts without an end, a parked event is dead-lettered. */
+const maxStarts = 3
 /** Longer than any trial takes. */
 const patienceMillis = 24 * 60 * 60 * 1000
 
@@ -48,10 +50,10 @@ export class Suspects implements SuspectsApi {
   }
 
   /** Whether a delivery of the subscriber's own queue is to be parked. */
-  mustPark({ delivery, event, origin, unknown }: Work, isFirst: boolean): boolean {
+  mustPark({ delivery, event, origin, unknown }: Work): boolean {
     if (origin.parked || event.key === undefined || unknown !== undefined || this.state.leaving === "stored")
       return false
-    return Returns.countOf(delivery) >= (isFirst ? Returns.suspiciousCount : Returns.parkedCount)
+    return Returns.countOf(delivery) >= Returns.thriftyCount
   }
 
   /** Without a place to park it in it stays in its lane, or is dead-lettered where it counts as a killer. */
@@ -63,9 +65,9 @@ export class Suspects implements SuspectsApi {
         return isKiller ? this.state.policy.deadLetterCrashLoop(work) : Decision.runAgainNow
       })
       work.progress = { ...progress, returns: Returns.countOf(delivery) }
-      // The next one may end the process at once: then this one would be the first again.
-      const park = this.trials.judge(this.moves.parkKey(work, event.key ?? "", undefined))
-      return Effect.flatMap(park, (decision) => (decision === undefined ? stay : Effect.succeed(decision)))
+      return Effect.flatMap(this.moves.parkKey(work, event.key ?? "", undefined), (decision) =>
+        decision === undefined ? stay : Effect.succeed(decision)
+      )
     })
   }
 
@@ -83,7 +85,7 @@ export class Suspects implements SuspectsApi {
     const returns = Returns.countOf(work.delivery)
     const starts = startsOf(work)
     if (returns < Returns.suspiciousCount && (starts === 0 || returns === 0)) return undefined
-    if (starts >= Returns.maxStarts) return this.judge(work)
+    if (starts >= maxStarts) return this.judge(work)
     return starts === 0 ? this.writeStart(parked, work) : this.try(parked, work)
   }
 

@@ -18,7 +18,6 @@ export const names = {
   due: "bus-due",
   failures: "bus-failures",
   returns: "bus-returns",
-  tried: "bus-tried",
   replays: "bus-replays",
   replayId: "bus-replay-id",
   position: "bus-position",
@@ -62,8 +61,6 @@ export interface Progress {
   readonly unknownSince: number | undefined
   /** How often it came back unsettled before this copy was made, which was made without an attempt. */
   readonly returns: number
-  /** How often a start of it did not end while it was suspected of killing its process. Only without ordering. */
-  readonly tried: number
   /** When it may run. Only for delays longer than one pass through the broker. */
   readonly due: number | undefined
   readonly replays: number
@@ -97,7 +94,6 @@ export const fresh: Progress = {
   unknown: 0,
   unknownSince: undefined,
   returns: 0,
-  tried: 0,
   due: undefined,
   replays: 0,
   replayId: undefined,
@@ -116,7 +112,6 @@ export const parse = (headers: Readonly<Record<string, unknown>>): Progress => (
   unknown: count(headers[names.unknown]) ?? 0,
   unknownSince: count(headers[names.unknownSince]),
   returns: returnsIn(headers),
-  tried: count(headers[names.tried]) ?? 0,
   due: count(headers[names.due]),
   replays: count(headers[names.replays]) ?? 0,
   replayId: text(headers[names.replayId]),
@@ -137,7 +132,6 @@ export const write = (progress: Progress): Headers => {
   put(names.unknown, progress.unknown > 0 ? progress.unknown : undefined)
   put(names.unknownSince, progress.unknownSince)
   put(names.returns, progress.returns > 0 ? progress.returns : undefined)
-  put(names.tried, progress.tried > 0 ? progress.tried : undefined)
   put(names.due, progress.due)
   put(names.replays, progress.replays > 0 ? progress.replays : undefined)
   put(names.replayId, progress.replayId)

@@ -49,8 +49,6 @@ export interface SessionOptions {
   readonly isolated: boolean
   /** Whether it reads the queue of parked events. */
   readonly parked?: boolean
-  /** Whether it takes a single delivery, and stops its deliveries itself. */
-  readonly lone?: boolean
 }
 
 /** Counts the deliveries of one consumer and watches them for signs of an event that kills the process. */
@@ -117,7 +115,7 @@ class Tally {
 export const open = Effect.fnUntraced(function* (
   consume: (options: Omit<ConsumeOptions, "subscriber">) => Effect.Effect<Consumer, BrokerError, Scope.Scope>,
   inbox: Inbox.Inbox,
-  { isolated, lone = false, parked = false, prefetch }: SessionOptions
+  { isolated, parked = false, prefetch }: SessionOptions
 ) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const lost = yield* Deferred.make<never, BrokerError>()
@@ -133,12 +131,7 @@ export const open = Effect.fnUntraced(function* (
   const origin: Origin = {
     isolated,
     parked,
-    lone,
-    arrived: (delivery) => {
-      // Before its handler starts, and so before it is acknowledged: nothing follows it.
-      if (lone) run(cancel)
-      tally.arrived(delivery)
-    },
+    arrived: (delivery) => tally.arrived(delivery),
     settled: (delivery) => tally.settled(delivery),
     flush: (sent) => {
       for (const other of inbox.consumers) if (other !== live) other.flush(constVoid)

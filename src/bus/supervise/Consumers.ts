@@ -16,7 +16,6 @@ import * as ConsumerSession from "./ConsumerSession.ts"
 import type * as Inbox from "./Inbox.ts"
 import type { Handover } from "./Handover.ts"
 import type { ParkedQueue } from "./ParkedQueue.ts"
-import type { SuspectLane } from "./SuspectLane.ts"
 
 /** What a consumer holds is settled within this time when it takes nothing more, or else goes back. */
 const settledWithin = "1 minute"
@@ -40,8 +39,6 @@ export interface ConsumersParts {
   readonly inbox: Inbox.Inbox
   /** Of a keyed subscriber. */
   readonly parkedQueue: ParkedQueue | undefined
-  /** Of a durable one without ordering. */
-  readonly suspectLane: SuspectLane | undefined
   readonly handover: Handover | undefined
   /** Sent when the consumer is closed for a handover. */
   readonly remind: Effect.Effect<void>
@@ -127,19 +124,11 @@ export class Consumers {
   }
 
   private startSlowly(onRunning: Effect.Effect<void>): Effect.Effect<never, BrokerError> {
-    const suspects = this.parts.suspectLane?.run ?? Effect.never
-    return Effect.gen({ self: this }, function* () {
-      yield* this.resumed.await
-      const first = yield* this.open(1, true)
-      yield* onRunning
-      return yield* Effect.raceFirst(this.keepFull(first), suspects)
-    })
-  }
-
-  private keepFull(first: ConsumerSession.Session): Effect.Effect<never, BrokerError> {
     const { window } = this.parts.subscriber
     return Effect.gen({ self: this }, function* () {
-      let current = first
+      yield* this.resumed.await
+      let current = yield* this.open(1, true)
+      yield* onRunning
       let slow = true
       for (;;) {
         const pausing = Effect.as(this.paused.await, "paused" as const)

@@ -18,7 +18,7 @@ export interface Inbox {
   readonly consumers: Set<Consumer>
 }
 
-/** What a durable subscriber consults about each delivery, in order. */
+/** What a keyed subscriber consults about each delivery, in order. */
 export interface InboxFilter {
   /** Whether it takes the delivery instead of the runner. */
   readonly keeps: (delivery: Delivery, origin: Origin) => boolean
@@ -35,10 +35,11 @@ export interface Arrival {
 export const make = Effect.fnUntraced(function* (parts: {
   readonly subscriber: string
   readonly runner: Pick<Runner, "accept">
-  readonly filter: InboxFilter | undefined
+  /** Of a keyed subscriber. */
+  readonly parkedQueue: InboxFilter | undefined
   readonly log: Log.Log
 }) {
-  const { filter, log, runner, subscriber } = parts
+  const { log, parkedQueue, runner, subscriber } = parts
   let arrivals: Array<Arrival> = []
   let ended = false
   yield* Effect.addFinalizer(() =>
@@ -50,10 +51,10 @@ export const make = Effect.fnUntraced(function* (parts: {
   const accept: Inbox["accept"] = (delivery, origin) => {
     // A delivery that is not accepted stays unacknowledged. The subscriber must go on all the same.
     try {
-      if (filter?.keeps(delivery, origin) === true) return
+      if (parkedQueue?.keeps(delivery, origin) === true) return
       const isParked = origin.parked && !delivery.lost()
       runner.accept(delivery, origin)
-      if (isParked) filter?.accepted()
+      if (isParked) parkedQueue?.accepted()
     } catch (error) {
       const { message, tag } = Diagnosis.describe(error)
       log.error("a delivery was not accepted", { subscriber, error: tag, detail: message })

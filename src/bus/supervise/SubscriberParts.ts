@@ -15,7 +15,6 @@ import * as PolicyParts from "../delivery/PolicyParts.ts"
 import { WaitingHeads } from "../delivery/WaitingHeads.ts"
 import * as HandlerCall from "../handle/HandlerCall.ts"
 import * as Runner from "../handle/Runner.ts"
-import { Isolation } from "../park/Isolation.ts"
 import * as Parking from "../park/Parking.ts"
 import type { SubscriberSpec } from "../port/Broker.ts"
 import type * as SubscriberSettings from "../subscriber/SubscriberSettings.ts"
@@ -27,7 +26,6 @@ import * as PauseControl from "./PauseControl.ts"
 import type { SharedParts } from "./SharedParts.ts"
 import * as Status from "./Status.ts"
 import * as SubscriberGauges from "./SubscriberGauges.ts"
-import { SuspectLane } from "./SuspectLane.ts"
 
 /** Everything works until the current scope ends; consumers until `consumerScope` does. */
 export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
@@ -51,25 +49,36 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   let messages = 0
   const nextId = (): string => `${shared.process}.${subscriber.name}.${++messages}`
   const heads = new WaitingHeads(subscriber.window)
-  const forAll = { subscriber, counters, metrics, log, heads }
-  const { failures } = shared
-  const policy = FailurePolicy.make({ ...forAll, clock, monotonic: Monotonic.of(clock), copies, failures })
+  const policy = FailurePolicy.make({
+    subscriber,
+    clock,
+    monotonic: Monotonic.of(clock),
+    copies,
+    counters,
+    metrics,
+    log,
+    failures: shared.failures,
+    heads
+  })
   const call = HandlerCall.make({ subscriber, context, trace })
-  const forParking = { subscriber, copies, policy, nextId, ...sharedByParking(shared, spec) }
-  const isDurable = !subscriber.ephemeral
-  const isolation = subscriber.ordering === "none" && isDurable ? new Isolation(forParking, clock) : undefined
   const { parking, runner } = yield* Runner.make({
-    ...forAll,
+    subscriber,
     context,
     call,
     cache: shared.cache,
     policy,
+    heads,
+    counters,
+    metrics,
+    log,
     longHandlers: shared.longHandlers,
     trials: shared.trials,
     trace,
     admission: yield* admissionOf(shared, subscriber),
-    parking: subscriber.ordering === "key" && isDurable ? (host) => Parking.make(forParking, host) : undefined,
-    isolation,
+    parking:
+      subscriber.ordering === "key" && !subscriber.ephemeral
+        ? (host) => Parking.make({ subscriber, copies, policy, nextId, ...sharedByParking(shared, spec) }, host)
+        : undefined,
     onUnknown: () => handover?.ask(),
     onRefused: (refusal) => pauseControl.refused(refusal),
     onAdmitted: () => pauseControl.admitted()
@@ -78,13 +87,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     parking === undefined
       ? undefined
       : new ParkedQueue({ broker, subscriber, runner, parking, inbox: () => inbox, log })
-  const suspectLane = isolation && new SuspectLane({ ...shared, subscriber, runner, isolation, inbox: () => inbox })
-  const inbox: Inbox.Inbox = yield* Inbox.make({
-    subscriber: subscriber.name,
-    runner,
-    filter: parkedQueue ?? suspectLane,
-    log
-  })
+  const inbox: Inbox.Inbox = yield* Inbox.make({ subscriber: subscriber.name, runner, parkedQueue, log })
   const handover: Handover | undefined =
     parking === undefined
       ? undefined
@@ -93,10 +96,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
           () => consumers.isActive() && parkedQueue?.isLoaded() === true
         )
   const remind = parking?.remind ?? Effect.void
-  const consumers = new Consumers(
-    { broker, subscriber, runner, inbox, parkedQueue, suspectLane, handover, remind },
-    consumerScope
-  )
+  const consumers = new Consumers({ broker, subscriber, runner, inbox, parkedQueue, handover, remind }, consumerScope)
   const status = yield* Status.make
   const pauseControl: PauseControl.PauseControl = yield* PauseControl.make({
     subscriber: subscriber.name,
@@ -118,7 +118,7 @@ const declareParked = ({ broker, log }: SharedParts, spec: SubscriberSpec): Effe
   let isThere = spec.parking === true
   const declare = Effect.match(broker.declare({ ...spec, parking: true }), {
     onFailure: (error) => {
-      log.warning("nothing can be parked", { subscriber: spec.name, detail: error.message })
+      log.warning("no key can be parked", { subscriber: spec.name, detail: error.message })
       return false
     },
     onSuccess: () => (isThere = true)

@@ -15,7 +15,7 @@ import { processOver, start } from "../../../src/ports/conformance/setup/BusProc
 import * as Stage from "../Stage.ts"
 
 /** What a test replaces of a broker. */
-export type Override = (broker: Broker["Service"]) => Partial<Broker["Service"]>
+type Override = (broker: Broker["Service"]) => Partial<Broker["Service"]>
 
 /** A process that can be killed: its connection to the broker is cut before anything else of it ends. */
 export const killableProcess = Effect.fnUntraced(function* (

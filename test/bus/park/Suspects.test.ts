@@ -92,7 +92,7 @@ describe("suspects", () => {
       yield* begin(Changed)
       yield* stage.bus.publish(Changed, { n: 0, k: "k" })
       yield* Stage.turns
-      for (let life = 1; life <= 2; life++) {
+      for (let life = 1; life <= 5; life++) {
         yield* kill
         yield* begin(Changed)
         yield* Stage.pass(100, 20)
@@ -137,7 +137,7 @@ describe("suspects", () => {
           yield* Effect.andThen(Effect.forkChild(idle.stop), Stage.pass(15_000, 500))
           yield* begin(Changed)
         }
-        assert.isAtMost(deaths(), 5)
+        assert.isAtMost(deaths(), 8)
         assert.lengthOf(yield* stage.letters.list(name), 1)
       })
   )
@@ -164,7 +164,7 @@ describe("suspects", () => {
       }
       yield* lossy.cut
       assert.strictEqual(lossy.copies(), 3)
-      assert.strictEqual(deaths(), 5)
+      assert.strictEqual(deaths(), 8)
       assert.lengthOf(yield* stage.letters.list(name), 1)
     })
   )

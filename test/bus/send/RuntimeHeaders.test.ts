@@ -13,7 +13,6 @@ const Progress = Schema.Struct({
   unknown: Count,
   unknownSince: Maybe,
   returns: Count,
-  tried: Count,
   due: Maybe,
   replays: Count,
   replayId: Schema.UndefinedOr(Schema.String),

@@ -20,7 +20,7 @@ describe("inbox", () => {
               accepted.push(deliveryCount)
             }
           },
-          filter: undefined,
+          parkedQueue: undefined,
           log: {
             debugEnabled: false,
             debug: silent,
@@ -29,14 +29,7 @@ describe("inbox", () => {
             error: (message) => void logged.push(message)
           }
         })
-        const origin = {
-          isolated: false,
-          parked: false,
-          lone: false,
-          flush: () => true,
-          arrived: silent,
-          settled: silent
-        }
+        const origin = { isolated: false, parked: false, flush: () => true, arrived: silent, settled: silent }
         for (const deliveryCount of [0, 1, 2]) {
           const delivery = {
             body: Buffer.alloc(0),
