@@ -4,8 +4,8 @@ import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as Completions from "effect/cli/Completions"
 import { command } from "./Cli.ts"
-import { name } from "./Root.ts"
-import { environment, version } from "./Run.ts"
+import { name, version } from "./Root.ts"
+import { environment } from "./Run.ts"
 
 export interface Pages {
   readonly version: string

@@ -2,41 +2,33 @@
 import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { library } from "../bus/send/Diagnosis.ts"
+import { text, toggle } from "./Flags.ts"
 
 export const name = "eventbus"
 
+export const version = library.split(" ").at(-1) ?? ""
+
 const common = {
-  json: Flag.Boolean("json").pipe(
-    Flag.withDescription("Write one report as JSON; `eventbus schema` has its schema"),
-    Flag.withoutNegation,
-    Flag.withDefault(false)
-  ),
-  contracts: Flag.String("contracts").pipe(
-    Flag.withDescription('Module that exports contracts and subscribers. Default: "eventbus" in package.json'),
-    Flag.withMetavar("<file>"),
-    Flag.optional
+  json: toggle("json", "Write one report as JSON; `eventbus schema` has its schema"),
+  contracts: text(
+    "contracts",
+    'Module that exports contracts and subscribers. Default: "eventbus" in package.json',
+    "<file>"
   ),
   subscriber: Flag.String("subscriber").pipe(
     Flag.withDescription("Name of a subscriber; may be given several times"),
     Flag.withMetavar("<name>"),
     Flag.atLeast(0)
   ),
-  management: Flag.String("management").pipe(
-    Flag.withDescription("Management API of RabbitMQ, http://host:15672. With a password: set EVENTBUS_MANAGEMENT_URL"),
-    Flag.withMetavar("<url>"),
-    Flag.optional
+  management: text(
+    "management",
+    "Management API of RabbitMQ, http://host:15672. With a password: set EVENTBUS_MANAGEMENT_URL",
+    "<url>"
   ),
-  ca: Flag.String("ca").pipe(
-    Flag.withDescription("PEM file of the authorities to trust"),
-    Flag.withMetavar("<file>"),
-    Flag.optional
-  ),
-  cert: Flag.String("cert").pipe(
-    Flag.withDescription("PEM file of the client certificate"),
-    Flag.withMetavar("<file>"),
-    Flag.optional
-  ),
-  key: Flag.String("key").pipe(Flag.withDescription("PEM file of its key"), Flag.withMetavar("<file>"), Flag.optional),
+  ca: text("ca", "PEM file of the authorities to trust", "<file>"),
+  cert: text("cert", "PEM file of the client certificate", "<file>"),
+  key: text("key", "PEM file of its key", "<file>"),
   timeout: Flag.Finite("timeout").pipe(
     Flag.withDescription("How long to wait for one answer, in seconds; twice as long for a connection"),
     Flag.withMetavar("<seconds>"),

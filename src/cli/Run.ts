@@ -17,13 +17,11 @@ import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
-import { library } from "../bus/send/Diagnosis.ts"
 import { printableLines } from "../event/FieldValue.ts"
 import { command } from "./Cli.ts"
 import { ExitCode, exitCodeOf, Outcome } from "./ExitCode.ts"
+import { version } from "./Root.ts"
 import * as Text from "./Text.ts"
-
-export const version = library.split(" ").at(-1) ?? ""
 
 const unused = Effect.die("not used")
 

@@ -1,6 +1,5 @@
 /**
- * Reports as a tool may answer them: bounded in size, so that one letter cannot fill the memory of whoever asked, and with
- * bodies only where a contract says what in them is sensitive.
+ * Reports as a tool may answer them: bounded in size, so that one letter cannot fill the memory of whoever asked.
  */
 import type * as Reports from "../operations/Reports.ts"
 
@@ -23,17 +22,14 @@ export const list = (report: typeof Reports.Letters.Type): typeof Reports.Letter
   letters: report.letters.map(summary)
 })
 
-export const detail = (
-  letter: typeof Reports.LetterDetail.Type,
-  isKnown: (event: string) => boolean
-): typeof Reports.LetterDetail.Type => ({
+export const detail = (letter: typeof Reports.LetterDetail.Type): typeof Reports.LetterDetail.Type => ({
   ...letter,
   message: cut(letter.message, limits.text),
   stack: letter.stack === null ? null : cut(letter.stack, limits.stack),
   failures: letter.failures
     .slice(-letters)
     .map((failure) => ({ ...failure, message: cut(failure.message, limits.text) })),
-  body: letter.body === null || !isKnown(letter.event) ? null : body(letter.body)
+  body: letter.body === null ? null : body(letter.body)
 })
 
 const body = ({ encoding, value }: typeof Reports.Body.Type): typeof Reports.Body.Type => {

@@ -3,8 +3,9 @@ import * as Layer from "effect/Layer"
 import type * as Stdio from "effect/Stdio"
 import * as McpProtocol from "effect/ai/McpProtocol"
 import * as McpServer from "effect/ai/McpServer"
+import type { Known } from "../operations/Known.ts"
 import type { Operations } from "../operations/Operations.ts"
-import { handlers, type Known, toolkit } from "./Tools.ts"
+import { handlers, toolkit } from "./Tools.ts"
 
 const instructions =
   "Looks at an event bus on RabbitMQ and Redis: its health and its dead letters. Nothing is changed by any tool. " +

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
-import type * as Event from "../event/Event.ts"
+import { guarded, type Known } from "../operations/Known.ts"
 import { Operations } from "../operations/Operations.ts"
 import * as Reports from "../operations/Reports.ts"
 import { after, filterOf, selection, source } from "../operations/Selection.ts"
@@ -111,12 +111,6 @@ const TryDiscard = looks(
 
 export const toolkit = Toolkit.make(Doctor, Sources, List, Show, TryReplay, TryDiscard)
 
-/** What is known of the services that are looked at. */
-export interface Known {
-  readonly contracts: ReadonlyMap<string, Event.Any>
-  readonly subscribers: ReadonlyArray<string>
-}
-
 interface Fault {
   readonly _tag: string
   readonly message: string
@@ -125,12 +119,12 @@ interface Fault {
 const told = <A, R>(work: Effect.Effect<A, Fault, R>): Effect.Effect<A, ToolFailed, R> =>
   Effect.mapError(work, ({ _tag, message }) => new ToolFailed({ error: _tag, problem: message }))
 
-export const handlers = ({ contracts, subscribers }: Known) =>
+export const handlers = (known: Known) =>
   toolkit.toLayer(
     Effect.map(Operations, (operations) =>
       toolkit.of({
-        doctor: () => operations.doctor({ subscribers, events: [...contracts.keys()] }),
-        dead_letter_sources: ({ subscribers: named = [] }) => told(operations.sources([...subscribers, ...named])),
+        doctor: () => operations.doctor({ subscribers: known.subscribers, events: [...known.contracts.keys()] }),
+        dead_letter_sources: ({ subscribers = [] }) => told(operations.sources([...known.subscribers, ...subscribers])),
         list_dead_letters: (given) =>
           told(
             Effect.map(
@@ -144,8 +138,8 @@ export const handlers = ({ contracts, subscribers }: Known) =>
           ),
         show_dead_letter: ({ body = false, id, source }) =>
           told(
-            Effect.map(operations.show(source, id, { shown: body, contracts }), (letter) =>
-              Bounds.detail(letter, (event) => contracts.has(event))
+            Effect.map(operations.show(source, id, { shown: body, contracts: known.contracts }), (letter) =>
+              Bounds.detail(guarded(known, letter))
             )
           ),
         try_replay: (given) =>

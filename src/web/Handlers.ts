@@ -6,16 +6,10 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
-import type * as Event from "../event/Event.ts"
+import { guarded, type Known } from "../operations/Known.ts"
 import { Operations } from "../operations/Operations.ts"
 import { filterOf } from "../operations/Selection.ts"
 import { api, Failed, Malformed, Missing, openApiPath, Refused } from "./Api.ts"
-
-/** What is known of the services that are operated. */
-export interface Known {
-  readonly contracts: ReadonlyMap<string, Event.Any>
-  readonly subscribers: ReadonlyArray<string>
-}
 
 /** Letters in one answer, at most. */
 const mostLetters = 1000
@@ -39,12 +33,12 @@ const failureOf = (fault: Fault): Refused | Missing | Failed => {
 const told = <A, R>(work: Effect.Effect<A, Fault, R>): Effect.Effect<A, Refused | Missing | Failed, R> =>
   Effect.mapError(work, failureOf)
 
-const group = ({ contracts, subscribers }: Known) =>
+const group = (known: Known) =>
   HttpApiBuilder.group(api, "operations", (handlers) =>
     Effect.map(Operations, (operations) =>
       handlers.handleAll({
-        doctor: () => operations.doctor({ subscribers, events: [...contracts.keys()] }),
-        sources: () => told(operations.sources(subscribers)),
+        doctor: () => operations.doctor({ subscribers: known.subscribers, events: [...known.contracts.keys()] }),
+        sources: () => told(operations.sources(known.subscribers)),
         list: ({ params, query }) =>
           told(
             operations.list(params.source, {
@@ -56,9 +50,11 @@ const group = ({ contracts, subscribers }: Known) =>
         show: ({ params, query }) =>
           told(
             Effect.map(
-              operations.show(params.source, params.id, { shown: query.body === "true", contracts }),
-              // Without a contract nothing says what is sensitive in it.
-              (letter) => (contracts.has(letter.event) ? letter : { ...letter, body: null })
+              operations.show(params.source, params.id, {
+                shown: query.body === "true",
+                contracts: known.contracts
+              }),
+              (letter) => guarded(known, letter)
             )
           ),
         replay: ({ params, payload, query }) =>

@@ -4,9 +4,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { library } from "../../bus/send/Diagnosis.ts"
 import * as McpServer from "../../mcp/Server.ts"
 import { Operations } from "../../operations/Operations.ts"
+import { version } from "../Root.ts"
 import { type Common, run as withSession } from "../Session.ts"
 import * as StandardStreams from "../StandardStreams.ts"
 
@@ -14,7 +14,7 @@ import * as StandardStreams from "../StandardStreams.ts"
 export const run = (common: Common) =>
   withSession(common, ({ known, operations }) =>
     Effect.gen(function* () {
-      const served = McpServer.layer(library.split(" ").at(-1) ?? "", known).pipe(
+      const served = McpServer.layer(version, known).pipe(
         Layer.provide(StandardStreams.layer),
         Layer.provide(Layer.succeed(Operations, operations))
       )

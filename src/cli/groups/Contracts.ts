@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { text } from "../Flags.ts"
 import { lazily, root } from "../Root.ts"
 
 const contractsOf = () => import("../commands/Contracts.ts")
@@ -20,11 +21,7 @@ const baseline = Flag.String("baseline").pipe(
 
 const comparison = {
   baseline,
-  against: Flag.String("against").pipe(
-    Flag.withDescription("A revision of git, such as origin/main: the snapshot as it was there"),
-    Flag.withMetavar("<revision>"),
-    Flag.optional
-  )
+  against: text("against", "A revision of git, such as origin/main: the snapshot as it was there", "<revision>")
 }
 
 const compare = (name: "check" | "diff", description: string) =>

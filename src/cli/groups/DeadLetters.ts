@@ -4,6 +4,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { deadLetterReasons } from "../../bus/send/Diagnosis.ts"
+import { text, toggle } from "../Flags.ts"
 import { lazily, root } from "../Root.ts"
 
 const source = Argument.String("source").pipe(
@@ -16,32 +17,12 @@ const selection = {
     Flag.withMetavar("<id>"),
     Flag.atLeast(0)
   ),
-  event: Flag.String("event").pipe(
-    Flag.withDescription("Name of an event, or a pattern such as academic.#"),
-    Flag.withMetavar("<pattern>"),
-    Flag.optional
-  ),
+  event: text("event", "Name of an event, or a pattern such as academic.#", "<pattern>"),
   reason: Flag.Literals("reason", reasons()).pipe(Flag.withDescription("Why it was given up"), Flag.optional),
-  errorTag: Flag.String("error-tag").pipe(
-    Flag.withDescription("Tag of its error"),
-    Flag.withMetavar("<tag>"),
-    Flag.optional
-  ),
-  eventKey: Flag.String("event-key").pipe(
-    Flag.withDescription("Key of the event"),
-    Flag.withMetavar("<key>"),
-    Flag.optional
-  ),
-  olderThan: Flag.String("older-than").pipe(
-    Flag.withDescription('Failed at least this long ago: "2 hours"'),
-    Flag.withMetavar("<time>"),
-    Flag.optional
-  ),
-  newerThan: Flag.String("newer-than").pipe(
-    Flag.withDescription('Failed less long ago than this: "1 day"'),
-    Flag.withMetavar("<time>"),
-    Flag.optional
-  ),
+  errorTag: text("error-tag", "Tag of its error", "<tag>"),
+  eventKey: text("event-key", "Key of the event", "<key>"),
+  olderThan: text("older-than", 'Failed at least this long ago: "2 hours"', "<time>"),
+  newerThan: text("newer-than", 'Failed less long ago than this: "1 day"', "<time>"),
   limit: Flag.Int("limit").pipe(
     Flag.withDescription("The largest number of letters"),
     Flag.withMetavar("<number>"),
@@ -49,17 +30,9 @@ const selection = {
   )
 }
 
-const yes = Flag.Boolean("yes").pipe(
-  Flag.withDescription("Do it. Without it the command says what it would do"),
-  Flag.withoutNegation,
-  Flag.withDefault(false)
-)
+const yes = toggle("yes", "Do it. Without it the command says what it would do")
 
-const body = Flag.Boolean("body").pipe(
-  Flag.withDescription("With the body; what the contract marks as sensitive is hidden"),
-  Flag.withoutNegation,
-  Flag.withDefault(false)
-)
+const body = toggle("body", "With the body; what the contract marks as sensitive is hidden")
 
 const letters = () => import("../commands/DeadLetters.ts")
 const single = () => import("../commands/SingleLetters.ts")
@@ -80,21 +53,9 @@ const edit = Command.make(
   {
     source,
     id: Argument.String("id").pipe(Argument.withDescription("Id of the event")),
-    data: Flag.String("data").pipe(
-      Flag.withDescription("The whole new data as JSON"),
-      Flag.withMetavar("<json>"),
-      Flag.optional
-    ),
-    patch: Flag.String("patch").pipe(
-      Flag.withDescription("What is to be different, as JSON; null removes a field"),
-      Flag.withMetavar("<json>"),
-      Flag.optional
-    ),
-    unsigned: Flag.Boolean("unsigned").pipe(
-      Flag.withDescription("Also a letter without a valid signature"),
-      Flag.withoutNegation,
-      Flag.withDefault(false)
-    ),
+    data: text("data", "The whole new data as JSON", "<json>"),
+    patch: text("patch", "What is to be different, as JSON; null removes a field", "<json>"),
+    unsigned: toggle("unsigned", "Also a letter without a valid signature"),
     yes
   },
   ({ id, source, ...flags }) =>
@@ -142,11 +103,7 @@ export const deadLetters = Command.make("dead-letters").pipe(
       {
         source,
         ...selection,
-        after: Flag.String("after").pipe(
-          Flag.withDescription("What the page before gave for this"),
-          Flag.withMetavar("<cursor>"),
-          Flag.optional
-        )
+        after: text("after", "What the page before gave for this", "<cursor>")
       },
       ({ source, ...flags }) =>
         Effect.flatMap(root, (shared) => lazily(letters, (run) => run.list(shared, source, flags)))
@@ -173,11 +130,7 @@ export const deadLetters = Command.make("dead-letters").pipe(
           Flag.withMetavar("<number>"),
           Flag.optional
         ),
-        unsigned: Flag.Boolean("unsigned").pipe(
-          Flag.withDescription("Also letters without a valid signature"),
-          Flag.withoutNegation,
-          Flag.withDefault(false)
-        )
+        unsigned: toggle("unsigned", "Also letters without a valid signature")
       },
       ({ source, ...flags }) =>
         Effect.flatMap(root, (shared) => lazily(letters, (run) => run.replay(shared, source, flags)))
@@ -202,11 +155,7 @@ export const deadLetters = Command.make("dead-letters").pipe(
         source,
         ...selection,
         yes,
-        all: Flag.Boolean("all").pipe(
-          Flag.withDescription("Every letter, where nothing selects some"),
-          Flag.withoutNegation,
-          Flag.withDefault(false)
-        )
+        all: toggle("all", "Every letter, where nothing selects some")
       },
       ({ source, ...flags }) =>
         Effect.flatMap(root, (shared) => lazily(letters, (run) => run.discard(shared, source, flags)))
@@ -217,16 +166,8 @@ export const deadLetters = Command.make("dead-letters").pipe(
         source,
         ...selection,
         body,
-        complete: Flag.Boolean("complete").pipe(
-          Flag.withDescription("Everything exactly as it is, sensitive fields too: what `import` takes"),
-          Flag.withoutNegation,
-          Flag.withDefault(false)
-        ),
-        out: Flag.String("out").pipe(
-          Flag.withDescription("A new file, which only its owner may read. Default: standard output"),
-          Flag.withMetavar("<file>"),
-          Flag.optional
-        )
+        complete: toggle("complete", "Everything exactly as it is, sensitive fields too: what `import` takes"),
+        out: text("out", "A new file, which only its owner may read. Default: standard output", "<file>")
       },
       ({ source, ...flags }) =>
         Effect.flatMap(root, (shared) => lazily(letters, (run) => run.exportTo(shared, source, flags)))

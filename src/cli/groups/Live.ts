@@ -3,17 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { toggle } from "../Flags.ts"
 import { lazily, root } from "../Root.ts"
 
 const live = () => import("../commands/Live.ts")
 
 const event = Argument.String("event").pipe(Argument.withDescription("Name of the event"))
 
-const body = Flag.Boolean("body").pipe(
-  Flag.withDescription("Also the data of events without a contract, in which nothing can be hidden"),
-  Flag.withoutNegation,
-  Flag.withDefault(false)
-)
+const body = toggle("body", "Also the data of events without a contract, in which nothing can be hidden")
 
 const limit = Flag.Int("limit").pipe(
   Flag.withDescription("The largest number of events"),

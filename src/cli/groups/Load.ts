@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { text, toggle } from "../Flags.ts"
 import { lazily, root } from "../Root.ts"
 
 export const load = Command.make(
@@ -24,16 +25,8 @@ export const load = Command.make(
       Flag.withMetavar("<bytes>"),
       Flag.withDefault(256)
     ),
-    within: Flag.String("in").pipe(
-      Flag.withDescription("A namespace that exists. Default: one of its own, which is removed"),
-      Flag.withMetavar("<namespace>"),
-      Flag.optional
-    ),
-    yes: Flag.Boolean("yes").pipe(
-      Flag.withDescription("With --in: subscribers that are bound to the event get all of it"),
-      Flag.withoutNegation,
-      Flag.withDefault(false)
-    )
+    within: text("in", "A namespace that exists. Default: one of its own, which is removed", "<namespace>"),
+    yes: toggle("yes", "With --in: subscribers that are bound to the event get all of it")
   },
   (flags) =>
     Effect.flatMap(root, (shared) =>

@@ -2,23 +2,18 @@
 import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { text, toggle } from "../Flags.ts"
 import { lazily, root } from "../Root.ts"
 
 const outboxOf = () => import("../commands/Outbox.ts")
 
-const database = Flag.String("database").pipe(
-  Flag.withDescription(
-    "postgres://user:password@host/name with the `pg` of this folder, or sqlite:<file>. Default: EVENTBUS_OUTBOX_DATABASE"
-  ),
-  Flag.withMetavar("<url>"),
-  Flag.optional
+const database = text(
+  "database",
+  "postgres://user:password@host/name with the `pg` of this folder, or sqlite:<file>. Default: EVENTBUS_OUTBOX_DATABASE",
+  "<url>"
 )
 
-const yes = Flag.Boolean("yes").pipe(
-  Flag.withDescription("Do it. Without it the command says what it would do"),
-  Flag.withoutNegation,
-  Flag.withDefault(false)
-)
+const yes = toggle("yes", "Do it. Without it the command says what it would do")
 
 export const outbox = Command.make("outbox").pipe(
   Command.withDescription(
@@ -54,11 +49,7 @@ export const outbox = Command.make("outbox").pipe(
       "retry",
       {
         database,
-        id: Flag.String("id").pipe(
-          Flag.withDescription("Id of one event. Default: all that were set aside"),
-          Flag.withMetavar("<id>"),
-          Flag.optional
-        ),
+        id: text("id", "Id of one event. Default: all that were set aside", "<id>"),
         yes
       },
       (flags) => Effect.flatMap(root, (shared) => lazily(outboxOf, (run) => run.retry(shared, flags)))
@@ -71,11 +62,7 @@ export const outbox = Command.make("outbox").pipe(
           Flag.withDescription('Published, or set aside, at least this long ago: "7 days"'),
           Flag.withMetavar("<time>")
         ),
-        refused: Flag.Boolean("refused").pipe(
-          Flag.withDescription("What was set aside instead of what was published: it is gone then"),
-          Flag.withoutNegation,
-          Flag.withDefault(false)
-        ),
+        refused: toggle("refused", "What was set aside instead of what was published: it is gone then"),
         yes
       },
       (flags) => Effect.flatMap(root, (shared) => lazily(outboxOf, (run) => run.purge(shared, flags)))

@@ -3,10 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { text, toggle } from "../Flags.ts"
 import { lazily, root } from "../Root.ts"
-
-const text = (name: string, description: string, metavar: string) =>
-  Flag.String(name).pipe(Flag.withDescription(description), Flag.withMetavar(metavar), Flag.optional)
 
 const number = (name: string, description: string) =>
   Flag.Int(name).pipe(Flag.withDescription(description), Flag.withMetavar("<version>"), Flag.optional)
@@ -35,11 +33,7 @@ export const publish = Command.make(
     actor: text("actor", "On whose behalf, where the contract asks: id:role or id:role:status", "<actor>"),
     dataVersion: number("data-version", "Version that the data is of; the contract brings it to the newest"),
     unchecked: number("unchecked", "Without a contract: send the data as it is, as data of this version"),
-    dryRun: Flag.Boolean("dry-run").pipe(
-      Flag.withDescription("Check everything, send nothing and need no broker"),
-      Flag.withoutNegation,
-      Flag.withDefault(false)
-    )
+    dryRun: toggle("dry-run", "Check everything, send nothing and need no broker")
   },
   ({ event, ...flags }) =>
     Effect.flatMap(root, (shared) =>

@@ -2,8 +2,8 @@
 import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import type { Retired } from "../../bus/port/Administration.ts"
+import { toggle } from "../Flags.ts"
 import { lazily, root } from "../Root.ts"
 
 const topologyOf = () => import("../commands/Topology.ts")
@@ -14,16 +14,8 @@ const simple = (name: "plan" | "apply" | "verify", description: string) =>
   )
 
 const destroying = {
-  yes: Flag.Boolean("yes").pipe(
-    Flag.withDescription("Do it. Without it the command says what it would do"),
-    Flag.withoutNegation,
-    Flag.withDefault(false)
-  ),
-  withContents: Flag.Boolean("with-contents").pipe(
-    Flag.withDescription("Delete queues with what they hold. Without it only empty queues are deleted"),
-    Flag.withoutNegation,
-    Flag.withDefault(false)
-  )
+  yes: toggle("yes", "Do it. Without it the command says what it would do"),
+  withContents: toggle("with-contents", "Delete queues with what they hold. Without it only empty queues are deleted")
 }
 
 interface Destroying {
