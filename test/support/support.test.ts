@@ -186,15 +186,24 @@ describe("ci-summary", () => {
     )
   }
   const file = (status: string, ...tests: ReadonlyArray<string>): object => ({
+    name: "a.test.ts",
     status,
-    assertionResults: tests.map((status) => ({ status }))
+    message: "no such file",
+    assertionResults: tests.map((status) => ({
+      status,
+      fullName: "a bus publishes",
+      failureMessages: status === "failed" ? ["1 is not 2\nat line 7"] : []
+    }))
   })
 
   it.each([
     ["0 tests: 2 passed, 0 failed\n", [file("passed", "passed", "passed")]],
     ["0 tests: 1 passed, 0 failed, 2 skipped\n", [file("passed", "passed", "skipped", "todo")]],
-    ["1 tests: 1 passed, 1 failed\n", [file("failed", "passed", "failed")]],
-    ["1 tests: 1 passed, 1 failed\n", [file("passed", "passed"), file("failed")]],
+    [
+      "1 failed: a.test.ts > a bus publishes\n  1 is not 2\n  at line 7\ntests: 1 passed, 1 failed\n",
+      [file("failed", "passed", "failed")]
+    ],
+    ["1 failed: a.test.ts\n  no such file\ntests: 1 passed, 1 failed\n", [file("passed", "passed"), file("failed")]],
     ["1 tests: 0 passed, 0 failed\n", []]
   ])("says %j", async (line, testResults) => {
     expect(await summary({ testResults })).toBe(line)
