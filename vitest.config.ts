@@ -15,7 +15,7 @@ const conditions = ["@eduflow/source"]
  * which runs them on the installed brokers and on those of each other pair.
  */
 const long = [
-  "test/process/{Claims,Crashes,Drain,DrainOutage,KeyedKillers,KeyedRetry,Killers,Returns,Starts}.test.ts",
+  "test/process/{Claims,Crashes,Drain,DrainOutage,KeyedKillers,KeyedRetry,Killers,KillersTable,Returns,Starts}.test.ts",
   "test/chaos/Chaos.test.ts",
   "test/docker/{Prometheus,Servers}.test.ts",
   "test/outbox/kills/*.test.ts",

@@ -79,6 +79,7 @@ describeLive(
       EventBus.layerAmqp({
         url: as(user)["EVENTBUS_URL"] ?? "",
         redisUrl: as(user)["EVENTBUS_REDIS_URL"] ?? "",
+        redisTimeout: "10 seconds",
         stateNamespace: `${namespace}-${user}`,
         namespace,
         topology

@@ -23,7 +23,9 @@ const withBus = <A, E, R>(use: (bus: EventBus["Service"], settings: Settings) =>
   }
   return Effect.flatMap(EventBus, (bus) => use(bus, settings)).pipe(
     Effect.scoped,
-    Effect.provide(EventBus.layerAmqp({ url: rabbitUrl(), redisUrl: redisUrl(), namespace }))
+    Effect.provide(
+      EventBus.layerAmqp({ url: rabbitUrl(), redisUrl: redisUrl(), redisTimeout: "10 seconds", namespace })
+    )
   )
 }
 

@@ -87,7 +87,8 @@ describeLive("eventbus publish", () => {
     EVENTBUS_REDIS_URL: redisUrl(),
     EVENTBUS_NAMESPACE: namespace
   })
-  const live = (namespace: string) => EventBus.layerAmqp({ url: rabbitUrl(), redisUrl: redisUrl(), namespace })
+  const live = (namespace: string) =>
+    EventBus.layerAmqp({ url: rabbitUrl(), redisUrl: redisUrl(), redisTimeout: "10 seconds", namespace })
 
   /** Runs beside a subscriber of `test.posted`; what it got so far is in order. */
   const beside = <A, E, R>(

@@ -11,11 +11,16 @@ import type { SubscriberOptions } from "../../src/bus/subscriber/SubscriberOptio
 import { awaitHealth, isWritten, Moved, type Service, service } from "./ServiceOnRedis.ts"
 import { cli, node, until } from "./support.ts"
 
-type Options = Pick<Partial<SubscriberOptions<typeof Moved, never, never>>, "breaker" | "rateLimit">
+type Options = Pick<Partial<SubscriberOptions<typeof Moved, never, never>>, "breaker" | "rateLimit"> & {
+  readonly redisTimeout?: "30 seconds"
+}
+
+/** While Redis is there, no attempt is decided alone, however slow this machine is. */
+const patient = { redisTimeout: "30 seconds" } as const
 
 /** A process with a broker of its own, and the one Redis. */
-const member = Effect.fnUntraced(function* (redis: RedisNode, options: Options) {
-  const live = yield* service({ url: "memory://", redisUrl: redis.url })
+const member = Effect.fnUntraced(function* (redis: RedisNode, { redisTimeout, ...options }: Options) {
+  const live = yield* service({ url: "memory://", redisUrl: redis.url, ...(redisTimeout && { redisTimeout }) })
   yield* awaitHealth(live, "up", isWritten)
   const state = { down: false, attempts: 0, handled: 0 }
   const subscription = yield* live.bus.subscribe("fleet.member", {
@@ -65,8 +70,8 @@ describeLive(
     it.live("R3: stops at once: a process without a failure does not attempt either", () =>
       Effect.gen(function* () {
         const redis = yield* node()
-        const breaker = { failures: 3, openDuration: "1 hour" } as const
-        const [here, there] = [yield* member(redis, { breaker }), yield* member(redis, { breaker })]
+        const options = { ...patient, breaker: { failures: 3, openDuration: "1 hour" } } as const
+        const [here, there] = [yield* member(redis, options), yield* member(redis, options)]
         here.state.down = true
         yield* give(here, 3)
         yield* is(here, "Paused")
@@ -105,8 +110,8 @@ describeLive(
     it.live("D1, P4: has one limit for all, and one for each while Redis is away", () =>
       Effect.gen(function* () {
         const redis = yield* node()
-        const rateLimit = { limit: 5, window: "1 hour" } as const
-        const [here, there] = [yield* member(redis, { rateLimit }), yield* member(redis, { rateLimit })]
+        const options = { ...patient, rateLimit: { limit: 5, window: "1 hour" } } as const
+        const [here, there] = [yield* member(redis, options), yield* member(redis, options)]
         yield* give(here, 5)
         yield* handles(here, 5)
         yield* give(there, 5)

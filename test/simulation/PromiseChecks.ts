@@ -191,13 +191,16 @@ const checkLetter = (world: World, subscriber: Subscriber, n: number, letter: De
 
 const timeoutsOf = ({ failures }: DeadLetter): number => failures.filter(({ tag }) => tag === "HandlerTimeout").length
 
-/** Ten returns make a dead letter of any event that is the first of a consumer; a run may have that many. */
+/** A run may end a process in one handler again and again. What never started is never dead-lettered for it. */
 const isCrashLoop = (world: World, subscriber: Subscriber, n: number, letter: DeadLetter): boolean => {
   if (letter.reason !== "CrashLoop") return false
   if (HandlerScript.of(world.setup.mix, subscriber.name, n).kind === "kill") return true
   const fate = world.observed.fates.get(`${subscriber.name}/${n}`)
+  const { redelivered = 0, returns = 0, starts = 0 } = fate ?? {}
+  // Without ordering the last five of ten returns are starts that did not end.
+  if (subscriber.ordering === "none") return returns >= 10 && starts >= 5
   // Each start of a parked event that came back twice is recorded, and three that do not end make it a killer.
-  return (fate?.returns ?? 0) >= 10 || (subscriber.ordering === "key" && (fate?.redelivered ?? 0) >= 4)
+  return returns >= 10 || redelivered >= 4
 }
 
 /** Order by key (P6): an event is settled before the next one of its key starts for the first time. */

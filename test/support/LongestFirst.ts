@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 /** Seconds in a run of all files on two cores. Files that are not listed are shorter. */
 const seconds: Readonly<Record<string, number>> = {
+  "test/process/KillersTable.test.ts": 150,
   "test/process/Returns.test.ts": 123,
   "test/simulation/Simulation.test.ts": 108,
   "test/chaos/Chaos.test.ts": 92,

@@ -31,6 +31,8 @@ import type { RefusedCopies } from "./RefusedCopies.ts"
 export interface Copies {
   /** Sends it to its subscriber again after at least `millis`, then acknowledges the original. */
   readonly delay: (delivery: Delivery, source: CopySource, millis: number) => Effect.Effect<boolean>
+  /** The same where the original may stay as well. Returns false also if it does, because the broker refuses the copy. */
+  readonly tryDelay: (delivery: Delivery, source: CopySource, millis: number) => Effect.Effect<boolean>
   /** Moves it to the parked queue, then acknowledges the original. */
   readonly park: (delivery: Delivery, source: CopySource, place: RuntimeHeaders.Place) => Effect.Effect<boolean>
   /** Moves it to the dead-letter queue, then acknowledges the original. */
@@ -100,6 +102,14 @@ class SubscriberCopies implements Copies {
   }
 
   delay(delivery: Delivery, source: CopySource, millis: number): Effect.Effect<boolean> {
+    return this.delayed(delivery, source, millis, false)
+  }
+
+  tryDelay(delivery: Delivery, source: CopySource, millis: number): Effect.Effect<boolean> {
+    return this.delayed(delivery, source, millis, true)
+  }
+
+  private delayed(delivery: Delivery, source: CopySource, millis: number, isOptional: boolean): Effect.Effect<boolean> {
     // An infinite delay is a number too, but no header may be infinite: the broker would close the connection.
     const seconds = Number.isNaN(millis) ? 1 : Math.min(Math.max(1, Math.ceil(millis / 1000)), maxWaitSeconds)
     // A delay that is longer than one pass through the broker takes several.
@@ -109,9 +119,8 @@ class SubscriberCopies implements Copies {
       name: source.subscriber,
       seconds: Math.min(seconds, maxDelaySeconds)
     }
-    return this.move(to, delivery, source, RuntimeHeaders.write({ ...source.progress, due }), () =>
-      RuntimeHeaders.write({ ...source.progress, due, failures: [] })
-    )
+    const leastHeaders = () => RuntimeHeaders.write({ ...source.progress, due, failures: [] })
+    return this.move(to, delivery, source, RuntimeHeaders.write({ ...source.progress, due }), leastHeaders, isOptional)
   }
 
   park(delivery: Delivery, source: CopySource, place: RuntimeHeaders.Place): Effect.Effect<boolean> {
@@ -152,6 +161,7 @@ class SubscriberCopies implements Copies {
         headers,
         leastHeaders: () => headers,
         leave: undefined,
+        isOptional: false,
         repair: this.repair
       })
     )
@@ -163,16 +173,24 @@ class SubscriberCopies implements Copies {
     delivery: Delivery,
     source: CopySource,
     own: Headers,
-    leastHeaders: () => Headers
+    leastHeaders: () => Headers,
+    isOptional = false
   ): Effect.Effect<boolean> {
-    return Effect.map(this.sender.store(this.copyOf(to, delivery, source, own, leastHeaders)), (end) => {
+    const copy = { ...this.copyOf(to, delivery, source, own, leastHeaders), isOptional }
+    return Effect.map(this.sender.store(copy), (end) => {
       if (end === "stored") delivery.ack()
       // What the broker dead-letters is settled as well, but nothing arrives where its key is parked.
       return end === "stored" || (end === "left" && to._tag !== "Parked")
     })
   }
 
-  private copyOf(to: Address, delivery: Delivery, source: CopySource, own: Headers, leastHeaders: () => Headers): Copy {
+  private copyOf(
+    to: Address,
+    delivery: Delivery,
+    source: CopySource,
+    own: Headers,
+    leastHeaders: () => Headers
+  ): Omit<Copy, "isOptional"> {
     return {
       subscriber: source.subscriber,
       lost: delivery.lost,

@@ -26,6 +26,8 @@ export interface Copy {
   readonly repair: Effect.Effect<void, BrokerError>
   /** Has the broker dead-letter its original; absent when there is none, or no place for it. */
   readonly leave: (() => void) | undefined
+  /** Whether its original may stay as it is: a copy that is refused is given up at once. */
+  readonly isOptional: boolean
   /** Whether its delivery can no longer be settled. */
   readonly lost: () => boolean
   /** The span that its log lines belong to. */
@@ -39,11 +41,15 @@ const refusedBackoff: Backoff.Backoff = { baseMillis: 50, capMillis: 5 * 60_000,
 /** A copy that was refused this often, the last times with the least headers, is left to the broker. */
 const maxRefusals = 3
 
-/** What became of a copy. `left`: it can never be stored, and the broker dead-letters its original itself. */
-export type CopyEnd = "stored" | "lost" | "left"
+/**
+ * What became of a copy. `left`: it can never be stored, and the broker dead-letters its original itself. `refused`: it was not
+ * stored, and its original stays.
+ */
+export type CopyEnd = "stored" | "lost" | "left" | "refused"
 
 const stored = Effect.succeed<CopyEnd>("stored")
 const lost = Effect.succeed<CopyEnd>("lost")
+const refused = Effect.succeed<CopyEnd>("refused")
 
 /** One sending of a copy. */
 class CopyShipment extends Shipment {
@@ -106,6 +112,10 @@ export class CopySender {
     const { leave, message, span, subscriber } = copy
     const { messageId: id, type: event } = message.properties
     const fields = { subscriber, event, id, to: message.to._tag, span, detail }
+    if (copy.isOptional) {
+      this.log.warning("a copy was refused, its event stays where it is", fields)
+      return refused
+    }
     if (refusals < maxRefusals) this.log.warning("a copy was refused", fields)
     else if (copy.lost()) return lost
     else if (leave !== undefined) {

@@ -12,6 +12,7 @@ import { maxInPlaceMillis } from "../subscriber/OptionChecks.ts"
 import type { DeadLettering } from "./DeadLettering.ts"
 import * as Decision from "./Decision.ts"
 import type { PolicyParts } from "./PolicyParts.ts"
+import * as Returns from "./Returns.ts"
 import { longMillis } from "./WaitingHeads.ts"
 import { copySource, startsOf, wait, type Work } from "./Work.ts"
 
@@ -92,6 +93,26 @@ export class Delaying {
     const { copies, subscriber } = this.parts
     const source = copySource(subscriber.name, work, progress)
     return Effect.as(copies.delay(work.delivery, source, millis), Decision.settled)
+  }
+
+  /** Sends a copy instead of giving it back. Where the broker refuses that, it is given back. */
+  handOver(work: Work): Effect.Effect<Decision.Decision> {
+    return Effect.as(this.tryDelay(work, 0, 0), Decision.settled)
+  }
+
+  /** Sends a copy instead of holding what may end the process and cannot start. Where the broker refuses that, it is held. */
+  setAside(work: Work): Effect.Effect<Decision.Decision> {
+    const returns = Returns.countOf(work.delivery)
+    return Returns.apart(returns).pipe(
+      Effect.flatMap((millis) => this.tryDelay(work, returns, millis)),
+      Effect.map((isStored) => (isStored || work.delivery.lost() ? Decision.settled : Decision.runAgain))
+    )
+  }
+
+  private tryDelay(work: Work, returns: number, millis: number): Effect.Effect<boolean> {
+    const { copies, subscriber } = this.parts
+    const source = copySource(subscriber.name, work, { ...work.progress, returns })
+    return copies.tryDelay(work.delivery, source, millis)
   }
 
   private waitInPlace(

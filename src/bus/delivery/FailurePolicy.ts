@@ -27,6 +27,8 @@ export interface FailurePolicy {
   readonly delayUntilDue: (work: Work) => Effect.Effect<Decision>
   /** The bus drains before its next attempt in this process could start. */
   readonly handOver: (work: Work) => Effect.Effect<Decision>
+  /** It may end the process, and cannot start now. */
+  readonly setAside: (work: Work) => Effect.Effect<Decision>
   /** Too many events wait behind it, and no more of them can be parked. */
   readonly deadLetterLaneFull: (work: Work) => Effect.Effect<Decision>
   /** Its key cannot be parked until `due`, in wall time. */
@@ -78,7 +80,8 @@ export const make = <RetryError>(parts: PolicyParts<RetryError>): FailurePolicy 
         due - parts.clock.currentTimeMillisUnsafe()
       )
     },
-    handOver: (work) => delaying.delayOnBroker(work, { ...work.progress, returns: 0 }, 0),
+    handOver: (work) => delaying.handOver(work),
+    setAside: (work) => delaying.setAside(work),
     deadLetterLaneFull: (work) => {
       if (work.unknown !== undefined) return unreadable.deadLetter(work, work.unknown)
       return delaying.giveUp(work, "LaneFull")

@@ -16,6 +16,7 @@ import type { CrashGuard } from "./CrashGuard.ts"
 import type { PendingDecisions } from "./PendingDecisions.ts"
 import * as RememberDelayed from "./RememberDelayed.ts"
 import type { RunnerState } from "./RunnerState.ts"
+import type { StartOrLeave } from "./StartOrLeave.ts"
 
 /** Whether an event names another key than its contract computes. */
 const hasForeignSubject = ({ key: subject }: ParsedEvent, { key }: Envelope): boolean =>
@@ -27,6 +28,7 @@ export interface AcceptParts {
   readonly cache: CacheStore["Service"]
   /** Called for each event of a keyed subscriber that this process does not know and another one might. */
   readonly onUnknown: () => void
+  readonly startOrLeave: StartOrLeave
 }
 
 export class Accept {
@@ -36,12 +38,13 @@ export class Accept {
   private readonly policy: FailurePolicy
   private readonly cache: CacheStore["Service"]
   private readonly onUnknown: () => void
+  private readonly startOrLeave: StartOrLeave
 
   constructor(
     state: RunnerState,
     guard: CrashGuard,
     decisions: PendingDecisions,
-    { cache, onUnknown, policy }: AcceptParts
+    { cache, onUnknown, policy, startOrLeave }: AcceptParts
   ) {
     this.state = state
     this.guard = guard
@@ -49,6 +52,7 @@ export class Accept {
     this.policy = policy
     this.cache = cache
     this.onUnknown = onUnknown
+    this.startOrLeave = startOrLeave
   }
 
   accept(delivery: Delivery, origin: Origin): void {
@@ -80,7 +84,7 @@ export class Accept {
     }
     const kills = state.keyed
       ? this.guard.isKiller(work)
-      : origin.isolated && Returns.countOf(delivery) >= Returns.maxCrashes
+      : !state.subscriber.ephemeral && Returns.countOf(delivery) >= Returns.maxCrashes
     const isSuspect = state.parking?.suspects.mustPark(work) === true
     if (kills && !isSuspect) return decisions.start(work, policy.deadLetterCrashLoop(work), false)
     if (state.parking?.takes(work) === true) {
@@ -89,6 +93,7 @@ export class Accept {
     }
     if (work.progress.due !== undefined && work.progress.due > state.wall())
       return decisions.start(work, policy.delayUntilDue(work), false)
+    if (this.startOrLeave.takes(work)) return this.startOrLeave.place(work)
     const isFirst = isSuspect && state.mailbox.behind(work.event.key) === 0
     state.mailbox.offer(work, work.event.key)
     // Now, and not in its turn: it must not come back again because something keeps it from starting.

@@ -11,6 +11,7 @@ import type { Work } from "../delivery/Work.ts"
 import * as HandlerError from "../subscriber/HandlerError.ts"
 import type { PendingDecisions } from "./PendingDecisions.ts"
 import type { RunnerState } from "./RunnerState.ts"
+import type { StartOrLeave } from "./StartOrLeave.ts"
 
 export interface ConcludeParts {
   readonly policy: FailurePolicy
@@ -21,14 +22,18 @@ export interface ConcludeParts {
   readonly onAdmitted: () => void
 }
 
+interface OwnParts extends ConcludeParts {
+  readonly startOrLeave: StartOrLeave
+}
+
 export class Conclude {
   private readonly state: RunnerState
   private readonly decisions: PendingDecisions
-  private readonly parts: ConcludeParts
+  private readonly parts: OwnParts
   private readonly handled: { readonly update: (count: number) => void }
   private readonly timedOut: FailedAttempt.FailedAttempt
 
-  constructor(state: RunnerState, decisions: PendingDecisions, parts: ConcludeParts) {
+  constructor(state: RunnerState, decisions: PendingDecisions, parts: OwnParts) {
     this.state = state
     this.decisions = decisions
     this.parts = parts
@@ -75,7 +80,7 @@ export class Conclude {
   /** Nothing was attempted. */
   private refused(work: Work, refusal: Refusal): void {
     const { decisions, state } = this
-    const { onRefused, policy } = this.parts
+    const { onRefused, policy, startOrLeave } = this.parts
     switch (refusal._tag) {
       case "Duplicate": {
         state.acknowledgeDuplicate(work)
@@ -88,9 +93,10 @@ export class Conclude {
       case "BreakerOpen":
       case "RateLimited": {
         const undo = state.parking?.suspects.undo(work)
+        if (undo !== undefined) decisions.start(work, undo)
+        else if (startOrLeave.takes(work)) startOrLeave.leave(work)
         // It is the first to run once an event may be attempted again.
-        if (undo === undefined) state.mailbox.again(work, work.event.key)
-        else decisions.start(work, undo)
+        else state.mailbox.again(work, work.event.key)
         return onRefused(refusal)
       }
     }

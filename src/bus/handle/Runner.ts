@@ -31,6 +31,7 @@ import type { ParkingApi, ParkingHost } from "./ParkingApi.ts"
 import { PendingDecisions } from "./PendingDecisions.ts"
 import type { Runner } from "./RunnerApi.ts"
 import { type RunnerParts, RunnerState } from "./RunnerState.ts"
+import { StartOrLeave } from "./StartOrLeave.ts"
 import { cameBack, type Trials } from "./Trials.ts"
 
 /** Starts handlers as long as there is room for them, and follows each to its end. */
@@ -170,12 +171,17 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R, P 
   const state = new RunnerState(parts, parts.call.size, yield* Clock.Clock, fork)
   const decisions = new PendingDecisions(state)
   const guard = new CrashGuard(state, decisions)
-  const conclude = new Conclude(state, decisions, parts)
+  const startOrLeave = new StartOrLeave(state, decisions, {
+    ...parts,
+    fork: Effect.runForkWith(yield* Effect.context<never>())
+  })
+  const conclude = new Conclude(state, decisions, { ...parts, startOrLeave })
   const loop = new HandlerLoop(state, guard, decisions, conclude, Attempt.starter(parts), parts)
   const accept = new Accept(state, guard, decisions, {
     policy,
     cache: parts.cache,
-    onUnknown: parts.onUnknown
+    onUnknown: parts.onUnknown,
+    startOrLeave
   })
   state.pump = (now) => loop.pump(now)
   yield* Effect.acquireRelease(

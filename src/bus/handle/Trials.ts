@@ -1,6 +1,6 @@
 /**
- * Trials of events that may end the process. Each start of such an event is written down before it, and an event whose
- * starts never end is dead-lettered. So while one is tried, nothing that came back before starts in any subscriber of the
+ * Trials of events that may end the process. Each start of such an event is known to the next process, because it is written
+ * down or because the event is held for nothing else, and an event whose starts never end is dead-lettered. So while one is tried, nothing that came back before starts in any subscriber of the
  * process: an innocent event would be judged by the deaths that another one causes.
  *
  * What never came back may end the process, too. So for a second a trial waits until nothing else runs, and for a second
@@ -13,7 +13,7 @@ import * as Monotonic from "../../observe/Monotonic.ts"
 import * as Returns from "../delivery/Returns.ts"
 import { startsOf, type Work } from "../delivery/Work.ts"
 
-/** A start of an event that is written down, from its turn until its handler ends. */
+/** A start of an event that the next process learns of, from its turn until its handler ends. */
 export interface Trial {
   /** The delivery that runs, as soon as it is here. */
   work: Work | undefined
@@ -92,6 +92,19 @@ export class Trials {
           end()
         })
     )
+  }
+
+  /**
+   * Begins the trial of an event that is held only if it starts at once, and may not wait until others have ended. Returns
+   * undefined while there is another trial.
+   */
+  beginNow(work: Work, fork: (limits: Effect.Effect<void>) => Fiber.Fiber<void>): Trial | undefined {
+    if (this.isOn || this.waiting.size > 0) return undefined
+    const trial: Trial = { work, timer: undefined }
+    this.current = trial
+    this.isAlone = true
+    trial.timer = fork(this.limits(trial))
+    return trial
   }
 
   /** Completes when nothing else that came back runs. The trial goes on until `end`. */

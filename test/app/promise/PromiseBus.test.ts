@@ -57,6 +57,7 @@ describeLive("Promises, on RabbitMQ and Redis", () => {
   const options = () => ({
     url: rabbitUrl(),
     redisUrl: redisUrl(),
+    redisTimeout: "10 seconds" as const,
     namespace: freshNamespace(),
     source: "promise",
     allowPlaintext: true
