@@ -44,5 +44,10 @@ export const regressions: ReadonlyArray<Regression> = [
     seed: 243,
     promise: "P3",
     was: "an event that kills its idempotent subscriber took the same innocent event along each time"
+  },
+  {
+    seed: 10611,
+    promise: "P11",
+    was: "what was replaced by its copy while the line was lost was held for ever, and its subscriber failed after eleven restarts"
   }
 ]

@@ -99,10 +99,10 @@ export class ParkedRenewal {
   private end(): void {
     for (const work of this.originals) {
       const { delivery, parkedName = "" } = work
-      const isHere = !this.awaited.delete(parkedName)
-      if (!isHere || delivery.lost()) continue
-      // The copy has arrived, so it is stored.
-      delivery.ack()
+      // Its copy has not arrived: it is held as it is.
+      if (this.awaited.delete(parkedName)) continue
+      // The copy is stored and took its place, so nothing else would let go of it.
+      if (!delivery.lost()) delivery.ack()
       this.state.host.release(work)
     }
     this.originals.clear()

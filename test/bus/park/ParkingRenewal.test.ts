@@ -119,6 +119,36 @@ describe("parking", () => {
     })
   )
 
+  it.effect("R1: a process that loses its line while it stores parked events anew holds nothing of before", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const name = fresh()
+      const { Changed, gate, handled, options } = parkingSubscriber()
+      const one = yield* killableProcess(stage.server)
+      yield* one.subscribe(name, options)
+      yield* stage.bus.publishAll(Changed, events)
+      yield* Stage.pass(Stage.seconds(40), 500)
+      yield* one.kill
+      const lossy = losingConfirmsFrom(1)
+      const other = yield* killableProcess(stage.server, lossy.override)
+      const subscription = yield* other.subscribe(name, options)
+      // The copies are here, and their confirms are not.
+      yield* Stage.pass(Stage.seconds(2), 100)
+      assert.isAtLeast(lossy.copies(), 1)
+      stage.server.disconnect("stored")
+      yield* lossy.cut
+      yield* Stage.pass(Stage.seconds(1), 100)
+      stage.server.reconnect()
+      yield* Stage.pass(Stage.minutes(2), 500)
+      const { held, parked } = yield* subscription.stats
+      assert.deepStrictEqual([held, parked], [total, total])
+      gate.isShut = false
+      yield* Stage.pass(Stage.minutes(21), Stage.seconds(30))
+      assertAllInOrder(handled)
+      assert.strictEqual((yield* subscription.stats).held, 0)
+    })
+  )
+
   it.effect("P3: a parked event that kills its process is found although it is stored anew in between", () =>
     Effect.gen(function* () {
       const stage = yield* Stage.make
