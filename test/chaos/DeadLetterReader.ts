@@ -13,6 +13,8 @@ export interface RawDeadLetter {
   readonly reason: string
   readonly tag: string
   readonly attempts: number
+  /** Attempts of its history that missed the deadline. */
+  readonly timeouts: number
   readonly firstFailure: number
   readonly lastFailure: number
   readonly host: string
@@ -44,6 +46,7 @@ export const readDeadLetters = (
         reason: crashed ? "delivery_limit" : isOfBroker ? ofBroker : text("bus-reason"),
         tag: text("bus-error-tag"),
         attempts: Number(headers["bus-attempts"]),
+        timeouts: text("bus-failures").split('"HandlerTimeout"').length - 1,
         firstFailure: Number(headers["bus-first-failure"]),
         lastFailure: Number(headers["bus-last-failure"]),
         host: text("bus-host"),

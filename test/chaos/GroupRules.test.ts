@@ -47,6 +47,7 @@ class Scenario {
       reason: "Exhausted",
       tag: "Thrown",
       attempts: 4,
+      timeouts: 0,
       firstFailure: 1,
       lastFailure: 2,
       host: "h",
@@ -122,6 +123,15 @@ describe("the rules of a group", () => {
     ]) {
       assert.deepStrictEqual(rulesOf(poison().bury("a", wrong)), ["wrong diagnosis"], JSON.stringify(wrong))
     }
+    const rejected = (attempts: number, timeouts: number): ReadonlyArray<string> =>
+      rulesOf(
+        scenario()
+          .publish("a", 0, "Confirmed", "reject")
+          .bury("a", { reason: "Rejected", tag: "Reject", attempts, timeouts })
+      )
+    assert.deepStrictEqual(rejected(1, 0), [])
+    assert.deepStrictEqual(rejected(2, 1), [])
+    assert.deepStrictEqual(rejected(2, 0), ["wrong diagnosis"])
     const left = { reason: ofBroker }
     assert.deepStrictEqual(rulesOf(poison().bury("a", left)), ["wrong diagnosis"])
     assert.deepStrictEqual(rulesOf(poison().during("take-copies", "a1").bury("a", left)), [])

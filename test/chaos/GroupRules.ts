@@ -184,7 +184,9 @@ const misdiagnosis = (
   const sha = createHash("sha256").update(letter.body).digest("hex")
   if (letter.reason !== reason) return `reason ${letter.reason} instead of ${reason}`
   if (tag !== undefined && letter.tag !== tag) return `error ${letter.tag} instead of ${tag}`
-  if (attempts !== undefined && letter.attempts !== attempts)
+  // A busy machine may miss the deadline of any attempt, which is one more where the first one was to be the last.
+  const missed = attempts === 1 ? letter.timeouts : 0
+  if (attempts !== undefined && (letter.attempts < attempts || letter.attempts > attempts + missed))
     return `${letter.attempts} attempts instead of ${attempts}`
   if (letter.subscriber !== group.name) return `subscriber ${letter.subscriber}`
   if (!event.shas.has(sha)) return "its bytes are not those that were published"
