@@ -194,10 +194,17 @@ export class Handling {
     const reason = Exit.isSuccess(exit) ? undefined : exit.cause.reasons[0]
     // Interrupted before its deadline, the event was given back, which is no failure.
     const from = subscriber.batch === undefined ? attempt.from : attempt.at
-    const inTime = observed.now() - from < HandlerScript.deadlineMillis
-    const isGivenBack = reason?._tag === "Interrupt" && inTime
+    const took = observed.now() - from
+    const isInterrupt = reason?._tag === "Interrupt"
+    const isGivenBack = isInterrupt && took < HandlerScript.deadlineMillis
+    // A drain may interrupt it at the very moment of its deadline: which of them it was says nothing.
+    const isEither = isInterrupt && attempt.life.leaving && took === HandlerScript.deadlineMillis
     const isDecision = reason?._tag === "Fail" && !(reason.error instanceof SimFailure)
-    rules.end(subscriber, attempt, Exit.isSuccess(exit) ? "done" : isGivenBack || isDecision ? "other" : "failed")
+    rules.end(
+      subscriber,
+      attempt,
+      Exit.isSuccess(exit) ? "done" : isGivenBack || isEither || isDecision ? "other" : "failed"
+    )
     return Exit.isFailure(exit) && !isGivenBack
   }
 }

@@ -10,6 +10,8 @@ export interface Life {
   readonly name: string
   readonly slot: number
   alive: boolean
+  /** Whether it has begun to end in order. */
+  leaving: boolean
   /** Deliveries that were not acknowledged, by subscriber and number. */
   readonly held: Map<string, Set<Delivery>>
   /** Running handlers, by subscriber. */
@@ -25,6 +27,7 @@ export const newLife = (name: string, slot: number): Life => ({
   name,
   slot,
   alive: true,
+  leaving: false,
   held: new Map(),
   running: new Map(),
   scope: undefined,

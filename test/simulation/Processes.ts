@@ -211,6 +211,7 @@ export class Processes {
       const { scope } = life
       if (scope === undefined) return Effect.void
       this.leaving++
+      life.leaving = true
       return Effect.ensuring(
         Scope.close(scope, Exit.void),
         Effect.sync(() => void this.leaving--)

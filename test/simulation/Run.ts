@@ -7,6 +7,7 @@ import { CurrentIds } from "../../src/bus/support/EventIds.ts"
 import * as RandomSource from "../support/RandomSource.ts"
 import * as Commands from "./Commands.ts"
 import type { Violation } from "./Observations.ts"
+import * as RealTime from "./RealTime.ts"
 import * as SimClock from "./SimClock.ts"
 import * as Setup from "./Setup.ts"
 import type { Bugs, PortBug } from "./Life.ts"
@@ -22,6 +23,8 @@ export interface Report {
   readonly figures: PromiseChecks.Figures
 }
 
+RealTime.ignoreEventLoop()
+
 /** Simulated milliseconds within which everything must come to rest. */
 const patience = 20 * 60_000
 /** The same where keys are parked for eleven minutes at a time, one event after the other. */
@@ -35,14 +38,13 @@ export const once = (
   const ids = { count: 0 }
   const random = RandomSource.forPurpose(seed, "clock")
   const clock = SimClock.make(() => random.int(1, 3))
-  return Effect.runPromise(
-    Effect.scoped(simulate(setup, clock, bugsOf(options.bug))).pipe(
-      Effect.provideService(CurrentIds, { next: () => `i${++ids.count}` }),
-      Effect.provideService(Metric.MetricRegistry, new Map()),
-      Effect.provideService(Clock.Clock, clock),
-      Random.withSeed(`sim-${seed}`)
-    )
+  const run = Effect.scoped(simulate(setup, clock, bugsOf(options.bug))).pipe(
+    Effect.provideService(CurrentIds, { next: () => `i${++ids.count}` }),
+    Effect.provideService(Metric.MetricRegistry, new Map()),
+    Effect.provideService(Clock.Clock, clock),
+    Random.withSeed(`sim-${seed}`)
   )
+  return RealTime.endingTimers(() => Effect.runPromise(run))
 }
 
 const bugsOf = (bug: PortBug | Bugs = {}): Bugs => (typeof bug === "function" ? { port: bug } : bug)

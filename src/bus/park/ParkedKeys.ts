@@ -112,10 +112,15 @@ export class ParkedKeys {
     this.add(sizeOf(work.delivery.body))
   }
 
+  /** Whether it is held, and not another delivery of the same event. */
+  holds({ held }: ParkedKey, work: Work): boolean {
+    return work.parkedName !== undefined && held.get(work.parkedName) === work
+  }
+
   /** Does nothing when another delivery is held for the same event by now. */
   letGo(parked: ParkedKey, work: Work): void {
     const { parkedName } = work
-    if (parkedName === undefined || parked.held.get(parkedName) !== work) return
+    if (parkedName === undefined || !this.holds(parked, work)) return
     parked.held.delete(parkedName)
     this.remove(sizeOf(work.delivery.body))
   }

@@ -77,7 +77,11 @@ export class ParkedMoves {
             if (!stored && parked.headCopy === name) parked.headCopy = undefined
           })
         ),
-        Effect.map((stored) => (stored ? Decision.moved : Decision.settled))
+        // When its consumer was closed meanwhile, the copy comes as any other event, and nobody waits for it.
+        Effect.map((stored) => {
+          const isForgotten = this.isEnded(parked) && parked.headCopy === name
+          return stored && !isForgotten ? Decision.moved : Decision.settled
+        })
       )
     })
   }

@@ -113,11 +113,15 @@ export class Parking implements ParkingApi {
   left(work: Work): void {
     const parked = work.origin.parked ? this.parkedKey(work) : undefined
     if (parked === undefined) return
+    const { keys } = this.state
     this.renewal.left(work)
+    const isLost = work.delivery.lost()
+    // It belongs to a consumer before this one.
+    if (isLost && !keys.holds(parked, work)) return
     this.suspects.left(work)
-    this.state.keys.letGo(parked, work)
+    keys.letGo(parked, work)
     // Its consumer is lost, and with it every parked event before the followers.
-    if (work.delivery.lost()) this.state.resting = true
+    if (isLost) this.state.resting = true
     this.moves.advance(parked)
   }
 
