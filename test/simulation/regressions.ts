@@ -49,5 +49,10 @@ export const regressions: ReadonlyArray<Regression> = [
     seed: 10611,
     promise: "P11",
     was: "what was replaced by its copy while the line was lost was held for ever, and its subscriber failed after eleven restarts"
+  },
+  {
+    seed: 12662,
+    promise: "P11",
+    was: "a start that was taken back while the consumer of the parked queue closed kept its lane taken for ever"
   }
 ]

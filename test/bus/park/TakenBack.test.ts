@@ -3,6 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import * as RateLimiter from "effect/persistence/RateLimiter"
+import { BrokerError } from "../../../src/bus/port/BrokerError.ts"
+import { BrokerRefused } from "../../../src/bus/port/BrokerReason.ts"
 import * as MemoryClaims from "../../../src/memory/MemoryClaims.ts"
 import { fresh, keyed, upTo } from "../../../src/ports/conformance/setup/TestEvents.ts"
 import * as Stage from "../Stage.ts"
@@ -14,6 +16,8 @@ const refusals = [
   { name: "an open breaker", options: { breaker: { failures: 1, openDuration: "10 minutes" } } },
   { name: "the claim of another process", options: { idempotent: true } }
 ] as const
+
+const lost = new BrokerError({ reason: new BrokerRefused({ operation: "consume", detail: "a test ends it" }) })
 
 const stores = Layer.merge(RateLimiter.layerStoreMemory, CircuitBreaker.layerStoreMemory())
 
@@ -97,4 +101,64 @@ describe("starts that were none", () => {
         assert.deepStrictEqual(yield* stage.letters.list(name), [])
       }).pipe(Effect.provide(Layer.fresh(stores)))
     )
+
+  it.effect("P5, R1: one that is taken back while its consumer closes frees its lane", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const Changed = keyed()
+      const name = fresh()
+      yield* stage.broker.declare({ name, ordering: "key", patterns: [Changed.name] })
+      const publish = (n: number) =>
+        Effect.andThen(
+          Effect.forkChild(stage.bus.publish(Changed, { n, k: "k" }), { startImmediately: true }),
+          Stage.pass(20, 20)
+        )
+      yield* publish(0)
+      yield* dieWithAll(stage.broker, name, 5)
+      const handled: Array<number> = []
+      let hangs = true
+      /** Ends the consumers of the subscriber's own queue, and of no other. */
+      const lose = new Set<() => void>()
+      /** The first copy of the suspect from then on waits. */
+      let waiting: Array<() => void> | undefined
+      const begin = Effect.gen(function* () {
+        const process = yield* killableProcess(stage.server, (broker) => ({
+          consume: (options) => {
+            if (options.queue !== "parked") lose.add(() => options.onLost(lost))
+            return broker.consume(options)
+          },
+          send: (copy) => {
+            if (copy.message.to._tag === "Parked" && waiting?.length === 0) waiting.push(() => broker.send(copy))
+            else broker.send(copy)
+          }
+        }))
+        yield* process.subscribe(name, {
+          events: [Changed],
+          ordering: "key",
+          deadline: "10 minutes",
+          handler: ({ data: { n } }) =>
+            Effect.suspend(() => (hangs ? Effect.never : Effect.sync(() => void handled.push(n))))
+        })
+        yield* Stage.pass(2_000, 100)
+        return process
+      })
+      const first = yield* begin
+      yield* first.kill
+      yield* Stage.pass(500, 100)
+      lose.clear()
+      // Its second start is a trial.
+      yield* begin
+      hangs = false
+      waiting = []
+      for (const end of lose) end()
+      yield* Stage.pass(2_000, 100)
+      assert.lengthOf(waiting, 1, "its start is taken back")
+      const late = waiting
+      waiting = undefined
+      for (const send of late) send()
+      yield* publish(1)
+      yield* Stage.pass(Stage.minutes(1), 500)
+      assert.deepStrictEqual([...new Set(handled)], [0, 1])
+    })
+  )
 })
