@@ -18,8 +18,8 @@ export const numberOf = (body: Body): number | undefined => {
   }
 }
 
-/** How many copies may be in flight: two kinds, 64 each. */
-const maxCopies = 64 + 64
+/** How many copies may be in flight: 250 that settle deliveries, and 128 of a replay. */
+const maxCopies = 250 + 128
 
 export interface Bounds {
   readonly inFlight: number

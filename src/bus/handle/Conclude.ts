@@ -94,9 +94,8 @@ export class Conclude {
       case "RateLimited": {
         const undo = state.parking?.suspects.undo(work)
         if (undo !== undefined) decisions.start(work, undo)
-        else if (startOrLeave.takes(work)) startOrLeave.leave(work)
         // It is the first to run once an event may be attempted again.
-        else state.mailbox.again(work, work.event.key)
+        else if (!startOrLeave.refused(work)) state.mailbox.again(work, work.event.key)
         return onRefused(refusal)
       }
     }

@@ -1,12 +1,16 @@
 /**
  * Events without ordering that may end their process. RabbitMQ counts how often a process died that held an event, and not
  * how often the event had started there. So from the fifth return on an event is held only while its handler runs: it starts
- * at once, as a trial, or it leaves by a copy that comes back later. So each return that follows is a start of its own that
- * did not end, and what never started is never dead-lettered. The copy keeps that count: what ends each process that
- * starts it must not begin anew whenever it cannot start.
+ * when it arrives, as a trial, or it leaves by a copy that comes back later. So each return that follows is a start of its
+ * own that did not end, and what never started is never dead-lettered. The copy keeps that count: what ends each process
+ * that starts it must not begin anew whenever it cannot start.
+ *
+ * A handler may end the process in its first turn. So what came back twice starts when everything that arrived with it is
+ * known, and a trial starts when the other suspects of the process had time to leave.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Decision from "../delivery/Decision.ts"
 import type { FailurePolicy } from "../delivery/FailurePolicy.ts"
 import * as Returns from "../delivery/Returns.ts"
 import type { Work } from "../delivery/Work.ts"
@@ -32,24 +36,49 @@ export class StartOrLeave {
     this.parts = parts
   }
 
+  /** Whether it may end the process, and has a queue to come back to. */
   takes({ delivery, origin }: Work): boolean {
     const { keyed, subscriber } = this.state
-    return !keyed && !origin.parked && !subscriber.ephemeral && Returns.countOf(delivery) >= Returns.thriftyCount
+    return !keyed && !origin.parked && !subscriber.ephemeral && Returns.countOf(delivery) >= Returns.suspiciousCount
   }
 
   place(work: Work): void {
+    if (!isLate(work)) return this.decisions.start(work, Effect.as(Effect.yieldNow, Decision.runAgain))
     const { fork, trials } = this.parts
-    const { state } = this
-    const mayStart = state.hasRoom() && state.mailbox.size() === 0
-    const trial = mayStart ? trials.beginNow(work, fork) : undefined
+    const trial = this.hasRoom() ? trials.beginNow(work, fork) : undefined
     if (trial === undefined) return this.leave(work)
-    state.mailbox.offer(work, work.event.key)
-    state.pump(work.receivedAt)
-    // Its consumer was lost.
-    if (!state.running.has(work)) trials.end(trial)
+    const start = Effect.flatMap(trials.quiet, () =>
+      this.hasRoom() && trials.isCurrent(trial) ? Decision.runAgainNow : this.setAside(work)
+    )
+    this.decisions.start(
+      work,
+      Effect.onExit(start, (exit) =>
+        Effect.sync(() => {
+          if (exit._tag === "Failure" || exit.value._tag !== "RunAgain" || work.delivery.lost()) trials.end(trial)
+        })
+      )
+    )
   }
 
-  leave(work: Work): void {
-    this.decisions.start(work, this.parts.policy.setAside(work))
+  /** It was refused. Returns whether it leaves for that. */
+  refused(work: Work): boolean {
+    if (!this.takes(work) || !isLate(work)) return false
+    this.leave(work)
+    return true
+  }
+
+  private leave(work: Work): void {
+    this.decisions.start(work, this.setAside(work))
+  }
+
+  private setAside(work: Work): Effect.Effect<Decision.Decision> {
+    return this.parts.trials.leave(this.parts.policy.setAside(work))
+  }
+
+  private hasRoom(): boolean {
+    return this.state.hasRoom() && this.state.mailbox.size() === 0
   }
 }
+
+/** Whether it is held only while its handler runs. */
+const isLate = ({ delivery }: Work): boolean => Returns.countOf(delivery) >= Returns.thriftyCount

@@ -35,6 +35,8 @@ interface Waiter {
 const aloneMillis = 1000
 /** A trial whose handler did not start by then is none. */
 const startMillis = 10_000
+/** The suspects of other subscribers arrive and leave within this time, unless the broker is slow. */
+const quietMillis = 200
 /** Until the handlers that run have ended. */
 const pollMillis = 5
 
@@ -46,9 +48,12 @@ export class Trials {
   /** Events that are being dead-lettered as killers. */
   private judged = 0
 
+  /** Suspects that leave this process by a copy. */
+  private leaving = 0
+
   /** Whether there is one: nothing else of this is asked for otherwise. */
   get isOn(): boolean {
-    return this.current !== undefined || this.judged > 0
+    return this.current !== undefined || this.judged > 0 || this.leaving > 0
   }
 
   /** Returns what removes it. */
@@ -62,8 +67,8 @@ export class Trials {
   }
 
   mayStart(work: Work): boolean {
-    const { current, isAlone, judged } = this
-    if (judged > 0) return false
+    const { current, isAlone, judged, leaving } = this
+    if (judged > 0 || (leaving > 0 && cameBack(work))) return false
     return current === undefined || current.work === work || !(isAlone || cameBack(work))
   }
 
@@ -72,20 +77,29 @@ export class Trials {
    * and become a second letter. Not for longer than a second.
    */
   judge<A>(verdict: Effect.Effect<A>): Effect.Effect<A> {
+    return this.during(verdict, (more) => void (this.judged += more))
+  }
+
+  /** Nothing that came back starts while a suspect leaves by a copy: it would come back as well. Not for longer than a second. */
+  leave<A>(copy: Effect.Effect<A>): Effect.Effect<A> {
+    return this.during(copy, (more) => void (this.leaving += more))
+  }
+
+  private during<A>(effect: Effect.Effect<A>, count: (more: 1 | -1) => void): Effect.Effect<A> {
     let isOver = false
     const end = (): void => {
       if (isOver) return
       isOver = true
-      this.judged--
+      count(-1)
       this.pumpAll()
     }
     const begin = Effect.suspend(() => {
-      this.judged++
+      count(1)
       return Effect.forkDetach(Effect.delay(Effect.sync(end), aloneMillis))
     })
     return Effect.acquireUseRelease(
       begin,
-      () => verdict,
+      () => effect,
       (timer) =>
         Effect.sync(() => {
           timer.interruptUnsafe()
@@ -99,12 +113,20 @@ export class Trials {
    * undefined while there is another trial.
    */
   beginNow(work: Work, fork: (limits: Effect.Effect<void>) => Fiber.Fiber<void>): Trial | undefined {
-    if (this.isOn || this.waiting.size > 0) return undefined
+    if (this.current !== undefined || this.judged > 0 || this.waiting.size > 0) return undefined
     const trial: Trial = { work, timer: undefined }
     this.current = trial
     this.isAlone = true
     trial.timer = fork(this.limits(trial))
     return trial
+  }
+
+  /** Completes when every other suspect that arrived with this one has had time to leave. */
+  get quiet(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      do yield* Effect.sleep(quietMillis)
+      while (this.leaving > 0)
+    })
   }
 
   /** Completes when nothing else that came back runs. The trial goes on until `end`. */
@@ -134,7 +156,7 @@ export class Trials {
       yield* Effect.sleep(aloneMillis)
       this.share(trial)
       yield* Effect.sleep(startMillis)
-      if (trial.work === undefined) this.end(trial)
+      if (!this.runs((work) => work === trial.work)) this.end(trial)
     })
   }
 
