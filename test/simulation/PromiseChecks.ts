@@ -182,7 +182,7 @@ const checkLetter = (world: World, subscriber: Subscriber, n: number, letter: De
   if (letter.reason !== end.reason) return bad(`says ${letter.reason}, not ${end.reason} (${script.kind})`)
   // A handler takes turns and no time, so a jump of the simulated clock can run into its deadline. That attempt
   // stands in the letter's history; it replaces one of the script, or is one more.
-  const held = script.kind === "reject" ? timeoutsOf(letter) : 0
+  const held = end.attempts === 0 || script.kind === "reject" ? timeoutsOf(letter) : 0
   if (end.attempts !== undefined && (letter.attempts < end.attempts || letter.attempts > end.attempts + held))
     bad(`says ${letter.attempts} attempts, not ${end.attempts}`)
   const tag = HandlerScript.errorTags[script.kind]
