@@ -140,7 +140,8 @@ const controls: Readonly<Record<Bug, Control>> = {
     }
   },
   "late-acks": {
-    rules: ["innocent dead letter"],
+    // Each death takes those along that were handled before it: they come back until they wait on the ladder.
+    rules: ["innocent dead letter", "left in a queue"],
     play: async (run) => {
       const worker = await run.subscribe("s1", { name: "control.mortal", events: "mortal", ordering: "key" })
       const killers = { flow: "mortal", count: 1, place: "last", after: 0 } as const

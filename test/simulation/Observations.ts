@@ -51,6 +51,10 @@ export interface Fate {
   redelivered: number
   /** The highest delivery count it came with. */
   returns: number
+  /** When it was delivered the last time. */
+  deliveredAt: number
+  /** How often a process was killed within a second of its delivery. */
+  cutShort: number
   /** Times of failures, by attempt. */
   readonly failures: Map<number, Array<number>>
 }
@@ -110,6 +114,8 @@ export class Observations {
       deliveries: 0,
       redelivered: 0,
       returns: 0,
+      deliveredAt: 0,
+      cutShort: 0,
       failures: new Map()
     }
     this.fates.set(name, made)

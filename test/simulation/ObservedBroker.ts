@@ -84,6 +84,7 @@ const observeConsumer = (
     if (n === undefined) return options.onDelivery(delivery)
     const fate = observed.fate(subscriber, n)
     fate.deliveries++
+    fate.deliveredAt = observed.now()
     if (delivery.redelivered) {
       fate.redelivered++
       fate.returns = Math.max(fate.returns, delivery.deliveryCount)

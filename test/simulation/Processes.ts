@@ -236,6 +236,10 @@ export class Processes {
     this.ended++
     observed.disturbances++
     observed.note(`${life.name} is killed`)
+    for (const [name, held] of life.held) {
+      const fate = observed.fates.get(name)
+      if (fate !== undefined && held.size > 0 && observed.now() - fate.deliveredAt < 1000) fate.cutShort++
+    }
     applied.died(life)
     rules.died(life)
     this.slots[life.slot] = undefined

@@ -196,9 +196,9 @@ const isCrashLoop = (world: World, subscriber: Subscriber, n: number, letter: De
   if (letter.reason !== "CrashLoop") return false
   if (HandlerScript.of(world.setup.mix, subscriber.name, n).kind === "kill") return true
   const fate = world.observed.fates.get(`${subscriber.name}/${n}`)
-  const { redelivered = 0, returns = 0, starts = 0 } = fate ?? {}
-  // Without ordering the last five of ten returns are starts that did not end.
-  if (subscriber.ordering === "none") return returns >= 10 && starts >= 5
+  const { cutShort = 0, redelivered = 0, returns = 0, starts = 0 } = fate ?? {}
+  // Without ordering the last five of ten returns are starts that did not end, or the process ended before it could start.
+  if (subscriber.ordering === "none") return returns >= 10 && starts + cutShort >= 5
   // Each start of a parked event that came back twice is recorded, and three that do not end make it a killer.
   return returns >= 10 || redelivered >= 4
 }
