@@ -159,10 +159,13 @@ const administratorOf = ({ live, management, patience }: OperationsOptions): Adm
     grants: (service) =>
       Effect.gen(function* () {
         const { grants } = yield* rabbitMq
-        const { commandsOfService } = yield* Effect.promise(() => import("../redis/connection/AclRules.ts"))
+        const { commandsOfOperator, commandsOfService } = yield* Effect.promise(
+          () => import("../redis/connection/AclRules.ts")
+        )
         const { stateNamespace = `${namespace}-${service.user}` } = live
         const commands = commandsOfService(namespace, stateNamespace, service.user)
-        return { rabbitmq: yield* grants(service), redis: { stateNamespace, commands } }
+        const operatorCommands = commandsOfOperator(namespace)
+        return { rabbitmq: yield* grants(service), redis: { stateNamespace, commands, operatorCommands } }
       })
   })
 }

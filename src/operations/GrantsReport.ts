@@ -20,7 +20,9 @@ export const Grants = report("grants", {
     /** What the service is to have as EVENTBUS_STATE_NAMESPACE. */
     stateNamespace: Schema.String,
     /** Commands of Redis; `<password>` stands for the password. */
-    commands: Schema.Array(Schema.String)
+    commands: Schema.Array(Schema.String),
+    /** The same for operators, who alone may pause subscribers; `<operator>` stands for the name. */
+    operatorCommands: Schema.Array(Schema.String)
   }),
   notes: Schema.Array(Schema.String)
 })

@@ -49,6 +49,7 @@ describe("grants", () => {
       assert.notInclude(all.out + JSON.stringify(report), "s3cret-word")
       assert.include(all.out, "rabbitmqctl set_permissions -p eduflow teller")
       assert.include(all.out, "EVENTBUS_STATE_NAMESPACE=eduflow-teller")
+      assert.include(all.out, redis.operatorCommands.join("\n"))
     })
   )
 
@@ -233,6 +234,9 @@ describeLive(
         for (const args of [
           ["GET", `${namespace}-crier:{x}:state`],
           ["SET", "elsewhere", "1"],
+          ["HSET", `${namespace}:{@fleet}:paused`, "mailer", "{}"],
+          ["HDEL", `${namespace}:{@fleet}:paused`, "mailer"],
+          ["DEL", `${namespace}:{@fleet}:paused`],
           ["FLUSHALL"],
           ["CONFIG", "GET", "*"],
           ["KEYS", "*"]

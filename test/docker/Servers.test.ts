@@ -10,7 +10,7 @@ import { join } from "node:path"
 import { Schedule, Schema } from "effect"
 import { createEventBus, Event, PublishError, Reject } from "../../src/index.ts"
 import { all as foreign } from "../../scripts/dashboards/Foreign.ts"
-import { rulesOfService } from "../../src/redis/connection/AclRules.ts"
+import { rulesOfOperator, rulesOfService } from "../../src/redis/connection/AclRules.ts"
 import * as Keys from "../../src/redis/connection/Keys.ts"
 import { describeLive } from "../support/live.ts"
 import { startRedisExporter } from "../support/Prometheus.ts"
@@ -64,7 +64,8 @@ describeLive(
       )
       for (const name of [...services, "demo"])
         assert.strictEqual(users.get(name), `user ${name} on >${name} ${rulesOfService("eduflow", `eduflow-${name}`)}`)
-      assert.sameMembers([...users.keys()], ["default", "demo", "exporter", ...services])
+      assert.strictEqual(users.get("operator"), `user operator on >operator ${rulesOfOperator("eduflow")}`)
+      assert.sameMembers([...users.keys()], ["default", "demo", "exporter", "operator", ...services])
       assert.match(users.get("default") ?? "", /-@all \+ping$/)
     })
 

@@ -53,9 +53,10 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
     connection: [],
     cache: ["connection"],
     claims: ["connection"],
+    fleet: ["connection"],
     stores: ["connection"],
     inspect: ["connection"],
-    "": ["connection", "cache", "claims", "stores"]
+    "": ["connection", "cache", "claims", "fleet", "stores"]
   },
   event: { sensitive: [], options: [""], "": ["sensitive", "options"] },
   outbox: { dialects: [], relay: ["dialects", ""], "": ["dialects", "relay"] },

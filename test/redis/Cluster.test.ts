@@ -11,7 +11,8 @@ import * as Keys from "../../src/redis/connection/Keys.ts"
 import type * as RedisCache from "../../src/redis/cache/RedisCache.ts"
 import * as RedisClient from "../../src/redis/connection/RedisClient.ts"
 import * as RedisClaims from "../../src/redis/claims/RedisClaims.ts"
-import { cacheStoreCases, claimStoreCases } from "../../src/ports/index.ts"
+import * as RedisFleet from "../../src/redis/fleet/RedisFleet.ts"
+import { cacheStoreCases, claimStoreCases, fleetCases } from "../../src/ports/index.ts"
 import { conforms } from "../support/conformance.ts"
 import { effectStoreCases } from "../stores/EffectStoreCases.ts"
 import { describeLive } from "../support/live.ts"
@@ -61,6 +62,15 @@ describeLive(
         )
       ),
       claimStoreCases
+    )
+    conforms(
+      "RedisFleet",
+      Layer.unwrap(
+        Effect.sync(() =>
+          Layer.provide(RedisFleet.layer, RedisClient.RedisClient.layer({ url: Redacted.make(url()), ...patient }))
+        )
+      ),
+      fleetCases
     )
     effectStoreCases(
       "Stores",

@@ -114,6 +114,8 @@ export interface Grants {
     /** To be set as `stateNamespace`. */
     readonly stateNamespace: string
     readonly commands: ReadonlyArray<string>
+    /** For operators, who alone may pause subscribers. */
+    readonly operatorCommands: ReadonlyArray<string>
   }
 }
 

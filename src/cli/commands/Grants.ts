@@ -45,7 +45,9 @@ const linesOf = ({ notes, rabbitmq, redis }: typeof Reports.Grants.Type, format:
         "# RabbitMQ",
         ...rabbitmq.commands.map(printable),
         "# Redis, in redis-cli",
-        ...redis.commands.map(printable)
+        ...redis.commands.map(printable),
+        "# Redis, for operators: they alone may pause subscribers",
+        ...redis.operatorCommands.map(printable)
       ]
   }
 }

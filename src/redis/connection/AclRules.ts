@@ -32,20 +32,36 @@ export const commands: ReadonlyArray<string> = [...connecting, ...remembering, .
 
 const allowed = commands.map((command) => `+${command}`).join(" ")
 
+/** What operators need to list processes, to pause and resume, and to look at what is remembered. */
+const operating = ["get", "mget", "getrange", "zrevrangebyscore", "zrangebyscore", "hgetall", "hset", "hdel", "time"]
+
 /** The arguments of `ACL SETUSER` after the user's name and password, for a service that shares all keys with others. */
 export const rules = (namespace: string): string =>
   `resetkeys ~${namespace}:* resetchannels &${namespace}:* -@all ${allowed}`
 
 /**
  * The same for a service with a namespace of its own for claims and state: it shares what is remembered of events, and
- * nothing else. While it moves there, `%R~<namespace>:{*}:claim %R~<namespace>:{*}:mark` let it read the claims that it
- * had before (Redis 7).
+ * nothing else. It says that it is there, and reads what operators have paused, which it may not write. While it moves
+ * there, `%R~<namespace>:{*}:claim %R~<namespace>:{*}:mark` let it read the claims that it had before.
  */
 export const rulesOfService = (namespace: string, stateNamespace: string): string =>
   [
-    `resetkeys ~${namespace}:{*}:last ~${namespace}:{*}:history ~${stateNamespace}:*`,
+    `resetkeys ~${namespace}:{*}:last ~${namespace}:{*}:history`,
+    `~${namespace}:{@fleet}:processes ~${namespace}:{@fleet}:seen %R~${namespace}:{@fleet}:paused ~${stateNamespace}:*`,
     `resetchannels &${stateNamespace}:* -@all ${allowed}`
   ].join(" ")
+
+/** The same for an operator, who alone may pause a subscriber. */
+export const rulesOfOperator = (namespace: string): string =>
+  [
+    `resetkeys ~${namespace}:{@fleet}:* %R~${namespace}:{*}:last %R~${namespace}:{*}:history resetchannels -@all`,
+    ...[...connecting, ...operating].map((command) => `+${command}`)
+  ].join(" ")
+
+/** Commands of Redis that make the user of an operator; name and password stand for the real ones. */
+export const commandsOfOperator = (namespace: string): ReadonlyArray<string> => [
+  `ACL SETUSER <operator> on resetpass ><password> ${rulesOfOperator(namespace)}`
+]
 
 /** Commands of Redis that make the user of a service, with a password that stands for the real one. */
 export const commandsOfService = (namespace: string, stateNamespace: string, user: string): ReadonlyArray<string> => [

@@ -31,6 +31,8 @@ export interface Keys {
   readonly keyOfValue: (name: string) => string
   /** The beginning of the keys of one of Effect's stores, all in one slot. No encoded part begins with `@`. */
   readonly store: (name: "breaker" | "limit" | "queue") => string
+  /** What processes say about themselves, and what operators have paused: `eduflow:{@fleet}:paused`, all in one slot. */
+  readonly fleet: { readonly processes: string; readonly seen: string; readonly paused: string }
 }
 
 export const make = (namespace: string): Keys => {
@@ -47,7 +49,12 @@ export const make = (namespace: string): Keys => {
     value: (key) => `${start}${encode(key)}}:value`,
     values: `${start}*}:value`,
     keyOfValue: (name) => decode(name.slice(start.length, -"}:value".length)),
-    store: (name) => `${start}@${name}}:`
+    store: (name) => `${start}@${name}}:`,
+    fleet: {
+      processes: `${start}@fleet}:processes`,
+      seen: `${start}@fleet}:seen`,
+      paused: `${start}@fleet}:paused`
+    }
   }
 }
 

@@ -101,6 +101,24 @@ export const release = script(`${holder}
 for n = 1, #ARGV do if claimant == ARGV[n] then redis.call('DEL', KEYS[1]) end end
 return 1`)
 
+/**
+ * KEYS records, ends; ARGV process, record, its time to live in ms. Writes what a process says, and forgets those that have
+ * said nothing for too long.
+ */
+export const appear = script(`
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now))
+for n = 1, #gone do
+  redis.call('HDEL', KEYS[1], gone[n])
+  redis.call('ZREM', KEYS[2], gone[n])
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[2], string.format('%.0f', now + ARGV[3]), ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return 1`)
+
 /** Runs one script, and returns its answer. */
 export const ask = async (redis: Commands, { args, keys, script }: Call): Promise<unknown> => {
   try {

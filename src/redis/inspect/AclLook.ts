@@ -47,6 +47,14 @@ const stores = (key: string): ReadonlyArray<Try> => [
   ["ZREMRANGEBYSCORE", key, "0", "1"]
 ]
 
+/** A service may only read what is paused. */
+const inFleet = ({ paused, processes, seen }: Keys.Keys["fleet"]): ReadonlyArray<Try> => [
+  ["HSET", processes, "field", "value", "odd"],
+  ["HDEL", processes, nobody],
+  ["ZADD", seen, "XX", "0", nobody],
+  ["HGETALL", paused]
+]
+
 const scripts = (key: string): ReadonlyArray<readonly [string, ReadonlyArray<string>]> => [
   ["EVAL", ["return 1", "1", key]],
   ["EVALSHA", ["0".repeat(40), "1", key]]
@@ -61,7 +69,8 @@ export const look = Effect.fnUntraced(function* (notes: Notes, settings: RedisSe
     ...remembered(shared.last(nobody, "x")),
     ...ranked(shared.history(nobody)),
     ...remembered(claim),
-    ...stores(own.state(nobody, "x"))
+    ...stores(own.state(nobody, "x")),
+    ...inFleet(shared.fleet)
   ]
   const answers = yield* Effect.forEach(
     [
@@ -78,7 +87,7 @@ export const look = Effect.fnUntraced(function* (notes: Notes, settings: RedisSe
     notes.error(
       "redis.acl",
       `user ${user} may not run ${few(denied.map(({ command, key }) => `${command} on ${key}`))}`,
-      `redis-cli ACL SETUSER ${user} ${rules.replaceAll(/[~&][^ ]+/g, (part) => `'${part}'`)}`
+      `redis-cli ACL SETUSER ${user} ${rules.replaceAll(/(?:%R)?[~&][^ ]+/g, (part) => `'${part}'`)}`
     )
   }
   // What INFO says of its role may be hidden, and a failover may be under way.
