@@ -50,7 +50,7 @@ const wire = (
   services(options).pipe(
     Layer.provide(broker),
     // Beneath the bus: handlers may use the cache and the stores until it has drained.
-    Layer.provide(Layer.merge(memory.cache, memory.claims)),
+    Layer.provide(Layer.mergeAll(memory.cache, memory.claims, memory.fleet)),
     Layer.provideMerge(memory.stores)
   )
 
@@ -58,6 +58,8 @@ const wire = (
 interface Memory {
   readonly cache: Layer.Layer<CacheStore, Failure>
   readonly claims: Layer.Layer<ClaimStore, Failure>
+  /** Provides a `Fleet` where other processes share it. */
+  readonly fleet: Layer.Layer<never, Failure>
   readonly stores: Layer.Layer<Stores, Failure>
 }
 
@@ -149,9 +151,10 @@ const memoryOf = Effect.fnUntraced(function* (options: LiveOptions, namespace: s
   const { allowPlaintext, redisTimeout: timeout, redisTls: tls, redisUrl: url, stateNamespace } = options
   if (url === undefined) {
     const { MemoryCache, MemoryClaims, MemoryStores } = yield* Effect.promise(() => import("../memory/Remembering.ts"))
-    return { cache: MemoryCache.layer, claims: MemoryClaims.layer, stores: MemoryStores.layer } satisfies Memory
+    const { layer: cache } = MemoryCache
+    return { cache, claims: MemoryClaims.layer, fleet: Layer.empty, stores: MemoryStores.layer } satisfies Memory
   }
-  const { RedisCache, RedisClaims, RedisClient, Stores, client } = yield* redisClient(
+  const { RedisCache, RedisClaims, RedisClient, RedisFleet, Stores, client } = yield* redisClient(
     {
       url,
       namespace,
@@ -165,6 +168,8 @@ const memoryOf = Effect.fnUntraced(function* (options: LiveOptions, namespace: s
   return {
     cache: Layer.provide(RedisCache.layerOnClient, client),
     claims: Layer.provide(RedisClaims.layer, own),
+    // Fresh, since a layer that another bus of this program has built would be shared with it, client and all.
+    fleet: Layer.provide(Layer.fresh(RedisFleet.layer), client),
     stores: Layer.provide(Stores.layer, own)
   } satisfies Memory
 })

@@ -32,6 +32,7 @@ import * as EventLoop from "./health/EventLoop.ts"
 import { Broker } from "./port/Broker.ts"
 import { CacheStore } from "./port/CacheStore.ts"
 import { ClaimStore } from "./port/ClaimStore.ts"
+import { Fleet } from "./port/Fleet.ts"
 import * as Publisher from "./publish/Publisher.ts"
 import { sourceFault } from "./publish/PublishOptions.ts"
 import * as LiveStream from "./read/LiveStream.ts"
@@ -40,6 +41,7 @@ import * as InFlightLimit from "./send/InFlightLimit.ts"
 import * as Outbox from "./send/Outbox.ts"
 import { CurrentNames, SubscriberNames } from "./subscriber/SubscriberNames.ts"
 import * as Subscriptions from "./Subscriptions.ts"
+import * as FleetMember from "./supervise/FleetMember.ts"
 import type { SharedParts } from "./supervise/SharedParts.ts"
 import { CurrentIds } from "./support/EventIds.ts"
 import { KnownEvents } from "./support/KnownEvents.ts"
@@ -75,10 +77,9 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     Meter.series(Metrics.failuresDropped, context).update
   )
   const drainClock = new BusDrain.DrainClock(options.drainTimeout ?? "25 seconds", clock)
-  const shutdown = yield* CurrentShutdown
-  shutdown.budget = Math.max(shutdown.budget ?? 0, drainClock.totalMillis)
+  yield* widenBudget(drainClock.totalMillis)
   const refusedCopies = new RefusedCopies(clock)
-  const claims = Option.getOrUndefined(yield* Effect.serviceOption(ClaimStore))
+  const id = (yield* CurrentIds).next(clock.currentTimeMillisUnsafe())
   const shared: SharedParts = {
     broker,
     copiesOf: yield* Copies.make(broker, settling.outbox, log, refusedCopies),
@@ -90,10 +91,11 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     trials: new Trials(),
     drainBudget: drainClock.budget,
     onDrain: drainClock.begin,
-    leases: claims === undefined ? undefined : yield* Leases.make(claims, log),
+    leases: yield* leasesOver(log),
     cache,
     stores: yield* sharedStores,
-    process: (yield* CurrentIds).next(clock.currentTimeMillisUnsafe())
+    fleet: yield* fleetMember({ log, process: id, source }),
+    process: id
   }
   const portProbes = BusProbes.ofPorts(broker, cache)
   const eventLoop = yield* EventLoop.start({ context, log, handlers: shared.longHandlers })
@@ -131,6 +133,22 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
   })
   return Context.make(EventBus, bus).pipe(Context.add(BusInternals, internals))
 })
+
+const widenBudget = (millis: number): Effect.Effect<void> =>
+  Effect.map(CurrentShutdown, (shutdown) => {
+    shutdown.budget = Math.max(shutdown.budget ?? 0, millis)
+  })
+
+const leasesOver = (log: Log.Log) =>
+  Effect.flatMap(Effect.serviceOption(ClaimStore), (claims) =>
+    Option.isSome(claims) ? Leases.make(claims.value, log) : Effect.undefined
+  )
+
+/** Where processes share a store. */
+const fleetMember = (about: { readonly log: Log.Log; readonly process: string; readonly source: string }) =>
+  Effect.flatMap(Effect.serviceOption(Fleet), (fleet) =>
+    Option.isSome(fleet) ? FleetMember.make(fleet.value, about) : Effect.undefined
+  )
 
 const checkedSource = (source: string): Effect.Effect<string> => {
   const fault = sourceFault(source)

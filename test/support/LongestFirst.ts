@@ -32,6 +32,7 @@ const seconds: Readonly<Record<string, number>> = {
   "test/process/Crashes.test.ts": 26,
   "test/bus/delivery/Retrying.test.ts": 23,
   "test/amqp/Neighbours.test.ts": 22,
+  "test/redis/FleetPause.test.ts": 22,
   "test/redis/ServiceOnRedis.test.ts": 20,
   "test/docker/Servers.test.ts": 20,
   "test/process/KeyedRetry.test.ts": 20,

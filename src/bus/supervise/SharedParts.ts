@@ -13,6 +13,7 @@ import type { Broker, SubscriberSpec } from "../port/Broker.ts"
 import type { CacheStore } from "../port/CacheStore.ts"
 import type { DrainBudget } from "../support/DrainBudget.ts"
 import type { LongHandlers } from "../support/LongHandlers.ts"
+import type { FleetMember } from "./FleetMember.ts"
 
 export interface SharedParts {
   readonly broker: Broker["Service"]
@@ -36,6 +37,8 @@ export interface SharedParts {
   readonly cache: CacheStore["Service"]
   /** For breakers and rate limits. */
   readonly stores: SharedStores
+  /** Absent where no store is shared with other processes. */
+  readonly fleet: FleetMember | undefined
   /** Identifies this bus; no other bus has the same. */
   readonly process: string
 }

@@ -88,8 +88,6 @@ const startIn = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   })
   const supervision = yield* FiberHandle.make<void>()
   const { run } = new Supervision({ ...parts, shared, subscriber, life, shutdown })
-  yield* FiberHandle.run(supervision, run)
-
   const end = yield* SubscriberDrain.make({
     subscriber,
     runner,
@@ -106,6 +104,15 @@ const startIn = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     onEnd: (how) => status.end(how)
   })
   const drain = end(drainBudget.handlers)
+  const subscription = SubscriptionHandle.make({ ...parts, subscriber, look, drain, stop: Effect.asVoid(end(0)) })
+  // Older than the drain, which operators see, and earlier than the first handler, which an operator may have paused.
+  if (!ephemeral && shared.fleet !== undefined)
+    yield* shared.fleet.join({
+      subscriber,
+      subscription,
+      lag: () => ({ ready: look.depth()?.ready, oldest: runner.oldest() }),
+      obey: parts.pauseControl.obey
+    })
   yield* Effect.addFinalizer(() =>
     Effect.map(drain, (whole) => {
       if (!whole) shutdown.cutOff = true
@@ -113,16 +120,12 @@ const startIn = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   )
   if (!ephemeral) yield* Redeclare.start({ broker, spec, log, isRunning: () => status.isRunning() })
 
+  yield* FiberHandle.run(supervision, run)
   yield* Deferred.await(life.started).pipe(
     Effect.mapError((error) => SubscribeError.fromBroker(subscriber.name, error))
   )
-  return SubscriptionHandle.make({
-    ...parts,
-    subscriber,
-    look,
-    drain,
-    stop: Effect.asVoid(end(0))
-  })
+  yield* parts.pauseControl.begin
+  return subscription
 })
 
 interface SupervisionParts {
