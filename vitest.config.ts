@@ -28,7 +28,7 @@ const long = [
   "test/support/RabbitNode.test.ts",
   "test/security/Secrets.test.ts",
   "test/app/demo/HealthStates.test.ts",
-  "test/cli/{DeadLetters,Doctor,DoctorChannels,DoctorRedis,DoctorTls,EditLetter,LeastRights,Live,Load,Publish,SingleLetters,Terminal,Topology}.test.ts",
+  "test/cli/{DeadLetters,Doctor,DoctorChannels,DoctorRedis,DoctorTls,EditLetter,Fleet,LeastRights,Live,Load,Publish,SingleLetters,Terminal,Topology}.test.ts",
   "test/build/*.test.ts",
   "test/mcp/Mcp.test.ts"
 ]

@@ -14,6 +14,7 @@ import { BrokerError } from "../bus/port/BrokerError.ts"
 import { SettingsInvalid } from "../bus/port/BrokerReason.ts"
 import { CacheStore } from "../bus/port/CacheStore.ts"
 import { type Examined, Examiner, type Subject } from "../bus/port/Examination.ts"
+import { Fleet } from "../bus/port/Fleet.ts"
 import * as Notes from "../bus/support/Notes.ts"
 import { millisOf } from "../event/options/OptionNames.ts"
 import * as SchemaModule from "../event/SchemaModule.ts"
@@ -38,6 +39,7 @@ export const layer = (options: OperationsOptions): Layer.Layer<Operations> =>
       return yield* make(examinerOf(options), administratorOf(options), {
         bus: connect(options),
         cache: connectCache(options),
+        fleet: connectFleet(options),
         namespace: (namespace) => measured(options, namespace)
       })
     })
@@ -106,19 +108,33 @@ const measured = (options: OperationsOptions, existing: string | undefined) =>
 /** Deleting forty objects takes a busy broker a moment. */
 const patienceToRemove = 30_000
 
-/** An operator waits for an answer for longer than a service does. */
-const connectCache = ({ live, patience: timeout }: OperationsOptions) =>
+/** An operator waits for an answer for longer than a service does. Undefined without Redis. */
+const connectRedis = ({ live, patience: timeout }: OperationsOptions) => {
+  const { allowPlaintext, namespace, redisTls: tls, redisUrl: url } = live
+  if (url === undefined) return Effect.undefined
+  return redisClient({
+    url,
+    ...(namespace !== undefined && { namespace }),
+    ...(allowPlaintext !== undefined && { allowPlaintext }),
+    timeout,
+    ...(tls !== undefined && { tls })
+  })
+}
+
+const connectCache = (options: OperationsOptions) =>
   Effect.gen(function* () {
-    const { allowPlaintext, namespace, redisTls: tls, redisUrl: url } = live
-    if (url === undefined) return undefined
-    const { RedisCache, client } = yield* redisClient({
-      url,
-      ...(namespace !== undefined && { namespace }),
-      ...(allowPlaintext !== undefined && { allowPlaintext }),
-      timeout,
-      ...(tls !== undefined && { tls })
-    })
+    const redis = yield* connectRedis(options)
+    if (redis === undefined) return undefined
+    const { RedisCache, client } = redis
     return Context.get(yield* Layer.build(Layer.provide(RedisCache.layerOnClient, client)), CacheStore)
+  })
+
+const connectFleet = (options: OperationsOptions) =>
+  Effect.gen(function* () {
+    const redis = yield* connectRedis(options)
+    if (redis === undefined) return undefined
+    const { RedisFleet, client } = redis
+    return Context.get(yield* Layer.build(Layer.provide(Layer.fresh(RedisFleet.layer), client)), Fleet)
   })
 
 const examinerOf = ({ live, management, patience }: OperationsOptions): Examiner["Service"] => {

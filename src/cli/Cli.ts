@@ -3,6 +3,7 @@ import * as Command from "effect/cli/Command"
 import { contracts } from "./groups/Contracts.ts"
 import { deadLetters } from "./groups/DeadLetters.ts"
 import { doctor } from "./groups/Doctor.ts"
+import { pause, ps, release, resume } from "./groups/Fleet.ts"
 import { grants } from "./groups/Grants.ts"
 import { history, last, tail, watch } from "./groups/Live.ts"
 import { load } from "./groups/Load.ts"
@@ -14,8 +15,8 @@ import { topology } from "./groups/Topology.ts"
 import { root } from "./Root.ts"
 
 /** In the order in which help lists them. */
-const looking = [doctor, contracts, grants, tail, last, history, watch] as const
-const acting = [publish, deadLetters, topology, outbox, load] as const
+const looking = [doctor, ps, contracts, grants, tail, last, history, watch] as const
+const acting = [publish, deadLetters, pause, resume, release, topology, outbox, load] as const
 const serving = [mcp, schema] as const
 
 export const command = root.pipe(Command.withSubcommands([...looking, ...acting, ...serving]))

@@ -6,6 +6,10 @@ import type * as Reports from "../operations/Reports.ts"
 /** The largest number of letters in one answer. */
 export const letters = 50
 
+/** The largest number of processes in one answer, and of subscribers of each of them. */
+export const processes = 100
+const subscribers = 50
+
 /** Characters of a text, of a stack and of a body. */
 const limits = { text: 500, stack: 4000, body: 16_000 }
 
@@ -37,6 +41,18 @@ const body = ({ encoding, value }: typeof Reports.Body.Type): typeof Reports.Bod
   if (text.length <= limits.body) return { encoding, value }
   return { encoding: encoding === "json" ? "text" : encoding, value: cut(text, limits.body) }
 }
+
+export const ps = (report: typeof Reports.byCommand.ps.Type): typeof Reports.byCommand.ps.Type => ({
+  ...report,
+  processes: report.processes.slice(0, processes).map((process) => ({
+    ...process,
+    subscribers: process.subscribers.slice(0, subscribers).map((subscriber) => ({
+      ...subscriber,
+      events: subscriber.events.slice(0, subscribers),
+      cause: subscriber.cause === null ? null : cut(subscriber.cause, limits.text)
+    }))
+  }))
+})
 
 /** As they are, with the texts of refusals cut. */
 export const replay = (report: typeof Reports.Replay.Type): typeof Reports.Replay.Type => ({

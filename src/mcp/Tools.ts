@@ -109,7 +109,15 @@ const TryDiscard = looks(
   })
 )
 
-export const toolkit = Toolkit.make(Doctor, Sources, List, Show, TryReplay, TryDiscard)
+const Ps = looks(
+  Tool.make("ps", {
+    description: `Which processes run, at most ${Bounds.processes}: their subscribers, versions, states and lag, and which subscribers operators have paused`,
+    success: Reports.byCommand.ps,
+    failure: ToolFailed
+  })
+)
+
+export const toolkit = Toolkit.make(Doctor, Ps, Sources, List, Show, TryReplay, TryDiscard)
 
 interface Fault {
   readonly _tag: string
@@ -124,6 +132,7 @@ export const handlers = (known: Known) =>
     Effect.map(Operations, (operations) =>
       toolkit.of({
         doctor: () => operations.doctor({ subscribers: known.subscribers, events: [...known.contracts.keys()] }),
+        ps: () => told(Effect.map(operations.ps, Bounds.ps)),
         dead_letter_sources: ({ subscribers = [] }) => told(operations.sources([...known.subscribers, ...subscribers])),
         list_dead_letters: (given) =>
           told(

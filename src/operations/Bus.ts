@@ -9,6 +9,7 @@ import { EventBus } from "../bus/EventBus.ts"
 import { Broker } from "../bus/port/Broker.ts"
 import type { BrokerError } from "../bus/port/BrokerError.ts"
 import { CacheStore } from "../bus/port/CacheStore.ts"
+import type { Fleet } from "../bus/port/Fleet.ts"
 
 export interface Bus {
   readonly broker: Broker["Service"]
@@ -19,6 +20,9 @@ export type OpenBus = Effect.Effect<Bus, BrokerError>
 
 /** The store of last known events; undefined where the settings name none that outlives a process. */
 export type OpenCache = Effect.Effect<CacheStore["Service"] | undefined, BrokerError>
+
+/** Where processes show themselves; undefined where the settings name no store that they share. */
+export type OpenFleet = Effect.Effect<Fleet["Service"] | undefined, BrokerError>
 
 /** Remembers nothing. */
 const noCache: CacheStore["Service"] = CacheStore.of({

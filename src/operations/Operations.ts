@@ -10,7 +10,9 @@ import type { Administrator } from "../bus/port/Administration.ts"
 import type { BrokerError } from "../bus/port/BrokerError.ts"
 import type { Examiner, Subject } from "../bus/port/Examination.ts"
 import type { CacheStore } from "../bus/port/CacheStore.ts"
+import type { Fleet } from "../bus/port/Fleet.ts"
 import type { Bus } from "./Bus.ts"
+import * as FleetOperations from "./fleet/FleetOperations.ts"
 import * as Grants from "./Grants.ts"
 import * as DeadLetterOperations from "./letters/DeadLetterOperations.ts"
 import * as LetterOperations from "./letters/LetterOperations.ts"
@@ -24,6 +26,7 @@ import * as Topology from "./Topology.ts"
 interface Groups
   extends
     DeadLetterOperations.DeadLetterOperations,
+    FleetOperations.FleetOperations,
     Grants.GrantsOperation,
     LetterOperations.LetterOperations,
     LiveOperations.LiveOperations,
@@ -40,6 +43,8 @@ export interface Reach {
   readonly bus: Effect.Effect<Bus, BrokerError, Scope.Scope>
   /** Undefined where no store outlives a process. */
   readonly cache: Effect.Effect<CacheStore["Service"] | undefined, BrokerError, Scope.Scope>
+  /** Undefined where processes share no store. */
+  readonly fleet: Effect.Effect<Fleet["Service"] | undefined, BrokerError, Scope.Scope>
   /** For each measurement anew. */
   readonly namespace: LoadOperations.OpenNamespace
 }
@@ -52,6 +57,7 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* Effect.scope
   const bus = yield* Effect.cached(Scope.provide(reach.bus, scope))
   const cache = yield* Effect.cached(Scope.provide(reach.cache, scope))
+  const fleet = yield* Effect.cached(Scope.provide(reach.fleet, scope))
   return Operations.of({
     doctor: (subject) =>
       Effect.map(examiner.examine(subject), ({ facts, findings, unseen }) => ({
@@ -65,6 +71,7 @@ export const make = Effect.fnUntraced(function* (
     topology: Topology.make(administrator),
     ...Grants.make(administrator),
     ...DeadLetterOperations.make(bus, examiner),
+    ...FleetOperations.make(bus, fleet),
     ...PublishOperations.make(bus, cache),
     ...LiveOperations.make(bus, cache, examiner),
     ...LetterOperations.make(bus, examiner),

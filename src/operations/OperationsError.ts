@@ -55,6 +55,16 @@ export class InputFailed extends TaggedError<InputFailed>()("InputFailed", (Sche
   }
 }
 
+export class PauseDenied extends TaggedError<PauseDenied>()("PauseDenied", (Schema) => ({
+  /** `pause` or `resume`. */
+  verb: Schema.String,
+  subscriber: Schema.String
+})) {
+  override get message(): string {
+    return `the user of EVENTBUS_REDIS_URL may not ${this.verb} "${quoted(this.subscriber)}": operators alone may. Log in as one; \`eventbus grants\` writes the rights of their Redis user`
+  }
+}
+
 export class RightsMissing extends TaggedError<RightsMissing>()("RightsMissing", (Schema) => ({
   /** Verb and object of each. */
   missing: Schema.Array(Schema.String),

@@ -4,6 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as Contracts from "./ContractReports.ts"
+import * as Fleet from "./FleetReports.ts"
 import * as LiveReports from "./LiveReports.ts"
 import * as LoadReports from "./LoadReports.ts"
 import * as PublishReports from "./PublishReports.ts"
@@ -176,6 +177,7 @@ export const byCommand = {
   ...PublishReports.byCommand,
   ...LiveReports.byCommand,
   ...LoadReports.byCommand,
+  ...Fleet.byCommand,
   grants: Grants,
   error: Failure
 } as const

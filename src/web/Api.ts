@@ -82,10 +82,44 @@ const discard = HttpApiEndpoint.post("discard", "/dead-letters/:source/discard",
   error: errors
 }).annotateMerge(OpenApi.annotations({ summary: "Deletes dead letters for good" }))
 
+const ps = HttpApiEndpoint.get("ps", "/ps", { success: Reports.byCommand.ps, error: errors }).annotateMerge(
+  OpenApi.annotations({ summary: "Which processes run which subscribers, their state and lag, and what is paused" })
+)
+
+const subscriber = Schema.String.annotate({ description: "Name of a subscriber" })
+
+const pause = HttpApiEndpoint.post("pause", "/subscribers/:subscriber/pause", {
+  params: { subscriber },
+  query: { apply: isSet },
+  payload: Schema.Struct({
+    reason: Schema.optionalKey(Schema.String.annotate({ description: "The status of the subscriber says it" }))
+  }),
+  success: Reports.byCommand.pause,
+  error: errors
+}).annotateMerge(OpenApi.annotations({ summary: "Pauses a subscriber in all processes, until it is resumed" }))
+
+const resume = HttpApiEndpoint.post("resume", "/subscribers/:subscriber/resume", {
+  params: { subscriber },
+  query: { apply: isSet },
+  payload: Schema.Struct({}),
+  success: Reports.byCommand.resume,
+  error: errors
+}).annotateMerge(OpenApi.annotations({ summary: "Ends the pause of an operator in all processes" }))
+
+const release = HttpApiEndpoint.post("release", "/subscribers/:subscriber/release", {
+  params: { subscriber },
+  query: { apply: isSet },
+  payload: Schema.Struct({
+    key: Schema.optionalKey(Schema.String.annotate({ description: "The parked key; every parked key without it" }))
+  }),
+  success: Reports.byCommand.release,
+  error: errors
+}).annotateMerge(OpenApi.annotations({ summary: "Lets a parked key run before its time, or every parked key" }))
+
 export const api = HttpApi.make("eventbus")
   .add(
     HttpApiGroup.make("operations")
-      .add(doctor, sources, list, show, replay, discard)
+      .add(doctor, sources, list, show, replay, discard, ps, pause, resume, release)
       .middleware(Malformed)
       .prefix("/api")
   )

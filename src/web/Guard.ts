@@ -4,7 +4,7 @@
  */
 
 /** What a request is about to do. */
-export type Verb = "look" | "replay" | "discard"
+export type Verb = "look" | "replay" | "discard" | "pause" | "resume" | "release"
 
 export interface Asked {
   readonly method: string
@@ -30,8 +30,23 @@ const textOf = (value: string | ReadonlyArray<string> | undefined): string | und
 /** A dry run looks. */
 export const verbOf = ({ method, url }: Asked): Verb => {
   if (method !== "POST" || url.searchParams.get("apply") !== "true") return "look"
-  return url.pathname.endsWith("/discard") ? "discard" : "replay"
+  const last = decoded(url.pathname.split("/").at(-1) ?? "")
+  return verbs.find((verb) => verb === last) ?? "replay"
 }
+
+/** As the router reads it. */
+const decoded = (word: string): string => {
+  try {
+    return decodeURIComponent(word)
+  } catch {
+    return word
+  }
+}
+
+const verbs: ReadonlyArray<Verb> = ["discard", "pause", "resume", "release"]
+
+/** Who is asking, as `authorize` found out; no header that came over the network has an effect. */
+export const operatorHeader = "bus-operator"
 
 export const refusalOf = (asked: Asked, hosts: ReadonlySet<string>, isReadOnly: boolean): Refusal | undefined => {
   const { headers, method } = asked

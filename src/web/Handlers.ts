@@ -10,6 +10,7 @@ import { guarded, type Known } from "../operations/Known.ts"
 import { Operations } from "../operations/Operations.ts"
 import { filterOf } from "../operations/Selection.ts"
 import { api, Failed, Malformed, Missing, openApiPath, Refused } from "./Api.ts"
+import { operatorHeader } from "./Guard.ts"
 
 /** Letters in one answer, at most. */
 const mostLetters = 1000
@@ -25,6 +26,7 @@ const ofCaller: ReadonlySet<string> = new Set(["Settings", "Invalid"])
 const failureOf = (fault: Fault): Refused | Missing | Failed => {
   const told = { error: fault._tag, problem: fault.message }
   if (fault._tag === "LetterMissing") return new Missing(told)
+  if (Predicate.hasProperty(fault, "isMistake")) return new Refused(told)
   const reason = Predicate.hasProperty(fault, "reason") ? fault.reason : undefined
   const tag = Predicate.hasProperty(reason, "_tag") ? String(reason._tag) : ""
   return ofCaller.has(tag) ? new Refused(told) : new Failed(told)
@@ -32,6 +34,12 @@ const failureOf = (fault: Fault): Refused | Missing | Failed => {
 
 const told = <A, R>(work: Effect.Effect<A, Fault, R>): Effect.Effect<A, Refused | Missing | Failed, R> =>
   Effect.mapError(work, failureOf)
+
+/** Whoever was let in has a name; it may be empty. */
+const operatorOf = (headers: Readonly<Record<string, string | undefined>>): string => {
+  const name = decodeURIComponent(headers[operatorHeader] ?? "")
+  return name.trim() === "" ? "an operator over HTTP" : name
+}
 
 const group = (known: Known) =>
   HttpApiBuilder.group(api, "operations", (handlers) =>
@@ -76,7 +84,19 @@ const group = (known: Known) =>
               ...(payload.all === true && { all: true as const }),
               apply: query.apply === "true"
             })
-          )
+          ),
+        ps: () => told(operations.ps),
+        pause: ({ params, payload, query, request }) =>
+          told(
+            operations.pause(params.subscriber, {
+              by: operatorOf(request.headers),
+              reason: payload.reason,
+              apply: query.apply === "true"
+            })
+          ),
+        resume: ({ params, query }) => told(operations.resume(params.subscriber, { apply: query.apply === "true" })),
+        release: ({ params, payload, query }) =>
+          told(operations.release(params.subscriber, { key: payload.key, apply: query.apply === "true" }))
       })
     )
   )

@@ -116,6 +116,7 @@ describeLive(
           "dead_letter_sources",
           "doctor",
           "list_dead_letters",
+          "ps",
           "show_dead_letter",
           "try_discard",
           "try_replay"
@@ -185,6 +186,9 @@ describeLive(
           assert.include(JSON.stringify(untyped), "source")
           const unknown = await asked.ask("tools/call", { name: "purge", arguments: {} })
           assert.isDefined(unknown.error)
+          const alone = await asked.call("ps")
+          assert.isTrue(alone.isError)
+          assert.include(alone.content?.[0]?.text, "EVENTBUS_REDIS_URL")
           assert.isFalse((await asked.call("doctor")).isError)
         })
       })

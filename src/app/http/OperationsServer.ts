@@ -133,17 +133,22 @@ const answer = Effect.fnUntraced(function* (
   if (body === "too large")
     return refuse(response, { status: 413, problem: `the body has more than ${maxBodyBytes} bytes` })
   if (verb !== "look")
-    yield* Effect.logInfo("an operator changes dead letters", {
-      operator: printable(operator.name),
-      verb,
-      path: printable(path)
-    })
+    yield* Effect.logInfo(
+      asked.url.pathname.startsWith("/api/subscribers/")
+        ? "an operator changes a subscriber"
+        : "an operator changes dead letters",
+      { operator: printable(operator.name), verb, path: printable(path) }
+    )
   const found = yield* Effect.promise((signal) =>
     handler(
       new Request(asked.url, {
         method: asked.method,
         signal,
-        ...(body !== undefined && { body: new Uint8Array(body), headers: { "content-type": "application/json" } })
+        headers: {
+          [Guard.operatorHeader]: encodeURIComponent(operator.name.toWellFormed()),
+          ...(body !== undefined && { "content-type": "application/json" })
+        },
+        ...(body !== undefined && { body: new Uint8Array(body) })
       })
     )
   )

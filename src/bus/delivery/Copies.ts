@@ -15,6 +15,7 @@ import {
   type Delivery,
   type Headers,
   maxDelaySeconds,
+  type Outgoing,
   type SubscriberSpec
 } from "../port/Broker.ts"
 import type { BrokerError } from "../port/BrokerError.ts"
@@ -68,6 +69,18 @@ export interface CopySource {
   /** What the copy will say that the event has been through. */
   readonly progress: RuntimeHeaders.Progress
 }
+
+/** A message of the runtime itself to whichever process is active for the subscriber, without its headers. */
+export const controlMessage = (
+  { bytes, id, seconds, type }: ControlCopy,
+  subscriber: string,
+  timestamp: number
+): Omit<Outgoing, "headers"> => ({
+  to: { _tag: "Subscriber", name: subscriber, seconds },
+  key: undefined,
+  body: bytes,
+  properties: { messageId: id, type, timestamp, appId: subscriber, contentType: WireFormat.contentType }
+})
 
 /** A hundred years. */
 const maxWaitSeconds = 100 * 365 * 24 * 60 * 60
@@ -139,25 +152,15 @@ class SubscriberCopies implements Copies {
     )
   }
 
-  sendControl({ bytes, headers, id, seconds, type }: ControlCopy): Effect.Effect<void> {
+  sendControl(copy: ControlCopy): Effect.Effect<void> {
+    const { bytes, headers } = copy
     return Effect.asVoid(
       this.sender.store({
         subscriber: this.subscriber,
         lost: notLost,
         span: undefined,
         bytes: bytes.length,
-        message: {
-          to: { _tag: "Subscriber", name: this.subscriber, seconds },
-          key: undefined,
-          body: bytes,
-          properties: {
-            messageId: id,
-            type,
-            timestamp: this.clock.currentTimeMillisUnsafe(),
-            appId: this.subscriber,
-            contentType: WireFormat.contentType
-          }
-        },
+        message: controlMessage(copy, this.subscriber, this.clock.currentTimeMillisUnsafe()),
         headers,
         leastHeaders: () => headers,
         leave: undefined,
