@@ -147,12 +147,17 @@ const preload = (): void => {
     part.catch(() => {})
 }
 
+/** What a bus remembers. Each layer is fresh: one that another bus of this program has built would be shared, namespace and all. */
 const memoryOf = Effect.fnUntraced(function* (options: LiveOptions, namespace: string) {
   const { allowPlaintext, redisTimeout: timeout, redisTls: tls, redisUrl: url, stateNamespace } = options
   if (url === undefined) {
     const { MemoryCache, MemoryClaims, MemoryStores } = yield* Effect.promise(() => import("../memory/Remembering.ts"))
-    const { layer: cache } = MemoryCache
-    return { cache, claims: MemoryClaims.layer, fleet: Layer.empty, stores: MemoryStores.layer } satisfies Memory
+    return {
+      cache: Layer.fresh(MemoryCache.layer),
+      claims: Layer.fresh(MemoryClaims.layer),
+      fleet: Layer.empty,
+      stores: Layer.fresh(MemoryStores.layer)
+    } satisfies Memory
   }
   const { RedisCache, RedisClaims, RedisClient, RedisFleet, Stores, client } = yield* redisClient(
     {
@@ -164,13 +169,12 @@ const memoryOf = Effect.fnUntraced(function* (options: LiveOptions, namespace: s
     },
     stateNamespace
   )
-  const own = Layer.provide(RedisClient.ofService, client)
+  const own = Layer.provide(Layer.fresh(RedisClient.ofService), client)
   return {
-    cache: Layer.provide(RedisCache.layerOnClient, client),
-    claims: Layer.provide(RedisClaims.layer, own),
-    // Fresh, since a layer that another bus of this program has built would be shared with it, client and all.
+    cache: Layer.provide(Layer.fresh(RedisCache.layerOnClient), client),
+    claims: Layer.provide(Layer.fresh(RedisClaims.layer), own),
     fleet: Layer.provide(Layer.fresh(RedisFleet.layer), client),
-    stores: Layer.provide(Stores.layer, own)
+    stores: Layer.provide(Layer.fresh(Stores.layer), own)
   } satisfies Memory
 })
 
