@@ -6,6 +6,7 @@ import { type Channel, type ChannelModel, connect } from "amqplib"
 import { setTimeout as delay } from "node:timers/promises"
 import { createEventBus, type PromiseEventBus } from "../../src/index.ts"
 import { type Proxy, startProxy } from "../support/Proxy.ts"
+import { countOfReturn } from "../support/Returns.ts"
 import { type Order, orderOf, type ServiceOptions } from "./Orders.ts"
 import { type Service, startService } from "./ServiceProcess.ts"
 
@@ -39,6 +40,8 @@ export interface TestClient extends AsyncDisposable {
   readonly bus: PromiseEventBus
   readonly connection: ChannelModel
   readonly channel: Channel
+  /** How much a delivery that is given back in order counts. */
+  readonly countOfReturn: 0 | 1
   readonly begin: () => TestCase
 }
 
@@ -56,6 +59,7 @@ export const openTestClient = async (url: string, namespace: string): Promise<Te
     bus,
     connection,
     channel,
+    countOfReturn: countOfReturn(connection),
     begin: () => beginCase(client),
     [Symbol.asyncDispose]: async () => {
       await bus.close()

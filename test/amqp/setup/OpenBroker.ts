@@ -10,6 +10,7 @@ import { BrokerError } from "../../../src/bus/port/BrokerError.ts"
 import { freshNamespace } from "../../support/live.ts"
 import { startProxy } from "../../support/Proxy.ts"
 import type { RabbitNode } from "../../support/RabbitNode.ts"
+import { countOfReturn } from "../../support/Returns.ts"
 import { untilEffect } from "./Until.ts"
 
 export const secret = "canary-5ecret"
@@ -26,6 +27,15 @@ export const open = Effect.fnUntraced(function* (servers: AmqpOptions["servers"]
   const broker = yield* AmqpBroker.make(settings).pipe(Scope.provide(scope))
   return { broker, close: Scope.close(scope, Exit.void) }
 })
+
+/** How much a delivery without order counts that is given back to this server in order. */
+export const countOfReturnAt = (url: string) =>
+  Effect.promise(async () => {
+    const model = await connect(url)
+    const count = countOfReturn(model)
+    await model.close()
+    return count
+  })
 
 /** Nothing that a logger, a console or JSON could show of a failure contains the secret. */
 export const assertSecretless = (error: unknown, hidden: string = secret): void => {
