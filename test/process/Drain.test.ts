@@ -128,6 +128,8 @@ describeLive(
       })
       const service = test.service({ publishing: 1 })
       await service.waitFor("ready")
+      // Its first publish asks for its rights, which takes a while.
+      await service.waitFor("published")
       // Publishes of other code are numbered from 0 and never get this far.
       await test.publish(orders(3, { act: "publish-at-end", ms: 500 }, 1_000_000))
       await service.waitFor("started", 3)
