@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Log from "../../observe/Log.ts"
 import * as ControlMessage from "../delivery/ControlMessage.ts"
+import * as Returns from "../delivery/Returns.ts"
 import type { Origin } from "../delivery/Work.ts"
 import type { Runner } from "../handle/RunnerApi.ts"
 import * as ParkedKeys from "../park/ParkedKeys.ts"
@@ -74,7 +75,12 @@ export class ParkedQueue implements InboxFilter {
     if (delivery.lost() || origin.parked) return false
     const control = ControlMessage.read(delivery)
     if (!this.loaded.isOpen()) {
-      this.waiting.push({ delivery, origin })
+      // It has said what it is for, and must not use up its lives in processes that die: the next one finds out by itself.
+      if (control?._tag === "Reminder" && Returns.countOf(delivery) >= Returns.suspiciousCount) {
+        delivery.ack()
+        origin.settled(delivery)
+      } else this.waiting.push({ delivery, origin })
+      // Must be last: the reading may begin within the call.
       this.wanted.openUnsafe()
       return true
     }
