@@ -54,5 +54,11 @@ export const regressions: ReadonlyArray<Regression> = [
     seed: 12662,
     promise: "P11",
     was: "a start that was taken back while the consumer of the parked queue closed kept its lane taken for ever"
-  }
+  },
+  {
+    seed: 303167,
+    promise: "P6",
+    was: "a copy that was stored late began its key as parked while events waited in its lane, and what arrived after them was parked before them"
+  },
+  { seed: 31426, promise: "P6", was: "the same, with copies of events that were handled meanwhile" }
 ]

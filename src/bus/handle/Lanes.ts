@@ -78,10 +78,16 @@ export class KeyedMailbox<W> implements Mailbox<W> {
     return true
   }
 
-  extract(key: string): ReadonlyArray<W> {
-    const all = this.byKey.get(key)?.queue.splice(0) ?? []
-    this.waiting -= all.length
-    return all
+  extract(key: string, which: (item: W) => boolean): ReadonlyArray<W> {
+    const queue = this.byKey.get(key)?.queue ?? []
+    const extracted = queue.filter(which)
+    this.waiting -= extracted.length
+    queue.splice(0, queue.length, ...queue.filter((item) => !which(item)))
+    return extracted
+  }
+
+  isTaken(key: string): boolean {
+    return this.byKey.get(key)?.taken ?? false
   }
 
   behind(key: string | undefined): number {

@@ -18,8 +18,10 @@ export interface Mailbox<W> {
   readonly insert: (item: W, key: string, before: (other: W) => boolean) => void
   /** Removes a waiting delivery. Returns whether it was there. */
   readonly remove: (item: W, key: string) => boolean
-  /** Removes every waiting delivery of this key. */
-  readonly extract: (key: string) => ReadonlyArray<W>
+  /** Removes the waiting deliveries of this key for which `which` holds. */
+  readonly extract: (key: string, which: (item: W) => boolean) => ReadonlyArray<W>
+  /** Whether a delivery of this key was taken, and the key is not free again. */
+  readonly isTaken: (key: string) => boolean
   /** How many deliveries wait behind the taken one of this key. */
   readonly behind: (key: string | undefined) => number
   readonly lanes: () => number
@@ -60,6 +62,10 @@ export class UnorderedMailbox<W> implements Mailbox<W> {
 
   extract(): ReadonlyArray<W> {
     return []
+  }
+
+  isTaken(): boolean {
+    return false
   }
 
   behind(): number {

@@ -23,7 +23,7 @@ export interface ParkingApi {
   readonly left: (work: Work) => void
   /** Called when the lane is free for nothing but the copy of this head. */
   readonly moved: (work: Work) => void
-  /** How many deliveries of the subscriber's own queue wait behind this parked one. */
+  /** How many deliveries of the subscriber's own queue wait behind the parked key of this one. */
   readonly followers: (work: Work) => number
   /** Removes the deliveries that wait behind parked keys. */
   readonly drop: (which: (work: Work) => boolean) => ReadonlyArray<Work>

@@ -108,7 +108,9 @@ export class RunnerState {
 
   /** How many events of its key wait for this one. */
   behind(work: Work): number {
-    return this.mailbox.behind(work.event.key)
+    const inLane = this.mailbox.behind(work.event.key)
+    // Its key can have followers before it is parked itself: a copy that was stored late has begun it.
+    return work.origin.parked ? inLane : inLane + (this.parking?.followers(work) ?? 0)
   }
 
   logFields(work: Work): Log.Fields {

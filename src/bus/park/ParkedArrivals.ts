@@ -32,7 +32,7 @@ export class ParkedArrivals {
     if (resting && !loading) return host.release(work)
     const name = ParkedName.of(work, work.place?.position ?? 0)
     work.parkedName = name
-    const parked = keys.begin(key)
+    const parked = keys.get(key) ?? this.moves.begin(key)
     const copy = parked.copies.get(name)
     if (copy !== undefined) missing.delete(copy)
     keys.removeCopy(parked, name)

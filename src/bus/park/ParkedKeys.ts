@@ -13,6 +13,8 @@ export interface ParkedKey {
   readonly copies: Map<string, PendingCopy>
   /** Deliveries of the subscriber's own queue, which come after all of these. */
   readonly followers: Array<Work>
+  /** Whether an event of the subscriber's own queue has the lane: it comes before the followers. */
+  isBehindOwn: boolean
   /** The last position that was given to an event of this key. */
   lastPosition: number
   /** Name of the head while its copy is on its way; the lane stays taken until it is back. */
@@ -72,6 +74,7 @@ export class ParkedKeys {
       held: new Map(),
       copies: new Map(),
       followers: [],
+      isBehindOwn: false,
       lastPosition: 0,
       headCopy: undefined,
       awaitsHead: false,

@@ -3,6 +3,9 @@
  * before it are stored, the head whenever it has to wait again. Followers move while their key waits, or when
  * there are too many of them or too much time before them. They stay while it catches up, and go to their lane when
  * nothing of the key is parked any more.
+ *
+ * A copy that is stored late, by a process that is no longer active, can begin a key while events of it are in their lane.
+ * Those come before all that arrives from then on, and none of the followers moves before the one that has the lane.
  */
 import * as Effect from "effect/Effect"
 import { sizeOf } from "../../event/Body.ts"
@@ -41,7 +44,7 @@ export class ParkedMoves {
       return host.pump()
     }
     const [next] = parked.followers
-    if (next === undefined || !this.mustMove(parked)) return
+    if (next === undefined || parked.isBehindOwn || !this.mustMove(parked)) return
     if (!this.hasRoom(next)) {
       // Their number is bounded like that of a lane that waits in place.
       if (parked.followers.length > this.state.maxFollowers)
@@ -95,7 +98,7 @@ export class ParkedMoves {
     yield* this.reminder.ensure
     if (work.delivery.lost()) return Decision.settled
     const parked = keys.begin(key)
-    parked.followers.push(...host.mailbox.extract(key))
+    this.followLane(parked)
     parked.lastPosition = Math.max(parked.lastPosition + 1, host.now())
     // The followers move when the head is stored, and not before.
     parked.moving = true
@@ -107,6 +110,28 @@ export class ParkedMoves {
       })
     )
   })
+
+  /** A key that begins with a delivery of the parked queue. */
+  begin(key: string): ParkedKey {
+    const { host, keys } = this.state
+    const parked = keys.begin(key)
+    this.followLane(parked)
+    parked.isBehindOwn = host.mailbox.isTaken(key)
+    return parked
+  }
+
+  /** A parked event has the lane. */
+  beginParked(parked: ParkedKey): void {
+    if (!parked.isBehindOwn) return
+    this.followLane(parked)
+    this.advance(parked)
+  }
+
+  /** Events that wait in the lane, and are not parked, are the first followers: they arrived before the others. */
+  private followLane(parked: ParkedKey): void {
+    parked.isBehindOwn = false
+    parked.followers.unshift(...this.state.host.mailbox.extract(parked.key, ({ origin }) => !origin.parked))
+  }
 
   /** Stores an event anew where it is. Returns whether that was done. */
   renew(parked: ParkedKey, work: Work): Effect.Effect<boolean> {

@@ -86,6 +86,7 @@ export class Parking implements ParkingApi {
     const { host } = this.state
     const parked = this.parkedKey(work)
     if (parked === undefined) return undefined
+    this.moves.beginParked(parked)
     const { due } = work.progress
     if (due !== undefined && !parked.released) {
       const { headDue } = parked
