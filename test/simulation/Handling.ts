@@ -197,8 +197,9 @@ export class Handling {
     const took = observed.now() - from
     const isInterrupt = reason?._tag === "Interrupt"
     const isGivenBack = isInterrupt && took < HandlerScript.deadlineMillis
-    // A drain may interrupt it at the very moment of its deadline: which of them it was says nothing.
-    const isEither = isInterrupt && attempt.life.leaving && took === HandlerScript.deadlineMillis
+    // A drain, or the loss of its consumer, may interrupt it at the very moment of its deadline: which it was says nothing.
+    const isReturned = attempt.life.leaving || !holds(attempt.life, subscriber.name, attempt.n)
+    const isEither = isInterrupt && isReturned && took === HandlerScript.deadlineMillis
     const isDecision = reason?._tag === "Fail" && !(reason.error instanceof SimFailure)
     rules.end(
       subscriber,

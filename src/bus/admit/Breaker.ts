@@ -47,15 +47,23 @@ export const make = Effect.fnUntraced(function* (key: string, options: BreakerOp
   })
   const own = Context.get(yield* Layer.build(CircuitBreaker.layerStoreMemory()), CircuitBreaker.CircuitBreakerStore)
   const theirs = (yield* shared) ?? busStore
-  const store = theirs === undefined ? own : withStandIn(theirs, own)
+  const store = countingOverdue(theirs === undefined ? own : withStandIn(theirs, own))
   const breaker = yield* Effect.provideService(policy, CircuitBreaker.CircuitBreakerStore, store)
-  // The breaker ignores interruption without asking `classify`, but a dependency that hangs is down, too.
   const countOverdue = Effect.ignore(breaker.execute(Effect.fail("overdue"), { key }))
   const made: Breaker = {
     guard: (handler, isOverdue) =>
-      Effect.onExit(breaker.execute(handler, { key, classify }), (exit) =>
-        isOverdue() && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? countOverdue : Effect.void
-      ),
+      Effect.suspend(() => {
+        const attempt = new Attempt()
+        const watched = Effect.onExit(handler, (exit) =>
+          Effect.sync(() => {
+            attempt.isOverdue = isOverdue() && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+          })
+        )
+        return breaker.execute(watched, { key, classify }).pipe(
+          Effect.onExit(() => (attempt.isOverdue ? countOverdue : Effect.void)),
+          Effect.provideService(CurrentAttempt, attempt)
+        )
+      }),
     refusal: (exit) => {
       const error = errorOf(exit)
       if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return undefined
@@ -72,6 +80,39 @@ const classify = (exit: Exit.Exit<unknown, unknown>): CircuitBreaker.Outcome => 
   if (Exit.isSuccess(exit)) return CircuitBreaker.success
   return FailedAttempt.of(exit)._tag === "Failed" ? CircuitBreaker.failure() : CircuitBreaker.ignored
 }
+
+class Attempt {
+  admission: CircuitBreaker.Admission | undefined
+  /** Whether its handler was interrupted at its deadline. */
+  isOverdue = false
+}
+
+const CurrentAttempt: Context.Reference<Attempt | undefined> = Context.Reference<Attempt | undefined>(
+  "@eduflow/events/bus/admit/Attempt",
+  { defaultValue: () => undefined }
+)
+
+/**
+ * The breaker ignores interruption without asking `classify`, but a dependency that hangs is down, too. An attempt that
+ * missed its deadline is recorded as a failure by a second call, with the admission of the first: one that began before
+ * the breaker opened says nothing once it has closed, and a probe is still the probe.
+ */
+const countingOverdue = (store: Store): Store => ({
+  ...store,
+  admit: (key) =>
+    Effect.flatMap(CurrentAttempt, (attempt) => {
+      if (attempt?.isOverdue === true && attempt.admission !== undefined) return Effect.succeed(attempt.admission)
+      return Effect.tap(store.admit(key), (admission) =>
+        Effect.sync(() => {
+          if (attempt !== undefined) attempt.admission = { ...admission, transition: undefined }
+        })
+      )
+    }),
+  record: (outcome) =>
+    Effect.flatMap(CurrentAttempt, (attempt) =>
+      attempt?.isOverdue === true && outcome.outcome === "Ignored" ? Effect.undefined : store.record(outcome)
+    )
+})
 
 /** An attempt that the stand-in admitted is recorded there: a negative generation marks it. */
 const withStandIn = (theirs: Store, own: Store): Store => ({

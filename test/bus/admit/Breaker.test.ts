@@ -1,7 +1,8 @@
 /** A dependency that is down costs a few attempts, not those of the whole backlog (R3). */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schedule, SubscriptionRef } from "effect"
+import { Effect, Exit, Fiber, Layer, Schedule, SubscriptionRef } from "effect"
 import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
+import * as Breaker from "../../../src/bus/admit/Breaker.ts"
 import { Reject } from "../../../src/bus/subscriber/HandlerError.ts"
 import { fresh, keyed, upTo } from "../../../src/ports/conformance/setup/TestEvents.ts"
 import * as Stage from "../Stage.ts"
@@ -153,6 +154,28 @@ describe("breaker", () => {
         assert.lengthOf(handled, 100)
       })
   )
+
+  for (const since of ["opened", "closed again"] as const)
+    it.effect(
+      `R3: an attempt that began before it opened, and misses its deadline after it ${since}, says nothing`,
+      () =>
+        Effect.gen(function* () {
+          const { guard } = yield* Breaker.make("test", { failures: 1, openDuration: "10 seconds" }, undefined)
+          let isOverdue = false
+          const inTime = (handler: Effect.Effect<void, string>) => Effect.exit(guard(handler, () => false))
+          const hanging = yield* Effect.forkChild(
+            guard(Effect.never, () => isOverdue),
+            { startImmediately: true }
+          )
+          yield* inTime(Effect.fail("down"))
+          assert.isTrue(Exit.isFailure(yield* inTime(Effect.void)), "it is open")
+          yield* Stage.pass(Stage.seconds(10), 500)
+          if (since === "closed again") assert.isTrue(Exit.isSuccess(yield* inTime(Effect.void)), "it probes")
+          isOverdue = true
+          yield* Fiber.interrupt(hanging)
+          assert.isTrue(Exit.isSuccess(yield* inTime(Effect.void)))
+        })
+    )
 
   it.effect("P12, R3: an event that is given back with a lost connection says nothing about a dependency", () =>
     Effect.gen(function* () {
