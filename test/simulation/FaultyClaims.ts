@@ -1,5 +1,5 @@
 /** The claim store, one for all processes as Redis is, which fails by chance. */
-import { Effect } from "effect"
+import { Effect, type Fiber } from "effect"
 import { CacheError } from "../../src/bus/port/CacheError.ts"
 import { CacheUnavailable } from "../../src/bus/port/CacheReason.ts"
 import type { ClaimStore, Subject } from "../../src/bus/port/ClaimStore.ts"
@@ -11,7 +11,7 @@ import type { Observations } from "./Observations.ts"
 export type ClaimFault = "down" | "lost answer" | "late" | "crash-before" | "crash-after"
 export const claimFaults: ReadonlyArray<ClaimFault> = ["down", "lost answer", "late", "crash-before", "crash-after"]
 
-/** When a process asked for a claim: the line of the trace, and the time. */
+/** When an attempt first asked the store: the line of the trace, and the time. */
 export interface Asked {
   readonly line: number
   readonly at: number
@@ -32,6 +32,8 @@ const noAnswer = new CacheError({ reason: new CacheUnavailable({ detail: "no ans
 export class FaultyClaims {
   private readonly options: Options
   private readonly asked = new Map<string, Asked>()
+  /** By the fiber of the attempt: it may give up the claim of an earlier one before it asks for its own. */
+  private readonly attempts = new WeakMap<Fiber.Fiber<unknown, unknown>, Asked>()
   private left: number
   private down = false
   /** How many faults there were. */
@@ -52,7 +54,7 @@ export class FaultyClaims {
     this.down = false
   }
 
-  /** The last time that this process asked for a claim of this event. */
+  /** When the last attempt of this process at this event asked for its claim. */
   lastAsked(life: Life, subscriber: string, n: number): Asked | undefined {
     return this.asked.get(`${life.name}/${subscriber}/${n}`)
   }
@@ -62,11 +64,13 @@ export class FaultyClaims {
     const { applied, observed, store } = this.options
     return {
       claim: (subject, claimant, lease) =>
-        Effect.suspend(() => {
+        Effect.withFiber((fiber) => {
           const n = observed.numbers.get(subject.id)
           if (n !== undefined) {
             const line = observed.note("is to be claimed", n)
-            this.asked.set(`${life.name}/${subject.subscriber}/${n}`, { line, at: observed.now() })
+            const asked = this.attempts.get(fiber) ?? { line, at: observed.now() }
+            this.attempts.set(fiber, asked)
+            this.asked.set(`${life.name}/${subject.subscriber}/${n}`, asked)
           }
           return this.troubled(life, "claim", subject, store.claim(subject, claimant, lease))
         }),
@@ -93,7 +97,15 @@ export class FaultyClaims {
           ? Effect.succeed([])
           : this.troubled(life, "renewal", first.subject, store.renew(held, lease))
       },
-      release: (subject, claimant) => this.troubled(life, "release", subject, store.release(subject, claimant))
+      release: (subject, claimant) =>
+        Effect.withFiber((fiber) => {
+          const n = observed.numbers.get(subject.id)
+          if (n !== undefined && !this.attempts.has(fiber)) {
+            const line = observed.note("is to be claimed anew", n)
+            this.attempts.set(fiber, { line, at: observed.now() })
+          }
+          return this.troubled(life, "release", subject, store.release(subject, claimant))
+        })
     }
   }
 

@@ -52,7 +52,7 @@ export class Handling {
       const { observed, rules, setup } = this.options
       const { name } = subscriber
       const { n } = event.data
-      const fate = this.started(life, subscriber, event, info)
+      this.started(life, subscriber, event, info)
       const me = { life, n }
       const here = this.enter(subscriber, event, me)
       const attempt = rules.start(life, subscriber, n, info.fence)
@@ -67,7 +67,7 @@ export class Handling {
             life.running.set(name, (life.running.get(name) ?? 1) - 1)
             if (!life.alive) return
             const failed = this.ended(subscriber, attempt, exit)
-            if (failed) fate.failures.set(info.attempt, [...(fate.failures.get(info.attempt) ?? []), observed.now()])
+            if (failed) observed.failed(name, n, info.attempt)
             if (Exit.isFailure(exit))
               observed.note(`${life.name} ${name} ends with ${String(exit.cause.reasons[0]?._tag)}`, n)
           })
@@ -81,7 +81,7 @@ export class Handling {
     for (const here of this.running.values()) for (const one of here) if (one.life === life) here.delete(one)
   }
 
-  private started(life: Life, subscriber: Subscriber, event: HandledEvent, info: DeliveryInfo): Fate {
+  private started(life: Life, subscriber: Subscriber, event: HandledEvent, info: DeliveryInfo): void {
     const { observed } = this.options
     const { n } = event.data
     const fate = observed.fate(subscriber.name, n)
@@ -90,7 +90,6 @@ export class Handling {
     fate.starts++
     observed.seen(n, event.id, `a handler of ${subscriber.name}`)
     this.checkDelay(fate, subscriber, info.attempt)
-    return fate
   }
 
   /** A retry never runs earlier than its Schedule says (P7). */

@@ -144,6 +144,11 @@ export class Observations {
     else if (known !== id) this.violate("P2", `${where} has the id ${id}, its event ${known}`, n)
   }
 
+  failed(subscriber: string, n: number, attempt: number): void {
+    const { failures } = this.fate(subscriber, n)
+    failures.set(attempt, [...(failures.get(attempt) ?? []), this.now()])
+  }
+
   settled(subscriber: string, n: number): void {
     const fate = this.fate(subscriber, n)
     if (fate.settled === 0) fate.settled = this.line

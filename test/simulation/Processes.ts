@@ -165,7 +165,7 @@ export class Processes {
   }
 
   private subscribe({ bus, life, scope }: Process, subscriber: Subscriber) {
-    const { applied, bugs, handling, setup } = this.options
+    const { applied, bugs, handling, observed, setup } = this.options
     const wanted = bugs.subscriber?.(subscriber) ?? subscriber
     const { batch, breaker, concurrency, events, idempotent, onBlocked, onStoreDown } = wanted
     const { ordering, prefetch, rateLimit } = wanted
@@ -194,14 +194,20 @@ export class Processes {
             ...options,
             batch,
             handler: (all, infos) =>
-              Batch.each(all, (event, i) => attempt(event, infos[i]!), { concurrency: "unbounded" }).pipe(
-                Effect.onInterrupt(() =>
-                  Effect.sync(() => {
-                    const numbers = all.map(({ data }) => data.n)
-                    applied.interrupted(life, subscriber.name, numbers)
-                  })
+              Effect.suspend(() => {
+                const since = observed.now()
+                return Effect.onInterrupt(
+                  Batch.each(all, (event, i) => attempt(event, infos[i]!), { concurrency: "unbounded" }),
+                  () =>
+                    Effect.sync(() => {
+                      const numbers = all.map(({ data }) => data.n)
+                      applied.interrupted(life, subscriber.name, numbers)
+                      // A batch that misses its deadline has failed for each of its events, handled or not.
+                      if (!life.alive || observed.now() - since < HandlerScript.deadlineMillis) return
+                      for (const [i, n] of numbers.entries()) observed.failed(subscriber.name, n, infos[i]!.attempt)
+                    })
                 )
-              )
+              })
           })
     return subscribed.pipe(Scope.provide(scope), Effect.provide(ProcessLayer.sharedBy(this.options, life)))
   }
