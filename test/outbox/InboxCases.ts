@@ -71,7 +71,10 @@ export const inboxCases = [
       const error = yield* Effect.flip(Inbox.isFirst("t", { ...event, id: "" }))
       assert.include(error.message, "no id")
       assert.strictEqual(yield* Inbox.purgeMarks(ofClient(sql), 60_000), 0)
-      assert.strictEqual(yield* Inbox.purgeMarks(ofClient(sql), 0), 5)
+      let removed = 0
+      // The last mark may have been made in this very millisecond.
+      yield* until(Effect.map(Inbox.purgeMarks(ofClient(sql), 0), (count) => (removed += count) >= 5))
+      assert.strictEqual(removed, 5)
     })
   )
 ]

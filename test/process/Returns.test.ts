@@ -91,13 +91,16 @@ describeLive(
       })
     }
 
-    it.concurrent("C12, P3: an event that never starts through 12 deploys keeps half of its lives and is handled in the end", async () => {
+    it.concurrent("C12, P3: an event that does not start through 12 deploys keeps half of its lives and is handled in the end", async () => {
       await using test = client.begin()
       // Each process has one order that keeps it busy until it ends, and room for exactly the three that wait.
       const options = { watch: true, concurrency: 1, prefetch: 3, drain: 10_000 }
       const keepBusy = (n: number) => test.publish(orders(1, { act: "linger" }, 1000 + n))
       const waiting = new Set<string>()
       const services = [test.service(options)]
+      // What came back five times leaves for a while, and may find a process with room.
+      const isHandled = (id: string): boolean =>
+        services.some((service) => service.of("handled").some((line) => line.id === id))
       let old = services[0]!
       await old.waitFor("ready")
       await keepBusy(0)
@@ -114,19 +117,20 @@ describeLive(
         assert.deepStrictEqual(await old.ended, drained, old.output())
         await until(
           () => `deploy ${deploy}: the waiting events do not arrive: ${next.output()}`,
-          () => [...waiting].every((id) => next.of("delivered").some((line) => line.id === id))
+          () => [...waiting].every((id) => isHandled(id) || next.of("delivered").some((line) => line.id === id))
         )
         old = next
       }
       const counts = services.flatMap((service) => service.of("delivered").map(({ count = 0 }) => count))
       assert.isAtMost(Math.max(...counts), 10, "more than half of twenty lives")
       const last = test.service(options)
+      services.push(last)
       await last.waitFor("ready")
       old.terminate()
       assert.deepStrictEqual(await old.ended, drained, old.output())
       await until(
         () => "events are not handled",
-        () => last.of("handled").length === 3
+        () => [...waiting].every(isHandled)
       )
       last.terminate()
       assert.deepStrictEqual(await last.ended, drained, last.output())

@@ -45,10 +45,10 @@ export class StartOrLeave {
   place(work: Work): void {
     if (!isLate(work)) return this.decisions.start(work, Effect.as(Effect.yieldNow, Decision.runAgain))
     const { fork, trials } = this.parts
-    const trial = this.hasRoom() ? trials.beginNow(work, fork) : undefined
+    const trial = this.isHeldBack() ? undefined : trials.beginNow(work, fork)
     if (trial === undefined) return this.leave(work)
     const start = Effect.flatMap(trials.quiet, () =>
-      this.hasRoom() && trials.isCurrent(trial) ? Decision.runAgainNow : this.setAside(work)
+      this.isHeldBack() || !trials.isCurrent(trial) ? this.setAside(work) : Decision.runAgainNow
     )
     this.decisions.start(
       work,
@@ -75,8 +75,9 @@ export class StartOrLeave {
     return this.parts.trials.leave(this.parts.policy.setAside(work))
   }
 
-  private hasRoom(): boolean {
-    return this.state.hasRoom() && this.state.mailbox.size() === 0
+  /** Whether no handler may start. Where all of them are busy, it is the next one: it must not leave for ever. */
+  private isHeldBack(): boolean {
+    return !this.state.capacity.hasRoom(0)
   }
 }
 
