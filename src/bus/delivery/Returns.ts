@@ -16,11 +16,13 @@ export const harmlessInRow = 3
  * broker rarely has to do it.
  */
 export const maxCrashes = 10
+/** From this many returns on an event is judged by its own starts. */
+export const lateCount = maxCrashes / 2
 /**
  * From this many returns on, an event that did not start is sent again as a copy instead of being given back,
- * where order allows it: the copy has the whole delivery limit before it.
+ * where order allows it: the copy has the whole delivery limit before it, and deploys in a row make no suspect of it.
  */
-export const thriftyCount = maxCrashes / 2
+export const thriftyCount = lateCount - 1
 
 /** How often a delivery came back unsettled since the last attempt that ended. */
 export const countOf = (delivery: Delivery): number =>

@@ -82,4 +82,4 @@ export class StartOrLeave {
 }
 
 /** Whether it is held only while its handler runs. */
-const isLate = ({ delivery }: Work): boolean => Returns.countOf(delivery) >= Returns.thriftyCount
+const isLate = ({ delivery }: Work): boolean => Returns.countOf(delivery) >= Returns.lateCount

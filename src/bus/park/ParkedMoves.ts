@@ -183,7 +183,7 @@ export class ParkedMoves {
     if (leaving !== undefined || headWaits || headCopy !== undefined || followers.length > maxFollowers) return true
     const [next] = followers
     // Each death takes one of the lives that it has left in its queue.
-    if (next !== undefined && Returns.countOf(next.delivery) >= Returns.thriftyCount) return true
+    if (next !== undefined && Returns.countOf(next.delivery) >= Returns.lateCount) return true
     return isTooLong(held.size + copies.size + followers.length, secondsEach)
   }
 

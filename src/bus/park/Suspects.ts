@@ -53,7 +53,7 @@ export class Suspects implements SuspectsApi {
   mustPark({ delivery, event, origin, unknown }: Work): boolean {
     if (origin.parked || event.key === undefined || unknown !== undefined || this.state.leaving === "stored")
       return false
-    return Returns.countOf(delivery) >= Returns.thriftyCount
+    return Returns.countOf(delivery) >= Returns.lateCount
   }
 
   /** Without a place to park it in it stays in its lane, or is dead-lettered where it counts as a killer. */
