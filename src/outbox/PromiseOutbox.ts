@@ -1,4 +1,4 @@
-/** The outbox for code without Effect: any client of a database that runs a text with parameters in a transaction. */
+/** The outbox for code without Effect, over each client of a database that runs a text with parameters in a transaction. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -80,7 +80,7 @@ export class ParkedMoves {
             if (!stored && parked.headCopy === name) parked.headCopy = undefined
           })
         ),
-        // When its consumer was closed meanwhile, the copy comes as any other event, and nobody waits for it.
+        // Its consumer was closed meanwhile: the copy comes like every other event, and nobody waits for it.
         Effect.map((stored) => {
           const isForgotten = this.isEnded(parked) && parked.headCopy === name
           return stored && !isForgotten ? Decision.moved : Decision.settled

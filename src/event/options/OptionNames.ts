@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import { bounded, quoted } from "../EventError.ts"
 import { printable } from "../FieldValue.ts"
 
-/** The name of an option as an error has it: any text may be one. */
+/** The name of an option as an error has it. Every text may be one. */
 export const named = (name: string): string => (name === "" ? '""' : quoted(name))
 
 /** A value as a message quotes it: short, and never the content of an object. */

@@ -1,10 +1,13 @@
 /** Parked keys when a consumer is lost or renewed (P6, P11, P13). */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, SubscriptionRef } from "effect"
+import * as ControlMessage from "../../../src/bus/delivery/ControlMessage.ts"
+import { controlMessage } from "../../../src/bus/delivery/Copies.ts"
+import { inFlight } from "../../../src/bus/port/Broker.ts"
 import type { Entry } from "../../../src/ports/conformance/setup/HandlerLedger.ts"
 import { fresh, upTo } from "../../../src/ports/conformance/setup/TestEvents.ts"
 import * as Stage from "../Stage.ts"
-import { failingSubscriber, isRising, killableProcess, losingConfirmsFrom, pairs } from "./ParkingStage.ts"
+import { dieWithAll, failingSubscriber, isRising, killableProcess, losingConfirmsFrom, pairs } from "./ParkingStage.ts"
 
 describe("parking", () => {
   it.effect("P6, P11: when the consumer of the parked queue is lost, no later event of a parked key runs first", () =>
@@ -73,6 +76,30 @@ describe("parking", () => {
       assert.strictEqual((yield* SubscriptionRef.get(first.status))._tag, "Running")
       const order = [...new Set(tried().map(([n]) => n))]
       assert.deepStrictEqual(order, [0, 1, 2, 3])
+    })
+  )
+
+  it.effect("P3: a reminder that came back does not use up its lives in processes that die before they read", () =>
+    Effect.gen(function* () {
+      const stage = yield* Stage.make
+      const { Changed, options } = failingSubscriber(() => false)
+      const name = fresh()
+      yield* stage.broker.declare({ name, ordering: "key", patterns: [Changed.name] })
+      const reminder = ControlMessage.write({ _tag: "Reminder", id: "r" }, name, 0, true)
+      const message = { ...controlMessage(reminder, name, 0), headers: reminder.headers }
+      stage.broker.send(inFlight(message, () => {}))
+      yield* Stage.pass(2_000, 100)
+      yield* dieWithAll(stage.broker, name, 2)
+      assert.strictEqual((yield* stage.broker.depth(name)).ready, 1)
+      // It never learns what is parked.
+      const process = yield* killableProcess(stage.server, (broker) => ({
+        depth: (of, queue) => (queue === "parked" ? Effect.never : broker.depth(of, queue))
+      }))
+      yield* process.subscribe(name, options)
+      yield* Stage.pass(500, 100)
+      yield* process.kill
+      yield* Stage.pass(500, 100)
+      assert.strictEqual((yield* stage.broker.depth(name)).ready, 0)
     })
   )
 })
