@@ -17,24 +17,30 @@ const conditions = ["@eduflow/source"]
 const long = [
   "test/process/{Claims,Crashes,Drain,DrainOutage,KeyedKillers,KeyedRetry,Killers,KillersTable,Returns,Starts}.test.ts",
   "test/chaos/Chaos.test.ts",
-  "test/docker/{Prometheus,Servers}.test.ts",
+  "test/docker/{Leaders,Prometheus,Servers}.test.ts",
   "test/outbox/kills/*.test.ts",
   "test/outbox/OutboxOnRabbit.test.ts",
+  "test/examples/OutboxClients.test.ts",
   "test/bench/Bench.test.ts",
-  "test/amqp/{Hardship,Silent,Tending,UnknownAmqplib}.test.ts",
+  "test/amqp/{DelayLevels,Hardship,Silent,Tending,UnknownAmqplib}.test.ts",
   "test/amqp/consuming/ParkedReturns.test.ts",
   "test/amqp/credentials/*.test.ts",
   "test/bus/park/ParkingRenewal.test.ts",
   "test/support/RabbitNode.test.ts",
   "test/security/Secrets.test.ts",
   "test/app/demo/HealthStates.test.ts",
-  "test/cli/{DeadLetters,Doctor,DoctorChannels,DoctorRedis,DoctorTls,EditLetter,Fleet,LeastRights,Live,Load,Publish,SingleLetters,Terminal,Topology}.test.ts",
+  "test/cli/{DeadLetters,Doctor,DoctorChannels,DoctorRedis,DoctorTls,EditLetter,Fleet,LeastRights,Live,Load,Publish,ReplayKilled,SingleLetters,Terminal,Topology}.test.ts",
   "test/build/*.test.ts",
-  "test/mcp/Mcp.test.ts"
+  "test/contracts/foreign/*.test.ts",
+  "test/mcp/Mcp.test.ts",
+  "test/page/{Hostile,Screens}.test.ts"
 ]
 
 /** Rules of the source, the docs and the examples: `npm run check` runs them. */
 const house = ["test/house/*.test.ts", "test/chaos/Coverage.test.ts"]
+
+/** Examples and tests install packages beside themselves, which bring tests of their own. */
+const packages = ["**/node_modules/**"]
 
 /** What a test file has that needs a process of its own: something global. */
 const needsOwn = /process\.(?:env|on)\b|globalThis/
@@ -44,11 +50,11 @@ const needsOwn = /process\.(?:env|on)\b|globalThis/
  */
 const shared = globSync("test/**/*.test.ts", {
   cwd: import.meta.dirname,
-  exclude: ["test/app/**", "test/simulation/Simulation.test.ts", ...long, ...house]
+  exclude: ["test/app/**", "test/simulation/Simulation.test.ts", ...long, ...house, ...packages]
 }).filter((file) => !needsOwn.test(readFileSync(join(import.meta.dirname, file), "utf8")))
 
 const asked = ["EVENTBUS_TEST_RABBITMQ", "EVENTBUS_TEST_KV"].some((name) => (process.env[name] ?? "") !== "")
-const files = globSync(["test/**/*.test.ts", "examples/**/*.test.ts"], { cwd: import.meta.dirname })
+const files = globSync(["test/**/*.test.ts", "examples/**/*.test.ts"], { cwd: import.meta.dirname, exclude: packages })
 /** On brokers that were asked for (`npm run test:brokers`) run the files that meet one; the others know no version. */
 const meetsBroker = (file: string): boolean => /\/live\.ts"/.test(readFileSync(join(import.meta.dirname, file), "utf8"))
 const elsewhere = asked ? files.filter((file) => !meetsBroker(file)) : []
@@ -71,7 +77,7 @@ export default defineConfig({
         test: {
           name: "own process",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...shared, ...long, ...house, ...elsewhere]
+          exclude: [...shared, ...long, ...house, ...elsewhere, ...packages]
         }
       },
       { extends: true, test: { name: "long", include: long, exclude: elsewhere } },

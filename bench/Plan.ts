@@ -28,9 +28,10 @@ export const prepare = async (lab: Lab, withStarts: boolean): Promise<void> => {
   await lab.run({ scenario: "declare", subscriber: keyed, variant: { ordering: "key" } })
   await lab.declareClassic(classic)
   if (!withStarts) return
-  await lab.start("ours")
-  await lab.start("raw")
+  for (const script of ["ours", "raw", "amqplib"]) await lab.start(script)
 }
+
+const restSeconds = 300
 
 interface Way {
   readonly name: string
@@ -43,8 +44,11 @@ interface Way {
 
 const nothing = { events: 1, cpuMicros: 0, brokerMicros: 0, otherCores: 0, rssMiB: 0 }
 
+/** How much is measured: every peer and queue type, or what the targets are about. */
+export type Breadth = "all" | "targets"
+
 /** `against` is `bench/` of another checkout, measured beside this one as "before". */
-export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Experiment> => {
+export const plan = (lab: Lab, size: Size, breadth: Breadth, against?: string): ReadonlyArray<Experiment> => {
   // rascal has at most five events in flight: it would take minutes where the others take seconds.
   const part = ({ peer }: Way, count: number): number => (peer === "rascal" ? Math.ceil(count / 8) : count)
   const common = ({
@@ -97,15 +101,40 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
       )
     }
   })
-  const peers: ReadonlyArray<Way> = peerNames.map((name) => ({ name, peer: name }))
+  const chosen: ReadonlyArray<string> = breadth === "all" ? peerNames : ["raw", "raw-nodelay", "ours"]
+  const peers: ReadonlyArray<Way> = chosen.map((name) => ({ name, peer: name }))
   const before: ReadonlyArray<Way> = against === undefined ? [] : [{ name: "before", peer: "ours", folder: against }]
   const ours = (name: string, variant: Variant, subscriber = sink): Way => ({ name, peer: "ours", variant, subscriber })
+  const classics: ReadonlyArray<Experiment> = [
+    {
+      id: "publish, classic",
+      title: "Publish to a classic queue, at most 1,000 in flight",
+      entries: ["raw", "ours"].map((peer) => publish({ name: peer, peer, subscriber: classic, foreignQueue: true }))
+    },
+    {
+      id: "consume, classic",
+      title: "Consume from a classic queue, prefetch 250",
+      entries: ["raw", "ours"].map((peer) => consume({ name: peer, peer, subscriber: classic, foreignQueue: true }))
+    }
+  ]
   return [
     {
       id: "publish",
       title: "Publish to a quorum queue, at most 1,000 in flight",
       entries: [
         ...[...peers, ...before].map(publish),
+        {
+          name: "ours, publishAll",
+          run: async () => {
+            await lab.purge(sink)
+            return lab.run({
+              scenario: "publish-all",
+              subscriber: sink,
+              warm: size.warm * 2,
+              count: size.count * 2
+            })
+          }
+        },
         publish(ours("ours, every span sampled", { traced: true })),
         publish(ours("ours, cache on (Redis)", { cached: true, redisUrl: lab.redisUrl })),
         publish(ours("ours, cache on (process)", { cached: true }))
@@ -116,6 +145,7 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
       title: "Consume from a quorum queue, prefetch 250",
       entries: [
         ...[...peers, ...before].map(consume),
+        consume(ours("ours, batches of 500", { batch: 500 })),
         consume(ours("ours, by key", { ordering: "key" }, keyed)),
         consume(ours("ours, every span sampled", { traced: true }))
       ]
@@ -125,16 +155,7 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
       title: "Publish to handler at 500 events/s, quorum queue",
       entries: [...peers, ...before].map(latency)
     },
-    {
-      id: "publish, classic",
-      title: "Publish to a classic queue, at most 1,000 in flight",
-      entries: ["raw", "ours"].map((peer) => publish({ name: peer, peer, subscriber: classic, foreignQueue: true }))
-    },
-    {
-      id: "consume, classic",
-      title: "Consume from a classic queue, prefetch 250",
-      entries: ["raw", "ours"].map((peer) => consume({ name: peer, peer, subscriber: classic, foreignQueue: true }))
-    },
+    ...(breadth === "all" ? classics : []),
     {
       id: "dead letters",
       title: "Dead-letter, replay and park on the ladder, prefetch 250",
@@ -184,7 +205,7 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
     {
       id: "start",
       title: "Start of a process to its first delivered event",
-      entries: ["ours", "raw"].map((name) => ({
+      entries: ["ours", "raw", "amqplib"].map((name) => ({
         name,
         run: async () => {
           const { millis } = await lab.start(name)
@@ -203,6 +224,22 @@ export const plan = (lab: Lab, size: Size, against?: string): ReadonlyArray<Expe
           return { ...nothing, seconds: millis / 1000, p50: millis, cpuMicros }
         }
       }))
+    },
+    {
+      id: "rest",
+      title: "Twelve subscribers at rest",
+      // The longest of all: only where it is asked for.
+      isRare: true,
+      entries: [
+        {
+          name: "ours",
+          run: () =>
+            lab.run(
+              { scenario: "rest", subscriber: "bench.rest", breadth: 12, count: restSeconds },
+              { patience: restSeconds * 2000 }
+            )
+        }
+      ]
     }
   ]
 }

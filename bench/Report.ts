@@ -83,6 +83,7 @@ export const tables = (rounds: Rounds.Rounds): string =>
         const over = (metric: Rounds.Metric) => show(rounds.over(id, name, metric))
         const ratio = (metric: Rounds.Metric) =>
           show(rounds.ratio([id, name, metric], (round) => rounds.value(id, reference?.name ?? "", metric, round)))
+        if (id === "rest") return atRest(over, name)
         return timed(id)
           ? `| ${name} | ${over(Rounds.p50)} | ${id === "start" ? "" : over(({ cpuMicros }) => cpuMicros / 1000)} |`
           : `| ${[
@@ -99,13 +100,29 @@ export const tables = (rounds: Rounds.Rounds): string =>
       }
       const headings = timed(id)
         ? ["| | ms | CPU ms |", "| --- | --- | --- |"]
-        : [
-            `| | events/s | to ${reference?.name ?? ""} | CPU µs/event | to ${reference?.name ?? ""} | RabbitMQ CPU µs/event | p50 ms | p99 ms | RSS MiB |`,
-            "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-          ]
+        : id === "rest"
+          ? [
+              "| | CPU ms/s | RabbitMQ CPU ms/s | wake-ups/s | writes/s | RSS MiB |",
+              "| --- | --- | --- | --- | --- | --- |"
+            ]
+          : [
+              `| | events/s | to ${reference?.name ?? ""} | CPU µs/event | to ${reference?.name ?? ""} | RabbitMQ CPU µs/event | p50 ms | p99 ms | RSS MiB |`,
+              "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+            ]
       return [`### ${title}`, "", ...headings, ...entries.map(({ name }) => row(name))].join("\n")
     })
     .join("\n\n")
+
+/** An event is a second here. */
+const atRest = (over: (metric: Rounds.Metric) => string, name: string): string =>
+  `| ${[
+    name,
+    over(({ cpuMicros, seconds }) => cpuMicros / 1000 / seconds),
+    over(({ brokerMicros, seconds }) => brokerMicros / 1000 / seconds),
+    over(({ seconds, wakeUps }) => (wakeUps ?? Number.NaN) / seconds),
+    over(({ seconds, writes }) => (writes ?? Number.NaN) / seconds),
+    over(Rounds.rss)
+  ].join(" | ")} |`
 
 /** What is measured of this checkout by what is measured of the one before, each ratio within a round. */
 export const comparison = (rounds: Rounds.Rounds): string => {

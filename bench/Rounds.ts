@@ -10,6 +10,8 @@ export interface Entry {
 }
 
 export interface Experiment {
+  /** Whether it runs only where `--only` names it. */
+  readonly isRare?: boolean
   readonly id: string
   readonly title: string
   readonly entries: ReadonlyArray<Entry>

@@ -16,6 +16,8 @@ import * as Rounds from "./Rounds.ts"
 const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
+    all: { type: "boolean", default: false },
+    rabbit: { type: "string" },
     growth: { type: "boolean", default: false },
     soak: { type: "boolean", default: false },
     rounds: { type: "string" },
@@ -33,7 +35,10 @@ const print = (line: string): void => console.error(line)
 const began = performance.now()
 const minutes = (): number => (performance.now() - began) / 60_000
 const command = ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" ")
-const rounds = Number(values.rounds ?? (values.quick ? 2 : 5))
+const rounds = Number(values.rounds ?? (values.quick ? 2 : values.all ? 5 : 3))
+const breadth: Plan.Breadth = values.all || values.entries !== undefined ? "all" : "targets"
+// Where the brokers of the tests come from is asked there.
+if (values.rabbit !== undefined) process.env["EVENTBUS_TEST_RABBITMQ"] = values.rabbit
 const sizes = values.quick ? Plan.quick : Plan.whole
 const size = { ...sizes, warm: Number(values.warm ?? sizes.warm), count: Number(values.count ?? sizes.count) }
 const compared = values.compare === undefined ? undefined : Revision.checkOut(values.compare)
@@ -60,8 +65,8 @@ try {
     for (const [file, picture] of text.pictures) writeFileSync(join(here, file), picture)
   } else {
     await Plan.prepare(lab, compared === undefined && (values.only === undefined || values.only.includes("start")))
-    const chosen = Plan.plan(lab, size, compared?.folder)
-      .filter(({ id }) => values.only === undefined || values.only.includes(id))
+    const chosen = Plan.plan(lab, size, breadth, compared?.folder)
+      .filter(({ id, isRare }) => values.only?.includes(id) ?? isRare !== true)
       .map((experiment) => ({
         ...experiment,
         entries: experiment.entries.filter(({ name }) => entries === undefined || entries.includes(name))
@@ -69,7 +74,7 @@ try {
       // What only one of the two checkouts runs compares nothing.
       .filter((one) => compared === undefined || one.entries.some(({ name }) => name === Report.before))
     const found = await Rounds.run(chosen, rounds, print)
-    const whole = values.only === undefined && entries === undefined
+    const whole = values.all && values.only === undefined && entries === undefined
     const settings = `${size.warm.toLocaleString("en-US")} events to warm up and ${size.count.toLocaleString("en-US")} measured, twice as many of both to publish; an eighth of it for rascal; other processes used ${Report.show(found.otherCores)} cores while it ran`
     const text = [
       "# Results",

@@ -15,6 +15,7 @@ import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { startRabbit } from "../test/support/RabbitNode.ts"
 import { exchange, grade, message, namespace, properties, queueOf, typeOf } from "./GradeMessage.ts"
+import { installPeers } from "./packages.ts"
 import { type Findings, Judge } from "./timeouts/Judge.ts"
 import type { Job, Report } from "./timeouts/Protocol.ts"
 
@@ -60,6 +61,7 @@ const slow: Workload = {
   keys: Array.from({ length: 240 }, (_, n) => `key-${n}`)
 }
 
+installPeers()
 const rabbit = await startRabbit({ conf: { consumer_timeout: String(timeoutMillis) }, schedulers: "all" })
 const children = new Set<ReturnType<typeof fork>>()
 

@@ -13,6 +13,7 @@ const run = async (job: Job): Promise<Report> => {
   }
   // Imported late: these load the library, which the peers must not.
   if (job.scenario === "lanes") return (await import("./scenarios/lanes.ts")).lanes(job)
+  if (job.scenario === "rest") return (await import("./scenarios/rest.ts")).rest(job)
   const bus = await import("./scenarios/bus.ts")
   switch (job.scenario) {
     case "declare":
@@ -20,6 +21,8 @@ const run = async (job: Job): Promise<Report> => {
     case "embedded":
     case "soak":
       return bus.embedded(job)
+    case "publish-all":
+      return bus.publishAll(job)
     case "dead-letter":
       return bus.deadLetter(job)
     case "replay":

@@ -18,9 +18,9 @@ export const closeAccount = (userId: string) =>
 
 export const Refunds = Subscriber.layer("billing.refunds", {
   events: [AccountClosed],
-  handler: Inbox.once("billing.refunds", (event) =>
+  inbox: true,
+  handler: (event) =>
     Effect.flatMap(SqlClient.SqlClient, (sql) => sql`INSERT INTO refunds (user_id) VALUES (${event.data.userId})`)
-  )
 })
 
 const Tables = Layer.effectDiscard(
@@ -32,13 +32,15 @@ const Tables = Layer.effectDiscard(
   })
 )
 
-export const service = (filename: string) =>
-  Layer.mergeAll(Refunds, OutboxRelay.layer()).pipe(
+export const serviceOn = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>
+  Layer.mergeAll(Refunds, OutboxRelay.layer(), Inbox.purging()).pipe(
     Layer.provideMerge(
       Layer.mergeAll(EventBus.layerMemory({ source: "accounts" }), Outbox.layer({ source: "accounts" }))
     ),
-    Layer.provideMerge(Tables.pipe(Layer.provideMerge(SqliteFile.layer({ filename }))))
+    Layer.provideMerge(Tables.pipe(Layer.provideMerge(database)))
   )
+
+export const service = (filename: string) => serviceOn(SqliteFile.layer({ filename }))
 
 export const program = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

@@ -5,7 +5,7 @@
  * The source maps contain the sources: with `--enable-source-maps`, stack traces refer to them.
  */
 import { execFileSync } from "node:child_process"
-import { rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { build } from "rolldown"
 import { pages } from "../src/cli/HelpPages.ts"
@@ -66,6 +66,17 @@ await build({
     comments: { jsdoc: false }
   }
 })
+
+// The page of the operations: one script for browsers, and what belongs to it.
+await build({
+  cwd: root,
+  input: "src/page/main.ts",
+  platform: "browser",
+  tsconfig: "src/page/tsconfig.json",
+  output: { file: join(folder, "page/main.js"), format: "esm", minify: true }
+})
+for (const file of ["index.html", "style.css", "icon.svg"])
+  copyFileSync(join(root, "src/page", file), join(folder, "page", file))
 
 // Help is asked for more often than anything else, and needs nothing else.
 writeFileSync(join(folder, "cli/pages.json"), JSON.stringify(await pages()))

@@ -83,6 +83,8 @@ export const text = (): string => {
   const parked = Topology.subscriber(namespace, { name: "any", ordering: "key", patterns: [], parking: true })
   const { bindings, exchanges, queues } = record([
     ...Topology.shared(namespace),
+    // Its users may declare no level of the ladder.
+    ...Topology.upperLevels(namespace),
     ...parked.filter(({ entity }) => entity.startsWith("exchange ")),
     ...Topology.canaries(namespace)
   ])

@@ -2,10 +2,11 @@
 import { spawnSync } from "node:child_process"
 import { globSync } from "node:fs"
 import { join } from "node:path"
+import { installClients } from "./client-packages.ts"
 
 const folder = join(import.meta.dirname, "../examples")
-const names = globSync("*.ts", { cwd: folder })
-  .filter((file) => !file.endsWith(".test.ts"))
+const names = globSync("{*,outbox/*,outbox/clients/*}.ts", { cwd: folder })
+  .filter((file) => !file.endsWith(".test.ts") && file !== "outbox/clients/refunds.ts")
   .map((file) => file.slice(0, -".ts".length))
   .toSorted()
 const [name = ""] = process.argv.slice(2)
@@ -14,6 +15,7 @@ if (!names.includes(name)) {
   console.error(`"${name}" is not an example. Choose one of: ${names.join(", ")}`)
   process.exitCode = 1
 } else {
+  if (name.startsWith("outbox/clients/")) installClients()
   const { status } = spawnSync(
     process.execPath,
     ["--conditions=@eduflow/source", join(folder, `${name}.ts`), ...process.argv.slice(3)],

@@ -20,6 +20,8 @@ export type { PublishOptions } from "./bus/publish/PublishOptions.ts"
 export * as Subscriber from "./bus/Subscriber.ts"
 export type { BreakerOptions, RateLimitOptions, RestartOptions } from "./bus/subscriber/SubscriberOptions.ts"
 export type { RetryPolicy } from "./bus/subscriber/RetryDelay.ts"
+export * as Foreign from "./bus/Foreign.ts"
+export * as Around from "./bus/Around.ts"
 export * as Batch from "./bus/subscriber/Batch.ts"
 export type { Subscription } from "./bus/subscriber/Subscription.ts"
 export { Later, Reject } from "./bus/subscriber/HandlerError.ts"
@@ -27,7 +29,7 @@ export { PublishAllError, PublishError, isPublishError } from "./bus/send/Publis
 export * as PublishReason from "./bus/send/PublishReason.ts"
 export { SubscribeError } from "./bus/subscriber/SubscribeError.ts"
 export { DeadLettersError } from "./bus/deadletter/DeadLettersError.ts"
-export { type AttemptFailure, HandlerDefect, HandlerTimeout } from "./bus/subscriber/HandlerError.ts"
+export { AroundFailure, type AttemptFailure, HandlerDefect, HandlerTimeout } from "./bus/subscriber/HandlerError.ts"
 export { type DeadLetter, DeadLetters, ReplayError } from "./bus/deadletter/DeadLetters.ts"
 export { EventDeadLettered } from "./bus/delivery/EventDeadLettered.ts"
 export type { BusFailure } from "./bus/delivery/FailureFeed.ts"
@@ -45,7 +47,13 @@ export { Health } from "./observe/Health.ts"
 export { EventBusLive } from "./app/Live.ts"
 export * as RedisStores from "./app/RedisStores.ts"
 export { type EndpointOptions, httpEndpoints } from "./app/endpoints.ts"
-export { operations, type OperationsOptions, type Operator, type OperatorRequest } from "./app/operations.ts"
+export {
+  type KnownSubscriber,
+  operations,
+  type OperationsOptions,
+  type Operator,
+  type OperatorRequest
+} from "./app/operations.ts"
 export * as Telemetry from "./app/Telemetry.ts"
 export { runMain, type RunMainOptions } from "./app/runMain.ts"
 export { createEventBus } from "./app/createEventBus.ts"

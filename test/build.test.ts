@@ -168,6 +168,44 @@ describe("the build", () => {
     })
   })
 
+  it("has the page of the operations: one script, and what it needs", () => {
+    const found = script(`
+      import { operations } from ${at("index")}
+      import { Deferred, Effect, Layer } from "effect"
+      const served = await Effect.runPromise(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const address = yield* Deferred.make()
+            const onListen = (url) => Deferred.doneUnsafe(address, Effect.succeed(url))
+            yield* Layer.build(operations({ port: 0, authorize: () => Effect.undefined, onListen }, { url: "memory://" }))
+            const url = yield* Deferred.await(address)
+            return yield* Effect.promise(() =>
+              Promise.all(["/", "/page/main.js", "/page/style.css", "/page/icon.svg", "/page/Dom.js"].map(async (path) => {
+                const response = await fetch(url + path)
+                return [response.status, response.headers.get("content-type"), await response.text()]
+              }))
+            )
+          })
+        )
+      )
+      console.log(JSON.stringify(served))
+    `) as ReadonlyArray<readonly [number, string, string]>
+    assert.deepStrictEqual(
+      found.map(([status, type]) => [status, type.split(";")[0]]),
+      [
+        [200, "text/html"],
+        [200, "text/javascript"],
+        [200, "text/css"],
+        [200, "image/svg+xml"],
+        [404, "application/json"]
+      ]
+    )
+    const [, [, , code] = []] = found
+    assert.notMatch(code ?? "", /\bimport\b|\bexport\b/)
+    assert.isAtMost((code ?? "").length, 60_000)
+    assert.isFalse(existsSync(join(folder, "page/main.d.ts")))
+  })
+
   it("a value that is no schema of effect 4 is a wrong definition", () => {
     const said = run([
       "--input-type=module",
@@ -175,7 +213,7 @@ describe("the build", () => {
       `import { Event } from ${at("index")}
        try { Event.make("a.b", { version: 1, data: { ast: {} } }) } catch (error) { console.log(error.message) }`
     ])
-    assert.match(said, /`data` is not a schema of effect 4.*npm ls effect/)
+    assert.match(said, /`data` is neither a schema of effect 4 nor a Standard Schema.*npm ls effect/)
   })
 
   it("maps its lines to the sources", () => {

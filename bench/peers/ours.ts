@@ -19,6 +19,8 @@ export interface Variant {
   /** Exports of metrics every second, and of this share of all traces. */
   readonly telemetry?: { readonly endpoint: string; readonly traces: number }
   readonly cached?: boolean
+  /** Events of one call of the handler. Default: a handler of single events. */
+  readonly batch?: number
   readonly redisUrl?: string
   readonly url?: string
   readonly options?: Partial<EventBus.LiveOptions>
@@ -87,12 +89,22 @@ export const session = async (url: string, variant: Variant): Promise<Session> =
       fiber.addObserver((exit) => done(Exit.isSuccess(exit) ? undefined : exit.cause))
     },
     consume: async (subscriber, prefetch, handle) => {
-      const subscribed = bus.subscribe(subscriber, {
-        events: [contract(typeOf(subscriber))],
-        handler: (event) => Effect.sync(() => handle(event.data)),
-        ordering: variant.ordering ?? "none",
-        prefetch
-      })
+      const events = [contract(typeOf(subscriber))]
+      const { batch, ordering = "none" } = variant
+      const subscribed =
+        batch === undefined
+          ? bus.subscribe(subscriber, {
+              events,
+              handler: (event) => Effect.sync(() => handle(event.data)),
+              ordering,
+              prefetch
+            })
+          : bus.subscribe(subscriber, {
+              events,
+              batch: { size: batch, maxWait: "200 millis" },
+              handler: (events) => Effect.sync(() => events.forEach(({ data }) => handle(data))),
+              prefetch: Math.max(prefetch, 2 * batch)
+            })
       await runtime.runPromise(Scope.provide(subscribed, scope))
     },
     close: async () => {

@@ -5,6 +5,7 @@ import type { DataOptions } from "../GradeMessage.ts"
 export type ScenarioName =
   | "declare"
   | "publish"
+  | "publish-all"
   | "consume"
   | "latency"
   | "embedded"
@@ -13,6 +14,7 @@ export type ScenarioName =
   | "ladder"
   | "soak"
   | "lanes"
+  | "rest"
 
 export interface Job {
   readonly scenario: ScenarioName
@@ -49,6 +51,9 @@ export interface Report {
   readonly p99?: number
   /** The highest number of lanes at once. */
   readonly lanes?: number
+  /** At rest: how often the process began to wait for something, and how often it wrote to a socket. */
+  readonly wakeUps?: number
+  readonly writes?: number
   /** Heap in use after a full collection at the end, and how much it grew since the warm-up. */
   readonly heapMiB?: number
   readonly heapGrowthMiB?: number

@@ -3,7 +3,7 @@ import { Effect, Exit, Schedule, Scope } from "effect"
 import { DeadLetters, Reject } from "../../src/index.ts"
 import * as Meter from "../Meter.ts"
 import { openBus, session } from "../peers/ours.ts"
-import { type grade, typeOf } from "../GradeMessage.ts"
+import { grade, typeOf } from "../GradeMessage.ts"
 import { pump, subscribersOf } from "./flow.ts"
 import type { Job, Report } from "./Job.ts"
 
@@ -14,6 +14,22 @@ export const declare = async (job: Job): Promise<Report> => {
   for (const name of subscribersOf(job)) await one.consume(name, job.prefetch, () => {})
   await one.close()
   return { events: 0, ...stop() }
+}
+
+/** One call publishes all events; they are made as it takes them. */
+export const publishAll = async (job: Job): Promise<Report> => {
+  const { bus, contract, runtime } = await openBus(job.url, job.variant)
+  const event = contract(typeOf(job.subscriber))
+  function* grades(count: number) {
+    for (let index = 1; index <= count; index++) yield grade(index, job.data)
+  }
+  await runtime.runPromise(bus.publishAll(event, grades(job.warm)))
+  const stop = Meter.start(job.brokerPid)
+  const published = await runtime.runPromise(bus.publishAll(event, grades(job.count)))
+  const reading = stop()
+  await runtime.dispose()
+  if (published !== job.count) throw new Error(`${published} of ${job.count} were published`)
+  return { events: job.count, ...reading }
 }
 
 /** The handler rejects everything: each event becomes a confirmed copy and an ack. */

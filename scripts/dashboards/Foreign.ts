@@ -34,6 +34,8 @@ export const rabbitmq = {
   memoryLimit: rabbitGauge("rabbitmq_resident_memory_limit_bytes"),
   disk: rabbitGauge("rabbitmq_disk_space_available_bytes"),
   diskLimit: rabbitGauge("rabbitmq_disk_space_available_limit_bytes"),
+  openFiles: rabbitGauge("rabbitmq_process_open_fds"),
+  maxFiles: rabbitGauge("rabbitmq_process_max_fds"),
   connections: rabbitGauge("rabbitmq_connections"),
   channels: rabbitGauge("rabbitmq_channels"),
   consumers: rabbitGauge("rabbitmq_consumers"),

@@ -43,6 +43,17 @@ export const serverAlerts: Group = {
       description: "At the limit RabbitMQ blocks every publisher of the cluster."
     },
     {
+      name: "EventBusBrokerFiles",
+      severity: "warning",
+      // Before 4.0 RabbitMQ reserves three handles for each quorum queue, and counts none of them as open.
+      query: () =>
+        query`${on(rabbitmq.openFiles)} > 0.8 * ${on(rabbitmq.maxFiles)} or 3 * ${on(rabbitmq.queues)} > 0.5 * ${on(rabbitmq.maxFiles)}`,
+      lasting: "5 minutes",
+      summary: `RabbitMQ at ${label("instance")} is close to its limit of open files`,
+      description:
+        "Its queues and connections need more file handles than the node may have before long. RabbitMQ 3.10 then accepts connections, never answers them and logs nothing."
+    },
+    {
       name: "EventBusRedisDown",
       severity: "warning",
       query: () => query`${on(redis.up)} == 0`,

@@ -51,6 +51,16 @@ export const subscriberAlerts: Group = {
       description: "Events are ready and the process runs, but the broker has no consumer."
     },
     {
+      name: "EventBusSubscriberGone",
+      severity: "warning",
+      query: ({ window }) =>
+        query`count ${bySubscriber} (max_over_time(${on(Metrics.state)}${window("6 hours")})) unless count ${bySubscriber} (${on(Metrics.state)})`,
+      lasting: "10 minutes",
+      summary: `No process runs subscriber ${subscriber} any more`,
+      description:
+        "It ran within the last six hours. Its queue is still bound, so events wait there until a process runs it again or it is retired."
+    },
+    {
       name: "EventBusSubscriberRestarting",
       severity: "warning",
       query: ({ window }) => query`sum ${bySubscriber} (increase(${on(Metrics.restarts)}${window("15 minutes")})) > 3`,

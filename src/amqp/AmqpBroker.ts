@@ -6,9 +6,10 @@ import * as Result from "effect/Result"
 import * as Monotonic from "../observe/Monotonic.ts"
 import { Broker, type DeadLetterSource, type QueueKind } from "../bus/port/Broker.ts"
 import type { BrokerError } from "../bus/port/BrokerError.ts"
-import { type AmqpOptions, settle } from "./AmqpOptions.ts"
+import { type AmqpOptions, type OperatorOptions, settle } from "./AmqpOptions.ts"
 import * as Connections from "./connection/Connections.ts"
 import type { Link } from "./connection/Link.ts"
+import * as Looks from "./connection/Looks.ts"
 import * as ScopedChannel from "./connection/ScopedChannel.ts"
 import * as DeadLetterQueue from "./consuming/DeadLetterQueue.ts"
 import * as EphemeralQueue from "./consuming/EphemeralQueue.ts"
@@ -25,7 +26,7 @@ import * as Servers from "./Servers.ts"
 import * as Topology from "./topology/Topology.ts"
 
 /** `meanwhile` runs once during the start while this process waits for RabbitMQ: time to load other parts. */
-export const layer = (options: AmqpOptions, meanwhile?: () => void): Layer.Layer<Broker, BrokerError> =>
+export const layer = (options: OperatorOptions, meanwhile?: () => void): Layer.Layer<Broker, BrokerError> =>
   Layer.effect(Broker, make(options, meanwhile))
 
 /** What two buses have in common whose subscribers share queues; undefined where the addresses cannot be read. */
@@ -36,10 +37,11 @@ export const placeOf = (servers: AmqpOptions["servers"], namespace: string): str
     )
   )
 
-export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile?: () => void) {
+export const make = Effect.fnUntraced(function* (options: OperatorOptions, meanwhile?: () => void) {
   const settings = yield* Effect.fromResult(settle(options))
   const { namespace } = settings
   const rights = Declare.rights(settings.topology)
+  const levelRights = Declare.rights(settings.levels)
   const looking = Declare.rights("verify")
   const now = yield* Monotonic.make
   const counters: Receiver.AckCounters = { acked: 0, late: 0 }
@@ -52,18 +54,11 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
     size: settings.publishChannels,
     callMillis: settings.callMillis,
     now,
-    repair: () => connections.tending.on(declareShared)
+    repair: () => connections.tending.on(declareShared),
+    levels: (set, known) =>
+      connections.tending.on((link) => Declare.levels(link, known ? looking : levelRights, namespace, set))
   })
-  let isDeclared = false
-  /** What was declared once is looked at on the next connections: binding what exists may hang. */
-  const ready = (link: Link): Effect.Effect<void, BrokerError> =>
-    isDeclared
-      ? Effect.catchIf(
-          Declare.shared(link, looking, namespace),
-          ({ reason }) => reason._tag === "TopologyMissing",
-          () => declareShared(link)
-        )
-      : Effect.map(declareShared(link), () => void (isDeclared = true))
+  const ready = declaredOnce(declareShared, (link) => Declare.shared(link, looking, namespace))
   const connections: Connections.Connections = yield* Connections.make(
     settings,
     (link) =>
@@ -91,17 +86,18 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
     features: { transport: "amqp", persistent: true, remote: true, server: AmqpProbes.onlyServer(settings) },
     status: connections.status,
     send: sender.send,
+    passOf: (seconds) => sender.levels.within(seconds),
     ...consumersOf(connections, rights, namespace, counters),
     depth: (subscriber, kind) =>
       tending.on((link) =>
-        Effect.map(check(link, queueOf(namespace, subscriber, kind)), ({ consumerCount, messageCount }) => ({
+        Effect.map(Looks.at(link, queueOf(namespace, subscriber, kind)), ({ consumerCount, messageCount }) => ({
           ready: messageCount,
           consumers: consumerCount
         }))
       ),
     deadLetterDepth: (source) =>
       tending.on((link) =>
-        Effect.map(check(link, deadLetterQueueOf(namespace, source)), ({ messageCount }) => messageCount)
+        Effect.map(Looks.at(link, deadLetterQueueOf(namespace, source)), ({ messageCount }) => messageCount)
       ),
     readDeadLetters: readerOf(connections, namespace, losses),
     probes: AmqpProbes.make({
@@ -112,10 +108,27 @@ export const make = Effect.fnUntraced(function* (options: AmqpOptions, meanwhile
       openChannels: sender.channels,
       lateAcks: () => counters.late,
       canary: () => canary,
+      levels: sender.levels,
       losses
     })
   })
 })
+
+/** What was declared once is looked at on the next connections: binding what exists may hang. */
+const declaredOnce = (
+  declare: (link: Link) => Effect.Effect<void, BrokerError>,
+  look: (link: Link) => Effect.Effect<void, BrokerError>
+) => {
+  let isDeclared = false
+  return (link: Link): Effect.Effect<void, BrokerError> =>
+    isDeclared
+      ? Effect.catchIf(
+          look(link),
+          ({ reason }) => reason._tag === "TopologyMissing",
+          () => declare(link)
+        )
+      : Effect.map(declare(link), () => void (isDeclared = true))
+}
 
 /** Declares the queue of canaries once: binding what exists may hang, and end the connection. */
 const declareCanaries = (rights: Declare.Rights, namespace: string) => {
@@ -132,7 +145,7 @@ const consumersOf = (
   rights: Declare.Rights,
   namespace: string,
   counters: Receiver.AckCounters
-): Pick<Broker["Service"], "declare" | "consume" | "consumeEphemeral"> => {
+): Pick<Broker["Service"], "declare" | "consume" | "consumeForeign" | "consumeEphemeral"> => {
   let consumers = 0
   const tag = (link: Link, name: string): string => Receiver.consumerTag(name, link.epoch, ++consumers)
   const common = { namespace, counters }
@@ -154,6 +167,15 @@ const consumersOf = (
         const kinds = { rejects: !isParked, isQuorum: true, isSingleActive: isKeyed && !isParked, isOrdered: isKeyed }
         return Receiver.consume(link, { ...rest, ...common, ...kinds, queue, tag: tag(link, subscriber) })
       }),
+    consumeForeign: ({ exclusive, queue, ...rest }) =>
+      Effect.andThen(
+        beginConsuming,
+        consumingOn((link) => {
+          const kinds = { rejects: false, isQuorum: true, isSingleActive: false, isOrdered: exclusive }
+          const options = { ...rest, ...common, ...kinds, exclusive, withRoute: true, queue, tag: tag(link, "foreign") }
+          return Receiver.consume(link, options)
+        })
+      ),
     consumeEphemeral: ({ letters = [], patterns, ...rest }) =>
       consumingOn((link) =>
         Effect.flatMap(declareEphemeral(link, namespace, patterns, letters), (queue) => {
@@ -188,13 +210,6 @@ const letterPlaceOf = (namespace: string, source: DeadLetterSource): LetterPlace
     ? { queue, exchange: Topology.undeliverable(namespace), routingKey: undefined }
     : { queue, exchange: Topology.deadExchange(namespace), routingKey: source.name }
 }
-
-const check = (link: Link, queue: string) =>
-  Effect.scoped(
-    Effect.flatMap(ScopedChannel.open(link), (channel) =>
-      link.call("looking at", `queue ${queue}`, () => channel.checkQueue(queue))
-    )
-  )
 
 /** A queue that gets the events of these patterns, at once or when their delay is over. */
 const declareEphemeral = (

@@ -10,6 +10,7 @@ import {
   BrokerRefused,
   ConnectionFailed,
   PermissionDenied,
+  QueueInUse,
   TlsFailed,
   TopologyMismatch,
   TopologyMissing,
@@ -101,6 +102,7 @@ export const refused = (
     return make(mismatchOf(text) ?? new BrokerRefused({ operation, detail }))
   }
   if (is(404)) return make(new TopologyMissing({ entity, remedy: 'declare it (topology "assert"), or fix the name' }))
+  if (is(403) && text.includes("exclusive use")) return make(new QueueInUse({ queue: entity.replace(/^queue /, "") }))
   if (is(403)) return make(denied(entity, username, token))
   if (is(405))
     return make(

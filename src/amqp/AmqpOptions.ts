@@ -44,6 +44,12 @@ export interface AmqpOptions {
   readonly canaryInterval?: Duration.Input
 }
 
+/** What the runtime itself may ask for besides. */
+export interface OperatorOptions extends AmqpOptions {
+  /** Whether levels of the delay ladder are declared although the rest is only looked at. Default: as `topology`. */
+  readonly levels?: "assert" | "verify"
+}
+
 export interface Settings {
   readonly namespace: string
   readonly source: string
@@ -55,13 +61,14 @@ export interface Settings {
   readonly callMillis: number
   readonly waitForBroker: boolean
   readonly topology: "assert" | "verify"
+  readonly levels: "assert" | "verify"
   readonly publishChannels: number
   readonly noDelay: boolean
   readonly canaryMillis: number
 }
 
 /** The settings with their defaults; fails with the first that cannot work. */
-export const settle = (options: AmqpOptions): Result.Result<Settings, BrokerError> =>
+export const settle = (options: OperatorOptions): Result.Result<Settings, BrokerError> =>
   Result.gen(function* () {
     const fault = namespaceFault(options.namespace)
     if (fault !== undefined) return yield* Servers.invalid("namespace", fault, 'The default is "eduflow"')
@@ -88,6 +95,7 @@ export const settle = (options: AmqpOptions): Result.Result<Settings, BrokerErro
       callMillis,
       waitForBroker: options.waitForBroker ?? false,
       topology: options.topology ?? "assert",
+      levels: options.levels ?? options.topology ?? "assert",
       publishChannels,
       noDelay: options.noDelay ?? true,
       canaryMillis

@@ -159,7 +159,7 @@ export const cancel = async (channel: Channel, tag: string, take: (message: Mess
   membersOf(channel).registerConsumer(tag, take)
 }
 
-interface Confirm {
+export interface Confirm {
   readonly deliveryTag: number
   readonly multiple: boolean
 }

@@ -1,7 +1,8 @@
 /** Declares objects of the broker, or checks that they exist. */
 import * as Effect from "effect/Effect"
 import type { SubscriberSpec } from "../bus/port/Broker.ts"
-import type { BrokerError } from "../bus/port/BrokerError.ts"
+import { BrokerError } from "../bus/port/BrokerError.ts"
+import { TopologyMissing } from "../bus/port/BrokerReason.ts"
 import * as AmqplibInternals from "./AmqplibInternals.ts"
 import type { Link } from "./connection/Link.ts"
 import * as ScopedChannel from "./connection/ScopedChannel.ts"
@@ -107,6 +108,24 @@ const attempt = (
 export const shared = (link: Link, rights: Rights, namespace: string, meanwhile?: () => void) =>
   all(link, rights, Topology.shared(namespace), meanwhile)
 
+/**
+ * Declares the queues of these levels of the ladder, and again what they are bound to if it was deleted meanwhile. With
+ * `looking` it is only seen that they exist.
+ */
+export const levels = (
+  link: Link,
+  rights: Rights,
+  namespace: string,
+  set: number
+): Effect.Effect<void, BrokerError> => {
+  const declare = all(link, rights, Topology.levels(namespace, set))
+  return Effect.catchIf(
+    declare,
+    ({ reason }) => reason._tag === "TopologyMissing" && rights.mode === "assert" && !rights.ownOnly,
+    () => Effect.andThen(shared(link, rights, namespace), declare)
+  )
+}
+
 /** Declares the objects of one subscriber, and again the shared ones if they were deleted meanwhile. */
 export const subscriber = (
   link: Link,
@@ -115,12 +134,28 @@ export const subscriber = (
   spec: SubscriberSpec
 ): Effect.Effect<void, BrokerError> => {
   const declare = all(link, rights, Topology.subscriber(namespace, spec))
-  return Effect.catchIf(
+  const own = Effect.catchIf(
     declare,
     ({ reason }) => reason._tag === "TopologyMissing" && rights.mode === "assert",
     () => Effect.andThen(shared(link, rights, namespace), declare)
   )
+  if (spec.foreign === undefined) return own
+  // What is missing there is found before anything of ours is declared.
+  return ofOthers(all(link, rights, Topology.ofOthers(spec.foreign))).pipe(
+    Effect.andThen(own),
+    Effect.andThen(ofOthers(all(link, rights, Topology.foreignBindings(namespace, spec))))
+  )
 }
+
+const ofOthers = (look: Effect.Effect<void, BrokerError>): Effect.Effect<void, BrokerError> =>
+  Effect.mapError(look, (error) =>
+    error.reason._tag === "TopologyMissing"
+      ? new BrokerError({ reason: new TopologyMissing({ entity: error.reason.entity, remedy: ofOthersRemedy }) })
+      : error
+  )
+
+const ofOthersRemedy =
+  "it belongs to another system, which is the one to declare it: start that system first, or fix the name or the virtual host"
 
 /** Declares the queue where canaries of the delay ladder end. */
 export const canaries = (link: Link, rights: Rights, namespace: string) =>

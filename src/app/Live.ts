@@ -22,6 +22,7 @@ import { checkRuntime } from "../event/DuplicateEffect.ts"
 import * as OptionInvalid from "../event/options/OptionInvalid.ts"
 import * as SchemaModule from "../event/SchemaModule.ts"
 import { Health } from "../observe/Health.ts"
+import type { Operations } from "../operations/Operations.ts"
 import type { LiveOptions, MemoryOptions } from "./LiveOptions.ts"
 import { liveKinds, memoryKinds } from "./OptionKinds.ts"
 import { redisClient } from "./RedisConnection.ts"
@@ -79,6 +80,38 @@ export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<Services> 
         )
       })
     )
+  )
+
+/**
+ * The embedded bus with the operations on it, which no other process could do. Its memory has a fleet of one process; with
+ * `redisUrl` it is in Redis, for others to see.
+ */
+export const layerOperated = (
+  options: Omit<LiveOptions, "url" | "servers" | "signing">
+): Layer.Layer<Services | Operations, BrokerError.BrokerError> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      yield* checkRuntime
+      const { namespace = "eduflow", source = "service", ...rest } = options
+      preload()
+      const memory = yield* memoryOf({ ...options, url: "memory://" }, namespace)
+      const [{ MemoryBroker }, MemoryFleet, own] = yield* Effect.promise(() =>
+        Promise.all([
+          import("../memory/index.ts"),
+          import("../memory/fleet/MemoryFleet.ts"),
+          import("./OwnOperations.ts")
+        ])
+      )
+      const fleet = options.redisUrl === undefined ? Layer.fresh(MemoryFleet.layer) : memory.fleet
+      return Layer.merge(
+        services({ ...rest, source }),
+        Layer.provide(Layer.fresh(own.layer), Layer.fresh(DeadLetters.layer))
+      ).pipe(
+        Layer.provide(MemoryBroker.layer({ namespace })),
+        Layer.provide(Layer.mergeAll(memory.cache, memory.claims, fleet)),
+        Layer.provideMerge(memory.stores)
+      )
+    })
   )
 
 /** RabbitMQ and Redis by options; the address `memory://` is the embedded bus. */

@@ -40,7 +40,7 @@ export const layer = (options: OperationsOptions): Layer.Layer<Operations> =>
         bus: connect(options),
         cache: connectCache(options),
         fleet: connectFleet(options),
-        namespace: (namespace) => measured(options, namespace)
+        namespace: (namespace, subscribers = []) => measured(options, namespace, subscribers)
       })
     })
   )
@@ -68,6 +68,8 @@ const amqpOf = ({ redisTls: _tls, redisUrl: _redis, signing: _signing, url, ...r
 const forOperators = ({ live, patience }: OperationsOptions) => ({
   ...amqpOf(live),
   topology: "verify" as const,
+  // An event that is published for later may be the first to wait that long.
+  levels: "assert" as const,
   waitForBroker: false,
   connectTimeout: Math.min(millisOf(live.connectTimeout ?? "10 seconds"), Math.max(2 * patience, leastConnectMillis)),
   canaryInterval: "1 hour" as const
@@ -92,7 +94,7 @@ const connect = (options: OperationsOptions) =>
   })
 
 /** A broker in a namespace that exists, or in a new one that ends with the scope. */
-const measured = (options: OperationsOptions, existing: string | undefined) =>
+const measured = (options: OperationsOptions, existing: string | undefined, subscribers: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     if (isEmbedded(options.live)) return yield* embedded
     const { AmqpBroker } = yield* Effect.promise(() => import("../amqp/index.ts"))
@@ -100,7 +102,7 @@ const measured = (options: OperationsOptions, existing: string | undefined) =>
     const namespace = existing ?? own.fresh()
     const amqp = { ...forOperators(options), namespace }
     // Before it is declared: an interruption in between must not leave it there.
-    if (existing === undefined) yield* Effect.addFinalizer(() => own.remove(amqp, patienceToRemove))
+    if (existing === undefined) yield* Effect.addFinalizer(() => own.remove(amqp, subscribers, patienceToRemove))
     const topology = existing === undefined ? ("assert" as const) : ("verify" as const)
     return Context.get(yield* Layer.build(AmqpBroker.layer({ ...amqp, topology })), Broker)
   })

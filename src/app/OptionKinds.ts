@@ -108,7 +108,11 @@ export const operationsKinds: Kinds.Kinds & Kinds.KindsOf<OperationsOptions> = {
     { expected: "a contract", holds: (value) => Predicate.hasProperty(value, Event.TypeId) },
     "a list of contracts"
   ),
-  subscribers: Kinds.listOf(Kinds.text, "a list of names"),
+  subscribers: Kinds.listOf(
+    Kinds.or(Kinds.text, "an object with a name", (value) => Predicate.hasProperty(value, "name")),
+    "a list of names, or of subscribers with their events"
+  ),
+  page: Kinds.bool,
   management: { expected: "a Redacted text", holds: Redacted.isRedacted },
   onListen: Kinds.func
 }

@@ -7,15 +7,16 @@ import type { OperationsOptions } from "./http/OperationsServer.ts"
 import type { LiveOptions } from "./LiveOptions.ts"
 import { operationsKinds } from "./OptionKinds.ts"
 
-export type { OperationsOptions, Operator, OperatorRequest } from "./http/OperationsServer.ts"
+export type { KnownSubscriber, OperationsOptions, Operator, OperatorRequest } from "./http/OperationsServer.ts"
 
 /** How long `doctor` waits for one answer, in milliseconds. */
 const patience = 5000
 
 /**
- * Serves what an operator does under `/api`: doctor, and dead letters to list, show, replay and discard, with an OpenAPI
- * document at `/api/openapi.json`. It connects by itself, with the settings of the environment or those that are given,
- * when the first request comes. Nothing is answered that `authorize` did not accept. Fails when the port is taken.
+ * Serves what an operator does under `/api`, with an OpenAPI document at `/api/openapi.json`, and at `/` a page for people
+ * that uses it: processes, subscribers to pause, dead letters to read, replay, edit and discard, last known events, topology
+ * and doctor. It connects by itself, with the settings of the environment or those that are given,
+ * when the first request comes. Nothing but the page without data is answered that `authorize` did not accept. Fails when the port is taken.
  *
  * @example
  * ```ts

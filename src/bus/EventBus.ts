@@ -90,6 +90,11 @@ export declare namespace EventBus {
      * its own with a link to it (`"link"`): for publishes that lead to thousands of deliveries or to work much later.
      */
     readonly traceRelation?: Trace.TraceRelation
+    /**
+     * Contracts that the service publishes. With Redis, the start then warns of subscribers in other processes that do not
+     * know these versions yet. Contracts that are not listed are looked at when the first event of them is published.
+     */
+    readonly publishes?: ReadonlyArray<Event.Any>
   }
 
   /** What an in-flight limit admits and what waits for it. */

@@ -37,10 +37,12 @@ import * as Publisher from "./publish/Publisher.ts"
 import { sourceFault } from "./publish/PublishOptions.ts"
 import * as LiveStream from "./read/LiveStream.ts"
 import * as WatchStream from "./read/WatchStream.ts"
+import { CurrentAround } from "./ProvidedHooks.ts"
 import * as InFlightLimit from "./send/InFlightLimit.ts"
 import * as Outbox from "./send/Outbox.ts"
 import { CurrentNames, SubscriberNames } from "./subscriber/SubscriberNames.ts"
 import * as Subscriptions from "./Subscriptions.ts"
+import * as Surround from "./Surround.ts"
 import * as FleetMember from "./supervise/FleetMember.ts"
 import type { SharedParts } from "./supervise/SharedParts.ts"
 import { CurrentIds } from "./support/EventIds.ts"
@@ -94,22 +96,22 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     leases: yield* leasesOver(log),
     cache,
     stores: yield* sharedStores,
-    fleet: yield* fleetMember({ log, process: id, source }),
+    fleet: yield* fleetMember(options, { known, log, process: id, source }, connectionOf(broker, publishing.limit)),
     process: id
   }
   const portProbes = BusProbes.ofPorts(broker, cache)
   const eventLoop = yield* EventLoop.start({ context, log, handlers: shared.longHandlers })
   const gauges = yield* BusGauges.start({ broker, cache, callers: publishing.limit, settling: settling.limit })
+  const hooks = yield* CurrentAround
   const names = (yield* CurrentNames) ?? new SubscriberNames()
-  const subscriptions = Subscriptions.make({ shared, known, names, onStart: gauges.subscriber })
+  const subscriptions = Subscriptions.make({ shared, known, names, hooks, onStart: gauges.subscriber })
   const watch = yield* WatchStream.make({ store: cache, subscribe: subscriptions.startEphemeral, log })
   const drain = yield* BusDrain.make({ drainClock, publishing, settling, subscriptions: subscriptions.all, log })
   // Runs before the connections of the broker close: what is in flight gets its answer.
   yield* Effect.addFinalizer(() => drain)
 
   const bus = EventBus.of({
-    publish: publisher.publish,
-    publishAll: publisher.publishAll,
+    ...Surround.publisher(publisher, hooks, publisher.newId),
     subscribe: subscriptions.start,
     subscribeEphemeral: subscriptions.startEphemeral,
     stream: LiveStream.make(subscriptions.startEphemeral),
@@ -145,10 +147,24 @@ const leasesOver = (log: Log.Log) =>
   )
 
 /** Where processes share a store. */
-const fleetMember = (about: { readonly log: Log.Log; readonly process: string; readonly source: string }) =>
+const fleetMember = (
+  { publishes = [] }: EventBus.Options,
+  about: Omit<FleetMember.Process, "connection" | "publishes">,
+  connection: FleetMember.Process["connection"]
+) =>
   Effect.flatMap(Effect.serviceOption(Fleet), (fleet) =>
-    Option.isSome(fleet) ? FleetMember.make(fleet.value, about) : Effect.undefined
+    Option.isSome(fleet) ? FleetMember.make(fleet.value, { ...about, connection, publishes }) : Effect.undefined
   )
+
+const connectionOf = (broker: Broker["Service"], limit: InFlightLimit.InFlightLimit) => () => {
+  const { _tag, since } = SubscriptionRef.getUnsafe(broker.status)
+  return {
+    status: _tag,
+    since: new Date(since).toISOString(),
+    inFlight: limit.inFlight(),
+    waiting: limit.waiting()
+  }
+}
 
 const checkedSource = (source: string): Effect.Effect<string> => {
   const fault = sourceFault(source)

@@ -4,19 +4,28 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { SqlClient } from "effect/sql/SqlClient"
 import type * as Event from "../event/Event.ts"
 import type { SubscribeError } from "./subscriber/SubscribeError.ts"
 import { EventBus } from "./EventBus.ts"
 import type {
+  AllOptions,
   AnyReturning,
   BatchedReturning,
   GapOptions,
+  InboxReturning,
   Required,
   ReturnsEffect,
   SubscriberOptions
 } from "./subscriber/SubscriberOptions.ts"
 
-export type { BatchedOptions, BatchHandler, BatchOptions, SingleOptions } from "./subscriber/SubscriberOptions.ts"
+export type {
+  BatchedOptions,
+  BatchHandler,
+  BatchOptions,
+  InboxOptions,
+  SingleOptions
+} from "./subscriber/SubscriberOptions.ts"
 export type {
   DeliveryInfo,
   Events,
@@ -67,10 +76,15 @@ export const layer: {
   ): Actor<Effect.Services<Returned>>
   <E extends Event.Any, Returned>(
     name: string,
+    options: InboxReturning<E, Returned> & ReturnsEffect<Returned>
+  ): Actor<Effect.Services<Returned> | SqlClient>
+  <E extends Event.Any, Returned>(
+    name: string,
     options: AnyReturning<E, Returned> & ReturnsEffect<Returned>
   ): Actor<Effect.Services<Returned>>
-} = <E extends Event.Any, Err, R>(name: string, options: SubscriberOptions<E, Err, R>): Actor<R> =>
-  Layer.effectDiscard(Effect.flatMap(EventBus, (bus) => bus.subscribe(name, options)))
+} = <E extends Event.Any, Err, R>(name: string, options: AllOptions<E, Err, R>): Actor<R> =>
+  // The signature that a caller sees adds the database that `inbox` needs.
+  Layer.effectDiscard(Effect.flatMap(EventBus, (bus) => bus.subscribe(name, options as SubscriberOptions<E, Err, R>)))
 
 /** `EventBus.subscribeEphemeral` as a layer. Events are not guaranteed to be handled. */
 export const layerEphemeral: {

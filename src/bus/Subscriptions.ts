@@ -8,10 +8,14 @@ import { getHeapStatistics } from "node:v8"
 import type * as Event from "../event/Event.ts"
 import * as Limits from "../event/Limits.ts"
 import type * as Log from "../observe/Log.ts"
+import * as ForeignSubscriber from "./foreign/ForeignSubscriber.ts"
+import * as InboxOption from "./subscriber/InboxOption.ts"
 import * as SubscriberNames from "./subscriber/SubscriberNames.ts"
 import type * as SubscriberOptions from "./subscriber/SubscriberOptions.ts"
 import * as SubscriberSettings from "./subscriber/SubscriberSettings.ts"
 import type { Subscription } from "./subscriber/Subscription.ts"
+import type { Provided } from "./ProvidedHooks.ts"
+import * as Surround from "./Surround.ts"
 import type { SharedParts } from "./supervise/SharedParts.ts"
 import * as Supervisor from "./supervise/Supervisor.ts"
 import type { KnownEvents } from "./support/KnownEvents.ts"
@@ -95,38 +99,41 @@ export const make = (options: {
   readonly shared: SharedParts
   readonly known: KnownEvents
   readonly names: SubscriberNames.SubscriberNames
+  /** Hooks of the bus, the outermost first. */
+  readonly hooks: ReadonlyArray<Provided>
   /** Called for each durable subscriber that has started, until the current scope ends. */
   readonly onStart: (subscriber: string) => Effect.Effect<unknown, never, Scope.Scope>
 }) => {
-  const { known, names, onStart, shared } = options
+  const { hooks, known, names, onStart, shared } = options
   const registry = new Registry(shared.log)
   const ephemeral = new WeakSet<Subscription>()
   let ephemeralCount = 0
 
   const start = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
     name: string,
-    options: SubscriberOptions.SubscriberOptions<E, Err, R>,
+    options: SubscriberOptions.AllOptions<E, Err, R>,
     isEphemeral: boolean,
     onGap: () => void
   ) {
     const settled = yield* Effect.fromResult(SubscriberSettings.settle(name, options, isEphemeral))
-    for (const { dataCodec, name } of settled.contracts.values()) {
-      dataCodec.prepare()
-      known.add(name)
+    for (const contract of settled.contracts.values()) {
+      contract.dataCodec.prepare()
+      // What looks on for a while is no part of what the fleet relies on.
+      if (isEphemeral) known.add(contract.name)
+      else known.handles(contract)
     }
     yield* SubscriberSettings.checkSchedule(settled)
     if (settled.idempotent && shared.leases === undefined) return yield* SubscriberSettings.withoutStore(name)
     const context = yield* Effect.context<SubscriberOptions.Required<R>>()
+    // Each delivery brings the Scope that the handler may need; the caller brings the rest.
+    const asked = settled as SubscriberSettings.Settled<E, Err, SubscriberOptions.Required<R>>
+    const own = Surround.subscriber(settled.inbox ? yield* InboxOption.over(asked, context) : asked, hooks)
     const holder = isEphemeral ? undefined : yield* names.hold(name, SubscriberNames.behaviourOf(settled))
     const subscription = yield* registry.register(
       settled.prefetch,
-      Supervisor.start(
-        shared,
-        // Each delivery brings the Scope that the handler may need; the caller brings the rest.
-        settled as SubscriberSettings.Settled<E, Err, SubscriberOptions.Required<R>>,
-        context,
-        onGap
-      )
+      settled.foreign === undefined
+        ? Supervisor.start(shared, own, context, onGap)
+        : ForeignSubscriber.start(shared, own, settled.foreign, context)
     )
     if (holder === undefined) ephemeral.add(subscription)
     else {
@@ -142,7 +149,7 @@ export const make = (options: {
     durable: () => registry.all().filter((subscription) => !ephemeral.has(subscription)),
     start: <E extends Event.Any, Err, R>(
       name: string,
-      options: SubscriberOptions.SubscriberOptions<E, Err, R>
+      options: SubscriberOptions.AllOptions<E, Err, R>
     ): SubscriberOptions.Started<R> => start(name, options, false, () => {}),
     startEphemeral: <E extends Event.Any, Err, R>(
       options: SubscriberOptions.SubscriberOptions<E, Err, R> & SubscriberOptions.GapOptions

@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url"
 import type { SubscriberSpec } from "../bus/port/Broker.ts"
 import * as Event from "../event/Event.ts"
 import * as SchemaModule from "../event/SchemaModule.ts"
-import { specsIn } from "./Specs.ts"
+import { specsIn } from "../operations/Specs.ts"
 import { UsageError } from "./UsageError.ts"
 
 export interface Known {
@@ -21,8 +21,18 @@ export interface Known {
   readonly specs: ReadonlyArray<SubscriberSpec>
   /** Names of the events that the service publishes; undefined where the module does not say. */
   readonly publishes: ReadonlyArray<string> | undefined
+  /** The same by service, where the module names services. */
+  readonly publishers: ReadonlyArray<Publishing>
   /** Of package.json. */
   readonly management: string | undefined
+  readonly title: string
+  readonly version: string
+}
+
+/** A service and the names of the events that it publishes. */
+export interface Publishing {
+  readonly service: string
+  readonly events: ReadonlyArray<string>
 }
 
 /** `"eventbus"` in package.json. */
@@ -31,6 +41,8 @@ interface Manifest {
   readonly contracts: string | undefined
   readonly subscribers: ReadonlyArray<string>
   readonly management: string | undefined
+  readonly title: string
+  readonly version: string
 }
 
 export const load = Effect.fnUntraced(function* (file: string | undefined, named: ReadonlyArray<string>) {
@@ -48,7 +60,10 @@ export const load = Effect.fnUntraced(function* (file: string | undefined, named
     subscribers: [...subscribers],
     specs: found?.specs ?? [],
     publishes: found?.publishes,
-    management: manifest?.management
+    publishers: found?.publishers ?? [],
+    management: manifest?.management,
+    title: manifest?.title ?? "events",
+    version: manifest?.version ?? "0.0.0"
   } satisfies Known
 })
 
@@ -65,11 +80,14 @@ const parseManifest = (folder: string, path: string): Effect.Effect<Manifest | u
   Effect.try({
     try: (): Manifest | undefined => {
       const manifest: unknown = JSON.parse(readFileSync(path, "utf8"))
-      const settings = Predicate.hasProperty(manifest, "eventbus") ? manifest.eventbus : undefined
-      if (!Predicate.isObject(settings)) return undefined
-      const { contracts, management, subscribers }: Readonly<Record<string, unknown>> = settings
+      if (!Predicate.isObject(manifest)) return undefined
+      const { eventbus, name, version }: Readonly<Record<string, unknown>> = manifest
+      const settings: Readonly<Record<string, unknown>> = Predicate.isObject(eventbus) ? eventbus : {}
+      const { contracts, management, subscribers } = settings
       return {
         folder,
+        title: Predicate.isString(name) ? name : "events",
+        version: Predicate.isString(version) ? version : "0.0.0",
         contracts: Predicate.isString(contracts) ? contracts : undefined,
         management: Predicate.isString(management) ? management : undefined,
         subscribers: Array.isArray(subscribers) ? subscribers.filter(Predicate.isString) : []
@@ -91,7 +109,8 @@ const importModule = (path: string) =>
         contracts,
         subscribers: subscribersIn(subscribers),
         specs: specsIn(subscribers),
-        publishes: publishes === undefined ? undefined : publishedIn(publishes)
+        publishes: publishes === undefined ? undefined : publishedIn(publishes),
+        publishers: publishersIn(publishes)
       }
     },
     catch: (error) =>
@@ -110,9 +129,18 @@ const eventsIn = (value: unknown): ReadonlyArray<Event.Any> => {
   return []
 }
 
-/** A list of contracts and groups. */
-const publishedIn = (value: unknown): ReadonlyArray<string> =>
-  (Array.isArray(value) ? value : [value]).flatMap(eventsIn).map((event) => event.name)
+/** A list of contracts and groups, or such lists by the names of services. */
+const publishedIn = (value: unknown): ReadonlyArray<string> => {
+  const services = publishersIn(value)
+  return services.length > 0
+    ? [...new Set(services.flatMap(({ events }) => events))]
+    : (Array.isArray(value) ? value : [value]).flatMap(eventsIn).map((event) => event.name)
+}
+
+const publishersIn = (value: unknown): ReadonlyArray<Publishing> =>
+  !Predicate.isObject(value) || eventsIn(value).length > 0
+    ? []
+    : Object.entries(value).map(([service, events]) => ({ service, events: publishedIn(events) }))
 
 /** The names in `[{ name }]`: what is given to `Subscriber.layer` may stand beside them. */
 const subscribersIn = (value: unknown): ReadonlyArray<string> =>

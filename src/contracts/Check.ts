@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Event from "../event/Event.ts"
 import * as Compare from "./Compare.ts"
-import type * as Finding from "./Finding.ts"
+import * as Finding from "./Finding.ts"
 import * as Key from "./Key.ts"
 import * as Snapshot from "./Snapshot.ts"
 import * as Subscribers from "./Subscribers.ts"
@@ -21,11 +21,19 @@ export const run = (
     const found = [
       ...Compare.compare(before, after, (event) => same.get(event)),
       ...proofs.flat(),
+      ...events.flatMap(notCompared),
       ...Subscribers.check(before, after, subscribers)
     ]
     return found
       .map((finding) => ({ ...finding, subscribers: Subscribers.of(finding.event, subscribers) }))
       .toSorted((a, b) => order(a).localeCompare(order(b), "en"))
+  })
+
+/** A schema without a JSON Schema looks the same whatever changes in it. */
+const notCompared = (event: Event.Any): ReadonlyArray<Finding.Finding> =>
+  Snapshot.versionsOf(event).flatMap(({ data, version }) => {
+    const after = Snapshot.notComparedOf(data)
+    return after === undefined ? [] : [Finding.make("not-compared", { event: event.name, version, after })]
   })
 
 const order = ({ event, field, level, rule, version }: Finding.Finding): string =>

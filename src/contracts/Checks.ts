@@ -5,7 +5,7 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
-import type { DataSchema } from "../event/DataCodec.ts"
+import type { DataSchema } from "../event/standard/StandardSchema.ts"
 import * as Bounds from "./Bounds.ts"
 import * as Path from "./Path.ts"
 

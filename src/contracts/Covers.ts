@@ -177,13 +177,22 @@ const named = (written: ReadonlyArray<Shape.Alternative>, read: ReadonlyArray<Sh
 const stepOf = (step: number): string => `multiple of ${step}`
 const patternOf = (pattern: string): string => `/${pattern}/u`
 
+/** Patterns of other libraries may be none with the flag that JSON Schema asks for. */
+const expression = (pattern: string): RegExp => {
+  try {
+    return new RegExp(pattern, "u")
+  } catch {
+    return new RegExp(pattern)
+  }
+}
+
 /** Whether a literal is read. */
 const accepts = (other: Shape.Alternative, value: unknown): boolean => {
   switch (other.kind) {
     case "literal":
       return other.value === value
     case "string":
-      return other.patterns.every((pattern) => new RegExp(pattern, "u").test(String(value)))
+      return other.patterns.every((pattern) => expression(pattern).test(String(value)))
     case "number":
       return (
         (!other.isInteger || Number.isInteger(value)) &&

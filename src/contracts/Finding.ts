@@ -103,6 +103,12 @@ const ofContract = {
     seen: (_, after) => after,
     way: () => "Test it with data of your own, or give the schema an arbitrary of its own"
   },
+  "not-compared": {
+    level: "notice",
+    affected: ["old", "new"],
+    seen: (_, after) => `changes of its data are not found: ${after}`,
+    way: () => "Use a schema whose library gives a Standard JSON Schema"
+  },
   "key-changed": {
     affected: keyed,
     seen: (before, after) => `the key was ${before} and is ${after}: order and last known events go by another key`,

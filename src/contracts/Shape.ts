@@ -13,6 +13,8 @@ export interface Literal {
 export interface Text {
   readonly kind: "string"
   readonly type: "string"
+  /** With the keywords that are compared elsewhere. */
+  readonly source: Json
   readonly patterns: ReadonlyArray<string>
 }
 export interface Numeric {
@@ -142,7 +144,7 @@ const ofType = (type: string, schema: Json, source: Json, document: Document): R
     case "boolean":
       return [literal(true), literal(false)]
     case "string":
-      return [{ kind: "string", type, patterns: [schema["pattern"] ?? []].flat().map(String) }]
+      return [{ kind: "string", type, source: schema, patterns: [schema["pattern"] ?? []].flat().map(String) }]
     case "number":
     case "integer":
       return [numeric(schema, type === "integer")]
@@ -156,7 +158,10 @@ const ofType = (type: string, schema: Json, source: Json, document: Document): R
 }
 
 const boundsOf = (schema: Json, names: ReadonlyArray<string>): ReadonlyArray<string> =>
-  names.flatMap((name) => (schema[name] === undefined ? [] : [`${name} ${String(schema[name])}`]))
+  names.flatMap((name) => {
+    const value = schema[name]
+    return value === undefined ? [] : [`${name} ${Predicate.isObject(value) ? JSON.stringify(value) : String(value)}`]
+  })
 
 const numeric = (schema: Json, isInteger: boolean): Numeric => {
   const names = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]
@@ -189,7 +194,10 @@ const list = (schema: Json, source: Json): List => {
     first,
     items,
     minItems: numberOf(schema["minItems"], 0),
-    maxItems: numberOf(schema["maxItems"], Number.POSITIVE_INFINITY),
+    maxItems: numberOf(
+      schema["maxItems"],
+      schema["items"] === false ? listOf(schema["prefixItems"]).length : Number.POSITIVE_INFINITY
+    ),
     isUnique: schema["uniqueItems"] === true
   }
 }

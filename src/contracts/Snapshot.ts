@@ -6,9 +6,10 @@
 import * as Schema from "effect/Schema"
 import type { CachePolicy } from "../event/CacheSettings.ts"
 import type * as Event from "../event/Event.ts"
-import type { DataSchema } from "../event/DataCodec.ts"
-import * as Sensitive from "../event/sensitive/Sensitive.ts"
+import { documentOf, NoJsonSchema } from "../event/standard/JsonSchemaOf.ts"
+import { type AnySchema, isEffectSchema } from "../event/standard/StandardSchema.ts"
 import * as Checks from "./Checks.ts"
+import * as JsonChecks from "./JsonChecks.ts"
 import * as Key from "./Key.ts"
 
 export const Version = Schema.Struct({
@@ -73,7 +74,7 @@ const ofContract = (event: Event.Any): Contract => ({
           statuses: event.publishers.statuses === undefined ? null : [...event.publishers.statuses].toSorted(),
           hasCheck: event.publishers.hasCheck
         },
-  sensitive: [...new Set(Sensitive.sensitivePaths(event.schema.ast).map((path) => path.join(".")))].toSorted(),
+  sensitive: [...new Set(event.dataCodec.sensitive.paths.map((path) => path.join(".")))].toSorted(),
   versions: Object.fromEntries(
     versionsOf(event).map(({ data, version }) => [String(version), ofVersion(data)] as const)
   )
@@ -88,20 +89,33 @@ const ofCache = ({ history = 100, last = true, perKey = false, timeToLiveMillis 
 })
 
 /** Every version that a contract reads, the newest last. */
-export const versionsOf = (
-  event: Event.Any
-): ReadonlyArray<{ readonly version: number; readonly data: DataSchema }> => [
+export const versionsOf = (event: Event.Any): ReadonlyArray<{ readonly version: number; readonly data: AnySchema }> => [
   ...event.previous,
   { version: event.version, data: event.schema }
 ]
 
-const ofVersion = (data: DataSchema): Version => {
-  const { definitions, schema } = Schema.toJsonSchemaDocument(data)
-  const plain = bare(Object.keys(definitions).length === 0 ? schema : { ...schema, $defs: definitions })
+/** Of a Standard Schema this is what its library says of its input in JSON Schema, checks included. */
+export const ofVersion = (data: AnySchema): Version => {
+  const why = notComparedOf(data)
+  // Without a JSON Schema anything is allowed, as far as one knows.
+  if (why !== undefined) return { schema: {}, checks: { "": [why] } }
+  const { definitions, schema } = documentOf(data)
+  const whole = Object.keys(definitions).length === 0 ? schema : { ...schema, $defs: definitions }
   return {
     // Without its annotations a schema is an object still.
-    schema: plain as Readonly<Record<string, unknown>>,
-    checks: Checks.of(data)
+    schema: bare(whole) as Readonly<Record<string, unknown>>,
+    checks: isEffectSchema(data) ? Checks.of(data) : JsonChecks.of(whole)
+  }
+}
+
+/** Why the data of a version cannot be compared; undefined if it can. */
+export const notComparedOf = (data: AnySchema): string | undefined => {
+  if (isEffectSchema(data)) return undefined
+  try {
+    documentOf(data)
+    return undefined
+  } catch (error) {
+    return error instanceof NoJsonSchema ? error.message : "its JSON Schema cannot be made"
   }
 }
 

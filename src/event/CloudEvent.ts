@@ -14,12 +14,14 @@ import * as Limits from "./Limits.ts"
 import * as MediaData from "./MediaData.ts"
 import { nameFault } from "./Name.ts"
 import * as Rfc3339 from "./Rfc3339.ts"
+import { dataSchema, versionOf } from "./support/DataSchema.ts"
 
-/** The `dataschema` of version `version` of event `name`. */
-export const dataSchema = (name: string, version: number): string => `urn:event:${name}:${version}`
+export { dataSchema }
 
-/** The attributes of an event, and its data, not yet decoded by a contract. */
-export interface ParsedEvent {
+/**
+ * The attributes of an event, and its data, not yet decoded by a contract. A class for the reason in `PlainRecord`.
+ */
+export class ParsedEvent {
   readonly id: string
   readonly source: string
   readonly type: string
@@ -32,6 +34,34 @@ export interface ParsedEvent {
   readonly actor: Actor | undefined
   /** The data as JSON, or a Uint8Array if it is neither JSON nor text. */
   readonly json: unknown
+  /** From when on it is not to be handled; undefined if it never expires. */
+  readonly expiryTime: Date | undefined
+
+  constructor(
+    id: string,
+    source: string,
+    type: string,
+    time: Date,
+    key: string | undefined,
+    version: number | undefined,
+    correlationId: string | undefined,
+    causationId: string | undefined,
+    actor: Actor | undefined,
+    json: unknown,
+    expiryTime?: Date
+  ) {
+    this.id = id
+    this.source = source
+    this.type = type
+    this.time = time
+    this.key = key
+    this.version = version
+    this.correlationId = correlationId
+    this.causationId = causationId
+    this.actor = actor
+    this.json = json
+    this.expiryTime = expiryTime
+  }
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -117,7 +147,8 @@ export const parseOwnForm = (
     return Predicate.isObject(rest) &&
       rest[""] === 0 &&
       Object.keys(rest).every(isOptional) &&
-      optionalFault(rest) === undefined
+      optionalFault(rest) === undefined &&
+      !isNoTime(rest["expirytime"])
       ? makeParsed(start, id, time, rest, json)
       : undefined
   } catch {
@@ -193,7 +224,8 @@ const parseAttributes = (
   if (wrong !== undefined) return invalid(name, wrong, `expected a string of at most ${maxBytesOf(wrong)} bytes`)
   const time = Rfc3339.dateOf(body["time"], timestamp)
   if (Number.isNaN(time.getTime())) return invalid(name, "time", "expected an RFC 3339 time")
-  const version = parseVersion(name, body["dataschema"])
+  if (isNoTime(body["expirytime"])) return invalid(name, "expirytime", "expected an RFC 3339 time")
+  const version = versionOf(name, body["dataschema"])
   if (version === null)
     return invalid(name, "dataschema", `expected "${dataSchema(name, 1)}" with the version at the end`)
   return Result.map(readData(name), (json) =>
@@ -220,24 +252,30 @@ const makeParsed = (
   { source, type, version }: { readonly type: string; readonly source: string; readonly version: number | undefined },
   id: string,
   time: Date,
-  { actor, actorrole, actorstatus, causationid, correlationid, subject }: Fields,
+  { actor, actorrole, actorstatus, causationid, correlationid, expirytime, subject }: Fields,
   json: unknown,
   absentCorrelationId?: string
-): ParsedEvent => ({
-  id,
-  source,
-  type,
-  time,
-  key: text(subject),
-  version,
-  correlationId: text(correlationid) ?? absentCorrelationId,
-  causationId: text(causationid),
-  actor: actor === undefined ? undefined : parseActor(text(actor), text(actorrole), text(actorstatus)),
-  json
-})
+): ParsedEvent =>
+  new ParsedEvent(
+    id,
+    source,
+    type,
+    time,
+    text(subject),
+    version,
+    text(correlationid) ?? absentCorrelationId,
+    text(causationid),
+    actor === undefined ? undefined : parseActor(text(actor), text(actorrole), text(actorstatus)),
+    json,
+    Predicate.isNullish(expirytime) ? undefined : Rfc3339.dateOf(expirytime, undefined)
+  )
 
-const optionalAttributes = ["subject", "correlationid", "causationid", "actor", "actorrole", "actorstatus"] as const
-const optionalNames: ReadonlySet<string> = new Set(["", ...optionalAttributes])
+/** Whether an attribute is there and is no time: ignored, it could let an event be handled too late. */
+const isNoTime = (value: unknown): boolean =>
+  !Predicate.isNullish(value) && Number.isNaN(Rfc3339.dateOf(value, undefined).getTime())
+
+const optional = ["subject", "correlationid", "causationid", "actor", "actorrole", "actorstatus", "expirytime"] as const
+const optionalNames: ReadonlySet<string> = new Set(["", ...optional])
 const isOptional = (name: string): boolean => optionalNames.has(name)
 
 const maxBytesOf = (name: string): number =>
@@ -245,7 +283,7 @@ const maxBytesOf = (name: string): number =>
 
 /** The first optional attribute that is not a string, or too long. */
 const optionalFault = (body: Fields): string | undefined => {
-  for (const attribute of optionalAttributes) {
+  for (const attribute of optional) {
     const value = body[attribute]
     if (value !== undefined && value !== null && !isText(value, maxBytesOf(attribute))) return attribute
   }
@@ -257,16 +295,6 @@ const required = (maxBytes: number): string => `expected a string of 1 to ${maxB
 
 const parseActor = (id: string | undefined, role: string | undefined, status: string | undefined): Actor | undefined =>
   id === undefined ? undefined : { id, role: role ?? "", ...(status !== undefined && { status }) }
-
-/** The version in a `dataschema`; undefined if it is not a schema of ours, null if it is one but malformed. */
-const parseVersion = (name: string, schema: unknown): number | undefined | null => {
-  if (Predicate.isNullish(schema)) return undefined
-  if (typeof schema !== "string") return null
-  if (!schema.startsWith("urn:event:")) return undefined
-  const prefix = `urn:event:${name}:`
-  const digits = schema.slice(prefix.length)
-  return schema.startsWith(prefix) && /^[1-9]\d{0,8}$/.test(digits) ? Number(digits) : null
-}
 
 const isText = (value: unknown, maxBytes?: number): value is string =>
   typeof value === "string" && Limits.fits(value, maxBytes)

@@ -4,7 +4,6 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import type * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import { DuplicateEffect } from "./DuplicateEffect.ts"
@@ -15,14 +14,13 @@ import * as MediaData from "./MediaData.ts"
 import * as SchemaModule from "./SchemaModule.ts"
 import { redactedText, Secrets } from "./sensitive/Secrets.ts"
 import * as Sensitive from "./sensitive/Sensitive.ts"
-
-/** Data of any schema that can be encoded without services. */
-export type DataSchema = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
+import type * as Later from "./standard/Later.ts"
+import type { AnySchema, DataSchema } from "./standard/StandardSchema.ts"
 
 /** An older version: its schema, and how its data becomes data of the next version. */
-export interface PreviousVersion {
+export interface PreviousVersion<S extends AnySchema = AnySchema> {
   readonly version: number
-  readonly data: DataSchema
+  readonly data: S
   readonly up: (data: unknown) => unknown
 }
 
@@ -35,6 +33,16 @@ export interface DataCodec {
   readonly encode: (data: unknown) => Result.Result<unknown, InvalidEvent>
   /** Data of the newest version from the JSON, or the bytes, of any known version. Faults never show values. */
   readonly decode: (version: number, json: unknown) => Result.Result<unknown, InvalidEvent | UnknownVersion>
+  /**
+   * Of a Standard Schema: what `encode` sends, with what handlers get. The outcome may be a `Later`, as that of `decode`.
+   * Undefined for a schema of Effect, whose data is what handlers get.
+   */
+  readonly validate: ((data: unknown) => Later.Outcome<Later.Validated>) | undefined
+  /** Whether `decode` may give a `Later`. */
+  readonly mayBeLater: boolean
+  /** The data that a publish takes, from the JSON of any known version. */
+  readonly toInput: (version: number, json: unknown) => Later.Outcome<unknown>
+  readonly sensitive: Sensitive.SensitiveSchema
   /** Adds the values of sensitive fields in this data. */
   readonly collectSecrets: (into: Secrets, data: unknown) => void
   /** `text` with the values of sensitive fields in this data hidden. */
@@ -45,25 +53,36 @@ export const make = (
   name: string,
   version: number,
   data: DataSchema,
-  previous: ReadonlyArray<PreviousVersion>
+  previous: ReadonlyArray<PreviousVersion<DataSchema>>
 ): DataCodec => {
   const hidden = Sensitive.ofSchema(data.ast)
-  const collectSecrets = (into: Secrets, input: unknown): void => Sensitive.collect(into, hidden, input)
   let compiled: Compiled | undefined
   const compile = (): Compiled => (compiled ??= new Compiled(name, version, data, previous, hidden.paths))
+  const decode: DataCodec["decode"] = (from, json) => (compiled ?? compile()).decode(from, json)
   return {
     prepare: compile,
     isOpen: contains(data.ast, open),
     encode: (input) => (compiled ?? compile()).encode(input),
-    decode: (from, json) => (compiled ?? compile()).decode(from, json),
-    collectSecrets,
-    redact: (text, input) => {
-      const secrets = new Secrets()
-      collectSecrets(secrets, input)
-      return secrets.hide(text)
-    }
+    decode,
+    validate: undefined,
+    mayBeLater: false,
+    toInput: decode,
+    ...hiding(hidden)
   }
 }
+
+/** How a codec hides what is sensitive. */
+export const hiding = (
+  sensitive: Sensitive.SensitiveSchema
+): Pick<DataCodec, "sensitive" | "collectSecrets" | "redact"> => ({
+  sensitive,
+  collectSecrets: (into, data) => Sensitive.collect(into, sensitive, data),
+  redact: (text, data) => {
+    const secrets = new Secrets()
+    Sensitive.collect(secrets, sensitive, data)
+    return secrets.hide(text)
+  }
+})
 
 /** The compiled schemas of an event. */
 class Compiled {
@@ -83,7 +102,7 @@ class Compiled {
     name: string,
     version: number,
     data: DataSchema,
-    previous: ReadonlyArray<PreviousVersion>,
+    previous: ReadonlyArray<PreviousVersion<DataSchema>>,
     hidden: ReadonlyArray<ReadonlyArray<string>>
   ) {
     const { SchemaParser } = SchemaModule.modules()
@@ -122,7 +141,7 @@ class Compiled {
 
   private notJson(at: ReadonlyArray<string>): InvalidEvent {
     const path = bounded(["data", ...(Sensitive.sensitivePrefix(this.hidden, at) ?? at)].map(String).join("."))
-    return InvalidEvent.of(this.name, path, notJsonText)
+    return InvalidEvent.of(this.name, path, Json.notJsonText)
   }
 
   decode(from: number, json: unknown): Result.Result<unknown, InvalidEvent | UnknownVersion> {
@@ -135,7 +154,7 @@ class Compiled {
       )
     }
     const decoded = json instanceof Uint8Array ? decodeBytes(start.schema, json) : start.decode(json)
-    if (decoded === null) return Result.fail(InvalidEvent.of(name, "data", unwantedBytes))
+    if (decoded === null) return Result.fail(InvalidEvent.of(name, "data", MediaData.unwantedBytes))
     if (decoded === undefined) return Result.fail(InvalidEvent.of(name, "data", thrown(from)))
     if (Result.isFailure(decoded)) {
       return Result.fail(new InvalidEvent({ event: name, faults: faults(decoded.failure, hidden) }))
@@ -180,9 +199,6 @@ const holdsAny: Tags = new Set(["Suspend", "Any"])
 const contains = (ast: SchemaAST.AST, tags: Tags): boolean =>
   tags.has(ast._tag) || Sensitive.childrenOf(ast).some((child) => contains(child, tags))
 
-const notJsonText =
-  "expected a JSON value: null, a boolean, a finite number, a string, or an array or plain object of these"
-
 type SchemaParser = (input: unknown) => Result.Result<unknown, SchemaIssue.Issue>
 /** Returns undefined if the schema throws. */
 type Parser = (input: unknown) => Result.Result<unknown, SchemaIssue.Issue> | undefined
@@ -200,9 +216,6 @@ const decodeBytes = (schema: DataSchema, bytes: Uint8Array): ReturnType<Parser> 
   return ofBytes === undefined ? null : guarded(SchemaModule.modules().SchemaParser.decodeUnknownResult(ofBytes))(bytes)
 }
 
-const unwantedBytes =
-  "expected JSON or text, got bytes: send JSON, and its media type as `datacontenttype` or as the content type"
-
 const jsonCodec = (event: string, schema: DataSchema): DataSchema => {
   const { Schema, SchemaAST, SchemaJITCompiler } = SchemaModule.modules()
   if (baseOf(schema.ast) !== baseOf(Schema.String.ast)) throw new DuplicateEffect(`the schema of event "${event}"`)
@@ -219,7 +232,7 @@ const baseOf = (value: object): object => {
   return typeof next === "object" && next !== null && next !== Object.prototype ? baseOf(next) : value
 }
 
-const thrown = (version: number): string =>
+export const thrown = (version: number): string =>
   `the schema of version ${version} threw an error: a check or transformation must not throw`
 
 /** Returns undefined if a check or transformation throws. The error is dropped because it may quote the payload. */

@@ -25,7 +25,9 @@ export interface Envelope<out Name extends string = string, out A = unknown> {
   /** Who acted, as claimed by the publisher. The security boundary is the broker's user. */
   readonly actor: Actor | undefined
   readonly data: A
+  /** From when on it is not handled any more, by the `expiresAfter` of its publish. Absent if it never expires. */
+  readonly expiryTime?: Date
 }
 
 /** The envelope of a contract. For a union of contracts it is a union, discriminated by `type`. */
-export type Of<E extends Event.Any> = E extends Event.Event<infer Name, infer A> ? Envelope<Name, A> : never
+export type Of<E extends Event.Any> = E extends Event.Event<infer Name, infer A, unknown> ? Envelope<Name, A> : never

@@ -10,7 +10,7 @@ import type * as Event from "./Event.ts"
 import { EventDefinitionError, type InvalidEvent, type UnknownEvent, type UnknownVersion } from "./EventError.ts"
 import * as Limits from "./Limits.ts"
 import { matcher, type NameOf } from "./Name.ts"
-import { modules } from "./SchemaModule.ts"
+import { documentOf } from "./standard/JsonSchemaOf.ts"
 
 /** The events of a group that match a pattern. A subscriber binds the pattern and decodes with these contracts. */
 export interface Match<out E extends Event.Any> {
@@ -29,7 +29,10 @@ export interface EventGroup<E extends Event.Any> {
   ) => Match<Extract<E, { readonly name: NameOf<Pattern> }>>
   /** Decodes a body by its name and version. */
   readonly decode: (body: Uint8Array) => Result.Result<Envelope.Of<E>, InvalidEvent | UnknownVersion | UnknownEvent>
-  /** JSON Schema (draft 2020-12) of the data of each event, by name. */
+  /**
+   * JSON Schema (draft 2020-12) of the data of each event, by name: of a Standard Schema, that of its input. Throws where its
+   * library gives none.
+   */
   readonly jsonSchema: () => Readonly<Record<string, JsonSchema.Document<"draft-2020-12">>>
 }
 
@@ -86,9 +89,6 @@ export const make = <const E extends ReadonlyArray<Event.Any>>(...events: E): Ev
         InvalidEvent | UnknownVersion | UnknownEvent
       >
     },
-    jsonSchema: () => {
-      const { Schema } = modules()
-      return Object.fromEntries(events.map((event) => [event.name, Schema.toJsonSchemaDocument(event.schema)]))
-    }
+    jsonSchema: () => Object.fromEntries(events.map((event) => [event.name, documentOf(event.schema)]))
   }
 }

@@ -78,6 +78,9 @@ const beginsNumber = (written: string, start: number, from: number): boolean => 
   return before < from || code === 0x3a || code === 0x2c || code === 0x5b || isSpace(code)
 }
 
+export const notJsonText =
+  "expected a JSON value: null, a boolean, a finite number, a string, or an array or plain object of these"
+
 /**
  * Where a value is none that JSON keeps: undefined, a function, NaN, a class instance, a hole in an array. Undefined if
  * there is no such place. What is nested deeper than `maxDepth`, or refers to itself, is refused elsewhere.

@@ -76,6 +76,9 @@ export const schemaOfBytes = <S extends Schema.Top>(schema: S): S | Schema.toTyp
   return takesBytes(SchemaAST.toType(schema.ast)) ? Schema.toType(schema) : undefined
 }
 
+export const unwantedBytes =
+  "expected JSON or text, got bytes: send JSON, and its media type as `datacontenttype` or as the content type"
+
 /** Whether a schema may mean bytes. An object without required fields accepts them too, but does not mean them. */
 const takesBytes = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Declaration" ||

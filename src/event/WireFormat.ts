@@ -19,6 +19,8 @@ import * as Json from "./Json.ts"
 import * as Limits from "./Limits.ts"
 import * as MediaData from "./MediaData.ts"
 import { nameFault } from "./Name.ts"
+import * as Later from "./standard/Later.ts"
+import * as PlainRecord from "./support/PlainRecord.ts"
 
 export const contentType = "application/cloudevents+json"
 
@@ -34,6 +36,8 @@ export interface EnvelopeFields {
   readonly correlationId: string | undefined
   readonly causationId: string | undefined
   readonly actor: Actor | undefined
+  /** Milliseconds since the epoch; undefined for an event that never expires. */
+  readonly expiryTime?: number | undefined
 }
 
 /**
@@ -48,6 +52,8 @@ export const encoder = (event: Event.Any, source: string): ((fields: EnvelopeFie
     if (fields.correlationId !== undefined) text += `,"correlationid":${JSON.stringify(fields.correlationId)}`
     if (fields.causationId !== undefined) text += `,"causationid":${JSON.stringify(fields.causationId)}`
     if (fields.actor !== undefined) text += actorText(fields.actor)
+    // Not by `isoTime`, which is fast for times that share a second with the one before.
+    if (fields.expiryTime !== undefined) text += `,"expirytime":"${new Date(fields.expiryTime).toISOString()}"`
     return `${text},"data":${JSON.stringify(json) ?? "null"}}`
   }
 }
@@ -57,15 +63,17 @@ const actorText = (actor: Actor): string =>
   `,"actor":${JSON.stringify(actor.id)},"actorrole":${JSON.stringify(actor.role)}` +
   (actor.status === undefined ? "" : `,"actorstatus":${JSON.stringify(actor.status)}`)
 
-let lastMillis = Number.NaN
-let lastText = ""
-// Many events share a millisecond, and formatting a time costs as much as everything else here.
+let lastSecond = Number.NaN
+let untilMillis = ""
+// Many events share a second, and formatting a time costs as much as everything else here.
 const isoTime = (millis: number): string => {
-  if (millis !== lastMillis) {
-    lastText = new Date(millis).toISOString()
-    lastMillis = millis
+  const second = Math.floor(millis / 1000)
+  if (second !== lastSecond) {
+    untilMillis = new Date(second * 1000).toISOString().slice(0, -4)
+    lastSecond = second
   }
-  return lastText
+  const rest = Math.floor(millis) - second * 1000
+  return `${untilMillis}${rest < 10 ? "00" : rest < 100 ? "0" : ""}${rest}Z`
 }
 
 /** What the AMQP properties say about a body; needed for publishers other than this library. */
@@ -202,21 +210,26 @@ const parsePlain = (
           "expected a CloudEvents body, or plain JSON with the event's name in the AMQP property `type`"
         )
       )
-    : Result.succeed({
-        id: messageId ?? "",
-        source: appId ?? "",
-        type,
-        time: new Date(timestamp ?? 0),
-        key: undefined,
-        version: undefined,
-        correlationId,
-        causationId: undefined,
-        actor: undefined,
-        json
-      })
+    : Result.succeed(
+        new CloudEvent.ParsedEvent(
+          messageId ?? "",
+          appId ?? "",
+          type,
+          new Date(timestamp ?? 0),
+          undefined,
+          undefined,
+          correlationId,
+          undefined,
+          undefined,
+          json
+        )
+      )
 }
 
-/** Decodes the data of a parsed body by its contract, and returns the whole envelope. The key is that of the contract. */
+/**
+ * Decodes the data of a parsed body by its contract, and returns the whole envelope. The key is that of the contract. The
+ * failure may be a `Later`.
+ */
 export const decode = (
   parsed: CloudEvent.ParsedEvent,
   contract: Event.Any | undefined
@@ -224,22 +237,43 @@ export const decode = (
   if (contract === undefined) return Result.fail(new UnknownEvent({ event: parsed.type }))
   const version = parsed.version ?? contract.version
   const data = contract.dataCodec.decode(version, parsed.json)
-  if (Result.isFailure(data)) return Result.fail(data.failure)
-  const key = contract.declaresKey ? keyOf(contract, data.success) : parsed.key
-  if (key === null) return Result.fail(InvalidEvent.of(parsed.type, "subject", noKeyOfContract))
-  return Result.succeed({
-    id: parsed.id,
-    type: parsed.type,
-    version,
-    source: parsed.source,
-    time: parsed.time,
-    key,
-    correlationId: parsed.correlationId,
-    causationId: parsed.causationId,
-    actor: parsed.actor,
-    data: data.success
-  })
+  if (Result.isFailure(data)) {
+    return data.failure instanceof Later.Later
+      ? Later.whenKnown(contract.name, data, (known) =>
+          Result.flatMap(known, (value) => envelopeOf(parsed, contract, version, value))
+        )
+      : Result.fail(data.failure)
+  }
+  return envelopeOf(parsed, contract, version, data.success)
 }
+
+const envelopeOf = (
+  parsed: CloudEvent.ParsedEvent,
+  contract: Event.Any,
+  version: number,
+  data: unknown
+): Result.Result<Envelope.Envelope, InvalidEvent> => {
+  const key = contract.declaresKey ? keyOf(contract, data) : parsed.key
+  if (key === null) return Result.fail(InvalidEvent.of(parsed.type, "subject", noKeyOfContract))
+  return Result.succeed(new Decoded(parsed, version, key, data))
+}
+
+const Decoded = PlainRecord.constructorOf<
+  [parsed: CloudEvent.ParsedEvent, version: number, key: string | undefined, data: unknown],
+  Envelope.Envelope
+>(function (parsed, version, key, data) {
+  this.id = parsed.id
+  this.type = parsed.type
+  this.version = version
+  this.source = parsed.source
+  this.time = parsed.time
+  this.key = key
+  this.correlationId = parsed.correlationId
+  this.causationId = parsed.causationId
+  this.actor = parsed.actor
+  this.data = data
+  if (parsed.expiryTime !== undefined) this.expiryTime = parsed.expiryTime
+})
 
 /**
  * The key by the contract: a `subject` is only what the sender says, and may be missing or forged. Null if the contract

@@ -13,6 +13,7 @@ import {
   type BrokerStatus,
   type ConsumeOptions,
   type EphemeralOptions,
+  type ForeignConsumeOptions,
   type DeadLetterReader,
   type DeadLetterSource,
   type Depth,
@@ -21,7 +22,7 @@ import {
   type SubscriberSpec
 } from "../bus/port/Broker.ts"
 import { BrokerError } from "../bus/port/BrokerError.ts"
-import { type BrokerReason, BrokerRefused, Closed, TopologyMissing } from "../bus/port/BrokerReason.ts"
+import { type BrokerReason, BrokerRefused, Closed, QueueInUse, TopologyMissing } from "../bus/port/BrokerReason.ts"
 import { notSent } from "../bus/port/SendOutcome.ts"
 import * as MemoryConsumer from "./MemoryConsumer.ts"
 import * as MemoryReader from "./MemoryReader.ts"
@@ -108,6 +109,14 @@ class Client {
     Effect.flatMap(this.subscriberQueue(options.subscriber, options.queue), (queue) =>
       MemoryConsumer.make(this.session, this.link.faults, queue, options)
     )
+
+  readonly consumeForeign = ({ exclusive, queue: name, ...options }: ForeignConsumeOptions) =>
+    this.whenReachable(() => {
+      const queue = this.link.foreign.queue(name)
+      return queue.isTaken(exclusive)
+        ? Effect.fail(failed(new QueueInUse({ queue: name })))
+        : MemoryConsumer.make(this.session, this.link.faults, queue, { ...options, exclusive, withRoute: true })
+    })
 
   readonly consumeEphemeral = ({ letters = [], patterns, ...options }: EphemeralOptions) =>
     this.whenReachable(() => {

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Consumer, ConsumeOptions } from "../bus/port/Broker.ts"
+import type { Consumer, ConsumeOptions, Delivery, Outgoing } from "../bus/port/Broker.ts"
 import { BrokerError } from "../bus/port/BrokerError.ts"
 import { BrokerRefused } from "../bus/port/BrokerReason.ts"
 import * as RenewedSet from "../bus/support/RenewedSet.ts"
@@ -13,12 +13,16 @@ import { MemoryDelivery, type Receiver } from "./MemoryDelivery.ts"
 import type { MemoryQueue, QueueConsumer, Stored } from "./MemoryQueue.ts"
 import type { OpenPart, Session } from "./Session.ts"
 
+interface MemoryConsumeOptions extends Omit<ConsumeOptions, "subscriber" | "queue"> {
+  readonly exclusive?: boolean
+}
+
 /** Lives as long as the current scope. */
 export const make = (
   session: Session,
   faults: LinkFaults | undefined,
   queue: MemoryQueue,
-  { onDelivery, onLost, prefetch }: Omit<ConsumeOptions, "subscriber" | "queue">,
+  { exclusive = false, onDelivery, onLost, prefetch, withRoute = false }: MemoryConsumeOptions,
   /** Called when it takes no more deliveries, whatever the reason. */
   onEnd: () => void = () => {}
 ): Effect.Effect<Consumer, never, Scope.Scope> =>
@@ -57,8 +61,10 @@ export const make = (
       unacked: RenewedSet.make(),
       taken: 0,
       cancelled: false,
+      exclusive,
       deliver: (stored) => {
-        onDelivery(new MemoryDelivery(stored, receiver))
+        const delivery = new MemoryDelivery(stored, receiver)
+        onDelivery(withRoute ? routed(delivery, stored.message) : delivery)
         faults?.delivered(stored.message.properties.messageId, cancel)
       },
       dropped: (why) => lose(why === "deleted" ? deleted : cancelled)
@@ -80,6 +86,9 @@ export const make = (
       flush: () => true
     }
   })
+
+const routed = (delivery: MemoryDelivery, { to }: Outgoing): Delivery =>
+  to._tag === "Foreign" ? { ...delivery, route: { exchange: to.exchange, routingKey: to.routingKey } } : delivery
 
 const ended = (why: string): BrokerError =>
   new BrokerError({

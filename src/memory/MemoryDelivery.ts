@@ -50,12 +50,13 @@ export class MemoryDelivery implements Delivery {
     const { contentEncoding } = properties
     this.properties = contentEncoding === undefined ? plain : { ...plain, contentEncoding }
     const headers = headersOf(message.headers, extra, returns)
-    const bounded = to._tag === "Event" || to._tag === "DelayedEvent" ? ReceivedHeaders.bound(headers) : undefined
+    const isSentByOthers = to._tag === "Event" || to._tag === "DelayedEvent" || to._tag === "Foreign"
+    const bounded = isSentByOthers ? ReceivedHeaders.bound(headers) : undefined
     this.headers = bounded?.headers ?? headers
     this.droppedHeaders = bounded?.dropped
     this.trusted = copy
     this.delayed = to._tag === "DelayedEvent"
-    this.recipient = copy ? nameIn(to) : undefined
+    this.recipient = to._tag === "Subscriber" || to._tag === "Parked" ? nameIn(to) : undefined
     this.redelivered = returns > 0
     this.deliveryCount = returns
     this.routingKey = to._tag === "Event" || to._tag === "DelayedEvent" ? to.name : ""

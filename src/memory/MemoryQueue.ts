@@ -47,6 +47,8 @@ export interface QueueConsumer extends Holder {
   /** Counts against the prefetch in this turn: like over a network, an ack makes room in the next one. */
   taken: number
   cancelled: boolean
+  /** Whether no other consumer may be added. */
+  readonly exclusive?: boolean
 }
 
 export interface MemoryQueueOptions {
@@ -102,6 +104,11 @@ export class MemoryQueue {
   add(consumer: QueueConsumer): void {
     this.attached.push(consumer)
     this.wake()
+  }
+
+  /** Whether a consumer would not be alone that has to be, because it or another one asks for it. */
+  isTaken(exclusive: boolean): boolean {
+    return this.attached.some((one) => isLive(one) && (exclusive || one.exclusive === true))
   }
 
   /** Stops deliveries to it; it keeps what it holds. */

@@ -15,8 +15,9 @@ import { Connections, type LinkFaults } from "./Connections.ts"
 import * as Delays from "./Delays.ts"
 import * as Deque from "./Deque.ts"
 import type { Faults } from "./Faults.ts"
+import { ForeignObjects } from "./foreign/ForeignObjects.ts"
 import type { Returns } from "./MemoryQueue.ts"
-import { Namespace } from "./Namespace.ts"
+import { Namespace, plainQueue } from "./Namespace.ts"
 import type { CutOff, Peer } from "./Peer.ts"
 import { Send } from "./Sends.ts"
 import { Turns } from "./Turns.ts"
@@ -26,6 +27,8 @@ export type { CutOff, Peer } from "./Peer.ts"
 /** A client's connection. */
 export interface Link {
   readonly namespace: Namespace
+  /** What belongs to other systems. */
+  readonly foreign: ForeignObjects
   readonly send: (inFlight: InFlightMessage) => void
   /** Faults of its deliveries and acknowledgements. Undefined without faults. */
   readonly faults: LinkFaults | undefined
@@ -106,6 +109,7 @@ class Server {
   readonly turns = new Turns(() => this.connections.sends.turn())
   readonly delays = Delays.make<Delayed>()
   readonly published = Deque.make<Outgoing>()
+  readonly foreign = new ForeignObjects((name) => plainQueue(name, { wake: this.turns.wake, returns: "in-place" }))
   private readonly options: MemoryServerOptions
   /** Monotonic: delays go by it. */
   private readonly now: Monotonic.Monotonic
@@ -130,6 +134,7 @@ class Server {
     const { close, linkFaults } = this.connections.open(peer)
     return {
       namespace,
+      foreign: this.foreign,
       send: (inFlight) => {
         this.connections.sends.push(new Send(peer, namespace, inFlight))
         this.turns.schedule()
@@ -152,6 +157,10 @@ class Server {
         if (queue.consumers() > 0) ready += queue.ready()
       }
     }
+    for (const queue of this.foreign.queues()) {
+      unacked += queue.unacked()
+      if (queue.consumers() > 0) ready += queue.ready()
+    }
     return { sending: this.connections.sends.size(), unacked, delayed: this.delays.size(), ready }
   }
 
@@ -169,7 +178,7 @@ class Server {
     const known = this.namespaces.get(name)
     if (known !== undefined) return known
     const { returns = "in-place" } = this.options
-    const namespace = new Namespace(name, { wake: this.turns.wake, returns })
+    const namespace = new Namespace(name, { wake: this.turns.wake, returns, foreign: this.foreign })
     this.namespaces.set(name, namespace)
     return namespace
   }

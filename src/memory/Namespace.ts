@@ -6,6 +6,7 @@
 import type { Address, DeadLetterSource, Headers, Outgoing, QueueKind, SubscriberSpec } from "../bus/port/Broker.ts"
 import { TopologyMismatch } from "../bus/port/BrokerReason.ts"
 import { topicMatches } from "../event/Name.ts"
+import type { ForeignObjects } from "./foreign/ForeignObjects.ts"
 import { MemoryQueue, type Returns } from "./MemoryQueue.ts"
 
 /** The limits of RabbitMQ's queues: how often an event may come back, and a dead letter be looked at. */
@@ -31,6 +32,8 @@ export interface TemporaryQueue {
 export interface NamespaceOptions {
   readonly wake: (queue: MemoryQueue) => void
   readonly returns: Returns
+  /** What belongs to other systems. */
+  readonly foreign: ForeignObjects
 }
 
 export class Namespace {
@@ -50,7 +53,7 @@ export class Namespace {
   }
 
   /** Returns why a subscriber cannot be declared like this, or undefined when it is. */
-  declare({ name: subscriber, ordering, parking, patterns }: SubscriberSpec): TopologyMismatch | undefined {
+  declare({ foreign, name: subscriber, ordering, parking, patterns }: SubscriberSpec): TopologyMismatch | undefined {
     const singleActive = ordering === "key"
     if (parking === true && !this.parked.has(subscriber)) {
       this.parked.set(subscriber, this.plainQueue(`${this.name}.parked.${subscriber}`))
@@ -59,6 +62,8 @@ export class Namespace {
     if (binding.queue.singleActive !== singleActive) return mismatch(binding.queue.name, singleActive)
     for (const pattern of patterns) binding.patterns.set(pattern, pattern.split("."))
     this.routes.clear()
+    for (const queue of foreign?.queues ?? []) this.options.foreign.queue(queue)
+    for (const one of foreign?.bindings ?? []) this.options.foreign.bind(binding.queue, one)
     return undefined
   }
 
@@ -107,6 +112,8 @@ export class Namespace {
         return put(this.dead.get(to.subscriber), message)
       case "Parked":
         return put(this.parked.get(to.subscriber), message)
+      case "Foreign":
+        return this.options.foreign.place(message, to)
     }
   }
 
@@ -127,6 +134,7 @@ export class Namespace {
     const binding = this.bound.get(subscriber)
     this.bound.delete(subscriber)
     this.routes.clear()
+    if (binding !== undefined) this.options.foreign.unbind(binding.queue)
     binding?.queue.drop()
   }
 
@@ -150,16 +158,7 @@ export class Namespace {
 
   /** A queue that is read, or one consumer's own: no message leaves it by itself. */
   private plainQueue(name: string): MemoryQueue {
-    const { returns, wake } = this.options
-    return new MemoryQueue({
-      name,
-      singleActive: false,
-      deliveryLimit: readLimit,
-      returns,
-      wake,
-      rejects: false,
-      dead: () => {}
-    })
+    return plainQueue(name, this.options)
   }
 
   private subscriberQueue(subscriber: string, singleActive: boolean, letters: MemoryQueue): MemoryQueue {
@@ -199,6 +198,18 @@ export class Namespace {
   }
 }
 
+/** A queue that no message leaves by itself. */
+export const plainQueue = (name: string, { returns, wake }: Pick<NamespaceOptions, "returns" | "wake">): MemoryQueue =>
+  new MemoryQueue({
+    name,
+    singleActive: false,
+    deliveryLimit: readLimit,
+    returns,
+    wake,
+    rejects: false,
+    dead: () => {}
+  })
+
 const isSameSource = (one: DeadLetterSource, other: DeadLetterSource): boolean =>
   one._tag === "Undeliverable" ? other._tag === "Undeliverable" : other._tag === "Subscriber" && one.name === other.name
 
@@ -228,9 +239,11 @@ const withoutDeaths = (headers: Headers): Headers =>
 
 const deathOf = (queue: string, namespace: string, to: Address, reason: string): Readonly<Record<string, unknown>> => {
   const [exchange, key] =
-    to._tag === "Event"
-      ? [`${namespace}.events`, to.name]
-      : [`${namespace}.delay.deliver`, to._tag === "Subscriber" ? `to.${to.name}` : `publish.${nameIn(to)}`]
+    to._tag === "Foreign"
+      ? [to.exchange, to.routingKey]
+      : to._tag === "Event"
+        ? [`${namespace}.events`, to.name]
+        : [`${namespace}.delay.deliver`, to._tag === "Subscriber" ? `to.${to.name}` : `publish.${nameIn(to)}`]
   return {
     "x-death": [{ count: 1, reason, queue, exchange, "routing-keys": [key] }],
     "x-first-death-exchange": exchange,
@@ -243,5 +256,5 @@ const deathOf = (queue: string, namespace: string, to: Address, reason: string):
 }
 
 /** The name that an address is routed by: that of an event, or of a subscriber. */
-export const nameIn = (to: Address): string =>
+export const nameIn = (to: Exclude<Address, { readonly _tag: "Foreign" }>): string =>
   to._tag === "DeadLetter" || to._tag === "Parked" ? to.subscriber : to.name

@@ -70,7 +70,8 @@ export const subscriber = (name: string, broker: Messaging.BrokerIdentity, conte
   // Exported as 0 from the start: Prometheus sees no increase in a series that first appears as 1.
   for (const known of ["handled", "retried", "dead-lettered", "postponed"]) outcome(known)
   series(Metrics.unsigned, context, bySubscriber)
-  for (const known of ["Exhausted", "Rejected", "Invalid", "CrashLoop", "LaneFull", "LaneTooSlow"]) deadLettered(known)
+  for (const known of ["Exhausted", "Rejected", "Invalid", "CrashLoop", "Expired", "LaneFull", "LaneTooSlow"])
+    deadLettered(known)
   return {
     delivered: (isRedelivery: boolean): void => {
       consumed.update(1)

@@ -17,6 +17,7 @@ import * as Grants from "./Grants.ts"
 import * as DeadLetterOperations from "./letters/DeadLetterOperations.ts"
 import * as LetterOperations from "./letters/LetterOperations.ts"
 import * as LiveOperations from "./live/LiveOperations.ts"
+import * as BenchOperations from "./load/BenchOperations.ts"
 import * as LoadOperations from "./load/LoadOperations.ts"
 import * as PublishOperations from "./publish/PublishOperations.ts"
 import type * as Reports from "./Reports.ts"
@@ -25,6 +26,7 @@ import * as Topology from "./Topology.ts"
 /** All groups. */
 interface Groups
   extends
+    BenchOperations.BenchOperations,
     DeadLetterOperations.DeadLetterOperations,
     FleetOperations.FleetOperations,
     Grants.GrantsOperation,
@@ -60,14 +62,20 @@ export const make = Effect.fnUntraced(function* (
   const fleet = yield* Effect.cached(Scope.provide(reach.fleet, scope))
   return Operations.of({
     doctor: (subject) =>
-      Effect.map(examiner.examine(subject), ({ facts, findings, unseen }) => ({
-        kind: "doctor" as const,
-        version: 1 as const,
-        healthy: findings.length === 0,
-        findings: findings.toSorted((one, other) => rank(one) - rank(other)),
-        unseen,
-        facts
-      })),
+      Effect.map(
+        Effect.all([examiner.examine(subject), FleetOperations.examine(fleet)], { concurrency: "unbounded" }),
+        ([{ facts, findings, unseen }, disagreements]) => {
+          const all = [...findings, ...disagreements]
+          return {
+            kind: "doctor" as const,
+            version: 1 as const,
+            healthy: all.length === 0,
+            findings: all.toSorted((one, other) => rank(one) - rank(other)),
+            unseen,
+            facts
+          }
+        }
+      ),
     topology: Topology.make(administrator),
     ...Grants.make(administrator),
     ...DeadLetterOperations.make(bus, examiner),
@@ -75,7 +83,8 @@ export const make = Effect.fnUntraced(function* (
     ...PublishOperations.make(bus, cache),
     ...LiveOperations.make(bus, cache, examiner),
     ...LetterOperations.make(bus, examiner),
-    ...LoadOperations.make(reach.namespace)
+    ...LoadOperations.make(reach.namespace),
+    ...BenchOperations.make(reach.namespace)
   })
 })
 

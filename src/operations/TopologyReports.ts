@@ -15,6 +15,8 @@ export const Difference = Schema.Struct({
 export const Cost = Schema.Struct({
   /** Of the namespace when everything is declared. */
   quorumQueues: Schema.Int,
+  /** More of them that the delay ladder takes when delays first need its levels. */
+  ladderQueues: Schema.Int,
   missingQueues: Seen,
   exchanges: Schema.Int,
   bindings: Schema.Int,

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { Dialect } from "./dialects/Dialect.ts"
 import { dialects } from "./dialects/dialects.ts"
-import type { Parameter, Row, Statement } from "./dialects/Statement.ts"
+import { isStatement, type Parameter, type Row, type Statement } from "./dialects/Statement.ts"
 import { OutboxError } from "./OutboxError.ts"
 
 /**
@@ -43,29 +43,56 @@ export const ofClient = (client: SqlClient.SqlClient): Database => {
 const clients = new WeakMap<object, Database>()
 
 const makeOfClient = (client: SqlClient.SqlClient): Database => {
-  const name = client.onDialectOrElse<DialectName | undefined, DialectName, DialectName>({
+  const name = client.onDialectOrElse<DialectName | undefined, DialectName, DialectName, DialectName>({
     pg: () => "postgres",
     sqlite: () => "sqlite",
+    mysql: () => "mysql",
     orElse: () => undefined
   })
   return {
     dialect: name === undefined ? unknownDialect("this SqlClient's") : dialects[name],
-    run: (operation, { parameters, text }) =>
+    run: inSteps((operation, { parameters, text }) =>
       Effect.mapError(client.unsafe<Row>(text, parameters).withoutTransform, (error) =>
         OutboxError.of(operation, error)
       )
+    )
   }
+}
+
+/** Runs what follows a statement, too. */
+const inSteps = (run: Database["run"]): Database["run"] => {
+  const steps: Database["run"] = (operation, statement) => {
+    const { next } = statement
+    if (next === undefined) return run(operation, statement)
+    return Effect.flatMap(run(operation, statement), (rows) => {
+      const following = next(rows)
+      return isStatement(following) ? steps(operation, following) : Effect.succeed(following)
+    })
+  }
+  return steps
 }
 
 export const ofPort = ({ dialect, execute }: Pick<Port, "dialect" | "execute">): Database => ({
   // Callers without types may pass any name.
   dialect: Object.hasOwn(dialects, dialect) ? dialects[dialect] : unknownDialect(`"${dialect}"`),
-  run: (operation, { parameters, text }) =>
+  run: (operation, statement) =>
     Effect.tryPromise({
-      try: async () => execute(text, parameters),
+      try: () => runSteps(execute, statement),
       catch: (error) => OutboxError.of(operation, error)
     })
 })
+
+/** A statement, and what follows it, without Effect. */
+export const runSteps = async (execute: Execute, statement: Statement): Promise<ReadonlyArray<Row>> => {
+  let { next, parameters, text } = statement
+  for (;;) {
+    const rows = await execute(text, parameters)
+    if (next === undefined) return rows
+    const following = next(rows)
+    if (!isStatement(following)) return following
+    ;({ next, parameters, text } = following)
+  }
+}
 
 const unknownDialect = (which: string): never => {
   throw new TypeError(`${which} dialect is not supported: expected one of ${Object.keys(dialects).join(", ")}`)

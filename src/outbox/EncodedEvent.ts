@@ -7,6 +7,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as PublishChecks from "../bus/publish/PublishChecks.ts"
 import {
+  expiryOf,
   optionFault,
   optionNames,
   type PublishOptions,
@@ -14,6 +15,7 @@ import {
   unknownFault
 } from "../bus/publish/PublishOptions.ts"
 import { Origin } from "../bus/publish/Origin.ts"
+import type { Encoded } from "../bus/publish/Validating.ts"
 import { PublishError } from "../bus/send/PublishError.ts"
 import * as PublishReason from "../bus/send/PublishReason.ts"
 import type { EventIds } from "../bus/support/EventIds.ts"
@@ -41,7 +43,9 @@ export type Encode = (
   data: unknown,
   options: AppendOptions,
   /** Of the fiber that appends. */
-  context: Context.Context<never>
+  context: Context.Context<never>,
+  /** What the data is written as, where it was validated already. */
+  given?: Encoded
 ) => Result.Result<AppendedEvent, PublishError>
 
 export const encoder = ({ authorise, ids, now, source }: EncoderSettings): Encode => {
@@ -54,7 +58,7 @@ export const encoder = ({ authorise, ids, now, source }: EncoderSettings): Encod
     return made
   }
 
-  return (event, data, options, context) => {
+  return (event, data, options, context, given) => {
     const time = now()
     const { id = ids.next(time), key: ownKey } = Predicate.isObject(options) ? options : {}
     const fail = (reason: PublishReason.PublishReason) =>
@@ -63,16 +67,17 @@ export const encoder = ({ authorise, ids, now, source }: EncoderSettings): Encod
       return fail(PublishChecks.invalid("event", "unknown event: expected a contract made by Event.make"))
     const unknown = unknownFault(options, names)
     if (unknown !== undefined) return fail(new PublishReason.Invalid({ faults: [unknown] }))
-    const encoded = event.dataCodec.encode(data)
-    if (Result.isFailure(encoded)) return fail(new PublishReason.Invalid({ faults: encoded.failure.faults }))
+    const encoded = given ?? event.dataCodec.encode(data)
+    if (Result.isFailure(encoded)) return fail(PublishChecks.invalidData(encoded.failure))
     const origin = new Origin(context, options)
     const authorised = PublishChecks.authorise(event, data, ownKey, origin.actor, authorise)
     if (Result.isFailure(authorised)) return fail(authorised.failure)
     const key = authorised.success
-    const wrong = optionFault(id, key, origin, options)
+    const wrong = optionFault(id, key, origin, options, event.expiresAfter)
     if (wrong !== undefined) return fail(new PublishReason.Invalid({ faults: [wrong] }))
     const { actor, causationId, correlationId } = origin
-    const head = { id, time, key, correlationId, causationId, actor }
+    const expiryTime = expiryOf(time, options, event.expiresAfter)
+    const head = { id, time, key, correlationId, causationId, actor, expiryTime }
     const written = PublishChecks.write({ encode: writerOf(event) }, head, encoded.success)
     if (Result.isFailure(written)) return fail(written.failure)
     const body = written.success

@@ -8,34 +8,31 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { SqlClient } from "effect/sql/SqlClient"
-import type { SqlError } from "effect/sql/SqlError"
-import { createHash } from "node:crypto"
-import type * as Envelope from "../event/Envelope.ts"
 import * as Log from "../observe/Log.ts"
 import { type Database, ofClient, ofPort } from "./Database.ts"
+import * as Once from "./inbox/Once.ts"
 import type { Transaction } from "./Outbox.ts"
-import { OutboxError } from "./OutboxError.ts"
+import type { OutboxError } from "./OutboxError.ts"
 
-/** What identifies an event: duplicates have the same. */
-export type Identity = Pick<Envelope.Envelope, "id" | "source" | "type">
+export type { Identity } from "./inbox/Once.ts"
 
 /**
  * Marks the event as handled by this subscriber in the transaction of the fiber. Returns whether this is the first time; waits
  * while another transaction handles it.
  */
-export const isFirst = (subscriber: string, event: Identity): Effect.Effect<boolean, OutboxError, SqlClient> =>
-  Effect.flatMap(SqlClient, (client) => mark(ofClient(client), subscriber, event))
+export const isFirst = (subscriber: string, event: Once.Identity): Effect.Effect<boolean, OutboxError, SqlClient> =>
+  Effect.flatMap(SqlClient, (client) => Once.mark(ofClient(client), subscriber, event))
 
 /** The same in a transaction of any other client. */
 export const isFirstWith = (
   transaction: Transaction,
   subscriber: string,
-  event: Identity
-): Effect.Effect<boolean, OutboxError> => Effect.suspend(() => mark(ofPort(transaction), subscriber, event))
+  event: Once.Identity
+): Effect.Effect<boolean, OutboxError> => Effect.suspend(() => Once.mark(ofPort(transaction), subscriber, event))
 
 /**
  * A handler whose effects in the database happen once for each event. It runs in a transaction; an event that was handled is
- * acknowledged without running it.
+ * acknowledged without running it. A subscriber with the option `inbox: true` does the same by itself.
  *
  * @example
  * ```ts
@@ -54,19 +51,7 @@ export const isFirstWith = (
  * })
  * ```
  */
-export const once =
-  <E extends Identity, A extends ReadonlyArray<unknown>, Err, R>(
-    subscriber: string,
-    handler: (event: E, ...more: A) => Effect.Effect<unknown, Err, R>
-  ) =>
-  (event: E, ...more: A): Effect.Effect<void, Err | OutboxError | SqlError, R | SqlClient> =>
-    Effect.flatMap(SqlClient, (client) =>
-      client.withTransaction(
-        Effect.flatMap(mark(ofClient(client), subscriber, event), (first) =>
-          first ? Effect.asVoid(handler(event, ...more)) : Effect.void
-        )
-      )
-    )
+export const once = Once.once
 
 export interface PurgeOptions {
   /** How long marks are kept: longer than an event can come again, replays of dead letters included. Default 30 days. */
@@ -101,14 +86,3 @@ export const purgeMarks = (database: Database, millis: number): Effect.Effect<nu
       if (rows.length < pageSize) return deleted
     }
   })
-
-const mark = (database: Database, subscriber: string, event: Identity): Effect.Effect<boolean, OutboxError> =>
-  event.id === ""
-    ? Effect.fail(OutboxError.of("mark", new Error("the event has no id, so nothing says whether it is the same")))
-    : Effect.map(database.run("mark", database.dialect.mark(subscriber, hashOf(event))), (rows) => rows.length > 0)
-
-/** Of a fixed length, and no part of one identity can be taken for that of another. */
-const hashOf = ({ id, source, type }: Identity): string =>
-  createHash("sha256")
-    .update(JSON.stringify([source, type, id]))
-    .digest("base64url")

@@ -5,7 +5,6 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { SqlClient } from "effect/sql/SqlClient"
@@ -20,7 +19,11 @@ import * as SchemaModule from "../event/SchemaModule.ts"
 import * as Meter from "../observe/Meter.ts"
 import * as OutboxMetrics from "../observe/OutboxMetrics.ts"
 import { type Database, ofClient, ofPort, type Port } from "./Database.ts"
-import { type AppendOptions, type Encode, encoder } from "./EncodedEvent.ts"
+import { type Encoded, type Given, givenOf } from "../bus/publish/Validating.ts"
+import * as Validation from "../bus/support/Validation.ts"
+import { type AppendOptions, encoder } from "./EncodedEvent.ts"
+import type { Dialect } from "./dialects/Dialect.ts"
+import type { Row, Statement } from "./dialects/Statement.ts"
 import type { OutboxError } from "./OutboxError.ts"
 import { rowOf } from "./OutboxRow.ts"
 import { CurrentWake } from "./Wake.ts"
@@ -43,14 +46,14 @@ export class Outbox extends Context.Service<
      * `publish`, with the trace, cause and actor of this moment.
      */
     readonly append: <A>(
-      event: Event.Event<string, A>,
+      event: Event.Event<string, unknown, A>,
       data: A,
       options?: AppendOptions
     ) => Effect.Effect<Appended, PublishError | OutboxError, SqlClient>
     /** The same in a transaction of any other client: `execute` runs a statement in it. */
     readonly appendWith: <A>(
       transaction: Transaction,
-      event: Event.Event<string, A>,
+      event: Event.Event<string, unknown, A>,
       data: A,
       options?: AppendOptions
     ) => Effect.Effect<Appended, PublishError | OutboxError>
@@ -92,7 +95,34 @@ export const kinds = {
   notify: Kinds.bool
 } satisfies Kinds.KindsOf<Outbox.Options>
 
-const make = Effect.fnUntraced(function* (options: Outbox.Options) {
+/** What the Standard Schema of an event makes of data; undefined for a schema of Effect, which needs no fiber. */
+export const validating = (event: Event.Any, data: unknown): Effect.Effect<Given> | undefined => {
+  // Callers come from outside of TypeScript too.
+  const validate = event?.dataCodec?.validate
+  return validate === undefined
+    ? undefined
+    : Effect.map(Validation.settled(event.name, validate(data), Validation.defaultMillis), givenOf)
+}
+
+/** An event that was checked, authorised and encoded: its insert, and what that makes of the rows. */
+export interface Insert {
+  readonly statement: Statement
+  readonly appended: (rows: ReadonlyArray<Row>) => Appended
+}
+
+/** Checks and encodes. It is no Effect: an append is so short that a fiber of its own would be a fifth of it. */
+export type Prepare = (
+  dialect: Dialect,
+  event: Event.Any,
+  data: unknown,
+  options: AppendOptions,
+  /** Of the fiber that appends: its trace, cause and actor. */
+  context: Context.Context<never>,
+  /** What the data is written as, where it was validated already. */
+  encoded?: Encoded
+) => Result.Result<Insert, PublishError>
+
+export const makePrepare = Effect.fnUntraced(function* (options: Outbox.Options) {
   OptionInvalid.check("Outbox.layer", options, kinds)
   const { authorise = "contracts", notify = false, ordering = "key", source } = options
   const fault = sourceFault(source)
@@ -109,34 +139,55 @@ const make = Effect.fnUntraced(function* (options: Outbox.Options) {
   yield* checkRuntime
   yield* Effect.promise(SchemaModule.load)
   const clock = yield* Clock.Clock
-  const wake = yield* CurrentWake
-  const appended = Meter.seriesBy(OutboxMetrics.appended, yield* Effect.context<never>(), {}, "eventbus.event")
+  const counted = Meter.seriesBy(OutboxMetrics.appended, yield* Effect.context<never>(), {}, "eventbus.event")
   const ids = yield* CurrentIds
   const encode = encoder({ source, authorise, ids, now: () => clock.currentTimeMillisUnsafe() })
   const settings = { locksKey: ordering === "key", notifies: notify }
 
-  const insert = (
-    database: Database,
-    encoded: ReturnType<Encode>
-  ): Effect.Effect<Appended, PublishError | OutboxError> => {
-    if (Result.isFailure(encoded)) return Effect.fail(encoded.failure)
-    const event = encoded.success
-    return Effect.map(database.run("append", database.dialect.append(rowOf(event), settings)), (rows) => {
-      appended(event.name).update(1)
-      return { id: event.id, position: Number(rows[0]?.["position"]) }
+  const prepare: Prepare = (dialect, event, data, options, context, given) => {
+    const encoded = encode(event, data, options, context, given)
+    if (Result.isFailure(encoded)) return Result.fail(encoded.failure)
+    const { id, name } = encoded.success
+    return Result.succeed({
+      statement: dialect.append(rowOf(encoded.success), settings),
+      appended: (rows) => {
+        counted(name).update(1)
+        return { id, position: Number(rows[0]?.["position"]) }
+      }
     })
   }
-  const encodedHere = <A>(event: Event.Event<string, A>, data: A, options: AppendOptions) =>
-    encode(event, data, options, Fiber.getCurrent()?.context ?? Context.empty())
+  return prepare
+})
 
+const make = Effect.fnUntraced(function* (options: Outbox.Options) {
+  const prepare = yield* makePrepare(options)
+  const wake = yield* CurrentWake
+  const insertOf = (
+    database: Database,
+    prepared: ReturnType<Prepare>
+  ): Effect.Effect<Appended, PublishError | OutboxError> => {
+    if (Result.isFailure(prepared)) return Effect.fail(prepared.failure)
+    const { appended, statement } = prepared.success
+    return Effect.map(database.run("append", statement), appended)
+  }
+  const insert = <A>(database: Database, event: Event.Event<string, unknown, A>, data: A, options: AppendOptions) =>
+    Effect.contextWith((context: Context.Context<never>): Effect.Effect<Appended, PublishError | OutboxError> => {
+      const { dialect } = database
+      const validation = validating(event, data)
+      return validation === undefined
+        ? insertOf(database, prepare(dialect, event, data, options, context))
+        : Effect.flatMap(validation, ({ encoded, output }) =>
+            insertOf(database, prepare(dialect, event, output, options, context, encoded))
+          )
+    })
   return Outbox.of({
     append: (event, data, options = {}) =>
       Effect.flatMap(SqlClient, (client) =>
-        Effect.tap(insert(ofClient(client), encodedHere(event, data, options)), () =>
+        Effect.tap(insert(ofClient(client), event, data, options), () =>
           client.afterCommit(Effect.sync(() => wake.appended()))
         )
       ),
     appendWith: (transaction, event, data, options = {}) =>
-      Effect.suspend(() => insert(ofPort(transaction), encodedHere(event, data, options)))
+      Effect.suspend(() => insert(ofPort(transaction), event, data, options))
   })
 })

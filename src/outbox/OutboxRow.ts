@@ -1,5 +1,6 @@
 /** An event as a row of the outbox: what the insert gets, and what the relay makes of it. */
 import type { EncodedEvent } from "../bus/publish/EncodedPublisher.ts"
+import * as TextHash from "../bus/support/TextHash.ts"
 import type { Headers } from "../bus/port/Broker.ts"
 import type * as Event from "../event/Event.ts"
 import { type NewRow, partitions } from "./dialects/Dialect.ts"
@@ -61,10 +62,9 @@ const hasAny = (headers: Headers): boolean => {
   return false
 }
 
-/** FNV-1a of 32 bits, as a signed integer. It is part of the data: the partition of a key never changes. */
+/** A signed integer of 32 bits. It is part of the data: the partition of a key never changes. */
 const hashOf = (text: string): number => {
-  let hash = 0x811c9dc5
-  for (let n = 0; n < text.length; n++) hash = Math.imul(hash ^ text.charCodeAt(n), 0x01000193)
+  const hash = TextHash.of(text)
   return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) | 0
 }
 

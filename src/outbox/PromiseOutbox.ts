@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as BusRuntime from "../bus/BusRuntime.ts"
 import type { EventBus } from "../bus/EventBus.ts"
@@ -10,11 +11,12 @@ import { type Actor, CurrentActor } from "../event/Actor.ts"
 import type * as Event from "../event/Event.ts"
 import * as OptionInvalid from "../event/options/OptionInvalid.ts"
 import * as Kinds from "../event/options/OptionKinds.ts"
-import { type Execute, ofPort, type Port } from "./Database.ts"
+import { type Execute, ofPort, type Port, runSteps } from "./Database.ts"
 import type { AppendOptions } from "./EncodedEvent.ts"
 import * as Inbox from "./Inbox.ts"
 import * as Migrations from "./Migrations.ts"
-import { type Appended, kinds as outboxKinds, Outbox } from "./Outbox.ts"
+import { type Appended, kinds as outboxKinds, makePrepare, validating, type Outbox } from "./Outbox.ts"
+import { OutboxError } from "./OutboxError.ts"
 import { OutboxRelay, type RelayStatus } from "./relay/OutboxRelay.ts"
 import { kinds as relayKinds, type RelayOptions } from "./relay/RelayOptions.ts"
 import * as Upkeep from "./Upkeep.ts"
@@ -35,7 +37,7 @@ export interface PromiseOutbox extends AsyncDisposable {
   /** Writes the event in the transaction that `execute` runs statements in. */
   readonly append: <A>(
     execute: Execute,
-    event: Event.Event<string, A>,
+    event: Event.Event<string, unknown, A>,
     data: NoInfer<A>,
     options?: PromiseAppendOptions
   ) => Promise<Appended>
@@ -98,14 +100,33 @@ export const createOutbox = async (options: CreateOutboxOptions): Promise<Promis
   const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> =>
     runtime === undefined ? Effect.runPromise(effect) : runtime.run(effect)
   const scope = Scope.makeUnsafe()
-  const context = await run(Layer.buildWithScope(Outbox.layer(own), scope))
-  const outbox = Context.get(context, Outbox)
+  const prepare = await run(makePrepare(own))
   const relaying = await runtime?.run(relayIn(scope, port, relay))
   const close = (): Promise<void> => run(Scope.close(scope, Exit.void))
   return {
-    append: (execute, event, data, { actor, ...rest } = {}) => {
-      const appended = outbox.appendWith({ dialect, execute }, event, data, rest)
-      return run(actor === undefined ? appended : Effect.provideService(appended, CurrentActor, actor))
+    append: async (execute, event, data, { actor, ...rest } = {}) => {
+      const context = runtime?.context() ?? Context.empty()
+      const own = actor === undefined ? context : Context.add(context, CurrentActor, actor)
+      const validation = validating(event, data)
+      const given = validation === undefined ? undefined : await run(validation)
+      const prepared = prepare(
+        database.dialect,
+        event,
+        given === undefined ? data : given.output,
+        rest,
+        own,
+        given?.encoded
+      )
+      // As every failure, with the stack of the call.
+      if (Result.isFailure(prepared)) return run(Effect.fail(prepared.failure))
+      const { appended, statement } = prepared.success
+      try {
+        // No fiber waits for it: that would cost a turn of the event loop for each event.
+        const { next, parameters, text } = statement
+        return appended(await (next === undefined ? execute(text, parameters) : runSteps(execute, statement)))
+      } catch (error) {
+        throw OutboxError.of("append", error)
+      }
     },
     isFirst: (execute, subscriber, event) => run(Inbox.isFirstWith({ dialect, execute }, subscriber, event)),
     migrate: () => run(Migrations.migrateWith(port)),

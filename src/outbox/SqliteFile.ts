@@ -12,8 +12,8 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import { classifySqliteError, SqlError } from "effect/sql/SqlError"
 import { makeCompilerSqlite } from "effect/sql/Statement"
-import * as Stream from "effect/Stream"
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite"
+import * as RowsConnection from "./RowsConnection.ts"
 
 export interface SqliteFileOptions {
   /** Path of the file, which is made when it is missing. `:memory:` is a database of this layer alone. */
@@ -78,17 +78,5 @@ const connectionOf = (database: DatabaseSync): Connection => {
   const rowsOf = (sql: string, params: ReadonlyArray<unknown>) =>
     // What SQLite does not take is refused by it, with an error that names the parameter.
     Effect.try({ try: () => prepare(sql).all(...(params as ReadonlyArray<SQLInputValue>)), catch: failed("execute") })
-  const execute: Connection["execute"] = (sql, params, transform) =>
-    transform === undefined ? rowsOf(sql, params) : Effect.map(rowsOf(sql, params), transform)
-  const values: Connection["executeValues"] = (sql, params) =>
-    Effect.map(rowsOf(sql, params), (rows) => rows.map((row) => Object.values(row)))
-  return {
-    execute,
-    executeRaw: rowsOf,
-    executeUnprepared: execute,
-    executeValues: values,
-    executeValuesUnprepared: values,
-    executeStream: (sql, params, transform) =>
-      Stream.unwrap(Effect.map(execute(sql, params, transform), (rows) => Stream.fromIterable(rows)))
-  }
+  return RowsConnection.over(rowsOf)
 }

@@ -5,11 +5,14 @@
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { BusInternals } from "../bus/BusInternals.ts"
 import type { BusFailure } from "../bus/delivery/FailureFeed.ts"
 import { type Broker, inFlight, type Outgoing } from "../bus/port/Broker.ts"
 import type { EventBus } from "../bus/EventBus.ts"
+import { givenOf } from "../bus/publish/Validating.ts"
+import * as Validation from "../bus/support/Validation.ts"
 import type * as Diagnosis from "../bus/send/Diagnosis.ts"
 import type { SubscriberStats } from "../bus/subscriber/Subscription.ts"
 import { CurrentActor } from "../event/Actor.ts"
@@ -122,9 +125,16 @@ const messageOf = Effect.fnUntraced(function* (
   subscriber: string,
   event: Event.Any,
   data: unknown,
-  { headers = {}, id = `delivered-${++delivered}`, key = event.keyOf(data) }: DeliverOptions
+  { headers = {}, id = `delivered-${++delivered}`, key: ownKey }: DeliverOptions
 ) {
-  const encoded = yield* Effect.fromResult(event.dataCodec.encode(data))
+  const { encode, validate } = event.dataCodec
+  const given =
+    validate === undefined
+      ? { output: data, encoded: encode(data) }
+      : givenOf(yield* Validation.settled(event.name, validate(data), Validation.defaultMillis))
+  // A publish has no version that could be unknown.
+  const encoded = yield* Effect.fromResult(given.encoded as Result.Result<unknown, InvalidEvent>)
+  const key = ownKey ?? event.keyOf(given.output)
   const time = yield* Clock.currentTimeMillis
   const fields = { id, time, key, correlationId: undefined, causationId: undefined, actor: yield* CurrentActor }
   return {

@@ -7,24 +7,22 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
 import { kinds as busKinds } from "../bus/EventBusOptionKinds.ts"
 import * as EventBusMake from "../bus/EventBusMake.ts"
 import type { DeadLetters } from "../bus/deadletter/DeadLetters.ts"
 import { BusInternals } from "../bus/BusInternals.ts"
 import { EventBus } from "../bus/EventBus.ts"
-import { Broker, type Outgoing } from "../bus/port/Broker.ts"
+import { Broker } from "../bus/port/Broker.ts"
 import { CacheStore } from "../bus/port/CacheStore.ts"
 import { ClaimStore } from "../bus/port/ClaimStore.ts"
+import { decode } from "../bus/read/CacheReader.ts"
 import { EventCache } from "../bus/read/EventCache.ts"
 import * as DeadLettersLive from "../bus/deadletter/DeadLettersLive.ts"
 import * as OptionInvalid from "../event/options/OptionInvalid.ts"
 import * as Kinds from "../event/options/OptionKinds.ts"
-import * as WireFormat from "../event/WireFormat.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
-import * as Limits from "../event/Limits.ts"
 import { MemoryBroker, MemoryCache, MemoryClaims, MemoryServer } from "../memory/index.ts"
 import { deliver, type DeliverError, type DeliverOptions, type Settlement } from "./Deliver.ts"
 import { type NotSettled, Quiescence } from "./Quiescence.ts"
@@ -84,7 +82,7 @@ export class TestBus extends Context.Service<
      */
     readonly deliver: <Name extends string, A>(
       subscriber: string,
-      event: Event.Event<Name, A>,
+      event: Event.Event<Name, unknown, A>,
       data: A,
       options?: DeliverOptions
     ) => Effect.Effect<Settlement, DeliverError>
@@ -112,7 +110,7 @@ export class TestBus extends Context.Service<
     readonly faults: TestFaults
     /** What was published of an event, oldest first; the last 1,000 events of all kinds are kept. */
     readonly published: <Name extends string, A>(
-      event: Event.Event<Name, A>
+      event: Event.Event<Name, A, unknown>
     ) => Effect.Effect<ReadonlyArray<Envelope.Envelope<Name, A>>>
   }
 >()("@eduflow/events/testing/TestBus") {
@@ -172,18 +170,15 @@ const make = (plan: FaultPlan) =>
       settle: quiescence.settle(),
       deliver: (subscriber, event, data, options = {}) => deliver(parts, subscriber, event, data, options),
       faults: plan.control(server),
-      published: <Name extends string, A>(event: Event.Event<Name, A>) =>
-        Effect.sync(() => server.published().flatMap((message) => decoded(event, message)))
+      published: <Name extends string, A>(event: Event.Event<Name, A, unknown>) =>
+        Effect.suspend(() =>
+          Effect.map(
+            Effect.forEach(
+              server.published().filter(({ to }) => to._tag === "Event" && to.name === event.name),
+              (message) => Effect.option(decode(event, message))
+            ),
+            (found) => found.flatMap(Option.toArray)
+          )
+        )
     })
   })
-
-const decoded = <Name extends string, A>(
-  event: Event.Event<Name, A>,
-  { body, to }: Outgoing
-): ReadonlyArray<Envelope.Envelope<Name, A>> => {
-  if (to._tag !== "Event" || to.name !== event.name) return []
-  const parsed = WireFormat.parse(body, Limits.defaults)
-  const found = Result.isFailure(parsed) ? Option.none() : Result.getSuccess(WireFormat.decode(parsed.success, event))
-  // The contract of this event made the data of it.
-  return Option.isNone(found) ? [] : [found.value as Envelope.Envelope<Name, A>]
-}

@@ -10,6 +10,7 @@ import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Reports from "../operations/Reports.ts"
 import { after, selection, source } from "../operations/Selection.ts"
+import * as WebReports from "./WebReports.ts"
 
 const fault = { error: Schema.String, problem: Schema.String }
 
@@ -27,6 +28,24 @@ export class Malformed extends HttpApiMiddleware.Service<Malformed>()("@eduflow/
 const errors = [Refused, Missing, Failed] as const
 const whole = Schema.FiniteFromString.pipe(Schema.check(Schema.isInt()))
 const isSet = Schema.optionalKey(Schema.Literals(["true", "false"]))
+/** Names a replay or a discard for `/work`. */
+const work = Schema.optionalKey(
+  Schema.String.annotate({ description: "A name under which /api/work says how far it is" })
+)
+
+const expiresAfter = Schema.optionalKey(
+  Schema.String.annotate({
+    description: 'How long from now on events that expire may be handled, such as "30 minutes"'
+  })
+)
+
+const session = HttpApiEndpoint.get("session", "/session", { success: WebReports.Session }).annotateMerge(
+  OpenApi.annotations({ summary: "Who is asking, and what this server knows and allows" })
+)
+
+const running = HttpApiEndpoint.get("running", "/work", { success: WebReports.Work }).annotateMerge(
+  OpenApi.annotations({ summary: "The replays and discards that run in this server, and how far they are" })
+)
 
 const doctor = HttpApiEndpoint.get("doctor", "/doctor", { success: Reports.Doctor }).annotateMerge(
   OpenApi.annotations({ summary: "What is wrong, and which command mends it" })
@@ -58,13 +77,14 @@ const show = HttpApiEndpoint.get("show", "/dead-letters/:source/:id", {
 
 const replay = HttpApiEndpoint.post("replay", "/dead-letters/:source/replay", {
   params: { source },
-  query: { apply: isSet },
+  query: { apply: isSet, work },
   payload: Schema.Struct({
     ...selection,
     limit: Schema.optionalKey(Schema.Int),
     rate: Schema.optionalKey(Schema.Finite),
     maxReplays: Schema.optionalKey(Schema.Int),
-    unsigned: Schema.optionalKey(Schema.Boolean)
+    unsigned: Schema.optionalKey(Schema.Boolean),
+    expiresAfter
   }),
   success: Reports.Replay,
   error: errors
@@ -72,7 +92,7 @@ const replay = HttpApiEndpoint.post("replay", "/dead-letters/:source/replay", {
 
 const discard = HttpApiEndpoint.post("discard", "/dead-letters/:source/discard", {
   params: { source },
-  query: { apply: isSet },
+  query: { apply: isSet, work },
   payload: Schema.Struct({
     ...selection,
     limit: Schema.optionalKey(Schema.Int),
@@ -81,6 +101,48 @@ const discard = HttpApiEndpoint.post("discard", "/dead-letters/:source/discard",
   success: Reports.Discard,
   error: errors
 }).annotateMerge(OpenApi.annotations({ summary: "Deletes dead letters for good" }))
+
+const edit = HttpApiEndpoint.post("edit", "/dead-letters/:source/:id/edit", {
+  params: { source, id: Schema.String },
+  query: { apply: isSet },
+  payload: Schema.Struct({
+    data: Schema.optionalKey(Schema.Unknown.annotate({ description: "The whole new data" })),
+    patch: Schema.optionalKey(
+      Schema.Unknown.annotate({ description: "A merge patch (RFC 7396): null removes a field" })
+    ),
+    unsigned: Schema.optionalKey(Schema.Boolean),
+    expiresAfter
+  }),
+  success: Reports.Edit,
+  error: errors
+}).annotateMerge(
+  OpenApi.annotations({ summary: "Corrects the data of one dead letter, as its contract allows, and replays it" })
+)
+
+const event = Schema.String.annotate({ description: "Name of an event" })
+
+const last = HttpApiEndpoint.get("last", "/last/:event", {
+  params: { event },
+  query: { key: Schema.optionalKey(Schema.Array(Schema.String)) },
+  success: Reports.byCommand.last,
+  error: errors
+}).annotateMerge(OpenApi.annotations({ summary: "The last known event of each key, as Redis remembers it" }))
+
+const history = HttpApiEndpoint.get("history", "/history/:event", {
+  params: { event },
+  query: { key: Schema.optionalKey(Schema.String), limit: Schema.optionalKey(whole) },
+  success: Reports.byCommand.history,
+  error: errors
+}).annotateMerge(
+  OpenApi.annotations({ summary: "The last events of a key, or of the event over all keys, newest first" })
+)
+
+const topology = HttpApiEndpoint.get("topology", "/topology", {
+  success: Reports.byCommand["topology plan"],
+  error: errors
+}).annotateMerge(
+  OpenApi.annotations({ summary: "Where RabbitMQ differs from what the known subscribers declare, and what mends it" })
+)
 
 const ps = HttpApiEndpoint.get("ps", "/ps", { success: Reports.byCommand.ps, error: errors }).annotateMerge(
   OpenApi.annotations({ summary: "Which processes run which subscribers, their state and lag, and what is paused" })
@@ -119,7 +181,8 @@ const release = HttpApiEndpoint.post("release", "/subscribers/:subscriber/releas
 export const api = HttpApi.make("eventbus")
   .add(
     HttpApiGroup.make("operations")
-      .add(doctor, sources, list, show, replay, discard, ps, pause, resume, release)
+      .add(session, doctor, topology, ps, pause, resume, release)
+      .add(sources, list, show, replay, discard, edit, running, last, history)
       .middleware(Malformed)
       .prefix("/api")
   )

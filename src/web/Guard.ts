@@ -4,7 +4,7 @@
  */
 
 /** What a request is about to do. */
-export type Verb = "look" | "replay" | "discard" | "pause" | "resume" | "release"
+export type Verb = "look" | "replay" | "discard" | "edit" | "pause" | "resume" | "release"
 
 export interface Asked {
   readonly method: string
@@ -43,7 +43,7 @@ const decoded = (word: string): string => {
   }
 }
 
-const verbs: ReadonlyArray<Verb> = ["discard", "pause", "resume", "release"]
+const verbs: ReadonlyArray<Verb> = ["discard", "edit", "pause", "resume", "release"]
 
 /** Who is asking, as `authorize` found out; no header that came over the network has an effect. */
 export const operatorHeader = "bus-operator"

@@ -6,14 +6,25 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
-import { guarded, type Known } from "../operations/Known.ts"
+import * as Lifetime from "../event/options/Lifetime.ts"
+import { guarded, type Known, version } from "../operations/Known.ts"
 import { Operations } from "../operations/Operations.ts"
+import { RequestInvalid } from "../operations/OperationsError.ts"
 import { filterOf } from "../operations/Selection.ts"
 import { api, Failed, Malformed, Missing, openApiPath, Refused } from "./Api.ts"
 import { operatorHeader } from "./Guard.ts"
+import { RunningWork } from "./RunningWork.ts"
 
-/** Letters in one answer, at most. */
+/** Letters in one answer, at most; and remembered events, which come with their data. */
 const mostLetters = 1000
+const mostEvents = 100
+const usualEvents = 20
+
+/** What the server that answers knows and allows. */
+export interface Served {
+  readonly known: Known
+  readonly isReadOnly: boolean
+}
 
 interface Fault {
   readonly _tag: string
@@ -36,17 +47,64 @@ const told = <A, R>(work: Effect.Effect<A, Fault, R>): Effect.Effect<A, Refused 
   Effect.mapError(work, failureOf)
 
 /** Whoever was let in has a name; it may be empty. */
-const operatorOf = (headers: Readonly<Record<string, string | undefined>>): string => {
+const operatorOf = ({ headers }: { readonly headers: Readonly<Record<string, string | undefined>> }): string => {
   const name = decodeURIComponent(headers[operatorHeader] ?? "")
   return name.trim() === "" ? "an operator over HTTP" : name
 }
 
-const group = (known: Known) =>
+/** Either the whole data or a patch of it. */
+const changeOf = (
+  data: unknown,
+  patch: unknown
+): Effect.Effect<{ readonly _tag: "Data" | "Patch"; readonly json: Buffer }, RequestInvalid> =>
+  (data === undefined) === (patch === undefined)
+    ? Effect.fail(new RequestInvalid({ problem: "give `data` or `patch`, one of them" }))
+    : Effect.succeed({
+        _tag: data === undefined ? "Patch" : "Data",
+        json: Buffer.from(JSON.stringify(data === undefined ? patch : data))
+      })
+
+const looksOf = ({ isReadOnly, known }: Served, operations: Operations["Service"]) => ({
+  session: (operator: string) => ({
+    kind: "session" as const,
+    version: 1 as const,
+    operator,
+    readOnly: isReadOnly,
+    ...version,
+    events: [...known.contracts.keys()].toSorted(),
+    subscribers: known.subscribers
+  }),
+  doctor: operations.doctor({ subscribers: known.subscribers, events: [...known.contracts.keys()] }),
+  topology: told(operations.topology.plan({ specs: known.specs, names: known.subscribers })),
+  sources: told(operations.sources(known.subscribers)),
+  letter: (source: string, id: string, shown: boolean) =>
+    told(
+      Effect.map(operations.show(source, id, { shown, contracts: known.contracts }), (letter) => guarded(known, letter))
+    ),
+  last: (event: string, keys: ReadonlyArray<string>) =>
+    told(operations.last(event, keys, { contracts: known.contracts, bodies: false })),
+  history: (event: string, key: string | undefined, limit: number) =>
+    told(
+      operations.history({
+        event,
+        key,
+        limit: Math.max(1, Math.min(limit, mostEvents)),
+        contracts: known.contracts,
+        bodies: false
+      })
+    )
+})
+
+const group = (served: Served) =>
   HttpApiBuilder.group(api, "operations", (handlers) =>
-    Effect.map(Operations, (operations) =>
-      handlers.handleAll({
-        doctor: () => operations.doctor({ subscribers: known.subscribers, events: [...known.contracts.keys()] }),
-        sources: () => told(operations.sources(known.subscribers)),
+    Effect.map(Operations, (operations) => {
+      const looks = looksOf(served, operations)
+      const works = new RunningWork()
+      return handlers.handleAll({
+        session: ({ request }) => Effect.succeed(looks.session(operatorOf(request))),
+        doctor: () => looks.doctor,
+        topology: () => looks.topology,
+        sources: () => looks.sources,
         list: ({ params, query }) =>
           told(
             operations.list(params.source, {
@@ -55,41 +113,50 @@ const group = (known: Known) =>
               ...(query.limit !== undefined && { limit: Math.min(query.limit, mostLetters) })
             })
           ),
-        show: ({ params, query }) =>
-          told(
-            Effect.map(
-              operations.show(params.source, params.id, {
-                shown: query.body === "true",
-                contracts: known.contracts
-              }),
-              (letter) => guarded(known, letter)
+        show: ({ params, query }) => looks.letter(params.source, params.id, query.body === "true"),
+        running: () => Effect.sync(() => works.report()),
+        last: ({ params, query }) => looks.last(params.event, query.key ?? []),
+        history: ({ params, query }) => looks.history(params.event, query.key, query.limit ?? usualEvents),
+        replay: ({ params: { source }, payload, query, request }) => {
+          const { apply, work } = asked(query)
+          return told(
+            works.during({ work, verb: "replay", source, by: operatorOf(request), dryRun: !apply }, (progress) =>
+              operations.replay(source, { ...replayOf(payload), apply, progress })
             )
-          ),
-        replay: ({ params, payload, query }) =>
+          )
+        },
+        discard: ({ params: { source }, payload, query, request }) => {
+          const { apply, work } = asked(query)
+          return told(
+            works.during({ work, verb: "discard", source, by: operatorOf(request), dryRun: !apply }, (progress) =>
+              operations.discard(source, {
+                ...filterOf(payload),
+                ...(payload.limit !== undefined && { limit: payload.limit }),
+                ...(payload.all === true && { all: true as const }),
+                apply,
+                progress
+              })
+            )
+          )
+        },
+        edit: ({ params: { id, source }, payload: { data, expiresAfter, patch, unsigned }, query }) =>
           told(
-            operations.replay(params.source, {
-              ...filterOf(payload),
-              ...(payload.limit !== undefined && { limit: payload.limit }),
-              ...(payload.rate !== undefined && { rate: payload.rate }),
-              ...(payload.maxReplays !== undefined && { maxReplays: payload.maxReplays }),
-              ...(payload.unsigned !== undefined && { unsigned: payload.unsigned }),
-              apply: query.apply === "true"
-            })
-          ),
-        discard: ({ params, payload, query }) =>
-          told(
-            operations.discard(params.source, {
-              ...filterOf(payload),
-              ...(payload.limit !== undefined && { limit: payload.limit }),
-              ...(payload.all === true && { all: true as const }),
-              apply: query.apply === "true"
-            })
+            Effect.flatMap(changeOf(data, patch), (change) =>
+              operations.edit(source, {
+                id,
+                data: change,
+                contracts: served.known.contracts,
+                unsigned,
+                ...Lifetime.ofText(expiresAfter),
+                apply: query.apply === "true"
+              })
+            )
           ),
         ps: () => told(operations.ps),
         pause: ({ params, payload, query, request }) =>
           told(
             operations.pause(params.subscriber, {
-              by: operatorOf(request.headers),
+              by: operatorOf(request),
               reason: payload.reason,
               apply: query.apply === "true"
             })
@@ -98,8 +165,35 @@ const group = (known: Known) =>
         release: ({ params, payload, query }) =>
           told(operations.release(params.subscriber, { key: payload.key, apply: query.apply === "true" }))
       })
-    )
+    })
   )
+
+const asked = ({ apply, work }: { readonly apply?: string; readonly work?: string }) => ({
+  apply: apply === "true",
+  work: work ?? null
+})
+
+const replayOf = ({
+  expiresAfter,
+  limit,
+  maxReplays,
+  rate,
+  unsigned,
+  ...selection
+}: Parameters<typeof filterOf>[0] & {
+  readonly limit?: number
+  readonly rate?: number
+  readonly maxReplays?: number
+  readonly unsigned?: boolean
+  readonly expiresAfter?: string
+}) => ({
+  ...filterOf(selection),
+  ...(limit !== undefined && { limit }),
+  ...(rate !== undefined && { rate }),
+  ...(maxReplays !== undefined && { maxReplays }),
+  ...(unsigned !== undefined && { unsigned }),
+  ...Lifetime.ofText(expiresAfter)
+})
 
 /** Faults of the caller. `Body` and `ResponseHeaders` are those of an answer. */
 const malformed = HttpApiMiddleware.layerSchemaErrorTransform(Malformed, (error) =>
@@ -109,10 +203,10 @@ const malformed = HttpApiMiddleware.layerSchemaErrorTransform(Malformed, (error)
 )
 
 /** The API as a handler of web requests. */
-export const make = (known: Known, operations: Operations["Service"]) =>
+export const make = (served: Served, operations: Operations["Service"]) =>
   HttpRouter.toWebHandler(
     HttpApiBuilder.layer(api, { openapiPath: openApiPath }).pipe(
-      Layer.provide(group(known)),
+      Layer.provide(group(served)),
       Layer.provide(malformed),
       Layer.provide(Layer.succeed(Operations, operations)),
       Layer.provide(HttpServer.layerServices)

@@ -97,6 +97,12 @@ const table: ReadonlyArray<readonly [string, boolean, RegExp, BrokerError]> = [
   ["TopologyMismatch", false, /use a new subscriber name/, mismatch("x-single-active-consumer")],
   ["TopologyMissing", false, /queue ns\.sub\.a does not exist: declare it/, refused("404 (NOT-FOUND)", 404)],
   ["Permission", false, /user "user" has no permission for queue ns\.sub\.a.*set_permissions/, refused("403 (X)", 403)],
+  [
+    "QueueInUse",
+    true,
+    /queue ns\.sub\.a has another consumer.*stop the other program/,
+    refused("403 (ACCESS-REFUSED) - queue 'a' in vhost '/' in exclusive use", 403)
+  ],
   ["Refused", true, /stop that program/, refused("405 (RESOURCE-LOCKED)", 405)],
   ["Refused", true, /RabbitMQ's log says which/, refused("406 (PRECONDITION-FAILED)", 406)],
   ["Refused", true, /raise RabbitMQ's channel_max/, refused("No channels left to allocate")],

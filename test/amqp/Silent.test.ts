@@ -14,6 +14,9 @@ import { until, untilEffect } from "./setup/Until.ts"
 
 const quorumQueues = "[Q || Q <- rabbit_amqqueue:list(), amqqueue:get_type(Q) =:= rabbit_quorum_queue]"
 
+/** The channels that publishes wait on. */
+const confirmChannels = "[P || P <- rabbit_channel:list(), rabbit_channel:info(P, [confirm]) =:= [{confirm, true}]]"
+
 /** As on a node that was cut off from its cluster: methods are answered, and nothing is stored on a quorum queue. */
 const cutOff = (node: RabbitNode) =>
   Effect.promise(() => node.eval(`[ok = sys:suspend(element(1, amqqueue:get_pid(Q))) || Q <- ${quorumQueues}], ok.`))
@@ -107,6 +110,12 @@ describeLive(
           const posts: Array<Sent> = [post(broker, outgoing(event("x")))]
           yield* movesTo(broker, other)
           assert.lengthOf(consumer.losses, 1)
+          // Not by the connection for declarations that is open to the silent node: there nothing may answer.
+          yield* broker.declare(subscriber("s", ["x"]))
+          yield* until(
+            () => `${one.connections()} connections to it`,
+            () => one.connections() === 0
+          )
           yield* until(
             () => "no outcome",
             () => posts.every(({ outcomes }) => outcomes.length === 1)
@@ -158,6 +167,34 @@ describeLive(
         assert.deepStrictEqual(consumer.losses, [])
         assert.include((yield* connectionsOf(broker)).map(({ detail }) => detail).join(), "epoch 1")
       })
+    )
+
+    it.live(
+      "P1, P11: gets another publishing line when a channel stands still and the node stores what others send",
+      () =>
+        Effect.gen(function* () {
+          yield* Effect.promise(() => first().restart())
+          const one = yield* proxyTo(first().port)
+          const { broker } = yield* open(`amqp://127.0.0.1:${one.port}`, { callTimeout: "2 seconds" })
+          yield* broker.declare(subscriber("s", ["x"]))
+          const consumer = yield* consume(broker, "s")
+          yield* send(broker, outgoing(event("x")))
+          yield* consumer.reaches(1)
+          // As while it waits for the leader of a queue that cannot be reached.
+          yield* Effect.promise(() => first().eval(`[ok = sys:suspend(P) || P <- ${confirmChannels}], ok.`))
+          // Nothing else ends the wait: the channels stay as they are.
+          const sent = post(broker, outgoing(event("x")))
+          yield* until(
+            () => "no outcome",
+            () => sent.outcomes.length === 1
+          )
+          assert.strictEqual(sent.outcomes[0]?._tag, "Unknown")
+          yield* sendUntilConfirmed(broker, () => outgoing(event("x")))
+          assert.deepStrictEqual(consumer.losses, [])
+          const [publishing, consuming] = (yield* connectionsOf(broker)).map(({ detail }) => detail)
+          assert.include(publishing ?? "", "epoch 2")
+          assert.include(consuming ?? "", "epoch 1")
+        })
     )
 
     it.live("P11: and has the only address is dialled again", () =>

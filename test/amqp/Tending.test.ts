@@ -167,7 +167,7 @@ describeLive(
         yield* statusIs(broker, "Up")
         yield* sendUntilConfirmed(broker, () => outgoing(event("x")))
         assert.strictEqual(bound(), 0)
-        yield* Effect.promise(() => node().ctl("delete_queue", `${broker.namespace}.delay.03`))
+        yield* Effect.promise(() => node().ctl("delete_queue", `${broker.namespace}.delay.00`))
         proxy.reset()
         yield* statusIs(broker, "Connecting")
         yield* statusIs(broker, "Up")

@@ -1,19 +1,12 @@
 /** The command as users get it: packed, installed in an empty folder, and run there against a real RabbitMQ. */
 import { assert, it } from "@effect/vitest"
-import { execFile, execFileSync } from "node:child_process"
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { execFile } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, join, resolve } from "node:path"
+import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
 import { describeLive, freshNamespace, rabbitUrl } from "../support/live.ts"
-
-const root = resolve(import.meta.dirname, "../..")
-const manifest: { readonly version: string; readonly dependencies: object } = JSON.parse(
-  readFileSync(join(root, "package.json"), "utf8")
-)
-
-/** npm starts the Node that it finds first. */
-const env = { HOME: tmpdir(), PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}` }
+import { env, install, manifest, pack } from "./Pack.ts"
 
 describeLive(
   "eventbus, packed and installed",
@@ -23,24 +16,13 @@ describeLive(
 
     beforeAll(() => {
       folder = mkdtempSync(join(tmpdir(), "eventbus-packed-"))
-      const [package_, app] = [join(folder, "package"), join(folder, "app")]
-      for (const each of [package_, app]) mkdirSync(each)
-      for (const file of ["package.json", "README.md", "LICENSE", "CHANGELOG.md"])
-        copyFileSync(join(root, file), join(package_, file))
-      const node = (...args: ReadonlyArray<string>) =>
-        execFileSync(process.execPath, args, { cwd: root, stdio: "pipe" })
-      node("scripts/build.ts", join(package_, "dist"))
-      // It is built already: the script that npm would run here is the same.
-      const pack = ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder]
-      const packed = execFileSync("npm", pack, { cwd: package_, encoding: "utf8", env }).trim()
-      // What it needs is taken from here, so that nothing is asked of the registry.
-      const needed = [...Object.keys(manifest.dependencies), "effect"]
-      const dependencies = {
-        "@eduflow/events": `file:${join(folder, packed)}`,
-        ...Object.fromEntries(needed.map((name) => [name, `file:${join(root, "node_modules", name)}`]))
-      }
-      writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", private: true, dependencies }))
-      execFileSync("npm", ["install", "--offline", "--no-audit", "--no-fund"], { cwd: app, stdio: "pipe", env })
+      const app = join(folder, "app")
+      mkdirSync(app)
+      writeFileSync(
+        join(app, "package.json"),
+        JSON.stringify({ name: "app", private: true, dependencies: pack(folder) })
+      )
+      install(app)
     })
     afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

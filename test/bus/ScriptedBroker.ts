@@ -68,6 +68,7 @@ export const make = Effect.fnUntraced(function* (initial: BrokerStatus = up) {
       },
       declare: () => unused,
       consume: () => unused,
+      consumeForeign: () => unused,
       consumeEphemeral: () => unused,
       depth: () => unused,
       deadLetterDepth: () => unused,

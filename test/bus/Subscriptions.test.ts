@@ -1,8 +1,9 @@
 /** The subscribers of one bus together. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger } from "effect"
+import { Effect, Layer, Logger, type Scope } from "effect"
 import { getHeapStatistics } from "node:v8"
 import { EventBus } from "../../src/bus/EventBus.ts"
+import type { SubscribeError } from "../../src/bus/subscriber/SubscribeError.ts"
 import * as MemoryBroker from "../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../src/memory/MemoryCache.ts"
 import { fresh, numbered, upTo } from "../../src/ports/conformance/setup/TestEvents.ts"
@@ -54,6 +55,23 @@ describe("the subscribers of a bus", () => {
       yield* Effect.scoped(bus.subscribe("directory", { events: [first], handler, concurrency: 2 }))
       yield* subscription.drain
       yield* Effect.scoped(bus.subscribe("directory", { events: [first], handler: () => Effect.void }))
+    }).pipe(Effect.provide(onMemory), Effect.scoped)
+  )
+
+  it.effect("an inbox without a database is refused before anything is declared", () =>
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      // As a caller without types does it.
+      const subscribe = bus.subscribe("inbox.without", {
+        events: [numbered()],
+        inbox: true,
+        handler: () => Effect.void
+      }) as Effect.Effect<unknown, SubscribeError, Scope.Scope>
+      const error = yield* Effect.flip(subscribe)
+      assert.include(error.message, "`inbox`: no SqlClient is among the services of the handler")
+      assert.include(error.message, "SqliteFile.layer")
+      // The name is free again.
+      yield* Effect.scoped(bus.subscribe("inbox.without", { events: [numbered()], handler: () => Effect.void }))
     }).pipe(Effect.provide(onMemory), Effect.scoped)
   )
 

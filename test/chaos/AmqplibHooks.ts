@@ -31,11 +31,6 @@ const require = createRequire(import.meta.url)
 // amqplib's own file, which it does not export; its classes have these methods.
 const model = require(join(dirname(require.resolve("amqplib")), "lib", "channel_model.js")) as Prototypes
 
-// Likewise.
-const base = require(join(dirname(require.resolve("amqplib")), "lib", "channel.js")) as {
-  readonly Channel: { readonly prototype: { accept: (this: unknown, frame: { readonly id?: number }) => unknown } }
-}
-
 /** Wraps a method of every channel. */
 export const around = <M extends keyof Channel>(
   method: M,
@@ -97,16 +92,18 @@ interface Message {
 }
 
 const publish = 0x003c0028
-const ack = 0x003c0050
+/** How the contents of a confirm begin, behind their size. */
+const confirm = Buffer.from([0, 0, 0, 13, 0, 60, 0, 80])
 
-/** Calls back after each confirm of the broker, when its publish has its outcome. */
+/** Calls back after each read that brought a confirm of the broker, when its publish has its outcome. */
 export const confirmed = (onConfirm: () => void): void => {
-  const target = base.Channel.prototype
-  const { accept } = target
-  target.accept = function (frame) {
-    const answer = accept.call(this, frame)
-    if (frame.id === ack) onConfirm()
-    return answer
+  const target = Socket.prototype
+  const { read } = target
+  target.read = function (size) {
+    const bytes: unknown = read.call(this, size)
+    // What was read is parsed in this turn, before its next tick.
+    if (Buffer.isBuffer(bytes) && bytes.includes(confirm)) process.nextTick(onConfirm)
+    return bytes
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { afterAll, assert, beforeAll, it } from "vitest"
 import { describeLive } from "../support/live.ts"
-import { report } from "./Report.ts"
+import { lineOf, report } from "./Report.ts"
 import { run } from "./Run.ts"
 import { type Brokers, openBrokers } from "./Deployment.ts"
 import { fromSeed } from "../support/RandomSource.ts"
@@ -39,7 +39,7 @@ describeLive(
         print
       })
       const { figures, violations } = judgement
-      const text = [...lines, ...report(judgement)].join("\n")
+      const text = [...violations.map(lineOf), ...lines, ...report(judgement)].join("\n")
       assert.deepStrictEqual(violations, [], text)
       assert.isAbove(figures.confirmed, 100, text)
       const stepGroups = figures.groups.filter(({ poison }) => poison > 2)

@@ -9,6 +9,7 @@ import { historyOf } from "./History.ts"
 import { eventsIn, type RawDeadLetter, readDeadLetters } from "./DeadLetterReader.ts"
 import { now } from "./Journal.ts"
 import { allReady, type Deployment, until } from "./Deployment.ts"
+import { mayComeTwice } from "./ProcessRules.ts"
 import type { Violation } from "./GroupRules.ts"
 import type { Death } from "./Worker.ts"
 
@@ -109,9 +110,18 @@ const missingOf = async (
 const drainedQueues = ({ groups, namespace }: Deployment): ReadonlyArray<string> => [
   ...groups.map(({ name }) => `${namespace}.sub.${name}`),
   ...groups.flatMap(({ name, parks = false }) => (parks ? [`${namespace}.parked.${name}`] : [])),
-  ...Array.from({ length: 20 }, (_, level) => `${namespace}.delay.${String(level).padStart(2, "0")}`),
+  `${namespace}.delay.00`,
   `${namespace}.undeliverable`
 ]
+
+/** Levels of the ladder have a queue from their first message on. */
+const levelQueues = ({ namespace }: Deployment): ReadonlyArray<string> =>
+  Array.from({ length: 19 }, (_, n) => `${namespace}.delay.${String(n + 1).padStart(2, "0")}`)
+
+const levelsThere = async (deployment: Deployment): Promise<ReadonlyArray<string>> => {
+  const names = new Set((await deployment.node.ctl("list_queues", "name")).split("\n").map((name) => name.trim()))
+  return levelQueues(deployment).filter((name) => names.has(name))
+}
 
 /** A keyed subscriber parks what waits for another process; it has this queue from the first time on. */
 const handoverQueues = ({ groups, namespace }: Deployment): ReadonlyArray<string> =>
@@ -122,7 +132,8 @@ const handoverQueues = ({ groups, namespace }: Deployment): ReadonlyArray<string
 const filledQueues = async (deployment: Deployment): Promise<ReadonlyArray<string>> => {
   const count = (queue: string): Promise<string> =>
     deployment.ready(queue).then((n) => (n > 0 ? `${queue} has ${n}` : ""))
-  const handover = await Promise.all(handoverQueues(deployment).map((queue) => count(queue).catch(() => "")))
+  const mayBeMissing = [...handoverQueues(deployment), ...levelQueues(deployment)]
+  const found = await Promise.all(mayBeMissing.map((queue) => count(queue).catch(() => "")))
   const others = await deployment.observe(async (channel) => {
     const filled: Array<string> = []
     for (const queue of drainedQueues(deployment)) {
@@ -131,19 +142,19 @@ const filledQueues = async (deployment: Deployment): Promise<ReadonlyArray<strin
     }
     return filled
   })
-  return [...others, ...handover.filter((text) => text !== "")]
+  return [...others, ...found.filter((text) => text !== "")]
 }
 
-/** A publish whose outcome nobody knows may be stored by a node that goes on after its subscribers have ended. */
-const areAllUnknown = async (deployment: Deployment): Promise<boolean> => {
-  const { published } = historyOf(deployment.read(), [])
-  const fates = await Promise.all(
-    drainedQueues(deployment).map(async (queue) => {
+/** What may have been sent twice may be stored once more by a node that goes on after its subscribers have ended. */
+const areAllLate = async (deployment: Deployment): Promise<boolean> => {
+  const late = mayComeTwice(historyOf(deployment.read(), []), deployment.windows)
+  const found = await Promise.all(
+    [...drainedQueues(deployment), ...(await levelsThere(deployment))].map(async (queue) => {
       const events = await eventsIn(deployment, queue).catch(() => ["?"])
-      return events.every((event) => published.get(event)?.fate === "Unknown")
+      return events.every((event) => late.has(event))
     })
   )
-  return fates.every((isUnknown) => isUnknown)
+  return found.every((isLate) => isLate)
 }
 
 /** Nothing is left: no connection, no queue of one process, no event that was held and came back. */
@@ -171,13 +182,13 @@ const remains = async (deployment: Deployment): Promise<ReadonlyArray<Violation>
     await delay(250)
     filled = await filledQueues(deployment)
   }
-  if (filled.length > 0 && (await areAllUnknown(deployment))) filled = []
-  if (filled.length > 0 && (await areAllUnknown(deployment))) filled = []
+  if (filled.length > 0 && (await areAllLate(deployment))) filled = []
   if (filled.length > 0)
     violations.push({ rule: "left in a queue", detail: `after the end: ${filled.join(", ")}`, ids: [] })
   const expected = new Set([
     ...drainedQueues(deployment),
     ...handoverQueues(deployment),
+    ...levelQueues(deployment),
     ...groups.map(({ name }) => `${namespace}.dead.${name}`),
     // A keyed subscriber has it from the first key that it parks.
     ...groups.flatMap(({ name, ordering }) => (ordering === "key" ? [`${namespace}.parked.${name}`] : [])),

@@ -15,6 +15,8 @@ export interface RawDeadLetter {
   readonly attempts: number
   /** Attempts of its history that missed the deadline. */
   readonly timeouts: number
+  /** Its history, as it is written on the letter. */
+  readonly failures: string
   readonly firstFailure: number
   readonly lastFailure: number
   readonly host: string
@@ -47,6 +49,7 @@ export const readDeadLetters = (
         tag: text("bus-error-tag"),
         attempts: Number(headers["bus-attempts"]),
         timeouts: text("bus-failures").split('"HandlerTimeout"').length - 1,
+        failures: text("bus-failures"),
         firstFailure: Number(headers["bus-first-failure"]),
         lastFailure: Number(headers["bus-last-failure"]),
         host: text("bus-host"),

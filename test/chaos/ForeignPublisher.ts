@@ -126,6 +126,9 @@ export const foreignPublisher = (url: string, exchange: string, deadlineMillis: 
         sent ||= answer === "Lost"
         await delay(100)
       }
+      // RabbitMQ lets a channel wait for 65 seconds for a leader that was away when it sent its first message.
+      void model?.close().catch(() => {})
+      forget()
       return sent ? "Unknown" : "Unavailable"
     },
     close: async () => {

@@ -48,6 +48,7 @@ class Scenario {
       tag: "Thrown",
       attempts: 4,
       timeouts: 0,
+      failures: "[]",
       firstFailure: 1,
       lastFailure: 2,
       host: "h",

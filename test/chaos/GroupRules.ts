@@ -112,7 +112,10 @@ export const judge = (
     return event !== undefined && isPoison(event.kind)
   }
   const innocents = [...dead].filter((id) => !isToxic(id))
-  violated("innocent dead letter", innocents, "dead letters are not poison")
+  const why = letters
+    .filter(({ event }) => innocents.includes(event))
+    .map(({ failures, reason }) => `${reason} ${failures}`)
+  violated("innocent dead letter", innocents, `dead letters are not poison: ${why.slice(0, 3).join("; ")}`)
   violated("poison handled", [...done].filter(isToxic), "poison events were handled")
   for (const letter of letters) {
     const wrong = misdiagnosis(letter, group, history.published.get(letter.event), evidence.windows)

@@ -61,6 +61,17 @@ const isSteady = (times: ReadonlyArray<number>, at: number): boolean =>
     return within(times, from, from + steadyMillis).length > 0
   })
 
+/** A connection that is lost and made again within a second is down in between. */
+const isMomentary = ({ entries }: History, { at, who }: Of<"health">): boolean =>
+  entries.some(
+    (entry) =>
+      entry.t === "log" &&
+      entry.who === who &&
+      entry.message === "connected to RabbitMQ again" &&
+      entry.at >= at &&
+      entry.at < at + steadyMillis
+  )
+
 export const judgeHealth = (
   watched: Watched,
   history: History
@@ -81,6 +92,7 @@ export const judgeHealth = (
     const isAboutCopies = ({ detail }: Of<"health">): boolean => !isPublisher && /\bpublish \w+ down/.test(detail)
     const alarms = own
       .filter((sample) => sample.status === "down" && !isAboutCopies(sample))
+      .filter((sample) => !isMomentary(history, sample))
       .filter(({ at }) => times.every((list) => isSteady(list, at)))
     falseAlarms += alarms.length
     const [alarm] = alarms
@@ -92,6 +104,8 @@ export const judgeHealth = (
       })
   }
   for (const { begin, end, group, who } of silences(watched, history, limitMillis + slackMillis)) {
+    // Health is written down on a cluster only.
+    if (!samples.some((sample) => who.includes(sample.who))) continue
     count++
     const first = samples.find(
       (sample) =>
@@ -211,13 +225,20 @@ const covered = (waits: ReadonlyArray<Wait>, begin: number, end: number): number
   return millis
 }
 
-/** Groups that handled nothing although confirmed events waited from before the silence until after it. */
+/** So many events wait in less than a second. Fewer may be retries that wait for their time. */
+const someEvents = 20
+
+/**
+ * Groups that handled nothing although something waited. Their silence begins with their last success if an event was published
+ * before it, and else as soon as some confirmed events waited.
+ */
 const silentGroups = (
   { groups, workers }: Watched,
-  { published, runs }: History,
+  { outcomes, published, runs }: History,
   millis: number
-): ReadonlyArray<Silence> =>
-  groups
+): ReadonlyArray<Silence> => {
+  const confirmed = outcomes.filter(({ outcome }) => outcome === "Confirmed").toSorted((a, b) => a.at - b.at)
+  return groups
     .filter(({ events, ordering }) => events === "step" && ordering === "none")
     .flatMap(({ name }) => {
       const done = (runs.get(name) ?? []).filter(({ how }) => how === "done").toSorted((a, b) => a.end - b.end)
@@ -225,11 +246,12 @@ const silentGroups = (
       for (const { end, id } of done) if (!firstDone.has(id)) firstDone.set(id, end)
       const who = workers.filter((worker) => done.some((run) => run.who === worker.name)).map((worker) => worker.name)
       return done.flatMap(({ end }, i) => {
-        const begin = done[i - 1]?.end ?? end
-        if (end - begin < millis) return []
-        const waits = [...published.values()].some(
-          ({ at, fate, id }) => fate === "Confirmed" && at < begin - steadyMillis && (firstDone.get(id) ?? 0) >= end
-        )
-        return waits ? [{ group: name, begin, end, who }] : []
+        const last = done[i - 1]?.end ?? end
+        if (end - last < millis) return []
+        const waiting = confirmed.filter(({ at, id }) => at < end && (firstDone.get(id) ?? 0) >= end)
+        const isOld = waiting.some(({ id }) => (published.get(id)?.at ?? end) < last - steadyMillis)
+        const begin = isOld ? last : Math.max(last, waiting[someEvents - 1]?.at ?? end)
+        return end - begin < millis ? [] : [{ group: name, begin, end, who }]
       })
     })
+}

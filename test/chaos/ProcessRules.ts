@@ -162,3 +162,17 @@ export const growth = (entries: ReadonlyArray<Entry>): ReadonlyArray<Violation> 
     }))
   ]
 }
+
+/**
+ * Events of which a second copy may arrive at any time: nobody knows the outcome of their publish, or the line was lost
+ * before its confirm came and they were sent again.
+ */
+export const mayComeTwice = ({ outcomes, published }: History, windows: ReadonlyArray<Window>): ReadonlySet<string> => {
+  const cuts = windows.filter(({ kind }) => losesConnections(kind))
+  const isCut = ({ at, ms }: { readonly at: number; readonly ms: number }): boolean =>
+    cuts.some(({ from, to }) => from < at && at - ms < to)
+  return new Set([
+    ...[...published.values()].flatMap(({ fate, id }) => (fate === "Unknown" ? [id] : [])),
+    ...outcomes.flatMap((outcome) => (outcome.outcome === "Unknown" || isCut(outcome) ? [outcome.id] : []))
+  ])
+}

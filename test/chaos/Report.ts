@@ -1,6 +1,7 @@
 /** The figures of a run as text. */
 import type { Figures, Judgement } from "./Judgement.ts"
 import type { Quantiles } from "./Statistics.ts"
+import type { Violation } from "./GroupRules.ts"
 
 const ms = (value: number): string => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${Math.round(value)} ms`)
 const spread = ({ count, max, p50, p95, p99 }: Quantiles): string =>
@@ -85,6 +86,9 @@ export const report = ({ figures, violations, windows }: Judgement): ReadonlyArr
     `with one node away: ${silences.count} silences above 1 s, ${spread(silences)}`,
     `keys whose process lost its line go on after ${spread(claims.lostLine)}; was killed: ${spread(claims.kill)}`,
     `${windows.length} faults, ${violations.length} violations${violations.length === 0 ? "" : ":"}`,
-    ...violations.map(({ detail, group, rule }) => `  ${rule}${group === undefined ? "" : ` (${group})`}: ${detail}`)
+    ...violations.map(lineOf)
   ]
 }
+
+export const lineOf = ({ detail, group, rule }: Violation): string =>
+  `  ${rule}${group === undefined ? "" : ` (${group})`}: ${detail}`

@@ -8,6 +8,9 @@
  *
  * --cluster 3: nodes of a cluster are killed, hang and are cut off, and a Redis that Sentinel watches fails over. As root.
  * --rabbit 4.3, --kv valkey-9: on these versions (test/support/BrokerVersions.ts)
+ *
+ * --outbox: writers, relays, readers, database and broker of an outbox are killed at each statement; also --kills,
+ * --inbox-kills, and with --controls its planted bugs
  */
 import { writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -33,7 +36,10 @@ const { values } = parseArgs({
     only: { type: "string" },
     cluster: { type: "string", default: "1" },
     rabbit: { type: "string" },
-    kv: { type: "string" }
+    kv: { type: "string" },
+    outbox: { type: "boolean", default: false },
+    kills: { type: "string", default: "1000" },
+    "inbox-kills": { type: "string", default: "500" }
   }
 })
 
@@ -78,5 +84,15 @@ const controls = async (): Promise<boolean> => {
   return results.every(({ isCaught, isGreenWithout }) => isCaught && isGreenWithout)
 }
 
-const good = await (values.controls ? controls() : chaos())
+const outbox = async (): Promise<boolean> => {
+  const { chaos, chaosControls, openServers } = await import("../outbox/kills/Chaos.ts")
+  await using servers = await openServers()
+  const result = values.controls
+    ? await chaosControls(servers, print, values.only)
+    : await chaos(servers, { kills: Number(values.kills), inboxKills: Number(values["inbox-kills"]), print })
+  save(result)
+  return result.isGood
+}
+
+const good = await (values.outbox ? outbox() : values.controls ? controls() : chaos())
 process.exit(good ? 0 : 1)

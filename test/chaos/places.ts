@@ -4,7 +4,7 @@
  * Two processes of one subscriber, by key, at two of three nodes. The node of the active one hangs, is cut off, or is killed;
  * or the process itself is stopped. The place was held until the first handler that begins afterwards.
  *
- * --rounds, --ticktime (seconds, of the cluster), --rabbit, --kv
+ * --rounds, --ticktime (seconds, of the cluster), --disconnected (milliseconds, a policy of RabbitMQ 4.3), --faults a,b, --keep (a folder for the journals), --rabbit, --kv
  */
 import { parseArgs } from "node:util"
 import { injectInCluster } from "./ClusterFaults.ts"
@@ -17,13 +17,17 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "1" },
     ticktime: { type: "string", default: "60" },
     rabbit: { type: "string", default: "4.3" },
-    kv: { type: "string" }
+    kv: { type: "string" },
+    disconnected: { type: "string" },
+    faults: { type: "string" },
+    keep: { type: "string" }
   }
 })
 process.env["EVENTBUS_TEST_RABBITMQ"] = values.rabbit
 if (values.kv !== undefined) process.env["EVENTBUS_TEST_KV"] = values.kv
 const [rounds, ticktime] = [Number(values.rounds), Number(values.ticktime)]
-const millis = (ticktime * 1.25 + 15) * 1000
+// RabbitMQ 4.3 waits for another minute (`consumer_disconnected_timeout`).
+const millis = (ticktime * 1.25 + 75) * 1000
 
 const faults = ["node-hang", "node-cut", "node-kill", "process-stop"] as const
 type Fault = (typeof faults)[number]
@@ -32,6 +36,16 @@ await using brokers = await openBrokers(3)
 const { cluster } = brokers
 if (cluster === undefined) throw new Error("it was opened with three nodes")
 for (const { eval: run } of cluster.nodes) await run(`net_kernel:set_net_ticktime(${ticktime}, 0).`)
+
+if (values.disconnected !== undefined)
+  await cluster.nodes[0]?.ctl(
+    "set_policy",
+    "disconnected",
+    "^places",
+    `{"consumer-disconnected-timeout":${values.disconnected}}`,
+    "--apply-to",
+    "quorum_queues"
+  )
 
 const common = { seed: 7, keys: ["k0", "k1", "k2", "k3"], rate: 20, works: [10], work: 10 } as const
 const share = { poison: 0, flaky: 0, old: 0, foreign: 0, big: 0, outbox: false, ticks: false } as const
@@ -72,10 +86,11 @@ const measure = async (fault: Fault, round: number) => {
   const { who = "?" } = next() ?? {}
   const published = (confirmed()?.at ?? Infinity) - begun
   await over
+  if (values.keep !== undefined) deployment.keep(values.keep)
   return `${(seen / 1000).toFixed(1)} s until ${who} handled (${active.name} was active; ${places}; hit ${at}); published again within ${(published / 1000).toFixed(1)} s`
 }
 
-for (const fault of faults)
+for (const fault of faults.filter((name) => values.faults?.split(",").includes(name) !== false))
   for (let round = 0; round < rounds; round++)
     console.log(`net_ticktime ${ticktime} s, ${fault.padEnd(12)} ${await measure(fault, round)}`)
 process.exit(0)

@@ -55,7 +55,8 @@ const subscriber = (group: Group) => {
   const {
     batch,
     concurrency,
-    deadline = 500,
+    // Of a process of its own on a busy machine: an event that is well must not miss it.
+    deadline = 2000,
     deaf = false,
     events,
     givesUp = false,

@@ -122,6 +122,20 @@ describe("eventbus contracts", () => {
       assert.deepStrictEqual(Object.keys(schemas), ["test.posted.v1", "test.removed.v1"])
       const page = yield* eventbus({}, "contracts", "markdown", ...before)
       assert.include(page.out, '| mood | "bad" \\| "good" | yes |')
+      const asyncApi = JSON.parse((yield* eventbus({}, "contracts", "asyncapi", ...before)).out)
+      assert.deepStrictEqual(Object.keys(asyncApi.operations).toSorted(), [
+        "handle.mailer",
+        "publish.test.posted",
+        "publish.test.removed"
+      ])
+      assert.strictEqual(asyncApi.channels["subscriber.mailer"].address, "eduflow.sub.mailer")
+      const other = { EVENTBUS_NAMESPACE: "other" }
+      assert.include((yield* eventbus(other, "contracts", "asyncapi", ...before)).out, '"other.sub.mailer"')
+      assert.include((yield* eventbus({}, "contracts", "types", ...before)).out, "export type TestPostedV1 = {")
+      assert.include(
+        (yield* eventbus({}, "contracts", "html", ...before)).out,
+        "<td>&quot;bad&quot; | &quot;good&quot;"
+      )
       const nothing = yield* eventbus({}, "contracts", "list")
       assert.strictEqual(nothing.code, 2)
       assert.include(nothing.err, "there are no contracts")

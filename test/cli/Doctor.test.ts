@@ -159,6 +159,8 @@ describeLive(
           const url = yield* Effect.promise(() => node.addUser(`r${++number}`, "pw", { ...whole, ...rights }))
           return yield* doctor(settings(namespace, { EVENTBUS_URL: url }), ...named)
         })
+        assert.deepStrictEqual((yield* found({})).checks, ["rabbitmq.ladder.levels"])
+        yield* eventbus(settings(namespace), "topology", "apply", "--whole-ladder")
         assert.deepStrictEqual((yield* found({})).checks, [])
         for (const [rights, words] of [
           [{ configure: "^$" }, `configure queue ${namespace}.sub.mailer`],
@@ -204,7 +206,7 @@ describeLive(
           yield* found((channel, ns) => channel.deleteQueue(`${ns}.dead.mailer`), ...named, "--management", management),
           ["rabbitmq.dead-letters.target"]
         )
-        assert.deepStrictEqual(yield* found((channel, ns) => channel.deleteQueue(`${ns}.delay.03`)), [
+        assert.deepStrictEqual(yield* found((channel, ns) => channel.deleteQueue(`${ns}.delay.00`)), [
           "rabbitmq.topology.missing"
         ])
         assert.deepStrictEqual(

@@ -23,6 +23,9 @@ describeLive(
               [dry.code, dry.out.split("\n").slice(0, 2)],
               [0, [`would be edited and replayed: ${id}`, "  data.pin"]]
             )
+            const soon = yield* eventbus(settings, ...patch, "--expires-after", "soon")
+            assert.strictEqual(soon.code, 2)
+            assert.match(soon.err, /expiresAfter: .+1 millisecond to 3650 days/s)
             yield* depth(1)
             const done = yield* reported(settings, ...patch, "--yes")
             const report = Schema.decodeUnknownSync(byCommand["dead-letters edit"])(done.report)

@@ -15,6 +15,13 @@ const Posted = Event.make("test.posted", {
   key: ({ text }) => text
 })
 
+/** Other data of the same type under the same version. */
+const Changed = Event.make("test.posted", {
+  version: 1,
+  data: Schema.Struct({ text: Schema.String.check(Schema.isMinLength(1)) }),
+  key: ({ text }) => text
+})
+
 const until = <E>(what: string, condition: Effect.Effect<boolean, E>) =>
   Effect.repeat(condition, { until: (met) => met, schedule: Schedule.spaced("20 millis") }).pipe(
     Effect.timeoutOrElse({ duration: "2 minutes", orElse: () => Effect.die(new Error(`never: ${what}`)) })
@@ -65,7 +72,7 @@ describeLive(
         EVENTBUS_NAMESPACE: namespace
       })
       /** A process that handles what it publishes; its broker is its own. */
-      const begin = Effect.gen(function* () {
+      const beginWith = Effect.fnUntraced(function* (contract: typeof Posted) {
         const scope = yield* Scope.fork(yield* Effect.scope)
         const live = EventBus.layerAmqp({
           url: "memory://",
@@ -83,13 +90,13 @@ describeLive(
         const handled: Array<string> = []
         const { status } = yield* bus
           .subscribe("mailer", {
-            events: [Posted],
+            events: [contract],
             handler: ({ data }) => Effect.sync(() => void handled.push(data.text))
           })
           .pipe(Scope.provide(scope))
         return { bus, handled, status: () => SubscriptionRef.getUnsafe(status), stop: Scope.close(scope, Exit.void) }
       })
-      return { redis, as, begin }
+      return { redis, as, begin: beginWith(Posted), beginWith }
     })
 
     it.live("shows processes, pauses all of them and those that start later, and resumes them", () =>
@@ -144,6 +151,32 @@ describeLive(
         assert.deepStrictEqual([one.status()._tag, three.status()._tag], ["Running", "Running"])
         const none = yield* decoded(FleetReports.ResumeOrder, operator, "resume", "mailer")
         assert.deepInclude(none.report, { changed: false, pause: null })
+      })
+    )
+
+    it.live("names processes that disagree about a contract", () =>
+      Effect.gen(function* () {
+        const { as, begin, beginWith } = yield* stage
+        yield* begin
+        const operator = as("operator")
+        const ps = Effect.map(decoded(FleetReports.Ps, operator, "ps"), ({ report }) => report)
+        const said = (count: number) =>
+          until(
+            `${count} say what their contracts are`,
+            Effect.map(ps, ({ processes }) => processes.filter((one) => one.contracts !== undefined).length === count)
+          )
+        yield* said(1)
+        assert.deepStrictEqual((yield* ps).disagreements, [])
+        yield* beginWith(Changed)
+        yield* said(2)
+        const [found] = (yield* ps).disagreements
+        assert.deepInclude(found, { event: "test.posted", kind: "data", version: 1 })
+        const sentence = "version 1 of test.posted is not the same data in all processes: grades "
+        assert.include((yield* eventbus(operator, "ps")).out, sentence)
+        const doctor = yield* eventbus(operator, "doctor")
+        assert.strictEqual(doctor.code, 4)
+        assert.include(doctor.out, "contracts.differ")
+        assert.include(doctor.out, sentence)
       })
     )
 

@@ -97,7 +97,7 @@ describeLive(
       redis = await startRedis()
       const guest = { ...as("guest"), EVENTBUS_URL: rabbit.url, EVENTBUS_REDIS_URL: redis.url }
       const program = Effect.gen(function* () {
-        const other = yield* eventbus(guest, "topology", "apply", ...contracts)
+        const other = yield* eventbus(guest, "topology", "apply", "--whole-ladder", ...contracts)
         assert.strictEqual(other.code, 0, other.err)
         // By commands and by definitions.
         for (const command of (yield* grant("teller", ...contracts)).rabbitmq.commands)

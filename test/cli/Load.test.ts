@@ -1,4 +1,4 @@
-/** `eventbus load` on a real RabbitMQ: what it measures, and that nothing of it stays. */
+/** `eventbus load` and `bench` on a real RabbitMQ: what it measures, and that nothing of it stays. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Schema } from "effect"
 import { afterAll, beforeAll } from "vitest"
@@ -83,9 +83,46 @@ describeLive(
           const load = Schema.decodeUnknownSync(byCommand.load)(told.report)
           assert.deepStrictEqual([told.code, load.namespace, load.confirmed], [0, namespace, 10])
           const left = yield* Effect.promise(() => node.ctl("list_queues", "name"))
-          assert.include(left, `${namespace}.delay.19`)
+          assert.include(left, `${namespace}.delay.00`)
           assert.notInclude(left, `${namespace}.tmp.`)
         }).pipe(Effect.scoped, Effect.provide(EventBus.layerAmqp({ url: node.url, namespace })))
+      })
+    )
+
+    it.live("bench publishes one by one and at once, consumes all of it, and both at half of that", () =>
+      Effect.gen(function* () {
+        const args = ["bench", "--seconds", "0.4", "--size", "300"]
+        const { code, report } = yield* reported(settings(), ...args)
+        const bench = Schema.decodeUnknownSync(byCommand.bench)(report)
+        assert.strictEqual(code, 0)
+        const { consume, half, oneByOne, pipelined } = bench
+        assert.isAbove(oneByOne.confirmed, 0)
+        assert.isAbove(pipelined.confirmed, oneByOne.confirmed)
+        assert.deepStrictEqual([consume.received, consume.missing], [oneByOne.confirmed + pipelined.confirmed, 0])
+        assert.strictEqual(half.rate, Math.floor(Math.min(pipelined.perSecond, consume.perSecond) / 2))
+        assert.deepStrictEqual([half.received, half.missing], [half.confirmed, 0])
+        for (const { p50, p99 } of [oneByOne.publish, pipelined.publish, half.publish, half.endToEnd]) {
+          assert.isAbove(p50, 0)
+          assert.isAtLeast(p99, p50)
+        }
+        const text = yield* eventbus(settings(), ...args)
+        assert.strictEqual(text.code, 0)
+        assert.match(text.out, /^publish one by one +\d+ +\d/m)
+        assert.match(text.out, /^consume +\d+$/m)
+        assert.match(text.out, /^end to end at half load +\d/m)
+        assert.deepStrictEqual(yield* objects, [])
+      })
+    )
+
+    it.live("bench leaves nothing when it is interrupted, not even the queue of its subscriber", () =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.forkScoped(eventbus(settings(), "bench", "--seconds", "60"))
+        yield* Effect.repeat(objects, {
+          until: (names) => names.some((name) => name.endsWith(".sub.bench")),
+          schedule: Schedule.spaced("20 millis")
+        })
+        yield* Fiber.interrupt(fiber)
+        assert.deepStrictEqual(yield* objects, [])
       })
     )
 
@@ -100,6 +137,13 @@ describeLive(
           const { code, err } = yield* eventbus(settings(), "load", ...args)
           assert.strictEqual(code, 2, words)
           assert.include(err, words)
+        }
+        for (const [flag, value] of [
+          ["--seconds", "61"],
+          ["--size", "-1"]
+        ] as const) {
+          const { code, err } = yield* eventbus(settings(), "bench", `${flag}=${value}`)
+          assert.deepStrictEqual([code, err.includes(`${flag}: expected`)], [2, true])
         }
       })
     )

@@ -1,4 +1,4 @@
-/** `eventbus outbox` on SQLite in a file, and on PostgreSQL. */
+/** `eventbus outbox` on SQLite in a file, on PostgreSQL and on MariaDB. */
 import { assert, describe, it } from "@effect/vitest"
 import { Outbox, SqliteFile } from "@eduflow/events/outbox"
 import { Effect, Layer } from "effect"
@@ -11,6 +11,8 @@ import { afterAll } from "vitest"
 import { byCommand } from "../../src/operations/Reports.ts"
 import { keyed, upTo } from "../../src/ports/conformance/setup/TestEvents.ts"
 import { postgres } from "../outbox/Setup.ts"
+import { missingMaria, startMaria } from "../support/MariaNode.ts"
+import { layer as mysql } from "../support/MysqlClient.ts"
 import { missing, startPostgres } from "../support/PostgresNode.ts"
 import { eventbus, reported } from "./Eventbus.ts"
 
@@ -20,10 +22,14 @@ const file = join(folder, "outbox.sqlite")
 const reason = await missing()
 const server = reason === undefined ? await startPostgres() : undefined
 afterAll(async () => server?.stop())
+const maria = (await missingMaria()) === undefined ? await startMaria() : undefined
+afterAll(async () => maria?.stop())
+const mariaUrl = (await maria?.addDatabase("outbox")) ?? ""
 
 const databases = [
   { name: "SQLite", url: `sqlite:${file}`, layer: SqliteFile.layer({ filename: file }) },
-  ...(server === undefined ? [] : [{ name: "PostgreSQL", url: server.url, layer: postgres(server.url) }])
+  ...(server === undefined ? [] : [{ name: "PostgreSQL", url: server.url, layer: postgres(server.url) }]),
+  ...(maria === undefined ? [] : [{ name: "MariaDB", url: mariaUrl, layer: mysql(mariaUrl) }])
 ]
 
 const asReport = <A>(schema: Schema.Schema<A>) => Schema.is(schema)

@@ -55,6 +55,8 @@ describe("eventbus publish, without a broker", () => {
       assert.include(keyed.err, "key: expected the key that the contract computes from the data")
       const later = yield* judge(line("a"), "--delay", "soon")
       assert.include(later.err, "delay: expected 0 to")
+      const brief = yield* judge(line("a"), "--expires-after", "soon")
+      assert.include(brief.err, "expiresAfter: expected a length of time from 1 millisecond to 3650 days")
       const forged = yield* judge(line("a"), "--header", "bus-attempt=3")
       assert.include(forged.err, "headers.bus-attempt")
       const version = yield* judge(line("a"), "--data-version", "7")
@@ -119,7 +121,16 @@ describeLive("eventbus publish", () => {
   it.live("sends one event as a service does: with its id and key, to its subscriber and to the cache", () =>
     beside(({ got, settings }) =>
       Effect.gen(function* () {
-        const args = ["publish", "test.posted", "--data", line("one"), "--id", "own-id", "--correlation-id", "flow-1"]
+        const args = [
+          "publish",
+          "test.posted",
+          "--data",
+          line("one"),
+          "--id",
+          "own-id",
+          "--correlation-id",
+          "flow-1"
+        ].concat(["--expires-after", "1 hour"])
         const { code, report } = yield* reported(settings, ...args, ...contracts)
         const { confirmed, id, refused, unrouted } = published(report)
         assert.deepStrictEqual([code, id, confirmed, unrouted, refused], [0, "own-id", 1, 0, 0])
@@ -127,6 +138,7 @@ describeLive("eventbus publish", () => {
         const cache = yield* EventCache
         const last = Option.getOrThrow(yield* cache.last(Posted, "one"))
         assert.deepStrictEqual([last.id, last.correlationId, last.source], ["own-id", "flow-1", "eventbus-cli"])
+        assert.strictEqual((last.expiryTime?.getTime() ?? 0) - last.time.getTime(), 3_600_000)
         const { out } = yield* eventbus(settings, ...args, ...contracts)
         assert.strictEqual(out, "1 confirmed: own-id")
       })

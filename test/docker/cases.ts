@@ -67,6 +67,16 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
     after: 6,
     early: 4
   },
+  EventBusSubscriberGone: {
+    wrong: { [its("state", ',eventbus_state="Running"')]: "1x10 _x40" },
+    // Another process runs it.
+    well: {
+      [its("state", ',eventbus_state="Running"')]: "1x10 _x40",
+      [its("state", ',eventbus_state="Running"').replace('"a"', '"b"')]: "1x50"
+    },
+    after: 28,
+    early: 18
+  },
   EventBusSubscriberRestarting: {
     wrong: { [its("restarts_total")]: "0+1x20" },
     well: { [its("restarts_total")]: "0 0 1 1 1 2x20" },
@@ -248,6 +258,20 @@ export const cases: Readonly<Record<(typeof alerts)[number]["name"], Case>> = {
     },
     after: 11,
     early: 9
+  },
+  EventBusBrokerFiles: {
+    wrong: {
+      [node("rabbitmq_process_open_fds")]: "100x20",
+      [node("rabbitmq_process_max_fds")]: "1024x20",
+      [node("rabbitmq_queues")]: "207x20"
+    },
+    well: {
+      [node("rabbitmq_process_open_fds")]: "700x20",
+      [node("rabbitmq_process_max_fds")]: "65536x20",
+      [node("rabbitmq_queues")]: "207x20"
+    },
+    after: 6,
+    early: 4
   },
   EventBusRedisDown: {
     wrong: { [node("redis_up")]: "0x20" },

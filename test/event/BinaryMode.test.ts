@@ -39,7 +39,8 @@ describe("binary mode", () => {
       correlationId: "c",
       causationId: undefined,
       actor: undefined,
-      json: { door: 7 }
+      json: { door: 7 },
+      expiryTime: undefined
     })
     assert.deepStrictEqual(succeed(WireFormat.decode(parsed, Opened)).data, { door: 7 })
   })

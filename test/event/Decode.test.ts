@@ -115,7 +115,8 @@ describe("plain JSON", () => {
         correlationId: undefined,
         causationId: undefined,
         actor: undefined,
-        json: { n: 1 }
+        json: { n: 1 },
+        expiryTime: undefined
       }
     )
     assert.deepInclude(succeed(parse("7", { type: "a.two" })), { id: "", source: "", time: new Date(0), json: 7 })

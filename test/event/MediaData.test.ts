@@ -1,7 +1,7 @@
 /** `data_base64` is decoded by `datacontenttype`, and its contract decides what bytes are. */
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Result, Schema } from "effect"
-import type { DataSchema } from "../../src/event/DataCodec.ts"
+import type { DataSchema } from "../../src/event/standard/StandardSchema.ts"
 import * as Event from "../../src/event/Event.ts"
 import * as WireFormat from "../../src/event/WireFormat.ts"
 import { failure, json, parse, succeed } from "./support.ts"

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Redacted, Schema } from "effect"
 import { inspect } from "node:util"
-import type { DataSchema } from "../../src/event/DataCodec.ts"
+import type { DataSchema } from "../../src/event/standard/StandardSchema.ts"
 import * as Event from "../../src/event/Event.ts"
 import { InvalidEvent } from "../../src/event/EventError.ts"
 import { Secrets } from "../../src/event/sensitive/Secrets.ts"

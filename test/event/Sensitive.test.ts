@@ -1,7 +1,7 @@
 /** No secret leaves: a sensitive value is never shown, wherever the schema has it and whatever is wrong with it (P14). */
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Result, Schema } from "effect"
-import type { DataSchema } from "../../src/event/DataCodec.ts"
+import type { DataSchema } from "../../src/event/standard/StandardSchema.ts"
 import * as Event from "../../src/event/Event.ts"
 import { sensitive } from "../../src/event/sensitive/Sensitive.ts"
 import { failure } from "./support.ts"

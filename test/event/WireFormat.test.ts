@@ -16,7 +16,8 @@ const Head = Schema.Struct({
   key: Schema.UndefinedOr(short),
   correlationId: Schema.UndefinedOr(short),
   causationId: Schema.UndefinedOr(short),
-  actor: Schema.UndefinedOr(Actor)
+  actor: Schema.UndefinedOr(Actor),
+  expiryTime: Schema.UndefinedOr(time)
 })
 
 const body = (more: Readonly<Record<string, unknown>> = {}): string =>
@@ -46,6 +47,7 @@ describe("encoder", () => {
           actor: actor?.id,
           actorrole: actor?.role,
           actorstatus: actor?.status,
+          expirytime: given.expiryTime === undefined ? undefined : new Date(given.expiryTime).toISOString(),
           data
         })
       )
@@ -71,7 +73,8 @@ describe("encoder", () => {
         causationId: given.causationId,
         actor: given.actor,
         // -0 has no JSON.
-        json: JSON.parse(JSON.stringify(data))
+        json: JSON.parse(JSON.stringify(data)),
+        expiryTime: given.expiryTime === undefined ? undefined : new Date(given.expiryTime)
       })
     },
     { arbitrary: { runs: 1000 } }
@@ -79,7 +82,9 @@ describe("encoder", () => {
 
   it("keeps every time, also when many differ", () => {
     const write = WireFormat.encoder(Any, "x")
-    for (const millis of [0, 1, 1, 0, 999, 1_800_000_000_000, 1_800_000_000_000, 5]) {
+    for (const millis of [
+      0, 1, 1, 0, 999, 1_800_000_000_000, 1_800_000_000_007, 1_800_000_000_012, 1_800_000_000_999, 5
+    ]) {
       assert.include(write(head({ time: millis }), 1), `"time":"${new Date(millis).toISOString()}"`)
     }
   })

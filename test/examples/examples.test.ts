@@ -4,6 +4,7 @@ import { CurrentActor, DeadLetters, EventBus } from "@eduflow/events"
 import { ConfigProvider, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
+import { program as booking, service as ledger } from "../../examples/around.ts"
 import { replayRejected } from "../../examples/dead-letters.ts"
 import { AccountClosed, ProfileUpdated, schemas, user } from "../../examples/events.ts"
 import { status } from "../../examples/health.ts"
@@ -13,6 +14,7 @@ import { onCall } from "../../examples/operations.ts"
 import { main } from "../../examples/promises.ts"
 import { program as refunding, service as accounts } from "../../examples/outbox.ts"
 import { program } from "../../examples/publish.ts"
+import { placed } from "../../examples/validators.ts"
 import { service } from "../../examples/service.ts"
 import { closedAccounts, Directory, Goodbye } from "../../examples/subscribe.ts"
 import { glob } from "../house/Sources.ts"
@@ -39,6 +41,13 @@ describe("the parts of the examples", () => {
       assert.deepStrictEqual(Object.keys(yield* schemas), [ProfileUpdated.name, AccountClosed.name])
       assert.strictEqual(user.match("user.account.*").events.length, 1)
     })
+  )
+
+  it.live("validators: a publish names the fields that zod refuses", () =>
+    placed.pipe(
+      Effect.map((outcome) => assert.strictEqual(outcome, "data.email")),
+      Effect.provide(embedded)
+    )
   )
 
   it.live("publish: outcomes", () =>
@@ -104,6 +113,13 @@ describe("the parts of the examples", () => {
     )
   )
 
+  it.live("around: what the first attempt wrote is rolled back with its transaction", () =>
+    booking.pipe(
+      Effect.map((rows) => assert.deepStrictEqual(rows, ["u-1, attempt 2"])),
+      Effect.provide(ledger)
+    )
+  )
+
   it("without Effect", async () => {
     assert.strictEqual((await main()).userId, "u-1")
   })
@@ -111,7 +127,9 @@ describe("the parts of the examples", () => {
 
 /** The output that shows the point of each program; services are stopped then and drain. */
 const programs: Readonly<Record<string, { readonly prints: string; readonly serves?: true }>> = {
+  around: { prints: "u-1, attempt 2" },
   batches: { prints: "index u-1" },
+  "other-systems": { prints: "invoice for o-1" },
   "dead-letters": { prints: "1 would be replayed" },
   events: { prints: '"user.account.closed"' },
   health: { prints: "up" },
@@ -125,7 +143,8 @@ const programs: Readonly<Record<string, { readonly prints: string; readonly serv
   "quick-start": { prints: "mail to s-1: 93", serves: true },
   service: { prints: "", serves: true },
   operations: { prints: "", serves: true },
-  subscribe: { prints: "account of u-9 closed, attempt 2" }
+  subscribe: { prints: "account of u-9 closed, attempt 2" },
+  validators: { prints: "data.email" }
 }
 
 /** Runs `npm run example -- NAME` without npm; resolves with its exit code and output. */

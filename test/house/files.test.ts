@@ -46,6 +46,7 @@ describe("a file of src", () => {
       "src/amqp/consuming/Receiver.ts": "acknowledgements leave together, and no test clock may hold them back",
       "src/amqp/consuming/DeadLetterPump.ts": "the pause before a queue is read again, within a Promise of amqplib",
       "src/bus/health/EventLoop.ts": "the timer that notices a blocked event loop, which no test clock blocks",
+      "src/page/Time.ts": "browsers, where no Effect runs",
       "src/testing/Quiescence.ts": "real time for real work, whatever the test clock says"
     }
     // The conformance suites are tests: they wait for brokers in real time.

@@ -151,9 +151,12 @@ const commands = (name: string): ReadonlyArray<string> =>
   })[name] ?? [name]
 
 describe("CI", () => {
-  it("runs all tests, then the long suites, and counts the report of each", () => {
+  it("runs all tests, then the long suites and other brokers, and counts the report of each", () => {
     const script = read(".ci/run")
-    assert.include(script, "\nreports=(test-report.json test-report-long.json)\n")
-    assert.match(script, /^npm test \|\| failed=1\nnpm run test:brokers -- --long \|\| failed=1$/m)
+    assert.include(
+      script,
+      "\nreports=(test-report.json test-report-long.json test-report-4.3-valkey-9.json test-report-4.0-redis-8.json)\n"
+    )
+    assert.match(script, /^npm test \|\| failed=1\nnpm run test:brokers \|\| failed=1$/m)
   })
 })

@@ -21,6 +21,7 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
     handle: ["port", "support", "send", "subscriber", "delivery", "admit"],
     park: ["port", "support", "send", "subscriber", "delivery", "handle"],
     supervise: ["port", "support", "send", "subscriber", "read", "delivery", "admit", "handle", "park"],
+    foreign: ["port", "support", "send", "subscriber", "delivery", "supervise"],
     health: ["port", "support", "send", "subscriber", "read"],
     "": [
       "port",
@@ -35,6 +36,7 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
       "handle",
       "park",
       "supervise",
+      "foreign",
       "health"
     ]
   },
@@ -58,8 +60,15 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
     inspect: ["connection"],
     "": ["connection", "cache", "claims", "fleet", "stores"]
   },
-  event: { sensitive: [], options: [""], "": ["sensitive", "options"] },
-  outbox: { dialects: [], relay: ["dialects", ""], "": ["dialects", "relay"] },
+  event: {
+    sensitive: [],
+    support: [],
+    standard: ["", "sensitive", "support"],
+    options: ["", "standard"],
+    foreign: ["support", "options", "standard", ""],
+    "": ["sensitive", "standard", "support", "options"]
+  },
+  outbox: { dialects: [], relay: ["dialects", ""], inbox: ["dialects", ""], "": ["dialects", "relay", "inbox"] },
   app: {
     http: [],
     telemetry: [],
@@ -73,9 +82,10 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
 const outer: Readonly<Record<string, ReadonlyArray<string>>> = {
   event: [],
   catalog: ["event"],
-  contracts: ["event"],
+  contracts: ["event", "amqp/topology"],
   observe: ["event"],
-  bus: ["event", "observe"],
+  // A subscriber that asks for an inbox loads it.
+  bus: ["event", "observe", "contracts", "outbox/inbox"],
   amqp: ["event", "observe", "bus/port", "bus/support"],
   redis: ["event", "observe", "bus/port", "bus/support"],
   memory: ["event", "observe", "bus/port", "bus/support"],
@@ -86,6 +96,8 @@ const outer: Readonly<Record<string, ReadonlyArray<string>>> = {
   app: ["event", "observe", "bus", "operations", "web", "amqp", "redis", "memory"],
   mcp: ["event", "operations"],
   web: ["event", "operations"],
+  // It runs in browsers, and knows the reports as types.
+  page: ["operations", "web"],
   cli: ["event", "contracts", "observe", "bus", "operations", "app", "mcp", "outbox"],
   "": ["event", "observe", "bus", "app"]
 }
@@ -185,5 +197,14 @@ describe("the door", () => {
     )
     assert.deepStrictEqual(clients, [])
     assert.isAbove(seen.size, 20)
+  })
+})
+
+describe("the page", () => {
+  it("imports nothing but itself and types: browsers get its files alone", () => {
+    const others = imports.filter(
+      ({ from, to, typeOnly }) => from.startsWith("src/page/") && !to.startsWith("src/page/") && !typeOnly
+    )
+    assert.deepStrictEqual(others.map(show), [])
   })
 })

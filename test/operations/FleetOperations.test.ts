@@ -2,6 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { BrokerError } from "../../src/bus/port/BrokerError.ts"
+import { SettingsInvalid } from "../../src/bus/port/BrokerReason.ts"
 import { Fleet, type Presence } from "../../src/bus/port/Fleet.ts"
 import * as MemoryFleet from "../../src/memory/fleet/MemoryFleet.ts"
 import * as FleetOperations from "../../src/operations/fleet/FleetOperations.ts"
@@ -134,6 +136,53 @@ describe("operations on a fleet", () => {
           [2, 1.2, "Resting"]
         ]
       )
+    })
+  )
+})
+
+describe("contracts of a fleet", () => {
+  const holding = (id: string, digest: string, handles: number | null, publishes: number | null): Presence => ({
+    ...presence(id),
+    contracts: { by: "1", events: [{ event: "a.b", publishes, handles, versions: { 1: digest } }] }
+  })
+
+  it.effect("that differ, or are older than what is published, are findings; other makers of digests are not", () =>
+    Effect.gen(function* () {
+      const { fleet, operations } = yield* stage
+      const found = Effect.map(FleetOperations.examine(Effect.succeed(fleet)), (findings) =>
+        findings.map(({ check, seen }) => `${check}: ${seen}`)
+      )
+      yield* fleet.appear(holding("1", "same", 1, null))
+      yield* fleet.appear(holding("2", "same", 1, 1))
+      yield* fleet.appear(presence("3"))
+      assert.deepStrictEqual([yield* found, (yield* operations.ps).disagreements], [[], []])
+      const { contracts } = holding("4", "other", 1, 1)
+      yield* fleet.appear({ ...presence("4"), contracts: { by: "2", events: contracts?.events ?? [] } })
+      assert.deepStrictEqual(yield* found, [])
+      yield* fleet.appear(holding("4", "other", 1, 2))
+      assert.deepStrictEqual(yield* found, [
+        "contracts.differ: version 1 of a.b is not the same data in all processes: grades here:1 (same), grades here:2 (same), grades here:4 (other)",
+        "contracts.behind: version 2 of a.b is published, and subscribers know older ones only: grades here:4 (version 2), grades here:1 (version 1), grades here:2 (version 1), grades here:4 (version 1)"
+      ])
+      assert.lengthOf((yield* operations.ps).disagreements, 2)
+    })
+  )
+
+  it.effect("of a later version of the library hide no process", () =>
+    Effect.gen(function* () {
+      const { fleet, operations } = yield* stage
+      // A later version may say it in another form.
+      yield* fleet.appear({ ...presence("1"), contracts: "later" } as unknown as Presence)
+      const { disagreements, processes, unreadable } = yield* operations.ps
+      assert.deepStrictEqual([processes.map(({ process }) => process), unreadable, disagreements], [["1"], 0, []])
+    })
+  )
+
+  it.effect("are no matter where the fleet cannot be reached, or is none", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* FleetOperations.examine(Effect.undefined), [])
+      const away = new BrokerError({ reason: new SettingsInvalid({ setting: "x", problem: "y", remedy: "z" }) })
+      assert.deepStrictEqual(yield* FleetOperations.examine(Effect.fail(away)), [])
     })
   )
 })

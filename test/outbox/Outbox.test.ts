@@ -1,12 +1,15 @@
-/** The outbox and the inbox on the embedded bus: on SQLite in a file, and on PostgreSQL. */
+/** The outbox and the inbox on the embedded bus: on SQLite in a file, on PostgreSQL and on MariaDB. */
 import { EventBus } from "@eduflow/events"
-import { Layer } from "effect"
+import { ConfigProvider, Effect, Layer } from "effect"
+import { main as withEffect } from "../../examples/outbox/effect.ts"
 import { main } from "../../examples/outbox/pg.ts"
 import { afterAll, assert, describe, it } from "vitest"
 import { conforms } from "../support/conformance.ts"
+import { missingMaria, startMaria } from "../support/MariaNode.ts"
+import { layer as mysql } from "../support/MysqlClient.ts"
 import { missing, startPostgres } from "../support/PostgresNode.ts"
 import { inboxCases } from "./InboxCases.ts"
-import { orderCases } from "./OrderCases.ts"
+import { onMaria, onPostgres, orderCases } from "./OrderCases.ts"
 import { outboxCases } from "./OutboxCases.ts"
 import { portCases } from "./PortCases.ts"
 import { postgres, sqliteFile, withOutbox } from "./Setup.ts"
@@ -25,10 +28,15 @@ if (reason === undefined) {
     conforms("on the embedded bus", Layer.merge(withOutbox(postgres(server.url)), bus), [
       ...outboxCases,
       ...inboxCases,
-      ...orderCases
+      ...orderCases(onPostgres)
     ])
     it("the example of the guide runs", async () => {
       assert.strictEqual(await main(await server.addDatabase("example")), "u-1")
+    })
+    it("so does the one with Effect", async () => {
+      const settings = ConfigProvider.fromEnvRecord({ DATABASE_URL: await server.addDatabase("with_effect") })
+      const refunds = await Effect.runPromise(withEffect.pipe(Effect.provide(ConfigProvider.layer(settings))))
+      assert.deepStrictEqual(refunds, ["u-1"])
     })
     conforms(
       "over a port of statements",
@@ -39,5 +47,23 @@ if (reason === undefined) {
 } else {
   it.skipIf(process.env["CI"] !== "true")(`has PostgreSQL: ${reason}`, () => {
     throw new Error(reason)
+  })
+}
+
+const withoutMaria = await missingMaria()
+if (withoutMaria === undefined) {
+  const server = await startMaria()
+  afterAll(server.stop)
+  const url = await server.addDatabase("outbox")
+  describe("outbox and inbox on MariaDB", () => {
+    conforms("on the embedded bus", Layer.merge(withOutbox(mysql(url)), bus), [
+      ...outboxCases,
+      ...inboxCases,
+      ...orderCases(onMaria)
+    ])
+  })
+} else {
+  it.skipIf(process.env["CI"] !== "true")(`has MariaDB: ${withoutMaria}`, () => {
+    throw new Error(withoutMaria)
   })
 }

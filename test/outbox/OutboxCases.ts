@@ -1,6 +1,6 @@
 /** What every database and every bus keep of the outbox. The cases run one after the other: a relay publishes all there is. */
 import { assert } from "@effect/vitest"
-import { CurrentActor, EventBus } from "@eduflow/events"
+import { CurrentActor, type DeadLetters, EventBus } from "@eduflow/events"
 import { Outbox } from "@eduflow/events/outbox"
 import { Effect, Fiber, type Scope } from "effect"
 import { SqlClient } from "effect/sql"
@@ -12,7 +12,7 @@ import * as Upkeep from "../../src/outbox/Upkeep.ts"
 import { ofClient } from "../../src/outbox/Database.ts"
 import { collect, relay, rows, until } from "./Setup.ts"
 
-export type World = Outbox | SqlClient.SqlClient | EventBus | Scope.Scope
+export type World = Outbox | SqlClient.SqlClient | DeadLetters | EventBus | Scope.Scope
 
 export const inTransaction = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) => sql.withTransaction(effect))
@@ -55,8 +55,19 @@ const committing: ReadonlyArray<ConformanceCase.ConformanceCase<World>> = [
       const seen: Array<unknown> = []
       yield* bus.subscribe(fresh("reader"), {
         events: [Thing],
-        handler: ({ actor, causationId, correlationId, id, key, time }, { headers }) =>
-          Effect.sync(() => seen.push({ actor, causationId, correlationId, headers, id, key, time: time.getTime() }))
+        handler: ({ actor, causationId, correlationId, expiryTime, id, key, time }, { headers }) =>
+          Effect.sync(() =>
+            seen.push({
+              actor,
+              causationId,
+              correlationId,
+              headers,
+              id,
+              key,
+              lifetime: (expiryTime?.getTime() ?? 0) - time.getTime(),
+              time: time.getTime()
+            })
+          )
       })
       const before = Date.now()
       yield* append(
@@ -67,6 +78,7 @@ const committing: ReadonlyArray<ConformanceCase.ConformanceCase<World>> = [
           key: "k\0\uD800",
           causationId: "c-1",
           correlationId: "o-1",
+          expiresAfter: "1 hour",
           headers: { tenant: "t", n: 1, b: true }
         }
       ).pipe(Effect.provideService(CurrentActor, { id: "u-1", role: "teacher" }))
@@ -83,7 +95,8 @@ const committing: ReadonlyArray<ConformanceCase.ConformanceCase<World>> = [
         correlationId: "o-1",
         headers: { tenant: "t", n: 1, b: true },
         id: "i-1",
-        key: "k\0\uD800"
+        key: "k\0\uD800",
+        lifetime: 3_600_000
       })
     })
   ),

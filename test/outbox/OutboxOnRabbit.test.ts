@@ -6,7 +6,7 @@ import { conforms } from "../support/conformance.ts"
 import { describeLive, freshNamespace, rabbitUrl } from "../support/live.ts"
 import { missing, startPostgres } from "../support/PostgresNode.ts"
 import { inboxCases } from "./InboxCases.ts"
-import { orderCases } from "./OrderCases.ts"
+import { onPostgres, orderCases } from "./OrderCases.ts"
 import { outboxCases } from "./OutboxCases.ts"
 import { postgres, sqliteFile, withOutbox } from "./Setup.ts"
 
@@ -28,7 +28,11 @@ describeLive(
         ({ url }) => postgres(url)
       )
     )
-    conforms("over PostgreSQL", Layer.merge(withOutbox(database), bus), [...outboxCases, ...inboxCases, ...orderCases])
+    conforms("over PostgreSQL", Layer.merge(withOutbox(database), bus), [
+      ...outboxCases,
+      ...inboxCases,
+      ...orderCases(onPostgres)
+    ])
   },
   ["rabbit"]
 )

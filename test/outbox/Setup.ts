@@ -4,7 +4,6 @@ import { type Envelope, EventBus } from "@eduflow/events"
 import { Migrations, Outbox, OutboxRelay, type RelayOptions, SqliteFile } from "@eduflow/events/outbox"
 import { Context, Effect, Layer, Redacted, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
-import { randomBytes } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -24,9 +23,6 @@ export const sqliteFile: Layer.Layer<SqlClient.SqlClient> = Layer.unwrap(
 
 export const postgres = (url: string): Layer.Layer<SqlClient.SqlClient> =>
   PgClient.layer({ url: Redacted.make(url), maxConnections: 10 }).pipe(Layer.orDie)
-
-/** A name for a database that no other test uses. */
-export const freshDatabase = (): string => `t${randomBytes(6).toString("hex")}`
 
 /** With its tables, and an outbox over it. */
 export const withOutbox = (database: Layer.Layer<SqlClient.SqlClient>) =>
@@ -56,12 +52,13 @@ export const collect = <Name extends string, A>(event: Event.Event<Name, A>) =>
   })
 
 export const until = <E = never, R = never>(
-  condition: Effect.Effect<boolean, E, R> | (() => boolean)
+  condition: Effect.Effect<boolean, E, R> | (() => boolean),
+  everyMillis = 10
 ): Effect.Effect<void, E, R> =>
   Effect.asVoid(
     Effect.repeat(
       Effect.suspend(() => (typeof condition === "function" ? Effect.sync(condition) : condition)),
-      { until: (is: boolean) => is, schedule: Schedule.spaced("10 millis") }
+      { until: (is: boolean) => is, schedule: Schedule.spaced(everyMillis) }
     )
   )
 

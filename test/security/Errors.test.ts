@@ -77,6 +77,7 @@ const broker = {
     true,
     ["eduflow.sub.a", "1800000 ms", "Raise consumer_timeout in rabbitmq.conf"]
   ],
+  QueueInUse: [new BrokerReason.QueueInUse({ queue: "orders" }), true, ["queue orders", "alone", "single reader"]],
   Closed: [new BrokerReason.Closed(), false, ["the bus is closed", "after its scope ended"]],
   Settings: [
     new BrokerReason.SettingsInvalid({ setting: "url", problem: "it is empty", remedy: "Write amqp://…" }),
@@ -113,7 +114,12 @@ const publish = {
   ],
   Rejected: [new PublishReason.Rejected(), true, ["refused to store it", "a length limit", "other queues may have it"]],
   Unroutable: [new PublishReason.Unroutable(), false, ["no subscriber is bound", "register the subscriber"]],
-  Unknown: [new PublishReason.Unknown(), true, ["may be stored", "publish it again with the same `id`"]]
+  Unknown: [new PublishReason.Unknown(), true, ["may be stored", "publish it again with the same `id`"]],
+  AroundFailed: [
+    new PublishReason.AroundFailed({ hook: "tenants", begun: false, cause: new Error("no tenant") }),
+    false,
+    ['"tenants"', "no tenant", "nothing was sent"]
+  ]
 } as const satisfies Record<PublishReason.PublishReason["_tag"], Row<PublishReason.PublishReason>>
 
 const cache = {

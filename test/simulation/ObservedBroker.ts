@@ -43,6 +43,7 @@ const observeSends =
     const n = numberOf(message.body)
     if (n === undefined || message.properties.type.startsWith("bus.")) return send(message, done)
     const { to } = message
+    if (to._tag === "Foreign") return send(message, done)
     const target = to._tag === "DeadLetter" || to._tag === "Parked" ? to.subscriber : to.name
     const sent: Sent = observed.sent(n, {
       process: life.name,

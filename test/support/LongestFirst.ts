@@ -21,6 +21,7 @@ const seconds: Readonly<Record<string, number>> = {
   "test/amqp/Hardship.test.ts": 44,
   "test/app/demo/HealthStates.test.ts": 43,
   "test/amqp/Start.test.ts": 42,
+  "test/page/Page.test.ts": 40,
   "test/cli/Fleet.test.ts": 38,
   "test/app/demo/DemoEnds.test.ts": 37,
   "test/memory/MemoryBroker.test.ts": 34,

@@ -3,7 +3,7 @@
  * processes are of the user that Debian's package made.
  */
 import { spawnSync } from "node:child_process"
-import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs"
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { Client } from "pg"
@@ -12,6 +12,7 @@ import { execute, processMachine } from "./Machine.ts"
 import { freePort } from "./Port.ts"
 import { findTool } from "./provision.ts"
 import { openScratch } from "./Scratch.ts"
+import { steppedClock } from "./SteppedClock.ts"
 
 export interface PostgresNode {
   readonly url: string
@@ -22,6 +23,8 @@ export interface PostgresNode {
   readonly kill: () => Promise<void>
   /** Kills it if it runs, and starts it again on the same port and data. */
   readonly restart: () => Promise<void>
+  /** Sets its clock this far from the true one; undefined without Debian's libfaketime. It follows within a second. */
+  readonly setClock: ((millis: number) => void) | undefined
   readonly stop: () => Promise<void>
 }
 
@@ -50,7 +53,39 @@ export const missing = async (): Promise<string | undefined> => {
 
 const idOf = (flag: string): number => Number(spawnSync("id", [flag, "postgres"], { encoding: "utf8" }).stdout.trim())
 
-export const startPostgres = async (): Promise<PostgresNode> => {
+/** The processes that a process has started. */
+const childrenOf = (pid: number): ReadonlyArray<number> => {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(/\s+/).filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
+}
+
+const isRunning = (pid: number): boolean => {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
+  } catch {
+    return false
+  }
+}
+
+const killAll = (pids: ReadonlyArray<number>): void => {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL")
+    } catch {
+      // It has ended.
+    }
+  }
+}
+
+export interface PostgresOptions {
+  /** Whether its clock can be set. */
+  readonly stepped?: boolean
+}
+
+export const startPostgres = async ({ stepped = false }: PostgresOptions = {}): Promise<PostgresNode> => {
   const folder = folderOf()
   if (folder === undefined) throw new Error("PostgreSQL is not installed")
   const port = await freePort()
@@ -58,6 +93,7 @@ export const startPostgres = async (): Promise<PostgresNode> => {
   const data = join(scratch.dir, "data")
   mkdirSync(data)
   const isRoot = process.getuid?.() === 0
+  const clock = stepped ? steppedClock(scratch.dir) : undefined
   const env = { PATH: process.env["PATH"], LANG: "C.UTF-8" }
   if (isRoot) {
     chmodSync(scratch.dir, 0o711)
@@ -65,10 +101,10 @@ export const startPostgres = async (): Promise<PostgresNode> => {
   }
   const asUser = isRoot ? ["--reuid=postgres", "--regid=postgres", "--clear-groups"] : []
   const command = (tool: string, ...args: ReadonlyArray<string>): readonly [string, ReadonlyArray<string>] =>
-    isRoot ? ["setpriv", [...asUser, join(folder, tool), ...args]] : [join(folder, tool), args]
+    isRoot ? ["setpriv", [...asUser, tool, ...args]] : [tool, args]
   const url = (database: string): string => `postgres://postgres@127.0.0.1:${port}/${database}`
   const [init, initArgs] = command(
-    "initdb",
+    join(folder, "initdb"),
     "-D",
     data,
     "-A",
@@ -82,8 +118,25 @@ export const startPostgres = async (): Promise<PostgresNode> => {
   )
   // A kill of the processes loses nothing of what the kernel has: only a loss of power would, and no test has one.
   const options = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=60"]
-  const settings = [...options, "shared_buffers=32MB", "autovacuum_naptime=5s"].flatMap((setting) => ["-c", setting])
-  const [server, args] = command("postgres", "-D", data, "-p", String(port), ...settings)
+  // What processes share is a file of the data, so that a kill leaves nothing behind.
+  const settings = [
+    ...options,
+    "shared_buffers=32MB",
+    "autovacuum_naptime=5s",
+    "dynamic_shared_memory_type=mmap"
+  ].flatMap((setting) => ["-c", setting])
+  // Behind the change of the user: what libfaketime shares between processes belongs to who began it.
+  const within = Object.entries(clock?.env ?? {}).map(([name, value]) => `${name}=${value}`)
+  const [server, args] = command(
+    "/usr/bin/env",
+    ...within,
+    join(folder, "postgres"),
+    "-D",
+    data,
+    "-p",
+    String(port),
+    ...settings
+  )
   const machine = processMachine({ scratch, command: server, args, env, log: "postgres.log" })
   const query = async (database: string, text: string): Promise<void> => {
     const client = new Client({ connectionString: url(database) })
@@ -93,6 +146,14 @@ export const startPostgres = async (): Promise<PostgresNode> => {
     } finally {
       await client.end()
     }
+  }
+  /** Each connection has a process, in a group of its own, which would end what it does. No new server starts beside it. */
+  const kill = async (): Promise<void> => {
+    const pid = Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0])
+    const children = childrenOf(pid)
+    await machine.kill()
+    killAll(children)
+    while (children.some(isRunning)) await delay(5)
   }
   const start = async (): Promise<void> => {
     await machine.start()
@@ -122,11 +183,12 @@ export const startPostgres = async (): Promise<PostgresNode> => {
       await query("postgres", `CREATE DATABASE ${name}`)
       return url(name)
     },
-    kill: machine.kill,
+    kill,
     restart: async () => {
-      await machine.kill()
+      if (machine.ended() === undefined) await kill()
       await start()
     },
+    setClock: clock?.set,
     stop: machine.close
   }
 }

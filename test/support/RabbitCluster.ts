@@ -24,6 +24,9 @@ export interface RabbitCluster {
   readonly stop: () => Promise<void>
 }
 
+/** Erlang that lists the nodes where RabbitMQ runs; 3.10 has another name for it. */
+const running = "try rabbit_nodes:list_running() catch error:undef -> rabbit_nodes:all_running() end"
+
 export const startCluster = async (
   size: number,
   { conf = {}, ...options }: Omit<RabbitOptions, "member" | "port"> = {}
@@ -58,9 +61,7 @@ export const startCluster = async (
   }
   const whole = async (): Promise<void> => {
     for (const end = performance.now() + 120_000; ;) {
-      const seen = await Promise.all(
-        nodes.map((node) => node.eval("length(rabbit_nodes:list_running()).").catch(String))
-      )
+      const seen = await Promise.all(nodes.map((node) => node.eval(`length(${running}).`).catch(String)))
       if (seen.every((count) => count === String(size))) return
       if (performance.now() > end) throw new Error(`the nodes see ${seen.join(", ")} of ${size} nodes`)
       await delay(200)

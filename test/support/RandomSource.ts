@@ -1,5 +1,6 @@
 /** Random choices that repeat: the same seed gives the same choices, on every machine. */
 import * as SeededRandom from "../../src/bus/support/SeededRandom.ts"
+import * as TextHash from "../../src/bus/support/TextHash.ts"
 
 export interface RandomSource {
   /** From 0 (included) to 1 (excluded). */
@@ -54,7 +55,7 @@ export const fromSeed = (seed: number): RandomSource => {
 }
 
 /** A number for a text, the same everywhere. */
-export const hash = SeededRandom.hash
+export const hash = TextHash.of
 
 /** An independent source for one purpose of a run. */
 export const forPurpose = (seed: number, ...purpose: ReadonlyArray<string | number>): RandomSource =>

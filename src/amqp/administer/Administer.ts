@@ -33,7 +33,7 @@ export const make = (options: Access.AdministerOptions): RabbitAdministrator => 
   return {
     namespace: options.namespace,
     compare: (wanted) => Effect.scoped(Effect.flatMap(Access.open(options), (access) => compare(access, wanted))),
-    declare: ({ specs }) =>
+    declare: ({ specs, wholeLadder = false }) =>
       Effect.scoped(
         Effect.gen(function* () {
           const layer = AmqpBroker.layer({ ...amqp, topology: "assert", waitForBroker: false })
@@ -41,9 +41,11 @@ export const make = (options: Access.AdministerOptions): RabbitAdministrator => 
           yield* Effect.forEach(specs, broker.declare, { discard: true })
           // Services declare it behind their start, which ends here too early.
           const { connection } = yield* Access.open(options)
-          yield* Effect.forEach(Topology.canaries(options.namespace), (one) => declared(connection, one), {
-            discard: true
-          })
+          const others = [
+            ...(wholeLadder ? Topology.upperLevels(options.namespace) : []),
+            ...Topology.canaries(options.namespace)
+          ]
+          yield* Effect.forEach(others, (one) => declared(connection, one), { discard: true })
         })
       ),
     retire: (target, wanted, how) =>

@@ -5,6 +5,7 @@ import { quote } from "../../bus/support/Notes.ts"
 import * as AmqpError from "../AmqpError.ts"
 import { type Answer, type Asked, attempt, isDenied, isMissing, together } from "../inspect/Attempt.ts"
 import { type Json, numberOf, recordOf, textOf } from "../inspect/ManagementApi.ts"
+import * as Ladder from "../topology/DelayLadder.ts"
 import * as Topology from "../topology/Topology.ts"
 import type { Access, Listing } from "./Access.ts"
 import { bindingOf, shownPattern } from "./Names.ts"
@@ -13,10 +14,18 @@ import * as Orphans from "./Orphans.ts"
 /** RabbitMQ reserves as many for a quorum queue on each node that has a copy of it. */
 const handlesOfQueue = 3
 
-/** Everything that the services of a namespace declare, each object once. */
-export const declarationsOf = (namespace: string, { specs }: Wanted): ReadonlyArray<Topology.Declaration> => {
+/**
+ * Everything that the services of a namespace declare, each object once. `levels` are the queues of the ladder that exist
+ * beside the first one: they are declared when a delay needs them, and stay.
+ */
+export const declarationsOf = (
+  namespace: string,
+  { specs, wholeLadder = false }: Wanted,
+  levels: ReadonlyArray<Topology.Declaration>
+): ReadonlyArray<Topology.Declaration> => {
   const all = [
     ...Topology.shared(namespace),
+    ...(wholeLadder ? Topology.upperLevels(namespace) : levels),
     ...Topology.canaries(namespace),
     ...specs.flatMap((spec) => Topology.subscriber(namespace, spec))
   ]
@@ -27,8 +36,9 @@ export const declarationsOf = (namespace: string, { specs }: Wanted): ReadonlyAr
 export const compare = (access: Access, wanted: Wanted): Effect.Effect<Comparison, AmqpListError> =>
   Effect.gen(function* () {
     const { namespace } = access.settings
-    const declarations = declarationsOf(namespace, wanted)
     const listing = access.list === undefined ? undefined : yield* access.list
+    const levels = yield* levelsThere(access.connection, namespace, listing)
+    const declarations = declarationsOf(namespace, wanted, levels)
     const seen =
       listing === undefined
         ? yield* byAmqp(access.connection, access.settings.topology, declarations)
@@ -40,6 +50,28 @@ export const compare = (access: Access, wanted: Wanted): Effect.Effect<Compariso
       cost: costOf(declarations, seen.differences, listing)
     }
   })
+
+/** The upper levels of the ladder that exist. */
+const levelsThere = (
+  connection: Asked,
+  namespace: string,
+  listing: Listing | undefined
+): Effect.Effect<ReadonlyArray<Topology.Declaration>> => {
+  const upper = Topology.upperLevels(namespace)
+  const nameOf = ({ object }: Topology.Declaration): string =>
+    object._tag === "Binding" ? object.destination : object.name
+  const only = (there: ReadonlySet<string>) => upper.filter((declaration) => there.has(nameOf(declaration)))
+  if (listing !== undefined) return Effect.succeed(only(new Set(listing.queues.map((queue) => textOf(queue, "name")))))
+  return Effect.forEach(
+    upper.filter(({ verify }) => verify !== undefined),
+    (level) =>
+      Effect.map(
+        attempt(connection, async (channel) => level.verify?.(channel)),
+        (answer) => (answer._tag === "Done" ? [nameOf(level)] : [])
+      ),
+    together
+  ).pipe(Effect.map((names) => only(new Set(names.flat()))))
+}
 
 type AmqpListError = Effect.Error<NonNullable<Access["list"]>>
 
@@ -177,6 +209,8 @@ const argumentsOf = (entity: string, wanted: Topology.Arguments, found: Json): R
   ]
 }
 
+const isLevel = (queue: string): boolean => /\.delay\.\d\d$/.test(queue)
+
 const costOf = (
   declarations: ReadonlyArray<Topology.Declaration>,
   differences: ReadonlyArray<Difference>,
@@ -189,6 +223,8 @@ const costOf = (
   const quorumQueues = count("Queue")
   return {
     quorumQueues,
+    ladderQueues:
+      Ladder.levels - declarations.filter(({ object }) => object._tag === "Queue" && isLevel(object.name)).length,
     missingQueues: differences.filter(({ entity, kind }) => kind === "missing" && entity.startsWith("queue ")).length,
     exchanges: count("Exchange"),
     bindings: count("Binding"),

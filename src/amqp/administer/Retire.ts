@@ -124,7 +124,9 @@ const namespacePlan = (namespace: string, listing: Listing | undefined): Plan =>
   const exchanges = new Set(namesOf(listing.exchanges))
   const ofKind = (kind: "sub" | "parked" | "dead"): ReadonlyArray<Deletion> =>
     queues.filter((name) => ownerOf(namespace, name)?.kind === kind).map((name) => deletion("queue", name))
-  const shared = Topology.shared(namespace).flatMap(({ object }) => (object._tag === "Binding" ? [] : [object]))
+  const shared = [...Topology.shared(namespace), ...Topology.upperLevels(namespace)].flatMap(({ object }) =>
+    object._tag === "Binding" ? [] : [object]
+  )
   const last = [Topology.deadExchange(namespace), Topology.parkedExchange(namespace)]
   const rest = shared
     .toReversed()

@@ -8,6 +8,9 @@ import type { Server } from "../Servers.ts"
 /** An address that fell silent is one like the others again after this time. */
 const rememberedMillis = 300_000
 
+/** The longest time between two lines that are made anew because a channel stood still. */
+const renewedMillis = 60_000
+
 interface Line {
   readonly address: string
   readonly isPublishing: boolean
@@ -21,6 +24,10 @@ export class Addresses {
   /** The address that is dialled, or that a line is open to, by the role of the line. */
   private readonly dialled = new Map<string, string>()
 
+  /** How many lines in a row were made anew because a channel stood still. */
+  private renewals = 0
+  private renewedAt = 0
+
   constructor(now: () => number) {
     this.now = now
   }
@@ -29,9 +36,8 @@ export class Addresses {
   order(servers: ReadonlyArray<Server>): ReadonlyArray<Server> {
     const used = new Set([...this.dialled.values(), ...[...this.lines].map(({ address }) => address)])
     const rank = ({ address }: Server): number => {
-      const since = this.silentSince.get(address)
       // The longer ago, the sooner.
-      if (since !== undefined && this.now() - since < rememberedMillis) return 1 + since
+      if (this.isSilent(address)) return 1 + (this.silentSince.get(address) ?? 0)
       return used.has(address) ? Number.NEGATIVE_INFINITY : Number.MIN_SAFE_INTEGER
     }
     return servers.toSorted((one, other) => rank(one) - rank(other))
@@ -59,6 +65,10 @@ export class Addresses {
     this.silentSince.set(address, this.now())
   }
 
+  isSilent(address: string): boolean {
+    return !this.mayRedial(address, rememberedMillis)
+  }
+
   answered(address: string): void {
     this.silentSince.delete(address)
   }
@@ -67,6 +77,23 @@ export class Addresses {
   mayRedial(address: string, millis: number): boolean {
     const since = this.silentSince.get(address)
     return since === undefined || this.now() - since >= millis
+  }
+
+  /** Whether a line may be made anew because a channel stands still: at once, and then in times that double. */
+  mayRenew(millis: number): boolean {
+    const patience = this.renewals === 0 ? 0 : Math.min(millis * 2 ** (this.renewals - 1), renewedMillis)
+    return this.now() - this.renewedAt >= patience
+  }
+
+  /** A line is made anew for that; returns how many times in a row. */
+  renewed(): number {
+    this.renewedAt = this.now()
+    return ++this.renewals
+  }
+
+  /** No channel stands still. */
+  moves(): void {
+    if (this.now() - this.renewedAt >= renewedMillis) this.renewals = 0
   }
 
   /** Ends all lines to an address that does not answer. */

@@ -11,6 +11,7 @@ import * as AmqplibInternals from "../AmqplibInternals.ts"
 import type { Settings } from "../AmqpOptions.ts"
 import type { Server } from "../Servers.ts"
 import type { Addresses } from "./Addresses.ts"
+import { type ChannelTraffic, watch as watchChannels } from "./ChannelWatch.ts"
 import * as Dial from "./Dial.ts"
 import { type Answer, LineProbe } from "./LineProbe.ts"
 import * as LineWatch from "./LineWatch.ts"
@@ -18,10 +19,7 @@ import * as Link from "./Link.ts"
 
 /** What is known of the messages that are published on a connection. */
 export interface Traffic {
-  /** Changes with each confirm. */
-  readonly confirms: () => number
-  /** Whether a message waits for its confirm. */
-  readonly isWaiting: () => boolean
+  readonly channels: ReadonlyArray<ChannelTraffic>
   /** Declares the queue that a question needs. */
   readonly declare: (link: Link.Link) => Effect.Effect<void, BrokerError>
 }
@@ -113,7 +111,8 @@ const guardPublishing = (guarded: Guarded, traffic: Traffic): Effect.Effect<neve
     )
     const onSilent = Effect.fnUntraced(function* (silentMillis: number, last: Answer | undefined) {
       const why = `${link.address} has confirmed nothing for ${seconds(silentMillis)}`
-      onSilence(why)
+      // What health says while it lasts: if another address did better, the line would be left.
+      onSilence(`${why}, and no other address does: see whether RabbitMQ has a majority of its nodes`)
       const wanted: Answer = last ?? "stored"
       if (others.length > 0 && (yield* answersAt(others, settings, wanted))) {
         addresses.fellSilent(link.address)
@@ -125,20 +124,39 @@ const guardPublishing = (guarded: Guarded, traffic: Traffic): Effect.Effect<neve
       addresses.fellSilent(link.address)
       leave(why)
     })
+    let standstill: string | undefined
+    /** The node works and a channel does not: a new channel may. It is tried at the same address first. */
+    const onStandstill = Effect.fnUntraced(function* (quietMillis: number) {
+      standstill = `${link.address} confirms nothing on a channel for ${seconds(quietMillis)}, and stores what another sends: see whether each quorum queue has a leader; a new connection is tried`
+      if (!addresses.mayRenew(millis) || (yield* LineWatch.within(probe.ask, millis / 2, now)) !== "stored") return
+      onSilence(standstill)
+      if (addresses.renewed() > 1 && others.length > 0) addresses.fellSilent(link.address)
+      leave(standstill)
+    })
+    const channels = watchChannels({
+      channels: traffic.channels,
+      millis,
+      isExcused: isBlocked,
+      onStandstill,
+      onMoving: () => {
+        standstill = undefined
+        addresses.moves()
+      }
+    })
     const watch = LineWatch.watch({
       millis,
-      pulse: traffic.confirms,
-      isWaiting: traffic.isWaiting,
+      pulse: () => traffic.channels.reduce((sum, { confirms }) => sum + confirms, 0),
+      isWaiting: () => traffic.channels.some((channel) => channel.isWaiting),
       isExcused: isBlocked,
       ask: Effect.suspend(() => (hasQueue ? probe.ask : probe.askNode)),
       onAnswer: () => {
-        onSilence(undefined)
+        onSilence(standstill)
         addresses.answered(link.address)
       },
       onSilent
     })
     // Without the queue the node alone is asked.
-    return yield* Effect.raceFirst(watch, Effect.andThen(Effect.ignore(declare), Effect.never))
+    return yield* Effect.raceAllFirst([watch, channels, Effect.andThen(Effect.ignore(declare), Effect.never)])
   })
 
 /** Whether one of these answers so. */

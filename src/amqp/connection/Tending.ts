@@ -38,8 +38,11 @@ export const make = Effect.fnUntraced(function* (
   const acquire = Effect.map(Effect.andThen(isThere, OpenLink.open(opening)), ({ link }) => link)
   const current = yield* RcRef.make({ acquire, idleTimeToLive: idle })
   const lose = RcRef.invalidate(current)
+  /** What it waits for would not come. If all are silent, one is as good as another. */
+  const isDeserted = ({ address }: Link.Link): boolean =>
+    addresses.isSilent(address) && settings.servers.some((server) => !addresses.isSilent(server.address))
   const link = Effect.flatMap(RcRef.get(current), (found) =>
-    Link.isLost(found) ? Effect.andThen(lose, RcRef.get(current)) : Effect.succeed(found)
+    Link.isLost(found) || isDeserted(found) ? Effect.andThen(lose, RcRef.get(current)) : Effect.succeed(found)
   )
   const on: Tending["on"] = (use) =>
     Effect.flatMap(link, (live) =>

@@ -13,7 +13,8 @@ import * as AmqplibInternals from "../AmqplibInternals.ts"
 import * as Limits from "../../event/Limits.ts"
 import * as HeaderTable from "../frames/HeaderTable.ts"
 import { frameEnd, frameEndMark, frameHeader } from "../frames/MethodFrame.ts"
-import { millisOf, type ReceivedMessage } from "./ReceivedMessage.ts"
+import { uint16, uint32, uint64 } from "../frames/ReceivedBytes.ts"
+import { millisOf, ReceivedMessage, ReceivedProperties } from "./ReceivedMessage.ts"
 
 const methodFrame = 1
 const headerFrame = 2
@@ -154,19 +155,11 @@ class DeliveryParser {
     this.at = flagsAt
     const properties = this.readProperties(consumer, headerEnd)
     if (properties === undefined) return undefined
-    return {
-      deliveryTag,
-      redelivered,
-      exchange,
-      routingKey,
-      body,
-      properties,
-      headers: this.headers,
-      headerBytes: this.headerBytes
-    }
+    const { headerBytes, headers } = this
+    return new ReceivedMessage(deliveryTag, redelivered, exchange, routingKey, body, properties, headers, headerBytes)
   }
 
-  private readProperties(consumer: Consumer, headerEnd: number): ReceivedMessage["properties"] | undefined {
+  private readProperties(consumer: Consumer, headerEnd: number): ReceivedProperties | undefined {
     const flags = uint16(this.bytes, this.at)
     this.at += 2
     this.headers = HeaderTable.none
@@ -187,7 +180,7 @@ class DeliveryParser {
     if ((flags & 0x0004) !== 0) this.skipText() // cluster id
     // The lowest bit says that there are more flags; AMQP 0-9-1 defines none.
     if (this.at !== headerEnd || (flags & 0x0003) !== 0) return undefined
-    return { messageId, type, timestamp, appId, correlationId, contentType, contentEncoding }
+    return new ReceivedProperties(messageId, type, timestamp, appId, correlationId, contentType, contentEncoding)
   }
 
   /** False for a table that is left to amqplib. */
@@ -205,7 +198,7 @@ class DeliveryParser {
   private uint64(): number {
     const { at, bytes } = this
     this.at = at + 8
-    return uint32(bytes, at) * 2 ** 32 + uint32(bytes, at + 4)
+    return uint64(bytes, at)
   }
 
   private text(): string {
@@ -242,8 +235,5 @@ class RepeatedText {
   }
 }
 
-const uint16 = (bytes: Buffer, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
-const uint32 = (bytes: Buffer, at: number): number =>
-  (bytes[at] ?? 0) * 0x1000000 + (((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0))
 const short = (bytes: Buffer, at: number): string =>
   Limits.shortText(bytes.toString("utf8", at + 1, at + 1 + (bytes[at] ?? 0)))

@@ -3,42 +3,93 @@ import type { Message, MessageProperties } from "amqplib"
 import * as Predicate from "effect/Predicate"
 import type { Delivery } from "../../bus/port/Broker.ts"
 import * as ReceivedHeaders from "../../bus/support/ReceivedHeaders.ts"
+import type { Body } from "../../event/Body.ts"
 import * as Limits from "../../event/Limits.ts"
 import * as HeaderTable from "../frames/HeaderTable.ts"
 import * as Route from "../publishing/Route.ts"
 import * as Topology from "../topology/Topology.ts"
 
-export interface ReceivedMessage {
+/** A class, like the others of a delivery, for the reason in `PlainRecord`. */
+export class ReceivedMessage {
   readonly deliveryTag: number
   readonly redelivered: boolean
   readonly exchange: string
   readonly routingKey: string
   readonly body: Buffer
-  readonly properties: Delivery["properties"]
+  readonly properties: ReceivedProperties
   readonly headers: Readonly<Record<string, unknown>>
   /** The size of their table, where it is known. */
   readonly headerBytes: number
+
+  constructor(
+    deliveryTag: number,
+    redelivered: boolean,
+    exchange: string,
+    routingKey: string,
+    body: Buffer,
+    properties: ReceivedProperties,
+    headers: Readonly<Record<string, unknown>>,
+    headerBytes: number
+  ) {
+    this.deliveryTag = deliveryTag
+    this.redelivered = redelivered
+    this.exchange = exchange
+    this.routingKey = routingKey
+    this.body = body
+    this.properties = properties
+    this.headers = headers
+    this.headerBytes = headerBytes
+  }
+}
+
+export class ReceivedProperties {
+  readonly messageId: string | undefined
+  readonly type: string | undefined
+  readonly timestamp: number | undefined
+  readonly appId: string | undefined
+  readonly correlationId: string | undefined
+  readonly contentType: string | undefined
+  readonly contentEncoding: string | undefined
+
+  constructor(
+    messageId: string | undefined,
+    type: string | undefined,
+    timestamp: number | undefined,
+    appId: string | undefined,
+    correlationId: string | undefined,
+    contentType: string | undefined,
+    contentEncoding: string | undefined
+  ) {
+    this.messageId = messageId
+    this.type = type
+    this.timestamp = timestamp
+    this.appId = appId
+    this.correlationId = correlationId
+    this.contentType = contentType
+    this.contentEncoding = contentEncoding
+  }
 }
 
 /** Reads a message of amqplib's defensively: its properties and headers are whatever the sender wrote. */
-export const ofAmqplib = ({ content, fields, properties }: Message): ReceivedMessage => ({
-  deliveryTag: fields.deliveryTag,
-  redelivered: fields.redelivered,
-  exchange: fields.exchange,
-  routingKey: fields.routingKey,
-  body: content,
-  properties: {
-    messageId: text(properties.messageId),
-    type: text(properties.type),
-    timestamp: Predicate.isNumber(properties.timestamp) ? millisOf(properties.timestamp) : undefined,
-    appId: text(properties.appId),
-    correlationId: text(properties.correlationId),
-    contentType: text(properties.contentType),
-    contentEncoding: text(properties.contentEncoding)
-  },
-  headers: ownHeaders(properties),
-  headerBytes: Number.POSITIVE_INFINITY
-})
+export const ofAmqplib = ({ content, fields, properties }: Message): ReceivedMessage =>
+  new ReceivedMessage(
+    fields.deliveryTag,
+    fields.redelivered,
+    fields.exchange,
+    fields.routingKey,
+    content,
+    new ReceivedProperties(
+      text(properties.messageId),
+      text(properties.type),
+      Predicate.isNumber(properties.timestamp) ? millisOf(properties.timestamp) : undefined,
+      text(properties.appId),
+      text(properties.correlationId),
+      text(properties.contentType),
+      text(properties.contentEncoding)
+    ),
+    ownHeaders(properties),
+    Number.POSITIVE_INFINITY
+  )
 
 const ownHeaders = ({ headers }: MessageProperties): Readonly<Record<string, unknown>> => {
   if (!Predicate.isObjectKeyword(headers)) return HeaderTable.none
@@ -62,11 +113,30 @@ export interface DeliveryOptions {
   readonly countsAcquired: boolean
   /** Whether it is a dead letter, whose headers the runtime or the broker wrote. */
   readonly isLetter: boolean
+  /** Whether deliveries of other systems say how they were routed. Default false. */
+  readonly withRoute?: boolean
   readonly reject?: Delivery["reject"]
 }
 
+type ToDelivery = (message: ReceivedMessage, ack: () => void, lost: () => boolean) => Delivery
+
 /** Makes deliveries. The headers of everything that the runtime did not send are bounded. */
-export const toDelivery = ({ countsAcquired, isLetter, namespace, reject }: DeliveryOptions) => {
+export const toDelivery = (options: DeliveryOptions): ToDelivery => {
+  const make = toDeliveryOfOurs(options)
+  if (options.withRoute !== true) return make
+  const { namespace } = options
+  const events = Topology.events(namespace)
+  const origin = Route.origin(namespace)
+  return (message, ack, lost) => {
+    const { exchange, routingKey } = message
+    const delivery = make(message, ack, lost)
+    return exchange === events || origin(exchange, routingKey) !== undefined
+      ? delivery
+      : { ...delivery, route: { exchange, routingKey } }
+  }
+}
+
+const toDeliveryOfOurs = ({ countsAcquired, isLetter, namespace, reject }: DeliveryOptions): ToDelivery => {
   const events = Topology.events(namespace)
   const origin = Route.origin(namespace)
   return (message: ReceivedMessage, ack: () => void, lost: () => boolean): Delivery => {
@@ -78,22 +148,71 @@ export const toDelivery = ({ countsAcquired, isLetter, namespace, reject }: Deli
       isLetter || trusted || !ReceivedHeaders.mayExceed(message.headerBytes)
         ? undefined
         : ReceivedHeaders.bound(headers)
-    return {
+    return new ReceivedDelivery(
       body,
       properties,
-      headers: bounded?.headers ?? headers,
-      droppedHeaders: bounded?.dropped,
+      bounded?.headers ?? headers,
+      bounded?.dropped,
       trusted,
-      delayed: destination?.kind === "event",
-      recipient: destination?.kind === "subscriber" ? destination.name : undefined,
+      destination?.kind === "event",
+      destination?.kind === "subscriber" ? destination.name : undefined,
       redelivered,
-      deliveryCount: redelivered ? returnsOf(headers, countsAcquired) : 0,
-      routingKey: isEvent ? routingKey : destination?.kind === "event" ? destination.name : "",
+      redelivered ? returnsOf(headers, countsAcquired) : 0,
+      isEvent ? routingKey : destination?.kind === "event" ? destination.name : "",
       ack,
-      tag: message.deliveryTag,
+      message.deliveryTag,
       reject,
       lost
-    }
+    )
+  }
+}
+
+class ReceivedDelivery implements Delivery {
+  readonly body: Body
+  readonly properties: Delivery["properties"]
+  readonly headers: Delivery["headers"]
+  readonly droppedHeaders: number | undefined
+  readonly trusted: boolean
+  readonly delayed: boolean
+  readonly recipient: string | undefined
+  readonly redelivered: boolean
+  readonly deliveryCount: number
+  readonly routingKey: string
+  readonly ack: () => void
+  readonly tag: number
+  readonly reject: Delivery["reject"]
+  readonly lost: () => boolean
+
+  constructor(
+    body: Body,
+    properties: Delivery["properties"],
+    headers: Delivery["headers"],
+    droppedHeaders: number | undefined,
+    trusted: boolean,
+    delayed: boolean,
+    recipient: string | undefined,
+    redelivered: boolean,
+    deliveryCount: number,
+    routingKey: string,
+    ack: () => void,
+    tag: number,
+    reject: Delivery["reject"],
+    lost: () => boolean
+  ) {
+    this.body = body
+    this.properties = properties
+    this.headers = headers
+    this.droppedHeaders = droppedHeaders
+    this.trusted = trusted
+    this.delayed = delayed
+    this.recipient = recipient
+    this.redelivered = redelivered
+    this.deliveryCount = deliveryCount
+    this.routingKey = routingKey
+    this.ack = ack
+    this.tag = tag
+    this.reject = reject
+    this.lost = lost
   }
 }
 

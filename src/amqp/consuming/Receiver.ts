@@ -29,7 +29,8 @@ export interface AckCounters {
 
 /**
  * An acknowledgement is a command to every replica of the queue. So acknowledgements leave together when this
- * share of the prefetch is settled, or after this many milliseconds. The window never runs dry for it.
+ * share of the prefetch is settled, or after this many milliseconds. The window never runs dry for it. Where
+ * deliveries come more rarely than that, nothing would be gathered, and a timer would wake the process for each.
  */
 const ackShare = 1 / 4
 const ackMillis = 1
@@ -49,6 +50,8 @@ export interface ReceiverOptions extends Omit<ConsumeOptions, "subscriber" | "qu
   readonly isSingleActive: boolean
   /** Whether what it gives back has to be back before another consumer gets anything. */
   readonly isOrdered: boolean
+  /** Whether it is the only consumer of its queue. Default false. */
+  readonly exclusive?: boolean
 }
 
 export const consume = (
@@ -89,7 +92,11 @@ const consumeWith = Effect.fnUntraced(function* (
   yield* link.call("consuming", `queue ${queue}`, () => {
     const take = (message: ConsumeMessage | null): void => made.takeFromAmqplib(message)
     // As it is: each turn more lets a first delivery overtake what the caller does with its consumer.
-    const answer = channel.consume(queue, take, { consumerTag: tag, arguments: asked })
+    const answer = channel.consume(queue, take, {
+      consumerTag: tag,
+      arguments: asked,
+      exclusive: options.exclusive ?? false
+    })
     answer.then(
       () => void (isConsuming = true),
       (error: unknown) => {
@@ -119,9 +126,11 @@ class Receiver {
   /** Settled since the last flush. */
   private unsent = 0
   private timer: ReturnType<typeof setTimeout> | undefined
+  private flushedAt = Number.NEGATIVE_INFINITY
   private readonly flush = (): void => {
     this.isScheduled = false
     this.unsent = 0
+    this.flushedAt = performance.now()
     clearTimeout(this.timer)
     this.timer = undefined
     if (this.gone) return
@@ -150,6 +159,7 @@ class Receiver {
       namespace,
       countsAcquired: ServerVersion.countsAcquired(link),
       isLetter: options.holdsLetters ?? false,
+      withRoute: options.withRoute ?? false,
       reject: options.rejects ? (delivery) => this.reject(delivery.tag ?? 0) : undefined
     })
     this.enough = prefetch * ackShare
@@ -250,13 +260,19 @@ class Receiver {
     }
   }
 
+  /** Asked at the first one since a flush, so that a busy consumer reads no clock. */
+  private comesRarely(): boolean {
+    return this.unsent === 1 && performance.now() - this.flushedAt > ackMillis
+  }
+
   private settle(deliveryTag: number): void {
     if (this.gone || !this.table.settle(deliveryTag)) {
       this.options.counters.late++
       return
     }
     if (this.isScheduled) return
-    if (++this.unsent >= this.enough) {
+    this.unsent++
+    if (this.unsent >= this.enough || this.comesRarely()) {
       this.isScheduled = true
       setImmediate(this.flush)
     } else this.timer ??= setTimeout(this.flush, ackMillis)

@@ -5,6 +5,7 @@ import type { Settings } from "../AmqpOptions.ts"
 import type { State } from "../connection/Connection.ts"
 import type { LetterLosses } from "../consuming/LetterLosses.ts"
 import type { Rights } from "../Declare.ts"
+import type { LadderLevels } from "../publishing/LadderLevels.ts"
 import type { DelayCanary } from "./DelayCanary.ts"
 
 type Check = Effect.Success<BrokerProbe["check"]>
@@ -19,13 +20,14 @@ export interface Probed {
   readonly lateAcks: () => number
   /** Undefined while the consuming connection is not used. */
   readonly canary: () => DelayCanary | undefined
+  readonly levels: Pick<LadderLevels, "missing">
   readonly losses: LetterLosses
 }
 
 const unused: Check = { status: "up", detail: "not used" }
 
 export const make = (probed: Probed): ReadonlyArray<BrokerProbe> => {
-  const { canary, consuming, lateAcks, losses, openChannels, publishing, rights, settings } = probed
+  const { canary, consuming, lateAcks, levels, losses, openChannels, publishing, rights, settings } = probed
   return [
     { name: "publish connection", check: Effect.sync(() => connection(publishing())) },
     {
@@ -46,9 +48,21 @@ export const make = (probed: Probed): ReadonlyArray<BrokerProbe> => {
       name: "topology",
       check: Effect.sync(() => ({ status: "up", detail: topology(rights) }))
     },
-    { name: "delay ladder", check: Effect.suspend(() => canary()?.check ?? Effect.succeed(unused)) },
+    {
+      name: "delay ladder",
+      check: Effect.suspend(() => withoutLevels(levels) ?? canary()?.check ?? Effect.succeed(unused))
+    },
     losses.probe
   ]
+}
+
+/** Longer delays wait in several passes then, and delayed events are refused. */
+const withoutLevels = (levels: Probed["levels"]): Effect.Effect<Check> | undefined => {
+  const missing = levels.missing()
+  if (missing === undefined) return undefined
+  const { fault, names } = missing
+  const detail = `this process cannot use ${names.join(", ")} (${fault.message}): longer retries wait in several passes, and delayed events that need it are not sent. eventbus topology apply --whole-ladder declares every level, as a user that may`
+  return Effect.succeed({ status: "degraded", detail })
 }
 
 const topology = ({ mode, ownOnly }: Rights): string => {
@@ -62,11 +76,7 @@ const connection = (state: State): Check => {
   switch (state._tag) {
     case "Up": {
       const silence = state.link.silence()
-      if (silence !== undefined)
-        return {
-          status: "down",
-          detail: `${silence}, and no other address does: see whether RabbitMQ has a majority of its nodes`
-        }
+      if (silence !== undefined) return { status: "down", detail: silence }
       const fault = state.link.secret.fault()
       if (fault !== undefined) {
         const detail = `connected to ${state.link.address}, but its credentials could not be renewed (${fault}): it is refused when they end`

@@ -8,8 +8,20 @@ import * as Ladder from "../topology/DelayLadder.ts"
 export interface Flight {
   readonly id: string
   readonly sentAt: number
+  /** Wall time, for those who look. */
+  readonly sent: Date
   /** Undefined until the broker has it. */
   storedAt: number | undefined
+}
+
+export interface FlightOptions {
+  readonly namespace: string
+  readonly everyMillis: number
+  /** Monotonic time. */
+  readonly now: () => number
+  /** Wall time. */
+  readonly wall: () => number
+  readonly lateness: Series
 }
 
 /** How long a canary waits on the ladder. */
@@ -19,6 +31,7 @@ export class CanaryFlights {
   private readonly namespace: string
   private readonly everyMillis: number
   private readonly now: () => number
+  private readonly wall: () => number
   private readonly lateness: Series
   private current: Flight | undefined
   /** Seconds that the last one was late. */
@@ -28,15 +41,21 @@ export class CanaryFlights {
   /** Why no canary is sent. */
   private untried: string | undefined = "not tried yet"
 
-  constructor(namespace: string, everyMillis: number, now: () => number, lateness: Series) {
+  constructor({ everyMillis, lateness, namespace, now, wall }: FlightOptions) {
     this.namespace = namespace
     this.everyMillis = everyMillis
     this.now = now
+    this.wall = wall
     this.lateness = lateness
   }
 
   begin(): Flight {
-    const flight: Flight = { id: `canary-${randomUUID()}`, sentAt: this.now(), storedAt: undefined }
+    const flight: Flight = {
+      id: `canary-${randomUUID()}`,
+      sentAt: this.now(),
+      sent: new Date(this.wall()),
+      storedAt: undefined
+    }
     this.current = flight
     this.untried = undefined
     return flight
@@ -104,5 +123,5 @@ export class CanaryFlights {
   }
 }
 
-const absence = ({ sentAt }: Flight): string =>
-  `a message for 1 second is away since ${new Date(sentAt).toISOString()}: retries and delayed events do not come home. Look for a subscriber's queue that refuses them: a max-length policy (rabbitmqctl list_policies; raise it, RabbitMQ may not notice that it is cleared), or no majority`
+const absence = ({ sent }: Flight): string =>
+  `a message for 1 second is away since ${sent.toISOString()}: retries and delayed events do not come home. Look for a subscriber's queue that refuses them: a max-length policy (rabbitmqctl list_policies; raise it, RabbitMQ may not notice that it is cleared), or no majority`

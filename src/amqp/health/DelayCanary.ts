@@ -7,6 +7,7 @@
  * Canaries are sent on the publishing connection and received on the one for everything around events. A loss of
  * either is no fault of the ladder.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
@@ -50,9 +51,11 @@ interface Home {
 
 export const make = Effect.fnUntraced(function* (options: CanaryOptions) {
   const { everyMillis, isUp, namespace } = options
-  const now = yield* Monotonic.make
+  const clock = yield* Clock.Clock
+  const now = Monotonic.of(clock)
+  const wall = (): number => clock.currentTimeMillisUnsafe()
   const lateness = Meter.series(Metrics.delayLateness, yield* Effect.context<never>())
-  const flights = new CanaryFlights(namespace, everyMillis, now, lateness)
+  const flights = new CanaryFlights({ namespace, everyMillis, now, wall, lateness })
   let home: Home | undefined
 
   const round = Effect.gen(function* () {

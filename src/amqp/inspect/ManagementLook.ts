@@ -101,7 +101,7 @@ const lookAtClock = (notes: Notes, { address }: Api.Api, { date }: Api.Reply, no
     )
 }
 
-/** A namespace has 23 quorum queues and more; RabbitMQ keeps three handles for each. */
+/** A namespace has two quorum queues for each subscriber, and 3 to 22 beside them; RabbitMQ keeps three handles for each. */
 const leastHandles = 4096
 
 const lookAtNodes = (notes: Notes, nodes: ReadonlyArray<Api.Json>, quorumQueues: number): void => {

@@ -16,14 +16,22 @@ const form = /^eventbus-load-[0-9a-f]{8}$/
 
 export const fresh = (): string => `eventbus-load-${randomBytes(4).toString("hex")}`
 
-/** Deletes its queues and exchanges. Returns whether all of them are gone. */
-export const remove = (options: AmqpOptions, patience: number): Effect.Effect<boolean> => {
+/** Deletes its queues and exchanges, with those of these subscribers. Returns whether all of them are gone. */
+export const remove = (
+  options: AmqpOptions,
+  subscribers: ReadonlyArray<string>,
+  patience: number
+): Effect.Effect<boolean> => {
   const settled = settle(options)
   if (Result.isFailure(settled) || !form.test(options.namespace)) return Effect.succeed(false)
   const { success: settings } = settled
-  const objects = [...Topology.shared(options.namespace), ...Topology.canaries(options.namespace)].filter(
-    ({ verify }) => verify !== undefined
-  )
+  const { namespace } = options
+  const objects = [
+    ...Topology.upperLevels(namespace),
+    ...Topology.shared(namespace),
+    ...Topology.canaries(namespace),
+    ...subscribers.flatMap((name) => Topology.subscriber(namespace, { name, ordering: "none", patterns: [] }))
+  ].filter(({ verify }) => verify !== undefined)
   const tryOn = (server: (typeof settings.servers)[number]) =>
     Effect.gen(function* () {
       const connection = yield* Effect.acquireRelease(

@@ -4,8 +4,9 @@ import type { Subject } from "../../bus/port/Examination.ts"
 import { few, type Notes } from "../../bus/support/Notes.ts"
 import * as AmqpError from "../AmqpError.ts"
 import type { Settings } from "../AmqpOptions.ts"
+import * as Ladder from "../topology/DelayLadder.ts"
 import * as Topology from "../topology/Topology.ts"
-import { type Answer, type Asked, attempt, attemptAll, isDenied, isMissing, together } from "./Attempt.ts"
+import { type Answer, type Asked, attempt, attemptAll, isDenied, isMissing, mayConfigure, together } from "./Attempt.ts"
 import { noDeadQueue, unconsumed } from "./QueueLook.ts"
 
 export interface Seen {
@@ -46,7 +47,9 @@ export const look = Effect.fnUntraced(function* (
   if (missing.length === shared.length) reportUndeclared(notes, namespace, topology)
   else {
     reportMissing(notes, namespace, missing)
-    const asserted = shared.filter(
+    const levels = yield* lookAtLevels(notes, connection, namespace, topology)
+    for (const { entity } of levels) existing.add(entity)
+    const asserted = [...shared, ...levels].filter(
       ({ entity }) => topology === "assert" && existing.has(entity) && !hidden.includes(entity)
     )
     const [queues] = yield* Effect.all(
@@ -61,6 +64,50 @@ export const look = Effect.fnUntraced(function* (
     if (missing.length === 0) notes.fact(`namespace ${namespace}: all ${shared.length} shared objects exist`)
   }
   return { existing }
+})
+
+/**
+ * Returns the queues of the ladder that exist beside the first one. A level that does not is declared when a delay needs
+ * it; who may not do that has to find it there.
+ */
+const lookAtLevels = Effect.fnUntraced(function* (
+  notes: Notes,
+  connection: Asked,
+  namespace: string,
+  topology: "assert" | "verify"
+) {
+  const upper = Topology.upperLevels(namespace).filter(({ verify }) => verify !== undefined)
+  const answers = yield* Effect.forEach(
+    upper,
+    (level) =>
+      Effect.map(
+        attempt(connection, async (channel) => level.verify?.(channel)),
+        (answer) => ({ level, answer })
+      ),
+    together
+  )
+  const absent = answers.flatMap(({ answer, level }) => (isMissing(answer) ? [level] : []))
+  notes.fact(`delay ladder: ${Ladder.levels - absent.length} of ${Ladder.levels} levels are declared`)
+  const [first] = absent
+  if (first !== undefined) {
+    const reason =
+      topology === "verify"
+        ? "with EVENTBUS_TOPOLOGY=verify services declare nothing"
+        : isDenied(yield* attempt(connection, mayConfigure(first.entity.replace(/^queue /, ""))))
+          ? `user ${connection.username} may not declare them`
+          : undefined
+    const names = few(
+      absent.map(({ entity }) => entity),
+      3
+    )
+    if (reason !== undefined)
+      notes.warning(
+        "rabbitmq.ladder.levels",
+        `missing: ${names}, and ${reason}: retries that need them wait in several passes, delayed events that need them are refused`,
+        "as a user that may declare them: eventbus topology apply --whole-ladder"
+      )
+  }
+  return answers.flatMap(({ answer, level }) => (answer._tag === "Done" ? [level] : []))
 })
 
 const reportUndeclared = (notes: Notes, namespace: string, topology: "assert" | "verify"): void =>

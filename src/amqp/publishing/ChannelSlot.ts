@@ -6,19 +6,22 @@
  * message id, nothing else. So two messages of one such triple are never in flight on one channel at once, else
  * the return of one could be taken for that of the other: the second waits, and what follows it under its key
  * waits behind it.
- * The same goes for messages whose right is being asked for (`RightsProbe`).
+ * The same goes for messages whose right is being asked for (`RightsProbe`), or whose level of the delay ladder is being
+ * declared (`LadderLevels`).
  */
 import type { ConfirmChannel } from "amqplib"
 import type { InFlightMessage, Outgoing, SendOutcome } from "../../bus/port/Broker.ts"
 import { notSent, rejected, unknown } from "../../bus/port/SendOutcome.ts"
-import * as RenewedSet from "../../bus/support/RenewedSet.ts"
+import * as TextHash from "../../bus/support/TextHash.ts"
 import type { Link } from "../connection/Link.ts"
 import * as HeaderTable from "../frames/HeaderTable.ts"
 import { noChannel, type PublishChannel } from "./PublishChannel.ts"
 import type { Confirms } from "./Confirms.ts"
+import type { LadderLevels } from "./LadderLevels.ts"
 import { concerns, type Denied, type Refusals } from "./Refusals.ts"
 import type { Route } from "./Route.ts"
 import type { RightsProbe } from "./RightsProbe.ts"
+import { SentTable } from "./SentTable.ts"
 import { notSendable, unfit, unroutedAt } from "./Unsent.ts"
 
 /** What all channels of a pool have in common. */
@@ -26,6 +29,7 @@ export interface PoolState {
   readonly route: (to: Outgoing["to"]) => Route
   readonly refusals: Refusals
   readonly rights: RightsProbe
+  readonly levels: LadderLevels
   /** Longest header table, in bytes; it depends on the connection. */
   headerLimit: number
   /** Called with the exchange of a message that came back. */
@@ -35,29 +39,30 @@ export interface PoolState {
 /** A message in flight on a channel: the entry of its confirm. A class, for the reason in `OutgoingMessage`. */
 class SentMessage implements InFlightMessage {
   readonly id: string
+  readonly hash: number
   readonly route: Route
   readonly inFlight: InFlightMessage
   private readonly channel: PublishChannel
   private readonly slot: ChannelSlot
   /** It came back: no queue was bound. */
   wasReturned = false
-  /** Others of the same id: two subscribers' copies of one event. */
-  next: SentMessage | undefined
+  /** Its neighbour in the table, which may have the same id: two subscribers' copies of one event. */
+  next: SentMessage | undefined = undefined
 
   constructor(
     slot: ChannelSlot,
     channel: PublishChannel,
     route: Route,
     id: string,
-    inFlight: InFlightMessage,
-    next: SentMessage | undefined
+    hash: number,
+    inFlight: InFlightMessage
   ) {
     this.id = id
+    this.hash = hash
     this.route = route
     this.inFlight = inFlight
     this.channel = channel
     this.slot = slot
-    this.next = next
   }
 
   get message(): Outgoing {
@@ -72,8 +77,7 @@ class SentMessage implements InFlightMessage {
 export class ChannelSlot {
   private readonly pool: PoolState
   private current: PublishChannel | undefined = undefined
-  private sent = new Map<string, SentMessage>()
-  private readonly isOutgrown = RenewedSet.makeOutgrown()
+  private readonly sent = new SentTable<SentMessage>()
   /** Twins of what is in flight and what follows them under their keys, in order. */
   private waiting: Array<InFlightMessage> = []
   private readonly waitingKeys = new Set<string>()
@@ -112,7 +116,8 @@ export class ChannelSlot {
     const { message } = inFlight
     const { headers, key, properties } = message
     const route = this.pool.route(message.to)
-    const isTwin = this.find(properties.messageId, route.exchange, route.routingKey) !== undefined
+    const hash = TextHash.of(properties.messageId)
+    const isTwin = this.find(properties.messageId, hash, route.exchange, route.routingKey) !== undefined
     // Behind a twin that waits, else it would overtake it.
     const isBehind = key !== undefined && this.waitingKeys.size > 0 && this.waitingKeys.has(key)
     if (isTwin) this.twins.add(properties.messageId)
@@ -127,16 +132,23 @@ export class ChannelSlot {
       return inFlight.answered(unfit("its exchange or routing key is longer than 255 bytes: shorten it"))
     const refusal = this.pool.refusals.of(route.exchange, route.routingKey, message.body)
     if (refusal !== undefined) return inFlight.answered(refusal)
+    const { levels } = this.pool
+    if (!levels.areThere(route.levels)) {
+      const absent = levels.absentOf(route.levels)
+      if (absent !== undefined) return inFlight.answered(unroutedAt(message.to, absent))
+      levels.ask(route.levels)
+      return this.wait(inFlight)
+    }
     if (!this.pool.rights.isAllowed(route)) {
       this.pool.rights.ask(route)
       return this.wait(inFlight)
     }
-    this.publish(channel, method, route, inFlight)
+    this.publish(channel, method, route, hash, inFlight)
   }
 
   /** The broker answered for a message, or its channel was lost. */
   answered(sent: SentMessage, channel: PublishChannel, outcome: SendOutcome): void {
-    this.leave(sent)
+    this.sent.delete(sent)
     const unblocks = this.twins.size > 0 && this.twins.has(sent.id)
     if (outcome._tag === "Confirmed") {
       this.confirms++
@@ -153,7 +165,7 @@ export class ChannelSlot {
   }
 
   returned(exchange: string, routingKey: string, id: unknown): void {
-    const sent = this.find(String(id), exchange, routingKey)
+    const sent = this.find(String(id), TextHash.of(String(id)), exchange, routingKey)
     if (sent !== undefined) sent.wasReturned = true
   }
 
@@ -225,41 +237,31 @@ export class ChannelSlot {
     return this.pool.refusals.of(exchange, routingKey, message.body)
   }
 
-  private publish(channel: PublishChannel, method: Buffer, route: Route, inFlight: InFlightMessage): void {
-    const sent = this.enter(channel, route, inFlight)
+  private publish(
+    channel: PublishChannel,
+    method: Buffer,
+    route: Route,
+    hash: number,
+    inFlight: InFlightMessage
+  ): void {
+    const sent = new SentMessage(this, channel, route, inFlight.message.properties.messageId, hash, inFlight)
+    this.sent.add(sent)
     try {
       channel.publish(method, sent)
     } catch (error) {
-      this.leave(sent)
+      this.sent.delete(sent)
       // Closed channels throw IllegalOperationError; everything else is about values that the wire never carries.
       const isUnfit = error instanceof Error && error.name !== "IllegalOperationError"
       inFlight.answered(isUnfit ? notSendable(error) : notSent(noChannel))
     }
   }
 
-  private find(id: string, exchange: string, routingKey: string): SentMessage | undefined {
-    let sent = this.sent.get(id)
-    while (sent !== undefined && (sent.route.exchange !== exchange || sent.route.routingKey !== routingKey))
-      sent = sent.next
-    return sent
-  }
-
-  private enter(channel: PublishChannel, route: Route, inFlight: InFlightMessage): SentMessage {
-    const id = inFlight.message.properties.messageId
-    const sent = new SentMessage(this, channel, route, id, inFlight, this.sent.get(id))
-    if (this.isOutgrown(this.sent.size)) this.sent = new Map(this.sent)
-    this.sent.set(id, sent)
-    return sent
-  }
-
-  private leave(sent: SentMessage): void {
-    const head = this.sent.get(sent.id)
-    if (head === sent) {
-      if (sent.next === undefined) this.sent.delete(sent.id)
-      else this.sent.set(sent.id, sent.next)
-      return
+  private find(id: string, hash: number, exchange: string, routingKey: string): SentMessage | undefined {
+    for (let sent = this.sent.chain(hash); sent !== undefined; sent = sent.next) {
+      if (sent.hash !== hash || sent.id !== id) continue
+      if (sent.route.exchange === exchange && sent.route.routingKey === routingKey) return sent
     }
-    for (let other = head; other !== undefined; other = other.next) if (other.next === sent) other.next = sent.next
+    return undefined
   }
 
   private wait(inFlight: InFlightMessage): void {

@@ -15,6 +15,7 @@ import { rejected, routed, unknown } from "../../bus/port/SendOutcome.ts"
 import * as BoundedClose from "../connection/BoundedClose.ts"
 import type { Link } from "../connection/Link.ts"
 import * as ScopedChannel from "../connection/ScopedChannel.ts"
+import * as ConfirmParser from "./ConfirmParser.ts"
 import { Confirms } from "./Confirms.ts"
 import { Frames } from "../frames/Frames.ts"
 import * as Outlet from "../frames/Outlet.ts"
@@ -83,10 +84,10 @@ const empty = Buffer.alloc(0)
 const confirmsOf = (channel: ConfirmChannel): Confirms => {
   const confirms = new Confirms()
   const settle =
-    (outcome: SendOutcome) =>
-    ({ deliveryTag, multiple }: { readonly deliveryTag: number; readonly multiple: boolean }): void =>
+    (outcome: SendOutcome): ConfirmParser.Settle =>
+    ({ deliveryTag, multiple }) =>
       confirms.settle(deliveryTag, multiple, outcome)
-  AmqplibInternals.onConfirms(channel, settle(routed), settle(rejected))
+  ConfirmParser.read(channel, settle(routed), settle(rejected))
   channel.once("close", () => confirms.end(unknown))
   return confirms
 }

@@ -116,6 +116,12 @@ export class RightsProbe {
     refusal: Refusals.Refusal | undefined,
     { secret, username }: Link
   ): void {
+    const missing = routes.filter(({ exchange, right }) => isMissing(refusal, exchange, right))
+    if (refusal?._tag === "Missing" && missing.length > 0) {
+      // The publish itself would close a channel that others use.
+      for (const { right } of missing) this.questions.delete(right)
+      return this.refusals.learn(refusal, username)
+    }
     // Not about rights: the publish itself meets the same, and is answered with it.
     if (refusal?._tag !== "Denied") return this.answer(routes, epoch)
     const isMeant = ({ exchange, routingKey }: Route): boolean => Refusals.concerns(refusal, exchange, routingKey)
@@ -135,6 +141,9 @@ export class RightsProbe {
     this.onAnswers()
   }
 }
+
+const isMissing = (refusal: Refusals.Refusal | undefined, exchange: string, { isForeign }: Right): boolean =>
+  isForeign && refusal?._tag === "Missing" && refusal.exchange === exchange
 
 const nothing = Buffer.alloc(0)
 

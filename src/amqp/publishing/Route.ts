@@ -10,12 +10,16 @@ import * as Topology from "../topology/Topology.ts"
 export interface Right {
   /** When RabbitMQ last allowed it: an epoch of `RightsProbe`, or 0. */
   allowedIn: number
+  /** Whether the exchange belongs to another system: nobody here declares it when it is missing. */
+  readonly isForeign: boolean
 }
 
 export interface Route {
   readonly exchange: string
   readonly routingKey: string
   readonly right: Right
+  /** The levels of the delay ladder that it waits on: its delay in seconds. */
+  readonly levels: number
   /** The method frame of a publish there; undefined when a name is too long for the wire. */
   readonly method: Buffer | undefined
 }
@@ -39,15 +43,22 @@ export const make = (namespace: string): ((to: Address) => Route) => {
         return { exchange: dead, routingKey: to.subscriber }
       case "Parked":
         return { exchange: parked, routingKey: to.subscriber }
+      case "Foreign":
+        return { exchange: to.exchange, routingKey: to.routingKey }
     }
   }
   const rights = new Map<string, Right>()
   const rightOf = (to: Address, exchange: string): Right => {
     const isDelayed = to._tag === "DelayedEvent" || to._tag === "Subscriber"
     // Topics of the ladder differ by their delay, and direct exchanges have no topic rights.
-    const name = to._tag === "Event" || isDelayed ? `${exchange} ${to._tag} ${to.name}` : exchange
+    const name =
+      to._tag === "Event" || isDelayed
+        ? `${exchange} ${to._tag} ${to.name}`
+        : to._tag === "Foreign"
+          ? `${exchange} ${to._tag} ${to.routingKey}`
+          : exchange
     let right = rights.get(name)
-    if (right === undefined) rights.set(name, (right = { allowedIn: 0 }))
+    if (right === undefined) rights.set(name, (right = { allowedIn: 0, isForeign: to._tag === "Foreign" }))
     return right
   }
   const known = new Map<string, Map<string, Route>>()
@@ -58,7 +69,9 @@ export const make = (namespace: string): ((to: Address) => Route) => {
         ? [eventKind, to.name]
         : to._tag === "DelayedEvent" || to._tag === "Subscriber"
           ? [`${to._tag} ${to.seconds}`, to.name]
-          : [to._tag, to.subscriber]
+          : to._tag === "Foreign"
+            ? [`${to._tag} ${to.exchange}`, to.routingKey]
+            : [to._tag, to.subscriber]
     let routes = known.get(kind)
     const found = routes?.get(name)
     if (found !== undefined) return found
@@ -70,7 +83,8 @@ export const make = (namespace: string): ((to: Address) => Route) => {
       count = 1
     }
     const right = rightOf(to, exchange)
-    const route = { exchange, routingKey, right, method: MethodFrame.publish(exchange, routingKey) }
+    const levels = to._tag === "DelayedEvent" || to._tag === "Subscriber" ? to.seconds : 0
+    const route = { exchange, routingKey, right, levels, method: MethodFrame.publish(exchange, routingKey) }
     if (routes === undefined) known.set(kind, (routes = new Map()))
     routes.set(name, route)
     return route

@@ -8,11 +8,13 @@ import type * as Scope from "effect/Scope"
 import type { InFlightMessage } from "../../bus/port/Broker.ts"
 import type { BrokerError } from "../../bus/port/BrokerError.ts"
 import { notSent } from "../../bus/port/SendOutcome.ts"
+import * as TextHash from "../../bus/support/TextHash.ts"
 import type { Traffic } from "../connection/LineGuard.ts"
 import type { Link } from "../connection/Link.ts"
 import * as HeaderTable from "../frames/HeaderTable.ts"
 import * as Topology from "../topology/Topology.ts"
 import { ChannelSlot, type PoolState } from "./ChannelSlot.ts"
+import { LadderLevels, type LevelsOptions } from "./LadderLevels.ts"
 import { noChannel } from "./PublishChannel.ts"
 import * as Refusals from "./Refusals.ts"
 import { RightsProbe } from "./RightsProbe.ts"
@@ -27,20 +29,22 @@ export interface Sender {
    */
   readonly open: (link: Link, ready?: Effect.Effect<void, BrokerError>) => Effect.Effect<void, BrokerError, Scope.Scope>
   readonly channels: () => number
-  /** Of all channels. */
-  readonly traffic: Pick<Traffic, "confirms" | "isWaiting">
+  readonly traffic: Pick<Traffic, "channels">
+  readonly levels: LadderLevels
 }
 
 export interface SenderOptions extends Omit<SlotKeeper.KeeperOptions, "refusals"> {
   readonly namespace: string
   readonly size: number
   readonly now: () => number
+  readonly levels: LevelsOptions["declare"]
 }
 
 export const make = (options: SenderOptions): Sender => {
   const refusals = Refusals.make(options.now)
   const damaged = Latch.makeUnsafe(false)
   const eventsExchange = Topology.events(options.namespace)
+  const ownPrefix = `${options.namespace}.`
   const deadExchange = Topology.deadExchange(options.namespace)
   const pool: PoolState = {
     route: Route.make(options.namespace),
@@ -48,10 +52,20 @@ export const make = (options: SenderOptions): Sender => {
     rights: new RightsProbe(refusals, () => {
       for (const slot of slots) slot.retry()
     }),
+    levels: new LadderLevels({
+      namespace: options.namespace,
+      now: options.now,
+      declare: options.levels,
+      onAnswer: () => {
+        for (const slot of slots) slot.retry()
+      }
+    }),
     headerLimit: HeaderTable.limitFor(Number.POSITIVE_INFINITY),
     // Only a level of the delay ladder can be without its own binding.
     onUnrouted: (exchange) => {
-      if (exchange !== eventsExchange && exchange !== deadExchange) damaged.openUnsafe()
+      if (!exchange.startsWith(ownPrefix) || exchange === eventsExchange || exchange === deadExchange) return
+      pool.levels.doubt()
+      damaged.openUnsafe()
     }
   }
   const slots: ReadonlyArray<ChannelSlot> = Array.from({ length: options.size }, () => new ChannelSlot(pool))
@@ -73,15 +87,14 @@ export const make = (options: SenderOptions): Sender => {
       if (slot === undefined) inFlight.answered(notSent(noChannel))
       else slot.send(inFlight)
     },
-    traffic: {
-      confirms: () => slots.reduce((sum, { confirms }) => sum + confirms, 0),
-      isWaiting: () => slots.some(({ isWaiting }) => isWaiting)
-    },
+    traffic: { channels: slots },
+    levels: pool.levels,
     channels: () => slots.filter(({ isOpen }) => isOpen).length,
     open: (link, ready = Effect.void) =>
       Effect.gen(function* () {
         refusals.forget()
         pool.rights.restart()
+        pool.levels.restart()
         link.secret.onUpdate(refusals.forgetPlaces)
         pool.headerLimit = HeaderTable.limitFor(link.maxFrameBytes)
         // All of them before anything is sent: a broker that blocks then would not answer for the next one.
@@ -96,6 +109,7 @@ export const make = (options: SenderOptions): Sender => {
           yield* Effect.forkScoped(SlotKeeper.keep(slot, link, channel, keeper))
         }
         yield* Effect.forkScoped(pool.rights.serve(link))
+        yield* Effect.forkScoped(pool.levels.serve)
         damaged.closeUnsafe()
         yield* Effect.forkScoped(Effect.forever(repairLadder(link)))
       })
@@ -107,7 +121,7 @@ const chooserOf = (slots: ReadonlyArray<ChannelSlot>): ((key: string | undefined
   let turn = 0
   return (key) => {
     if (key !== undefined) {
-      const slot = slots[hash(key) % slots.length]
+      const slot = slots[TextHash.of(key) % slots.length]
       return slot?.isOpen === true ? slot : undefined
     }
     // They leave in one write, and what was published together mostly stays together.
@@ -118,11 +132,4 @@ const chooserOf = (slots: ReadonlyArray<ChannelSlot>): ((key: string | undefined
     }
     return undefined
   }
-}
-
-/** FNV-1a. */
-const hash = (text: string): number => {
-  let value = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
-  return value >>> 0
 }

@@ -2,6 +2,10 @@
  * The ladder on which events wait: 20 levels, of which level n holds a message for 2^n seconds. The routing key begins
  * with the delay in seconds as 20 binary words: a 1 waits on its level, a 0 passes it. So any whole number of seconds up
  * to 12 days is possible, without a plugin, and no delay blocks another one.
+ *
+ * The exchanges of all levels are always there, since a message passes them. The queue of a level other than the first
+ * is declared when a message is to wait there (`LadderLevels`). A set of levels is a number whose bit n is level n: a
+ * delay in seconds is the set of levels on which it waits.
  */
 
 export const levels = 20
@@ -54,6 +58,21 @@ export const destination = (
 
 /** The binding of a level: its bit is the word at `levels - 1 - level`. */
 export const bitPattern = (level: number, bit: "0" | "1"): string => `${"*.".repeat(levels - 1 - level)}${bit}.#`
+
+/** The levels of this set, lowest first. */
+export const levelsOf = (set: number): ReadonlyArray<number> =>
+  Array.from({ length: levels }, (_, level) => level).filter((level) => ((set >>> level) & 1) === 1)
+
+/** The level at which a delay begins. */
+export const firstOf = (seconds: number): number => 31 - Math.clz32(seconds)
+
+/** The longest delay of at most `seconds`, and of at least one, that waits on none of the levels of `absent`. */
+export const within = (seconds: number, absent: number): number => {
+  const unusable = seconds & absent
+  if (unusable === 0) return seconds
+  const lower = 2 ** firstOf(unusable)
+  return Math.max(1, (seconds & ~(lower * 2 - 1)) | ((lower - 1) & ~absent))
+}
 
 /** The exchange that a level passes messages to. */
 export const below = (namespace: string, level: number): string =>

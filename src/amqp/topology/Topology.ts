@@ -5,6 +5,7 @@
  */
 import type { Channel } from "amqplib"
 import type { SubscriberSpec } from "../../bus/port/Broker.ts"
+import type { ForeignPlaces } from "../../bus/port/ForeignPlace.ts"
 import * as Ladder from "./DelayLadder.ts"
 
 export const events = (namespace: string): string => `${namespace}.events`
@@ -99,7 +100,7 @@ const deadLetterTo = (target: string): Arguments => ({
   "x-overflow": "reject-publish"
 })
 
-/** The objects that all services of a namespace share. */
+/** The objects that all services of a namespace share from the start: of the ladder's queues the one of its first level. */
 export const shared = (namespace: string): ReadonlyArray<Declaration> => {
   const deliver = Ladder.deliverExchange(namespace)
   const lost = undeliverable(namespace)
@@ -113,16 +114,31 @@ export const shared = (namespace: string): ReadonlyArray<Declaration> => {
   ]
   for (let level = 0; level < Ladder.levels; level++) {
     const name = Ladder.levelName(namespace, level)
-    const next = Ladder.below(namespace, level)
     all.push(
       exchange(name, "topic"),
-      quorum(name, { "x-message-ttl": 2 ** level * 1000, ...deadLetterTo(next) }),
-      bind(name, name, Ladder.bitPattern(level, "1")),
-      bindExchange(next, name, Ladder.bitPattern(level, "0"))
+      ...(level === 0 ? waiting(namespace, level) : []),
+      bindExchange(Ladder.below(namespace, level), name, Ladder.bitPattern(level, "0"))
     )
   }
   return all.map(sharedByAll)
 }
+
+/** The queue of a level of the ladder. Its exchange, and those below it, are shared objects. */
+const waiting = (namespace: string, level: number): ReadonlyArray<Declaration> => {
+  const name = Ladder.levelName(namespace, level)
+  const next = Ladder.below(namespace, level)
+  return [
+    quorum(name, { "x-message-ttl": 2 ** level * 1000, ...deadLetterTo(next) }),
+    bind(name, name, Ladder.bitPattern(level, "1"))
+  ]
+}
+
+/** The queues of these levels of the ladder: a set of bits. What a level sends to is declared before it. */
+export const levels = (namespace: string, set: number): ReadonlyArray<Declaration> =>
+  Ladder.levelsOf(set).flatMap((level) => waiting(namespace, level).map(sharedByAll))
+
+/** The queues of all levels that are declared when they are needed. */
+export const upperLevels = (namespace: string): ReadonlyArray<Declaration> => levels(namespace, 2 ** Ladder.levels - 2)
 
 /** The objects of one subscriber. */
 export const subscriber = (namespace: string, spec: SubscriberSpec): ReadonlyArray<Declaration> => {
@@ -154,6 +170,28 @@ export const subscriber = (namespace: string, spec: SubscriberSpec): ReadonlyArr
       bind(queue, events(namespace), pattern)
     ])
   ]
+}
+
+/** What a subscriber uses of other systems: looked for, and never declared. */
+export const ofOthers = ({ bindings, queues }: ForeignPlaces): ReadonlyArray<Declaration> => [
+  ...queues.map((name): Declaration => {
+    const look: Declaration["assert"] = (channel) => channel.checkQueue(name)
+    return { entity: `queue ${name}`, object: { _tag: "Queue", name, arguments: {} }, assert: look, verify: look }
+  }),
+  ...[...new Set(bindings.map(({ exchange }) => exchange))].map((name): Declaration => {
+    const look: Declaration["assert"] = (channel) => channel.checkExchange(name)
+    const object: Exchange = { _tag: "Exchange", name, type: "", arguments: {} }
+    return { entity: `exchange ${name}`, object, assert: look, verify: look }
+  })
+]
+
+/** The bindings of a subscriber's queue to exchanges of other systems. */
+export const foreignBindings = (namespace: string, { foreign, name }: SubscriberSpec): ReadonlyArray<Declaration> => {
+  const queue = subscriberQueue(namespace, name)
+  return (foreign?.bindings ?? []).map(({ arguments: args, exchange: source, routingKey }) => ({
+    ...bind(queue, source, routingKey),
+    assert: (channel) => channel.bindQueue(queue, source, routingKey, args)
+  }))
 }
 
 /**

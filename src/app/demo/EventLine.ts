@@ -66,7 +66,7 @@ export const parse = Effect.fnUntraced(function* ({ bytes, length, number }: Raw
   const event = catalog.events.find(({ name }) => name === line.type)
   if (event === undefined)
     return yield* bad("type", `unknown event "${shortened(line.type)}", it is not in the catalog`)
-  const decoded = event.dataCodec.decode(event.version, line.data)
+  const decoded = event.dataCodec.toInput(event.version, line.data)
   if (decoded._tag === "Failure") {
     const [fault] = decoded.failure._tag === "InvalidEvent" ? decoded.failure.faults : []
     return yield* bad(fault?.path ?? "data", fault?.expected ?? decoded.failure.message)

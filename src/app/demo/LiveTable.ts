@@ -26,6 +26,9 @@ const legend = [
   "dead: given up, kept with its diagnosis   flight: runs now   lag: in the queue"
 ]
 
+const shortLegend =
+  "handled: done by a subscriber; dead-lettered: given up, kept with its diagnosis; Ctrl-C drains and stops"
+
 const tableLines = (ledger: Ledger, goal: number | undefined) =>
   Effect.gen(function* () {
     const bus = yield* EventBus
@@ -64,7 +67,13 @@ export const during = <A, E, R>(ledger: Ledger, goal: number | undefined, run: E
   Effect.suspend(() => {
     const { stdout } = process
     if (!stdout.isTTY)
-      return Effect.raceFirst(run, Effect.forever(Effect.andThen(printLine(ledger, goal), Effect.sleep("5 seconds"))))
+      return Effect.raceFirst(
+        run,
+        Effect.andThen(
+          Console.log(shortLegend),
+          Effect.forever(Effect.andThen(printLine(ledger, goal), Effect.sleep("5 seconds")))
+        )
+      )
     let drawn = 0
     const draw = Effect.map(tableLines(ledger, goal), (all) => {
       // A line that wraps or a table that scrolls could not be overwritten.

@@ -14,9 +14,10 @@ import * as Subscriber from "../../bus/Subscriber.ts"
 import type { Confirmed, PublishOptions } from "../../bus/publish/PublishOptions.ts"
 import type { PublishError } from "../../bus/send/PublishError.ts"
 import type { SubscribeError } from "../../bus/subscriber/SubscribeError.ts"
-import { type Events, isMatch } from "../../bus/subscriber/SubscriberOptions.ts"
+import { type Events, listOf } from "../../bus/subscriber/SubscriberOptions.ts"
 import { CurrentIds } from "../../bus/support/EventIds.ts"
 import * as SeededRandom from "../../bus/support/SeededRandom.ts"
+import * as TextHash from "../../bus/support/TextHash.ts"
 import type { PermittedName } from "../../catalog/index.ts"
 import { type Actor, CurrentActor } from "../../event/Actor.ts"
 import type * as Envelope from "../../event/Envelope.ts"
@@ -53,7 +54,7 @@ export interface ServiceTools {
 /** Publishes an event and records it. `isDueAfterRun` marks an event whose delay this run does not wait for. */
 export const publishRecorded = Effect.fnUntraced(function* <A>(
   ledger: Ledger,
-  event: Event.Event<string, A>,
+  event: Event.Event<string, unknown, A>,
   data: NoInfer<A>,
   options: PublishOptions & { readonly actor: Actor | undefined; readonly isDueAfterRun?: boolean }
 ) {
@@ -95,11 +96,11 @@ export const make = (ledger: Ledger, seed: number): ServiceTools => ({
     { concurrency = 16, events, onHandled, ordering = "none", retry = PlannedFailure.retry }
   ) => {
     const name = `${service}.${topic}`
-    const account = ledger.openAccount(service, name, isMatch(events) ? events.events : events)
+    const account = ledger.openAccount(service, name, listOf(events))
     const postponed = new Set<string>()
-    const workTime = SeededRandom.make(seed ^ SeededRandom.hash(name))
+    const workTime = SeededRandom.make(seed ^ TextHash.of(name))
     const randomOf = (event: Envelope.Envelope) =>
-      SeededRandom.make(seed ^ SeededRandom.hash(`${name} ${event.type} ${JSON.stringify(event.data)}`))
+      SeededRandom.make(seed ^ TextHash.of(`${name} ${event.type} ${JSON.stringify(event.data)}`))
     return Subscriber.layer(name, {
       events,
       ordering,

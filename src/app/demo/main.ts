@@ -16,12 +16,14 @@ import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { settings } from "../Config.ts"
-import * as Server from "../http/Server.ts"
-import { EventBusLive, layerAmqp } from "../Live.ts"
+import { config, settings } from "../Config.ts"
+import type { LiveOptions } from "../LiveOptions.ts"
+import { EventBusLive, layerOperated } from "../Live.ts"
+import * as OperationsLive from "../OperationsLive.ts"
 import { runMain } from "../runMain.ts"
 import * as Telemetry from "../Telemetry.ts"
 import * as AcademicService from "./AcademicService.ts"
+import * as DemoServer from "./DemoServer.ts"
 import * as FilePublisher from "./FilePublisher.ts"
 import * as KycService from "./KycService.ts"
 import { Ledger } from "./Ledger.ts"
@@ -46,7 +48,10 @@ const flags = {
   ),
   rate: Flag.Int("rate").pipe(Flag.withDescription("Events per second"), Flag.withDefault(100)),
   seed: Flag.Int("seed").pipe(Flag.withDescription("The same seed makes the same events"), Flag.withDefault(7)),
-  port: Flag.Int("port").pipe(Flag.withDescription("Port of /health and /metrics; 0 takes a free one"), Flag.optional),
+  port: Flag.Int("port").pipe(
+    Flag.withDescription("Port of the page, /health and /metrics; 0 takes a free one"),
+    Flag.optional
+  ),
   host: Flag.String("host").pipe(
     Flag.withDescription("Address to listen on; use 0.0.0.0 in a container"),
     Flag.withDefault("127.0.0.1")
@@ -61,10 +66,12 @@ const flags = {
 /** With a broker the environment configures everything; without one the demo needs no settings. */
 const bus = Layer.unwrap(
   Effect.gen(function* () {
-    if (Option.isSome(yield* Config.option(settings.url.config))) return EventBusLive
+    if (Option.isSome(yield* Config.option(settings.url.config))) {
+      const live: LiveOptions = yield* config
+      return Layer.merge(EventBusLive, OperationsLive.layer({ live, patience: 5000 }))
+    }
     const redisUrl = yield* settings.redisUrl.config
-    return layerAmqp({
-      url: "memory://",
+    return layerOperated({
       source: "eduflow-demo",
       namespace: yield* settings.namespace.config,
       ...(redisUrl !== undefined && { redisUrl })
@@ -79,12 +86,14 @@ const telemetry = Layer.unwrap(
   )
 )
 
-const usualPort = 8080
+/** Another demo may run: the first port of these that is free, or any. */
+const usualPorts = [8080, 8081, 8082, 8083, 8084, 8085]
 
 /** What to try after a first run. */
 const next = `
 next:
-  npm start                                        runs until Ctrl-C, with a live table, /health and /metrics
+  npm start                                        runs until Ctrl-C, with a live table, and a page in the browser that
+                                                   shows the processes, pauses subscribers and replays dead letters
   npm start -- --events 2000 --seed 8              other events
   docker compose --file docker/compose.yaml up --build --wait
                                                    the same on RabbitMQ and Redis, with dashboards and traces
@@ -112,22 +121,24 @@ const demo = Command.make(
     )
     let address = ""
     const listen = (port: number) =>
-      Server.layer({
+      DemoServer.layer(ledger, {
         host,
         port,
-        details: "loopback",
+        readOnly: bounded,
         onListen: (url) => {
           address = url
         }
       })
     const http = Option.match(port, {
       onSome: listen,
-      // Another demo may run.
-      onNone: () => (bounded ? listen(0) : Layer.catch(listen(usualPort), () => listen(0)))
+      onNone: () =>
+        bounded ? listen(0) : usualPorts.reduceRight((rest, port) => Layer.catch(listen(port), () => rest), listen(0))
     })
 
     yield* Effect.gen(function* () {
-      yield* Console.log(`health and metrics at ${address}/health and ${address}/metrics`)
+      yield* Console.log(
+        `the page of the operations at ${address}/, health and metrics at ${address}/health and ${address}/metrics`
+      )
       const traffic = Effect.as(TrafficGenerator.run(tools, ledger, { count, rate, seed }), 0)
       if (!bounded) {
         yield* LiveTable.during(ledger, undefined, traffic)
@@ -147,7 +158,7 @@ const demo = Command.make(
       if (refused > 0) yield* Console.error(`${refused} ${refused === 1 ? "line was" : "lines were"} refused`)
       if (!accounted || refused > 0) return yield* new Failed()
     }).pipe(
-      Effect.onInterrupt(() => Effect.flatMap(Summary.soFar(ledger), Console.log)),
+      Effect.onInterrupt(() => Effect.flatMap(Summary.soFar(ledger), (text) => Console.log(`${text}\n${next}`))),
       Effect.provide(
         Layer.mergeAll(services, http).pipe(
           Layer.provide(Layer.effectDiscard(ServiceTools.recordDeadLetters(ledger))),

@@ -1,6 +1,6 @@
 /**
- * The operations over HTTP, for those whom the service lets in: nothing is served that `authorize` did not accept. Who
- * changed what is logged.
+ * The operations over HTTP and their page, for those whom the service lets in: nothing but the page itself, which holds no
+ * data, is served that `authorize` did not accept. Who changed what is logged.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -8,17 +8,30 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { BrokerError } from "../../bus/port/BrokerError.ts"
+import type { SubscriberSpec } from "../../bus/port/Broker.ts"
+import { BrokerError } from "../../bus/port/BrokerError.ts"
+import { SettingsInvalid } from "../../bus/port/BrokerReason.ts"
+import type { SubscriberOptions } from "../../bus/subscriber/SubscriberOptions.ts"
 import type * as Event from "../../event/Event.ts"
 import { printable } from "../../event/FieldValue.ts"
 import { Operations } from "../../operations/Operations.ts"
+import { specsIn } from "../../operations/Specs.ts"
 import * as Guard from "../../web/Guard.ts"
 import * as Handlers from "../../web/Handlers.ts"
+import * as PageFiles from "../../web/PageFiles.ts"
 import * as BoundedServer from "./BoundedServer.ts"
 
 /** Who is asking, as the service found out. */
 export interface Operator {
   /** It stands in the log beside what was changed. */
+  readonly name: string
+}
+
+/** A subscriber with what it declares, as `Subscriber.layer` takes it. */
+export interface KnownSubscriber extends Pick<
+  SubscriberOptions<Event.Any, never, never>,
+  "events" | "ordering" | "onBlocked" | "retired"
+> {
   readonly name: string
 }
 
@@ -28,6 +41,8 @@ export interface OperatorRequest {
   readonly verb: Guard.Verb
   readonly path: string
   readonly headers: Guard.Asked["headers"]
+  /** Of the process that connects: behind a proxy, the proxy's. */
+  readonly address: string
 }
 
 export interface OperationsOptions {
@@ -43,8 +58,13 @@ export interface OperationsOptions {
   readonly readOnly?: boolean
   /** Contracts of the events in dead letters: bodies are shown for these alone, without what they mark as sensitive. */
   readonly contracts?: ReadonlyArray<Event.Any>
-  /** Names of subscribers that `doctor` looks at, and whose dead letters are counted. */
-  readonly subscribers?: ReadonlyArray<string>
+  /**
+   * Subscribers that `doctor` looks at, and whose dead letters are counted. With their events, the topology says as well
+   * what of their queues and bindings is missing.
+   */
+  readonly subscribers?: ReadonlyArray<string | KnownSubscriber>
+  /** Serves the page for people at `/`. Default true. */
+  readonly page?: boolean
   /** Address of RabbitMQ's management API: with it all sources are found. */
   readonly management?: Redacted.Redacted<string>
   /** Called with the address once the server listens. */
@@ -52,14 +72,16 @@ export interface OperationsOptions {
 }
 
 /** A replay of many letters says nothing until it is done. */
-const silenceMillis = 900_000
+export const silenceMillis = 900_000
 const maxBodyBytes = 65_536
 
 const safety = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer"
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin"
 }
 
 const refuse = (response: ServerResponse, { problem, status }: Guard.Refusal): void => {
@@ -75,17 +97,41 @@ const refuse = (response: ServerResponse, { problem, status }: Guard.Refusal): v
 
 /** Serves the operations until the scope ends. */
 export const layer = (options: OperationsOptions): Layer.Layer<never, BrokerError, Operations> => {
-  const { contracts = [], host = "127.0.0.1", onListen, port, subscribers = [] } = options
+  const { host = "127.0.0.1", onListen, port } = options
   return Layer.effectDiscard(
-    Effect.gen(function* () {
-      const known = { contracts: new Map(contracts.map((event) => [event.name, event])), subscribers }
-      const { dispose, handler } = Handlers.make(known, yield* Operations)
-      yield* Effect.addFinalizer(() => Effect.promise(dispose))
-      const respond = yield* responder(options, hostsOf(host, options.hosts ?? []), handler)
-      yield* BoundedServer.serve({ host, port, onListen, silence: silenceMillis }, respond)
-    })
+    Effect.flatMap(make(options), (respond) =>
+      BoundedServer.serve({ host, port, onListen, silence: silenceMillis }, respond)
+    )
   )
 }
+
+/** Answers the requests of one server until the scope ends. */
+export const make = Effect.fnUntraced(function* (options: Omit<OperationsOptions, "port" | "onListen">) {
+  const { contracts = [], host = "127.0.0.1", readOnly = false, subscribers = [] } = options
+  const known = {
+    contracts: new Map(contracts.map((event) => [event.name, event])),
+    subscribers: subscribers.map((one) => (typeof one === "string" ? one : one.name)),
+    specs: yield* specsOf(subscribers)
+  }
+  const { dispose, handler } = Handlers.make({ known, isReadOnly: readOnly }, yield* Operations)
+  yield* Effect.addFinalizer(() => Effect.promise(dispose))
+  return yield* responder(options, hostsOf(host, options.hosts ?? []), handler)
+})
+
+const specsOf = (
+  subscribers: NonNullable<OperationsOptions["subscribers"]>
+): Effect.Effect<ReadonlyArray<SubscriberSpec>, BrokerError> =>
+  Effect.try({
+    try: () => specsIn(subscribers),
+    catch: (error) =>
+      new BrokerError({
+        reason: new SettingsInvalid({
+          setting: "subscribers",
+          problem: error instanceof Error ? error.message : "a subscriber cannot work as it is given",
+          remedy: "Give each as `Subscriber.layer` takes it, or its name alone"
+        })
+      })
+  })
 
 const loopback = ["127.0.0.1", "::1", "localhost"]
 
@@ -94,14 +140,19 @@ const hostsOf = (host: string, more: ReadonlyArray<string>): ReadonlySet<string>
 
 type Handler = (request: Request) => Promise<Response>
 
-const responder = (options: OperationsOptions, hosts: ReadonlySet<string>, handler: Handler) =>
+type Serving = Pick<OperationsOptions, "authorize" | "page" | "readOnly">
+
+const responder = (options: Serving, hosts: ReadonlySet<string>, handler: Handler) =>
   Effect.contextWith((context: Context.Context<never>) => {
     const run = Effect.runForkWith(context)
     return Effect.succeed((request: IncomingMessage, response: ServerResponse): void => {
-      const { headers, method = "", url = "/" } = request
-      const asked: Guard.Asked = { method, url: new URL(url, "http://operations"), headers }
+      const { headers, method = "", url: path = "/" } = request
+      const url = URL.parse(path, "http://operations")
+      if (url === null) return refuse(response, { status: 400, problem: "the address of the request cannot be read" })
+      const asked: Guard.Asked = { method, url, headers }
       const refusal = Guard.refusalOf(asked, hosts, options.readOnly === true)
       if (refusal !== undefined) return refuse(response, refusal)
+      if (options.page !== false && method === "GET" && isOfPage(url)) return sendPage(response, url)
       const fiber = run(
         answer(options, asked, request, response, handler).pipe(
           Effect.catchCause((cause) => {
@@ -118,8 +169,30 @@ const responder = (options: OperationsOptions, hosts: ReadonlySet<string>, handl
     })
   })
 
+/** Everybody may have it: a browser that follows a link sends no token, and it is the same for everybody. */
+const isOfPage = ({ pathname }: URL): boolean => pathname === "/" || pathname.startsWith("/page/")
+
+const sendPage = (response: ServerResponse, { pathname }: URL): void => {
+  const file = PageFiles.load().get(pathname)
+  if (file === undefined)
+    return refuse(response, {
+      status: 404,
+      problem:
+        pathname === "/"
+          ? "the page is not beside the library: a bundler left out the folder `page` of the package"
+          : "the page has no such file"
+    })
+  response.writeHead(200, {
+    ...safety,
+    "content-security-policy": PageFiles.policy,
+    "content-type": file.type,
+    "content-length": file.bytes.length
+  })
+  response.end(file.bytes)
+}
+
 const answer = Effect.fnUntraced(function* (
-  { authorize }: OperationsOptions,
+  { authorize }: Serving,
   asked: Guard.Asked,
   request: IncomingMessage,
   response: ServerResponse,
@@ -127,7 +200,12 @@ const answer = Effect.fnUntraced(function* (
 ) {
   const verb = Guard.verbOf(asked)
   const path = asked.url.pathname
-  const operator = yield* authorize({ verb, path, headers: asked.headers })
+  const operator = yield* authorize({
+    verb,
+    path,
+    headers: asked.headers,
+    address: request.socket.remoteAddress ?? ""
+  })
   if (operator === undefined) return refuse(response, { status: 403, problem: "authorize did not accept this request" })
   const body = asked.method === "POST" ? yield* bodyOf(request) : undefined
   if (body === "too large")

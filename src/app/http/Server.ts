@@ -117,14 +117,18 @@ const send = (response: ServerResponse, { allow, body, contentType, status }: An
 
 /** Serves the endpoints until the scope ends. */
 export const layer = (options: EndpointOptions): Layer.Layer<never, BrokerError, Health> => {
-  const { details = false, host = "127.0.0.1", onListen, port } = options
+  const { host = "127.0.0.1", onListen, port } = options
   return Layer.effectDiscard(
-    Effect.gen(function* () {
-      const respond = yield* responder(endpoints(yield* Health), maySee(details))
-      yield* BoundedServer.serve({ host, port, onListen }, respond)
-    })
+    Effect.flatMap(make(options), (respond) => BoundedServer.serve({ host, port, onListen }, respond))
   )
 }
+
+/** The paths that are served here. */
+export const paths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"])
+
+/** Answers requests for these. */
+export const make = ({ details = false }: Pick<EndpointOptions, "details">) =>
+  Effect.flatMap(Health, (health) => responder(endpoints(health), maySee(details)))
 
 const responder = (routes: ReadonlyMap<string, Endpoint>, seesDetails: (request: IncomingMessage) => boolean) =>
   Effect.contextWith((context: Context.Context<never>) => {

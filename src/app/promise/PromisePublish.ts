@@ -31,7 +31,7 @@ export interface PromisePublish {
    * whose reason says whether anything was sent.
    */
   readonly publish: <A>(
-    event: Event.Event<string, A>,
+    event: Event.Event<string, unknown, A>,
     data: NoInfer<A>,
     options?: PromisePublishOptions
   ) => Promise<Confirmed>
@@ -56,7 +56,7 @@ export interface PromisePublish {
    * ```
    */
   readonly publishAll: <A>(
-    event: Event.Event<string, A>,
+    event: Event.Event<string, unknown, A>,
     items: Iterable<NoInfer<A>> | AsyncIterable<NoInfer<A>>,
     options?: Omit<PromisePublishOptions, "id">
   ) => Promise<number>

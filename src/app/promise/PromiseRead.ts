@@ -16,22 +16,22 @@ import type { PromiseRun } from "./PromiseRun.ts"
 export interface PromiseRead {
   /** The last known event, of `key` if the event has keys. Rejects with a `CacheError` within 150 ms. */
   readonly last: <Name extends string, A>(
-    event: Event.Event<Name, A>,
+    event: Event.Event<Name, A, unknown>,
     key?: string
   ) => Promise<Envelope.Envelope<Name, A> | undefined>
   /** The last known events of these keys, by key, in one round trip. Unknown keys are absent. */
   readonly lastMany: <Name extends string, A>(
-    event: Event.Event<Name, A>,
+    event: Event.Event<Name, A, unknown>,
     keys: Iterable<string>
   ) => Promise<ReadonlyMap<string, Envelope.Envelope<Name, A>>>
   /** Past events, newest first. */
   readonly history: <Name extends string, A>(
-    event: Event.Event<Name, A>,
+    event: Event.Event<Name, A, unknown>,
     options?: EventCache.HistoryOptions
   ) => Promise<ReadonlyArray<Envelope.Envelope<Name, A>>>
   /** The whole history, newest first, read page by page while it is iterated. */
   readonly historyStream: <Name extends string, A>(
-    event: Event.Event<Name, A>,
+    event: Event.Event<Name, A, unknown>,
     options?: EventCache.HistoryStreamOptions
   ) => AsyncIterable<Envelope.Envelope<Name, A>>
   /**
@@ -58,7 +58,7 @@ export interface PromiseRead {
   ) => AsyncIterable<EventBus.StreamItem<E>>
   /** The last known event of a key and then each newer one: none comes twice, and none is older than the one before. */
   readonly watch: <Name extends string, A>(
-    event: Event.Event<Name, A>,
+    event: Event.Event<Name, A, unknown>,
     key?: string
   ) => AsyncIterable<Envelope.Envelope<Name, A>>
   /** Retries and dead-letterings of this process, live. A slow reader misses some. */

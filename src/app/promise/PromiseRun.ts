@@ -22,6 +22,8 @@ export interface PromiseRun {
    * that of the call: of `site`, where the caller took it in advance, otherwise of whoever awaits the Promise.
    */
   readonly run: <A, E>(effect: Effect.Effect<A, E, Services>, options?: RunOptions) => Promise<A>
+  /** What an Effect that begins now runs with. */
+  readonly context: () => Context.Context<Services>
   /** Each iteration runs the stream anew. It ends when the iteration is left, or when the bus is closed. */
   readonly iterate: <A, E>(stream: Stream.Stream<A, E, Services>) => AsyncIterable<A>
   /**
@@ -56,6 +58,7 @@ export const make = (services: Context.Context<Services>): PromiseRun => {
   }
   return {
     run,
+    context,
     iterate: (stream) => ({
       [Symbol.asyncIterator]: () =>
         withCallerStacks(

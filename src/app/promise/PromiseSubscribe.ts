@@ -32,7 +32,10 @@ import type { PromiseRun } from "./PromiseRun.ts"
 
 export type PromiseSubscriberOptions<E extends Event.Any> = PromiseSingleOptions<E> | PromiseBatchedOptions<E>
 
-export interface PromiseSingleOptions<E extends Event.Any> extends Omit<SingleOptions<E, unknown, never>, "handler"> {
+export interface PromiseSingleOptions<E extends Event.Any> extends Omit<
+  SingleOptions<E, unknown, never>,
+  "handler" | "inbox"
+> {
   /**
    * Throwing is a failed attempt. Throw `Reject` to dead-letter the event at once, `Later` to postpone it. `signal`
    * aborts at the deadline and when the subscription ends. An Effect that it returns is run, with the services of the
@@ -44,7 +47,10 @@ export interface PromiseSingleOptions<E extends Event.Any> extends Omit<SingleOp
   ) => Promise<unknown> | unknown
 }
 
-export interface PromiseBatchedOptions<E extends Event.Any> extends Omit<BatchedOptions<E, unknown, never>, "handler"> {
+export interface PromiseBatchedOptions<E extends Event.Any> extends Omit<
+  BatchedOptions<E, unknown, never>,
+  "handler" | "inbox"
+> {
   /**
    * Throwing is a failed attempt of every event; throwing a `BatchFailure`, only of the events it names. An Effect that
    * it returns, such as `Batch.each(…)`, is run as part of the attempt.

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Log from "../../observe/Log.ts"
+import * as Monotonic from "../../observe/Monotonic.ts"
 import type { Work } from "../delivery/Work.ts"
 import type { BreakerOptions, RateLimitOptions } from "../subscriber/SubscriberOptions.ts"
 import * as Breaker from "./Breaker.ts"
@@ -34,6 +35,8 @@ export interface Admission {
     work: Work,
     handler: (fence: number | undefined) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, unknown, R>
+  /** Whether a store is asked if the event was handled before. */
+  readonly asksWhetherHandled: boolean
   /** Why nothing was attempted, if this exit means that. */
   readonly refusal: (exit: Exit.Exit<unknown, unknown>) => Refusal | undefined
 }
@@ -66,6 +69,7 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly process: string
   readonly log: Log.Log
 }) {
+  const now = yield* Monotonic.make
   const { leases, log, namespace, process, stores, subscriber } = options
   const key = `${namespace}.${subscriber.name}`
   const breaker =
@@ -79,13 +83,25 @@ export const make = Effect.fnUntraced(function* (options: {
   if (breaker === undefined && rate === undefined && idempotency === undefined) return undefined
   const admission: Admission = {
     admit: <A, E, R>(work: Work, handler: (fence: number | undefined) => Effect.Effect<A, E, R>) => {
+      const asks = (isAsking: boolean): void => {
+        work.awaitsStore = isAsking
+        work.startedAt = now()
+      }
+      // What the stores take, before and after the handler, is no part of its deadline.
+      const timed = (fence: number | undefined): Effect.Effect<A, E, R> =>
+        Effect.suspend(() => {
+          asks(false)
+          return Effect.onExit(handler(fence), () => Effect.sync(() => asks(true)))
+        })
       const guarded = (fence: number | undefined): Effect.Effect<A, unknown, R> => {
         const attempted: Effect.Effect<A, unknown, R> =
-          breaker === undefined ? handler(fence) : breaker.guard(handler(fence), () => work.timedOut)
+          breaker === undefined ? timed(fence) : breaker.guard(timed(fence), () => work.timedOut)
         return rate === undefined ? attempted : rate.guard(attempted)
       }
+      work.awaitsStore = true
       return idempotency === undefined ? guarded(undefined) : idempotency.once(work, guarded)
     },
+    asksWhetherHandled: idempotency !== undefined,
     refusal: (exit) => {
       const held = idempotency === undefined ? undefined : Idempotency.refusal(exit)
       switch (held?._tag) {

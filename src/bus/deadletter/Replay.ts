@@ -10,7 +10,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import * as Lifetime from "../../event/options/Lifetime.ts"
 import * as Kinds from "../../event/options/OptionKinds.ts"
+import { millisOf } from "../../event/options/OptionNames.ts"
+import * as WireFormat from "../../event/WireFormat.ts"
 import * as Monotonic from "../../observe/Monotonic.ts"
 import { sizeOf } from "../../event/Body.ts"
 import type { Broker, Delivery, Outgoing } from "../port/Broker.ts"
@@ -25,10 +28,11 @@ import { within } from "../support/DrainBudget.ts"
 import { CurrentIds } from "../support/EventIds.ts"
 import * as DeadLetter from "./DeadLetter.ts"
 import { ReplayError } from "./DeadLettersError.ts"
+import * as LetterExpiry from "./LetterExpiry.ts"
 import * as LetterFilter from "./LetterFilter.ts"
 import { LetterProgress } from "./LetterProgress.ts"
 import { beyondReturned, walk } from "./LetterWalk.ts"
-import { copyOf, type Edited } from "./ReplayCopy.ts"
+import { type Changes, copyOf, type Edited } from "./ReplayCopy.ts"
 import { type ReplayOptions, ReplayState } from "./ReplayState.ts"
 
 interface Stopped {
@@ -96,7 +100,7 @@ class Replay {
       each: (letter, delivery) =>
         Effect.sync(() => {
           const full = state.replayed >= limit
-          if (!full && state.selects(letter) && this.edited(letter, delivery) !== refused) state.sent(letter)
+          if (!full && state.selects(letter) && this.changed(letter, delivery) !== refused) state.sent(letter)
           return !full || !beyondReturned(delivery)
         })
     })
@@ -136,13 +140,13 @@ class Replay {
       each: Effect.fnUntraced({ self: this }, function* (letter, delivery) {
         if (taken >= limit) return false
         if (!state.selects(letter)) return true
-        const edited = this.edited(letter, delivery)
-        if (edited === refused) return true
+        const changes = this.changed(letter, delivery)
+        if (changes === refused) return true
         taken++
         yield* pace()
         // The broker has taken it back: a copy would be one too many. The next read says why.
         if (delivery.lost()) return true
-        const reason = yield* this.resend(outbox, letter, delivery, edited)
+        const reason = yield* this.resend(outbox, letter, delivery, changes)
         if (reason._tag === "Confirmed") return true
         if (reason._tag === "Invalid" || (reason._tag === "Unroutable" && source === DeadLetter.undeliverable)) {
           taken--
@@ -155,25 +159,46 @@ class Replay {
     })
   }
 
-  /** What it is sent as; undefined for as it is. */
-  private edited(letter: DeadLetter.DeadLetter, delivery: Delivery): Edited | undefined | typeof refused {
-    if (this.rewrite === undefined) return undefined
-    const edited = this.rewrite(letter, delivery)
-    if (Result.isSuccess(edited)) return edited.success
-    this.state.refuse(letter, edited.failure)
+  /** What is different in what is sent. */
+  private changed(letter: DeadLetter.DeadLetter, delivery: Delivery): Changes | typeof refused {
+    const rewritten = this.rewrite?.(letter, delivery) ?? Result.succeed(undefined)
+    const changes = Result.flatMap(rewritten, (edited) =>
+      Result.map(this.renewed(delivery, edited), (renewed): Changes => ({ edited, renewed }))
+    )
+    if (Result.isSuccess(changes)) return changes.success
+    this.state.refuse(letter, changes.failure)
     return refused
+  }
+
+  private renewed(
+    delivery: Delivery,
+    edited: Edited | undefined
+  ): Result.Result<LetterExpiry.Renewed | undefined, string> {
+    const { clock, options } = this
+    const expiryTime = LetterExpiry.of(delivery)
+    if (expiryTime === undefined) return Result.succeed(undefined)
+    const now = clock.currentTimeMillisUnsafe()
+    if (options.expiresAfter !== undefined) {
+      const { headers, properties } = delivery
+      const message =
+        edited === undefined
+          ? delivery
+          : { body: edited.body, headers, properties: { ...properties, contentType: WireFormat.contentType } }
+      return LetterExpiry.renew(message, new Date(now + Math.floor(millisOf(options.expiresAfter))))
+    }
+    return expiryTime.getTime() > now ? Result.succeed(undefined) : Result.fail(hasExpired(expiryTime))
   }
 
   private resend(
     outbox: Outbox.Outbox,
     letter: DeadLetter.DeadLetter,
     delivery: Delivery,
-    edited: Edited | undefined
+    changes: Changes
   ): Effect.Effect<Outcome> {
     const { clock, source, state } = this
     return Effect.callback<Outcome>((resume) => {
       const now = clock.currentTimeMillisUnsafe()
-      const message = copyOf(letter, delivery, source, state.replayId, now, edited)
+      const message = copyOf(letter, delivery, source, state.replayId, now, changes)
       const shipment = new ReplayShipment(
         message,
         sizeOf(message.body),
@@ -192,6 +217,9 @@ class Replay {
     })
   }
 }
+
+const hasExpired = (at: Date): string =>
+  `it expired at ${at.toISOString()} and would be a dead letter again: give expiresAfter (--expires-after), how long from now on it may be handled, or discard it`
 
 const refused: unique symbol = Symbol("refused")
 
@@ -233,7 +261,13 @@ const workersFor = (rate = Number.POSITIVE_INFINITY): number =>
 type Pace = () => Effect.Effect<void>
 
 /** Lets one letter pass at each tick of the rate. Missed ticks are not made up for. */
-const furtherKinds = { dryRun: Kinds.bool, rate: Kinds.above, unsigned: Kinds.bool, maxReplays: Kinds.limit }
+const furtherKinds = {
+  dryRun: Kinds.bool,
+  rate: Kinds.above,
+  unsigned: Kinds.bool,
+  maxReplays: Kinds.limit,
+  expiresAfter: Lifetime.kind
+}
 
 const pacer = Effect.fnUntraced(function* (rate: number | undefined) {
   if (rate === undefined || rate === Number.POSITIVE_INFINITY) return (): Effect.Effect<void> => Effect.void

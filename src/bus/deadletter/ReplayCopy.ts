@@ -5,7 +5,9 @@
 import * as BinaryMode from "../../event/BinaryMode.ts"
 import * as WireFormat from "../../event/WireFormat.ts"
 import type { Delivery, Headers, Outgoing } from "../port/Broker.ts"
+import * as ForeignMark from "../send/ForeignMark.ts"
 import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
+import type { Renewed } from "./LetterExpiry.ts"
 import * as DeadLetter from "./DeadLetter.ts"
 
 /** Another body for the event of a letter, and what is different in it. It is a CloudEvent in structured mode. */
@@ -14,18 +16,25 @@ export interface Edited {
   readonly paths: ReadonlyArray<string>
 }
 
+/** What is different in the copy of a letter. */
+export interface Changes {
+  readonly edited: Edited | undefined
+  readonly renewed: Renewed | undefined
+}
+
 export const copyOf = (
   letter: DeadLetter.DeadLetter,
   delivery: Delivery,
   source: DeadLetter.Source,
   replayId: string,
   now: number,
-  edited?: Edited
+  { edited, renewed }: Changes
 ): Outgoing => {
   const { properties } = delivery
   const own = RuntimeHeaders.userHeaders(delivery)
   const headers: Headers = {
-    ...(edited === undefined ? own : withoutAttributes(own)),
+    ...(edited === undefined ? { ...own, ...ForeignMark.headersOfLetter(delivery) } : withoutAttributes(own)),
+    ...renewed?.headers,
     ...RuntimeHeaders.traceHeaders(delivery)
   }
   // An undeliverable retry has a recipient: no other subscriber may get it.
@@ -37,7 +46,7 @@ export const copyOf = (
       ? { _tag: "Event", name: delivery.routingKey || letter.eventType }
       : { _tag: "Subscriber", name: recipient, seconds: 0 },
     key: undefined,
-    body: edited?.body ?? delivery.body,
+    body: renewed?.body ?? edited?.body ?? delivery.body,
     properties: {
       messageId: letter.eventId,
       type: letter.eventType,

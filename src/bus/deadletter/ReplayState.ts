@@ -2,6 +2,7 @@
  * Which letters a replay takes, with the guard against letters that were replayed too often, what it has done so far, and
  * its report.
  */
+import type * as Duration from "effect/Duration"
 import type { DeadLetter } from "./DeadLetter.ts"
 import { LetterCounter, type LetterCounts } from "./LetterCounts.ts"
 import type { CompiledFilter, LetterFilter } from "./LetterFilter.ts"
@@ -15,6 +16,11 @@ export interface ReplayOptions extends LetterFilter {
   readonly unsigned?: boolean
   /** Letters that were replayed this often stay where they are. Default 3; `Infinity` for no limit. */
   readonly maxReplays?: number
+  /**
+   * Events that expire may be handled until this long after their replay. Without it what has expired is refused: it would
+   * become a dead letter again. Events that never expire stay as they are.
+   */
+  readonly expiresAfter?: Duration.Input
 }
 
 /** What a replay did; in a dry run, what it would do. */

@@ -20,6 +20,7 @@ import {
 } from "../port/Broker.ts"
 import type { BrokerError } from "../port/BrokerError.ts"
 import * as Diagnosis from "../send/Diagnosis.ts"
+import * as ForeignMark from "../send/ForeignMark.ts"
 import type { Outbox } from "../send/Outbox.ts"
 import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
 import { type Copy, CopySender } from "./CopySender.ts"
@@ -34,6 +35,8 @@ export interface Copies {
   readonly delay: (delivery: Delivery, source: CopySource, millis: number) => Effect.Effect<boolean>
   /** The same where the original may stay as well. Returns false also if it does, because the broker refuses the copy. */
   readonly tryDelay: (delivery: Delivery, source: CopySource, millis: number) => Effect.Effect<boolean>
+  /** Moves a message of another system to its subscriber, then acknowledges it. In order, none overtakes one that is sent again. */
+  readonly take: (delivery: Delivery, source: CopySource, isOrdered: boolean) => Effect.Effect<boolean>
   /** Moves it to the parked queue, then acknowledges the original. */
   readonly park: (delivery: Delivery, source: CopySource, place: RuntimeHeaders.Place) => Effect.Effect<boolean>
   /** Moves it to the dead-letter queue, then acknowledges the original. */
@@ -85,6 +88,7 @@ export const controlMessage = (
 /** A hundred years. */
 const maxWaitSeconds = 100 * 365 * 24 * 60 * 60
 
+const noHeaders: Headers = Object.freeze({})
 const notLost = (): boolean => false
 
 /** One for the whole bus; the result makes the copies of one subscriber. */
@@ -105,6 +109,7 @@ class SubscriberCopies implements Copies {
   private readonly repair: Effect.Effect<void, BrokerError>
   private readonly repairParked: Effect.Effect<void, BrokerError>
   private readonly clock: Clock.Clock
+  private readonly passOf: (seconds: number) => number
 
   constructor(spec: SubscriberSpec, sender: CopySender, broker: Broker["Service"], clock: Clock.Clock) {
     this.subscriber = spec.name
@@ -112,6 +117,7 @@ class SubscriberCopies implements Copies {
     this.repair = broker.declare(spec)
     this.repairParked = broker.declare({ ...spec, parking: true })
     this.clock = clock
+    this.passOf = broker.passOf ?? ((seconds) => Math.min(seconds, maxDelaySeconds))
   }
 
   delay(delivery: Delivery, source: CopySource, millis: number): Effect.Effect<boolean> {
@@ -125,31 +131,38 @@ class SubscriberCopies implements Copies {
   private delayed(delivery: Delivery, source: CopySource, millis: number, isOptional: boolean): Effect.Effect<boolean> {
     // An infinite delay is a number too, but no header may be infinite: the broker would close the connection.
     const seconds = Number.isNaN(millis) ? 1 : Math.min(Math.max(1, Math.ceil(millis / 1000)), maxWaitSeconds)
-    // A delay that is longer than one pass through the broker takes several.
-    const due = seconds > maxDelaySeconds ? this.clock.currentTimeMillisUnsafe() + seconds * 1000 : undefined
-    const to: Address = {
-      _tag: "Subscriber",
-      name: source.subscriber,
-      seconds: Math.min(seconds, maxDelaySeconds)
+    const dueAt = this.clock.currentTimeMillisUnsafe() + seconds * 1000
+    const build = (): Copy => {
+      // A delay that is longer than one pass through the broker takes several.
+      const pass = this.passOf(seconds)
+      const due = seconds > pass ? dueAt : undefined
+      const to: Address = { _tag: "Subscriber", name: source.subscriber, seconds: pass }
+      const leastHeaders = () => RuntimeHeaders.write({ ...source.progress, due, failures: [] })
+      const headers = RuntimeHeaders.write({ ...source.progress, due })
+      return { ...this.copyOf(to, delivery, source, headers, leastHeaders), isOptional, again: build }
     }
-    const leastHeaders = () => RuntimeHeaders.write({ ...source.progress, due, failures: [] })
-    return this.move(to, delivery, source, RuntimeHeaders.write({ ...source.progress, due }), leastHeaders, isOptional)
+    return this.move(delivery, build())
+  }
+
+  take(delivery: Delivery, source: CopySource, isOrdered: boolean): Effect.Effect<boolean> {
+    const to: Address = { _tag: "Subscriber", name: source.subscriber, seconds: 0 }
+    const copy = this.copyOf(to, delivery, source, noHeaders, () => noHeaders)
+    return this.move(delivery, { ...copy, isOrdered })
   }
 
   park(delivery: Delivery, source: CopySource, place: RuntimeHeaders.Place): Effect.Effect<boolean> {
     const placed = RuntimeHeaders.writePlace(place)
     const headers = { ...RuntimeHeaders.write(source.progress), ...placed }
-    return this.move({ _tag: "Parked", subscriber: source.subscriber }, delivery, source, headers, () => ({
-      ...RuntimeHeaders.write({ ...source.progress, failures: [] }),
-      ...placed
-    }))
+    const to: Address = { _tag: "Parked", subscriber: source.subscriber }
+    const leastHeaders = () => ({ ...RuntimeHeaders.write({ ...source.progress, failures: [] }), ...placed })
+    return this.move(delivery, this.copyOf(to, delivery, source, headers, leastHeaders))
   }
 
   deadLetter(delivery: Delivery, source: CopySource, diagnosis: Diagnosis.Diagnosis): Effect.Effect<boolean> {
     const to: Address = { _tag: "DeadLetter", subscriber: source.subscriber }
-    return this.move(to, delivery, source, Diagnosis.write(diagnosis), () =>
+    const leastHeaders = () =>
       Diagnosis.write({ ...diagnosis, failures: [], error: { tag: diagnosis.error.tag, message: "" } })
-    )
+    return this.move(delivery, this.copyOf(to, delivery, source, Diagnosis.write(diagnosis), leastHeaders))
   }
 
   sendControl(copy: ControlCopy): Effect.Effect<void> {
@@ -165,36 +178,25 @@ class SubscriberCopies implements Copies {
         leastHeaders: () => headers,
         leave: undefined,
         isOptional: false,
+        isOrdered: false,
         repair: this.repair
       })
     )
   }
 
   /** Stores the copy, then acknowledges the original. */
-  private move(
-    to: Address,
-    delivery: Delivery,
-    source: CopySource,
-    own: Headers,
-    leastHeaders: () => Headers,
-    isOptional = false
-  ): Effect.Effect<boolean> {
-    const copy = { ...this.copyOf(to, delivery, source, own, leastHeaders), isOptional }
+  private move(delivery: Delivery, copy: Copy): Effect.Effect<boolean> {
     return Effect.map(this.sender.store(copy), (end) => {
       if (end === "stored") delivery.ack()
       // What the broker dead-letters is settled as well, but nothing arrives where its key is parked.
-      return end === "stored" || (end === "left" && to._tag !== "Parked")
+      return end === "stored" || (end === "left" && copy.message.to._tag !== "Parked")
     })
   }
 
-  private copyOf(
-    to: Address,
-    delivery: Delivery,
-    source: CopySource,
-    own: Headers,
-    leastHeaders: () => Headers
-  ): Omit<Copy, "isOptional"> {
+  private copyOf(to: Address, delivery: Delivery, source: CopySource, own: Headers, leastHeaders: () => Headers): Copy {
     return {
+      isOptional: false,
+      isOrdered: false,
       subscriber: source.subscriber,
       lost: delivery.lost,
       span: source.span,
@@ -215,8 +217,17 @@ class SubscriberCopies implements Copies {
           contentEncoding: delivery.properties.contentEncoding
         }
       },
-      headers: { ...RuntimeHeaders.userHeaders(delivery), ...RuntimeHeaders.traceHeaders(delivery), ...own },
-      leastHeaders: () => ({ ...RuntimeHeaders.eventHeaders(delivery), ...leastHeaders() }),
+      headers: {
+        ...RuntimeHeaders.userHeaders(delivery),
+        ...RuntimeHeaders.traceHeaders(delivery),
+        ...ForeignMark.headersOf(delivery),
+        ...own
+      },
+      leastHeaders: () => ({
+        ...RuntimeHeaders.eventHeaders(delivery),
+        ...ForeignMark.headersOf(delivery),
+        ...leastHeaders()
+      }),
       leave: delivery.reject === undefined ? undefined : () => delivery.reject?.(delivery),
       repair: to._tag === "Parked" ? this.repairParked : this.repair
     }

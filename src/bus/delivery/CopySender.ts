@@ -28,10 +28,14 @@ export interface Copy {
   readonly leave: (() => void) | undefined
   /** Whether its original may stay as it is: a copy that is refused is given up at once. */
   readonly isOptional: boolean
+  /** Whether it keeps its place among those of its key when it is sent again. */
+  readonly isOrdered: boolean
   /** Whether its delivery can no longer be settled. */
   readonly lost: () => boolean
   /** The span that its log lines belong to. */
   readonly span: Tracer.AnySpan | undefined
+  /** Builds it anew before it is sent again: how long it can wait in one pass may have changed. */
+  readonly again?: () => Copy
 }
 
 const backoff: Backoff.Backoff = { baseMillis: 50, capMillis: 10_000, jitter: "equal" }
@@ -55,14 +59,21 @@ const refused = Effect.succeed<CopyEnd>("refused")
 class CopyShipment extends Shipment {
   readonly finished: (outcome: Outcome) => void
 
-  constructor({ bytes, message }: Copy, headers: Headers, finished: (outcome: Outcome) => void) {
+  private readonly isOrdered: boolean
+
+  constructor({ bytes, isOrdered, message }: Copy, headers: Headers, finished: (outcome: Outcome) => void) {
     super({ ...message, headers }, bytes, Number.POSITIVE_INFINITY, true, true)
+    this.isOrdered = isOrdered
     this.finished = finished
   }
 
   /** A dead-letter queue that refuses must not take the room of other subscribers' copies. */
   override get endsWhenRejected(): boolean {
-    return true
+    return !this.isOrdered
+  }
+
+  override get keepsOrder(): boolean {
+    return this.isOrdered
   }
 
   override get endsWhenDenied(): boolean {
@@ -96,7 +107,7 @@ export class CopySender {
             ? stored
             : outcome._tag === "Invalid" || outcome._tag === "Denied"
               ? this.refuse(copy, round, refusals + 1, outcome.message)
-              : this.sendAgain(copy, headers, round, refusals, outcome._tag)
+              : this.sendAgain(copy, round, refusals, outcome._tag)
         )
       )
       this.outbox.submit(shipment)
@@ -138,7 +149,6 @@ export class CopySender {
   /** A copy that reached no queue was not stored: its topology is repaired first. */
   private sendAgain(
     copy: Copy,
-    headers: Headers,
     round: number,
     refusals: number,
     reason: PublishReason["_tag"]
@@ -157,7 +167,13 @@ export class CopySender {
         Effect.sync(() => this.log.error("topology cannot be repaired", { subscriber, detail: error.message }))
       ),
       Effect.andThen(Backoff.wait(backoff, round)),
-      Effect.andThen(Effect.suspend(() => this.send(copy, headers, round + 1, refusals)))
+      Effect.andThen(
+        Effect.suspend(() => {
+          const next = copy.again?.() ?? copy
+          const { headers } = next
+          return this.send(next, refusals === 0 ? headers : next.leastHeaders(), round + 1, refusals)
+        })
+      )
     )
   }
 }

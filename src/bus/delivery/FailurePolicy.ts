@@ -9,6 +9,7 @@ import * as Diagnosis from "../send/Diagnosis.ts"
 import { DeadLettering } from "./DeadLettering.ts"
 import type { Decision } from "./Decision.ts"
 import { Delaying } from "./Delaying.ts"
+import * as Expiry from "./Expiry.ts"
 import type { FailedAttempt } from "./FailedAttempt.ts"
 import type { PolicyParts } from "./PolicyParts.ts"
 import { Postponing, type Unclaimed } from "./Postponing.ts"
@@ -35,6 +36,8 @@ export interface FailurePolicy {
   readonly waitUnparked: (work: Work, due: number | undefined) => Effect.Effect<Decision>
   /** Another event with its identity was handled before. */
   readonly deadLetterIdReused: (work: Work) => Effect.Effect<Decision>
+  /** Its time was over before its handler began. */
+  readonly deadLetterExpired: (work: Work) => Effect.Effect<Decision>
   /** A process died each time that it was in flight. */
   readonly deadLetterCrashLoop: (work: Work) => Effect.Effect<Decision>
   /** `parsed` is what could be read of it. */
@@ -88,6 +91,11 @@ export const make = <RetryError>(parts: PolicyParts<RetryError>): FailurePolicy 
     },
     waitUnparked: (work, due) => delaying.waitUnparked(work, due),
     deadLetterIdReused: (work) => deadLettering.deadLetter(work, "IdReused", idReused, work.progress.attempt - 1),
+    deadLetterExpired: (work) =>
+      Effect.suspend(() => {
+        const failure = Expiry.failure(work, parts.clock.currentTimeMillisUnsafe())
+        return deadLettering.deadLetter(work, "Expired", failure, work.progress.attempt - 1)
+      }),
     deadLetterCrashLoop: (work) => {
       const failure = Diagnosis.crashLoop(Returns.countOf(work.delivery), startsOf(work))
       return deadLettering.deadLetter(work, "CrashLoop", failure, work.progress.attempt)

@@ -8,6 +8,7 @@ import type { DeadLettering } from "./DeadLettering.ts"
 import * as Decision from "./Decision.ts"
 import type { Delaying } from "./Delaying.ts"
 import type { PolicyParts } from "./PolicyParts.ts"
+import * as Expiry from "./Expiry.ts"
 import * as Returns from "./Returns.ts"
 import * as SafeFailure from "./SafeFailure.ts"
 import type { Work } from "./Work.ts"
@@ -50,6 +51,8 @@ export class Postponing {
     if (postponed > subscriber.maxPostponed || now - postponedSince >= maxPostponedMillis) {
       return this.deadLettering.deadLetter(work, "PostponedTooOften", full(), attempts)
     }
+    const late = Expiry.failureAt(work, now + Duration.toMillis(later.in))
+    if (late !== undefined) return this.deadLettering.deadLetter(work, "Expired", late, attempts)
     work.progress = { ...work.progress, returns: 0, postponed, postponedSince }
     this.count()
     if (log.debugEnabled)

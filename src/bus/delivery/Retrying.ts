@@ -9,6 +9,7 @@ import * as RetryDelay from "../subscriber/RetryDelay.ts"
 import type { DeadLettering } from "./DeadLettering.ts"
 import type { Delaying } from "./Delaying.ts"
 import type { PolicyParts } from "./PolicyParts.ts"
+import * as Expiry from "./Expiry.ts"
 import * as SafeFailure from "./SafeFailure.ts"
 import { logFields, type Work } from "./Work.ts"
 
@@ -32,6 +33,10 @@ export class Retrying<RetryError> {
     if (millis === undefined) {
       return yield* this.deadLettering.deadLetter(work, "Exhausted", described.full(), attempts, described.fields)
     }
+    // Now, and not when it comes back: by key, others would wait behind an attempt that is never made.
+    const late = Expiry.failureAt(work, this.parts.clock.currentTimeMillisUnsafe() + millis)
+    if (late !== undefined)
+      return yield* this.deadLettering.deadLetter(work, "Expired", late, attempts, described.fields)
     this.report(work, millis, described)
     work.progress = { ...work.progress, attempt: attempts + 1 }
     return yield* this.delaying.delay({ work, millis, behind, attempts, failure: described.full })

@@ -11,6 +11,10 @@ import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
 export const suspiciousCount = 2
 /** This many harmless deliveries in a row end the suspicion. */
 export const harmlessInRow = 3
+/** The suspects of a process arrive, and those that may not stay leave, within this time, unless the broker is slow. */
+export const quietMillis = 200
+/** For this long nothing runs beside a suspect. What ends its process later than that is found by its own starts. */
+export const aloneMillis = 1000
 /**
  * An event that came back this often is dead-lettered. Below the queue's delivery limit of 20, so that the
  * broker rarely has to do it.

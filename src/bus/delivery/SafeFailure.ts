@@ -8,7 +8,7 @@ import type * as Event from "../../event/Event.ts"
 import { Secrets } from "../../event/sensitive/Secrets.ts"
 import type * as Log from "../../observe/Log.ts"
 import * as Diagnosis from "../send/Diagnosis.ts"
-import { HandlerDefect, HandlerTimeout, Later, Reject } from "../subscriber/HandlerError.ts"
+import { AroundFailure, HandlerDefect, HandlerTimeout, Later, Reject } from "../subscriber/HandlerError.ts"
 import * as FailedAttempt from "./FailedAttempt.ts"
 import * as FailureFields from "./FailureFields.ts"
 import type { Work } from "./Work.ts"
@@ -27,9 +27,12 @@ export interface Described {
   readonly fields: () => Log.Fields
 }
 
-/** A defect is described by the value that was thrown. */
+/** A defect is described by the value that was thrown, the failure of a hook by its own error. */
 export const unwrap = (error: unknown): unknown =>
-  Diagnosis.tryRead(() => (error instanceof HandlerDefect ? error.cause : error), error)
+  Diagnosis.tryRead(
+    () => (error instanceof HandlerDefect || error instanceof AroundFailure ? error.cause : error),
+    error
+  )
 
 /** A rejection has the stack of its cause. The runtime's own errors have none: no fault made them. */
 const stackOf = (error: unknown): string | undefined =>

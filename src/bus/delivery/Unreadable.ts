@@ -51,7 +51,7 @@ export class Unreadable {
       const source = unreadCopySource(subscriber.name, delivery, parsed, now)
       if (!isUnknown(error)) {
         const failure = { tag: error._tag, message: error.message }
-        const reason = delivery.signed === false ? "Unsigned" : "Invalid"
+        const reason = delivery.signed === false && delivery.refusal === undefined ? "Unsigned" : "Invalid"
         return Effect.asVoid(this.deadLettering.deadLetterDelivery(delivery, source, reason, failure, 1))
       }
       const { progress } = source

@@ -3,7 +3,7 @@
  * how its handler is doing.
  */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import type * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Tracer from "effect/Tracer"
 import type * as CloudEvent from "../../event/CloudEvent.ts"
@@ -33,7 +33,16 @@ export interface Origin {
 /** Why a process that is up to date might handle what this process cannot. */
 export type Unknown = UnknownVersion | UnknownEvent
 
-export interface Work {
+/** A handler that runs: its fiber, or the place of its event in a batch. */
+export interface Running {
+  /** Asks it to end. */
+  readonly interruptUnsafe: () => void
+  /** Calls back once, with its exit; within the call when it has ended already. */
+  readonly addObserver: (observer: (exit: Exit.Exit<unknown, unknown>) => void) => void
+}
+
+/** A class for the reason in `PlainRecord`. */
+export class Work {
   readonly delivery: Delivery
   readonly origin: Origin
   readonly event: Envelope.Envelope
@@ -46,65 +55,48 @@ export interface Work {
   /** Its position among the parked events of its key; undefined if it is not parked. */
   readonly place: RuntimeHeaders.Place | undefined
   /** Its name among the parked events of its key, from the moment that it is parked or moved there. */
-  parkedName: string | undefined
+  parkedName: string | undefined = undefined
   /** Changes with each failed attempt in this process. */
   progress: RuntimeHeaders.Progress
-  startedAt: number
+  startedAt = 0
+  /** While a store is asked about it: its handler has not begun yet, or has ended. Set only by an `Admission`. */
+  awaitsStore = false
   /** The moment of its first failure; undefined until it fails in this process. */
-  failingSince: number | undefined
+  failingSince: number | undefined = undefined
   /** When its handler began, by the stopwatch. */
-  began: number
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  began = 0
+  running: Running | undefined = undefined
   /** The span that its log lines belong to: of its attempt, or of its publish. */
-  span: Tracer.AnySpan | undefined
+  span: Tracer.AnySpan | undefined = undefined
   /** The span of its first attempt, as a W3C traceparent. */
   firstSpan: string | undefined
-  timedOut: boolean
-  zombie: boolean
+  timedOut = false
+  zombie = false
   /** Interrupted on purpose, to be given back: not a failed attempt. */
-  givenBack: boolean
-  /** Handled by its batch, even if its own fiber was interrupted before it could report that. */
-  handledByBatch: boolean
+  givenBack = false
+  /** It expired after its turn had come and before its handler began: it did not run. */
+  hasExpired = false
+  /** Handled by its batch, even if it was interrupted before it could report that. */
+  handledByBatch = false
   /** Set when a batch failed as a whole: removes the sensitive values of every event in it from an error text. */
-  redact: ((text: string) => string) | undefined
+  redact: ((text: string) => string) | undefined = undefined
   /** Since when another process has its claim, while it waits for that in its lane. */
-  heldSince: number | undefined
+  heldSince: number | undefined = undefined
   /** Set while it waits in this process: ends the wait, for this reason. */
-  wake: ((reason: WakeReason) => void) | undefined
-}
+  wake: ((reason: WakeReason) => void) | undefined = undefined
 
-/** The work of a delivery that was just read. */
-export const begin = (
-  delivery: Delivery,
-  origin: Origin,
-  event: Envelope.Envelope,
-  receivedAt: number,
-  unknown?: Unknown
-): Work => {
-  const received = RuntimeHeaders.read(delivery)
-  return {
-    delivery,
-    origin,
-    event,
-    unknown,
-    receivedAt,
-    received,
-    place: origin.parked ? RuntimeHeaders.readPlace(delivery) : undefined,
-    parkedName: undefined,
-    progress: received,
-    startedAt: 0,
-    failingSince: undefined,
-    began: 0,
-    fiber: undefined,
-    span: undefined,
-    firstSpan: received.firstSpan,
-    timedOut: false,
-    zombie: false,
-    givenBack: false,
-    handledByBatch: false,
-    redact: undefined,
-    heldSince: undefined,
-    wake: undefined
+  /** The work of a delivery that was just read. */
+  constructor(delivery: Delivery, origin: Origin, event: Envelope.Envelope, receivedAt: number, unknown?: Unknown) {
+    const received = RuntimeHeaders.read(delivery)
+    this.delivery = delivery
+    this.origin = origin
+    this.event = event
+    this.unknown = unknown
+    this.receivedAt = receivedAt
+    this.received = received
+    this.place = origin.parked ? RuntimeHeaders.readPlace(delivery) : undefined
+    this.progress = received
+    this.firstSpan = received.firstSpan
   }
 }
 
@@ -114,10 +106,10 @@ export const startsOf = ({ place }: Work): number => place?.starts ?? 0
 /** Decodes a delivery by the contracts of its subscriber. `parsed` is what is known of it if that fails. */
 export const read = <E extends Event.Any>(delivery: Delivery, contracts: ReadonlyMap<string, E>) => {
   const parsed = WireFormat.parse(delivery.body, Limits.defaults, delivery.properties, delivery.headers)
-  if (Result.isFailure(parsed)) return { parsed, decoded: Result.fail(parsed.failure) }
+  if (Result.isFailure(parsed)) return { parsed, decoded: Result.fail(delivery.refusal ?? parsed.failure) }
   const { type } = parsed.success
   if (delivery.signed === false)
-    return { parsed, decoded: Result.fail(InvalidEvent.of(type, "bus-signature", unsigned)) }
+    return { parsed, decoded: Result.fail(delivery.refusal ?? InvalidEvent.of(type, "bus-signature", unsigned)) }
   const routed = routedType(delivery)
   const decoded =
     routed === undefined || routed === type
@@ -152,7 +144,8 @@ export const envelopeOf = (parsed: CloudEvent.ParsedEvent): Envelope.Envelope =>
   correlationId: parsed.correlationId,
   causationId: parsed.causationId,
   actor: parsed.actor,
-  data: undefined
+  data: undefined,
+  ...(parsed.expiryTime !== undefined && { expiryTime: parsed.expiryTime })
 })
 
 /** The source for a copy of this delivery. */

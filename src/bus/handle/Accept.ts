@@ -6,13 +6,15 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { ParsedEvent } from "../../event/CloudEvent.ts"
 import type { Envelope } from "../../event/Envelope.ts"
+import { Later } from "../../event/standard/Later.ts"
 import * as Returns from "../delivery/Returns.ts"
 import type { FailurePolicy } from "../delivery/FailurePolicy.ts"
 import { isUnknown } from "../delivery/Unreadable.ts"
-import { begin, envelopeOf, type Origin, read, type Work } from "../delivery/Work.ts"
+import { envelopeOf, type Origin, read, Work } from "../delivery/Work.ts"
 import type { Delivery } from "../port/Broker.ts"
 import type { CacheStore } from "../port/CacheStore.ts"
 import type { CrashGuard } from "./CrashGuard.ts"
+import { LaterReads, type Read } from "../delivery/LaterReads.ts"
 import type { PendingDecisions } from "./PendingDecisions.ts"
 import * as RememberDelayed from "./RememberDelayed.ts"
 import type { RunnerState } from "./RunnerState.ts"
@@ -39,6 +41,7 @@ export class Accept {
   private readonly cache: CacheStore["Service"]
   private readonly onUnknown: () => void
   private readonly startOrLeave: StartOrLeave
+  private readonly laterReads: LaterReads
 
   constructor(
     state: RunnerState,
@@ -53,22 +56,56 @@ export class Accept {
     this.cache = cache
     this.onUnknown = onUnknown
     this.startOrLeave = startOrLeave
+    this.laterReads = new LaterReads({
+      keyed: state.keyed,
+      deadlineMillis: state.subscriber.deadlineMillis,
+      fork: state.fork,
+      goOn: (read) => this.goOn(read)
+    })
   }
 
   accept(delivery: Delivery, origin: Origin): void {
     const { state } = this
-    const { contracts } = state.subscriber
-    // This call may close the consumer of the delivery.
-    if (!delivery.lost()) origin.arrived(delivery)
-    if (delivery.lost()) return origin.settled(delivery)
-    if (!origin.parked) state.metrics.delivered(delivery.redelivered)
-    if (delivery.droppedHeaders !== undefined) state.metrics.droppedHeaders.update(delivery.droppedHeaders)
-    const { decoded, parsed } = read(delivery, contracts)
+    if (!this.arrived(delivery, origin)) return
+    const { decoded, parsed } = read(delivery, state.subscriber.contracts)
     if (Result.isFailure(decoded)) return this.refuse(origin, delivery, Result.getOrUndefined(parsed), decoded.failure)
-    if (RememberDelayed.isDelayed(delivery)) RememberDelayed.remember(this.cache, contracts, delivery, decoded.success)
-    if (Result.isSuccess(parsed) && hasForeignSubject(parsed.success, decoded.success))
-      state.metrics.foreignSubjects.update(1)
-    const work = begin(delivery, origin, decoded.success, state.now())
+    this.take(delivery, origin, Result.getOrUndefined(parsed), decoded.success)
+  }
+
+  /** The same of a subscriber by key whose contracts may be read later. */
+  acceptInTurn(delivery: Delivery, origin: Origin): void {
+    const { laterReads, state } = this
+    if (!laterReads.isBusy) return this.accept(delivery, origin)
+    if (!this.arrived(delivery, origin)) return
+    const { decoded, parsed } = read(delivery, state.subscriber.contracts)
+    laterReads.behind({ delivery, origin, parsed: Result.getOrUndefined(parsed), decoded })
+  }
+
+  /** Whether it is here still: this call may close the consumer of the delivery. */
+  private arrived(delivery: Delivery, origin: Origin): boolean {
+    const { metrics } = this.state
+    if (!delivery.lost()) origin.arrived(delivery)
+    if (delivery.lost()) {
+      origin.settled(delivery)
+      return false
+    }
+    if (!origin.parked) metrics.delivered(delivery.redelivered)
+    if (delivery.droppedHeaders !== undefined) metrics.droppedHeaders.update(delivery.droppedHeaders)
+    return true
+  }
+
+  private goOn({ decoded, delivery, origin, parsed }: Read): void {
+    if (delivery.lost()) origin.settled(delivery)
+    else if (Result.isFailure(decoded)) this.refuse(origin, delivery, parsed, decoded.failure)
+    else this.take(delivery, origin, parsed, decoded.success)
+  }
+
+  private take(delivery: Delivery, origin: Origin, parsed: ParsedEvent | undefined, event: Envelope): void {
+    const { state } = this
+    if (RememberDelayed.isDelayed(delivery))
+      RememberDelayed.remember(this.cache, state.subscriber.contracts, delivery, event)
+    if (parsed !== undefined && hasForeignSubject(parsed, event)) state.metrics.foreignSubjects.update(1)
+    const work = new Work(delivery, origin, event, state.now())
     state.open.add(work)
     this.place(work)
   }
@@ -106,6 +143,7 @@ export class Accept {
   private refuse(origin: Origin, ...[delivery, parsed, error]: Parameters<FailurePolicy["settleUnreadable"]>): void {
     const { state } = this
     const { ephemeral, retired } = state.subscriber
+    if (error instanceof Later) return this.laterReads.add({ delivery, origin, parsed }, error)
     if (error._tag === "UnknownEvent" && (ephemeral || retired.has(error.event))) {
       this.policy.skip(delivery, error.event, retired.has(error.event))
       return origin.settled(delivery)
@@ -113,13 +151,13 @@ export class Accept {
     if (state.keyed && !ephemeral && isUnknown(error)) {
       this.onUnknown()
       if (parsed?.key !== undefined) {
-        const work = begin(delivery, origin, envelopeOf(parsed), state.now(), error)
+        const work = new Work(delivery, origin, envelopeOf(parsed), state.now(), error)
         state.open.add(work)
         return this.place(work)
       }
     }
     state.fork(
-      Effect.onExit(this.policy.settleUnreadable(delivery, parsed, error), () =>
+      Effect.onExit(this.policy.settleUnreadable(delivery.original ?? delivery, parsed, error), () =>
         Effect.sync(() => origin.settled(delivery))
       )
     )

@@ -2,13 +2,16 @@
  * One attempt at an event: its handler with a Scope, a span, and the event as the cause of what the handler
  * publishes.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import * as PlainRecord from "../../event/support/PlainRecord.ts"
 import * as Spans from "../../observe/Spans.ts"
 import * as Trace from "../../observe/Trace.ts"
 import type { Admission } from "../admit/Admission.ts"
+import * as Expiry from "../delivery/Expiry.ts"
 import type { Work } from "../delivery/Work.ts"
 import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
 import type { DeliveryInfo } from "../subscriber/SubscriberOptions.ts"
@@ -28,35 +31,52 @@ export type StartAttempt = (work: Work) => Tracer.Span | undefined
 
 export const starter = <R>({ admission, call, context, subscriber, trace }: AttemptParts<R>): StartAttempt => {
   const startSpan = spanStarter(subscriber, trace)
+  const { join } = call
+  const clock = Context.get(context, Clock.Clock)
+  if (join !== undefined && admission === undefined)
+    // Its batch has a fiber, a Scope and a cause of its own.
+    return (work) => {
+      const span = startSpan(work)
+      work.running = join(work, new Info(subscriber.name, work, undefined), work.span)
+      return span
+    }
   return (work) => {
     const { event } = work
     const scope = Scope.makeUnsafe()
     const span = startSpan(work)
     const surrounding = work.span
-    const handle = (fence: number | undefined) =>
-      call.handle(work, deliveryInfo(subscriber.name, work, fence), surrounding)
+    const handle = (fence: number | undefined) => call.handle(work, new Info(subscriber.name, work, fence), surrounding)
     const guarded: Effect.Effect<unknown, unknown, R> =
-      admission === undefined ? handle(undefined) : admission.admit(work, handle)
+      admission === undefined
+        ? handle(undefined)
+        : // It may have expired while the stores were asked.
+          admission.admit(work, (fence) =>
+            event.expiryTime !== undefined && Expiry.isOver(event.expiryTime, clock.currentTimeMillisUnsafe())
+              ? Expiry.refuse(work)
+              : handle(fence)
+          )
     // The fiber starts with these services, which costs less than adding them to a running one.
     const own = Context.add(Context.add(context, Scope.Scope, scope), CurrentHandling, {
       id: event.id,
       correlationId: event.correlationId
     })
     const run = Effect.runForkWith(surrounding === undefined ? own : Context.add(own, Tracer.ParentSpan, surrounding))
-    work.fiber = run(Effect.onExitPrimitive(guarded, (exit) => Scope.closeUnsafe(scope, exit)))
+    work.running = run(Effect.onExitPrimitive(guarded, (exit) => Scope.closeUnsafe(scope, exit)))
     return span
   }
 }
 
-const deliveryInfo = (subscriber: string, { delivery, progress }: Work, fence: number | undefined): DeliveryInfo => ({
-  subscriber,
-  attempt: progress.attempt,
-  firstFailure: progress.firstFailure === undefined ? undefined : new Date(progress.firstFailure),
-  redelivered: delivery.redelivered,
-  replays: progress.replays,
-  headers: RuntimeHeaders.userHeaders(delivery),
-  fence
-})
+const Info = PlainRecord.constructorOf<[subscriber: string, work: Work, fence: number | undefined], DeliveryInfo>(
+  function (subscriber, { delivery, progress }, fence) {
+    this.subscriber = subscriber
+    this.attempt = progress.attempt
+    this.firstFailure = progress.firstFailure === undefined ? undefined : new Date(progress.firstFailure)
+    this.redelivered = delivery.redelivered
+    this.replays = progress.replays
+    this.headers = RuntimeHeaders.userHeaders(delivery)
+    this.fence = fence
+  }
+)
 
 /**
  * The span of an attempt belongs to the trace of the publish, or links to it. From the second attempt on it also

@@ -8,8 +8,9 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type { Running } from "../delivery/Work.ts"
 import { batchGraceMillis } from "../subscriber/OptionChecks.ts"
 
 export interface BatcherOptions<T, R> {
@@ -26,14 +27,44 @@ export interface BatcherOptions<T, R> {
   ) => (index: number) => Exit.Exit<unknown, unknown>
 }
 
-interface Member<T> {
+/** The place of an item in its batch, until the item has ended. */
+class Place<T> implements Running {
   readonly item: T
-  readonly end: (exit: Exit.Exit<unknown, unknown>) => void
-  left: boolean
+  readonly batch: Batch<T>
+  private readonly leaving: (place: Place<T>) => void
+  /** It was interrupted. */
+  left = false
+  private exit: Exit.Exit<unknown, unknown> | undefined = undefined
+  private observer: ((exit: Exit.Exit<unknown, unknown>) => void) | undefined = undefined
+
+  constructor(item: T, batch: Batch<T>, leaving: (place: Place<T>) => void) {
+    this.item = item
+    this.batch = batch
+    this.leaving = leaving
+  }
+
+  end(exit: Exit.Exit<unknown, unknown>): void {
+    this.exit = exit
+    this.observer?.(exit)
+  }
+
+  /** The last observer is the one that is called. */
+  addObserver(observer: (exit: Exit.Exit<unknown, unknown>) => void): void {
+    this.observer = observer
+    if (this.exit !== undefined) observer(this.exit)
+  }
+
+  interruptUnsafe(): void {
+    if (this.left || this.exit !== undefined) return
+    this.left = true
+    this.leaving(this)
+  }
 }
 
+const interrupted = Exit.interrupt()
+
 class Batch<T> {
-  members: Array<Member<T>> = []
+  members: Array<Place<T>> = []
   state: "collecting" | "due" | "running" | "ended" = "collecting"
   /** Ends its collecting, then its running. */
   timer: Fiber.Fiber<unknown> | undefined
@@ -70,12 +101,23 @@ export class Batcher<T, R> {
     this.concurrency = options.concurrency
   }
 
-  /** Ends with the item's part of its batch. With `alone`, the batch does not wait for more items. */
-  join(item: T, alone: boolean): Effect.Effect<unknown, unknown> {
+  /** Puts an item into a batch. With `alone`, that does not wait for more items. */
+  join(item: T, alone: boolean): Running {
+    const batch = (this.collecting ??= new Batch<T>())
+    const place = new Place(item, batch, this.leaving)
+    this.add(place, alone)
+    return place
+  }
+
+  /** The same as an Effect, which ends with the item's part of its batch. */
+  joined(item: T, alone: boolean): Effect.Effect<unknown, unknown> {
     return Effect.callback<unknown, unknown>((resume) => {
-      const member: Member<T> = { item, end: resume, left: false }
-      const batch = this.add(member, alone)
-      return Effect.suspend(() => this.leave(batch, member))
+      const place = this.join(item, alone)
+      place.addObserver(resume)
+      return Effect.callback<void>((left) => {
+        place.addObserver(() => left(Effect.void))
+        place.interruptUnsafe()
+      })
     })
   }
 
@@ -91,15 +133,13 @@ export class Batcher<T, R> {
     this.startDue()
   }
 
-  private add(member: Member<T>, alone: boolean): Batch<T> {
+  private add(place: Place<T>, alone: boolean): void {
     const { size, maxWaitMillis } = this.options
-    const batch = this.collecting ?? new Batch<T>()
-    this.collecting = batch
-    batch.members.push(member)
+    const { batch } = place
+    batch.members.push(place)
     if (batch.members.length >= size) this.collecting = undefined
     if (this.collecting === undefined || alone || this.flushed) this.makeDue(batch)
     else if (batch.state === "collecting") batch.timer ??= this.after(maxWaitMillis, () => this.makeDue(batch))
-    return batch
   }
 
   private makeDue(batch: Batch<T>): void {
@@ -171,25 +211,22 @@ export class Batcher<T, R> {
     this.startDue()
   }
 
-  private leave(batch: Batch<T>, member: Member<T>): Effect.Effect<void> {
-    member.left = true
+  private readonly leaving = (place: Place<T>): void => {
+    const { batch } = place
     switch (batch.state) {
       case "collecting":
       case "due": {
-        batch.members = batch.members.filter((other) => other !== member)
+        batch.members = batch.members.filter((other) => other !== place)
         if (batch.members.length === 0) this.discard(batch)
-        return Effect.void
+        return place.end(interrupted)
       }
       case "running": {
-        const ended = Effect.callback<void>((resume) => {
-          if (batch.hasEnded()) resume(Effect.void)
-          else batch.onEnd.push(() => resume(Effect.void))
-        })
+        batch.onEnd.push(() => place.end(interrupted))
         if (batch.allLeft()) batch.fiber?.interruptUnsafe()
-        return ended
+        return
       }
       case "ended":
-        return Effect.void
+        return place.end(interrupted)
     }
   }
 

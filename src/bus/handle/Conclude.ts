@@ -63,6 +63,7 @@ export class Conclude {
       state.countReturn()
       return state.release(work)
     }
+    if (work.hasExpired) return this.decisions.start(work, this.parts.policy.deadLetterExpired(work))
     const refusal = admission?.refusal(exit)
     if (refusal !== undefined) return this.refused(work, refusal)
     this.failed(work, work.timedOut ? this.timedOut : FailedAttempt.of(exit))

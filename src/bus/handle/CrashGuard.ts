@@ -6,7 +6,11 @@
  * delivery of the next consumer, and only that one is judged by its count. For that, each acknowledgement is on its
  * way before the next handler starts: it may end the process at once, and the event that was handled before it must not
  * come back in its place.
+ *
+ * A suspect may only be slow, or hang until its deadline. So after a second the next one starts beside it.
  */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Returns from "../delivery/Returns.ts"
 import type { Origin, Work } from "../delivery/Work.ts"
 import type { PendingDecisions } from "./PendingDecisions.ts"
@@ -24,6 +28,8 @@ export class CrashGuard {
   private consumer: Origin | undefined
   private suspicious = false
   private harmlessInRow = 0
+  private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  private isWaiting = false
   /** Whether all that was acknowledged is on its way to the broker. */
   private sent: "unknown" | "waiting" | "yes" = "unknown"
   private readonly onSent = (): void => {
@@ -33,9 +39,15 @@ export class CrashGuard {
     if (this.sent === "yes") this.sent = "unknown"
   }
 
-  constructor(state: RunnerState, decisions: PendingDecisions) {
+  /** What it forks is detached, so that no drain waits for it. */
+  constructor(
+    state: RunnerState,
+    decisions: PendingDecisions,
+    fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  ) {
     this.state = state
     this.decisions = decisions
+    this.fork = fork
   }
 
   /** Whether handlers run one at a time. */
@@ -56,12 +68,13 @@ export class CrashGuard {
   /** The next delivery that may run while the guard is on. */
   next(): Work | undefined {
     const { decisions, state } = this
-    if (state.busy() > 0 || !this.isFlushed()) return undefined
+    if ((state.busy() > 0 && !this.mayShare()) || !this.isFlushed()) return undefined
     for (const work of state.open) {
       if (state.running.has(work) || decisions.has(work)) {
         if (!work.origin.parked && Returns.countOf(work.delivery) >= aloneFromCount) return undefined
         continue
       }
+      if (this.isEarly(work)) return undefined
       const taken = state.mailbox.takeOf(work.event.key)
       if (taken === undefined) continue
       // Parking judges what is parked by its starts.
@@ -71,6 +84,38 @@ export class CrashGuard {
       return taken
     }
     return undefined
+  }
+
+  /** The suspects of other subscribers that arrived with it have time to leave: it may end the process in its first turn. */
+  private isEarly(work: Work): boolean {
+    if (work.origin.parked || Returns.countOf(work.delivery) < Returns.lateCount) return false
+    const wait = work.receivedAt + Returns.quietMillis - this.state.now()
+    if (wait > 0) this.pumpAfter(wait)
+    return wait > 0
+  }
+
+  /** Whether all that runs was alone for long enough. What may be judged by its place in the window stays alone. */
+  private mayShare(): boolean {
+    const { running } = this.state
+    const now = this.state.now()
+    let wait = 0
+    for (const work of running) {
+      if (work.zombie) continue
+      if (Returns.countOf(work.delivery) >= Returns.lateCount) return false
+      wait = Math.max(wait, work.startedAt + Returns.aloneMillis - now)
+    }
+    if (wait > 0) this.pumpAfter(wait)
+    return wait <= 0
+  }
+
+  private pumpAfter(millis: number): void {
+    if (this.isWaiting) return
+    this.isWaiting = true
+    const pump = Effect.sync(() => {
+      this.isWaiting = false
+      this.state.pump()
+    })
+    this.fork(Effect.delay(pump, millis))
   }
 
   /** Whether all that was acknowledged is on its way. If not, handlers start when it is. */

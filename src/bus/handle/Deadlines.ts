@@ -10,17 +10,20 @@ import type { Work } from "../delivery/Work.ts"
 
 /** How long a handler may take to end once it is interrupted. */
 const zombieGraceMillis = 5000
+/** No command of a store may take longer: see `commandTimeout`. */
+const storeMillis = 60_000
 
 /** Interrupts handlers at their deadline, and reports the ones that do not end then either, until the scope ends. */
 export const watch = Effect.fnUntraced(function* (options: {
-  /** In the order of their starts. */
+  /** In the order of their starts, unless a store may be asked before a handler begins. */
   readonly running: RenewedSet<Work>
+  readonly asksStores: boolean
   /** Open while any handler runs. */
   readonly hasRunning: Latch.Latch
   readonly deadlineMillis: number
   readonly onZombie: (work: Work) => void
 }) {
-  const { deadlineMillis, hasRunning, onZombie, running } = options
+  const { asksStores, deadlineMillis, hasRunning, onZombie, running } = options
   const monotonic = yield* Monotonic.make
 
   /** Returns the milliseconds until the next check. */
@@ -29,13 +32,17 @@ export const watch = Effect.fnUntraced(function* (options: {
     let next = deadlineMillis
     for (const work of running) {
       if (work.zombie) continue
-      const overdue = now - work.startedAt - deadlineMillis
-      if (overdue < 0) return Math.min(next, -overdue)
+      const overdue = now - work.startedAt - deadlineMillis - (work.awaitsStore ? storeMillis : 0)
+      if (overdue < 0) {
+        next = Math.min(next, -overdue)
+        if (asksStores) continue
+        return next
+      }
       if (overdue >= zombieGraceMillis) onZombie(work)
       else {
         if (!work.timedOut) {
           work.timedOut = true
-          work.fiber?.interruptUnsafe()
+          work.running?.interruptUnsafe()
         }
         next = Math.min(next, zombieGraceMillis - overdue)
       }

@@ -37,7 +37,7 @@ export const giveBack = (
   for (const work of state.running) {
     if (!which(work)) continue
     work.givenBack = true
-    work.fiber?.interruptUnsafe()
+    work.running?.interruptUnsafe()
   }
 }
 

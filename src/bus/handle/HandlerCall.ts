@@ -2,6 +2,7 @@
  * Calls the user's handler for an event whose turn has come: with the event alone, or in a batch, where each
  * event ends with its own part of the outcome. Code that starts, interrupts and settles sees no difference.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,9 +14,10 @@ import type * as Envelope from "../../event/Envelope.ts"
 import type * as Event from "../../event/Event.ts"
 import * as Spans from "../../observe/Spans.ts"
 import type * as Trace from "../../observe/Trace.ts"
+import * as Expiry from "../delivery/Expiry.ts"
 import * as Returns from "../delivery/Returns.ts"
 import * as SafeFailure from "../delivery/SafeFailure.ts"
-import { startsOf, type Work } from "../delivery/Work.ts"
+import { type Running, startsOf, type Work } from "../delivery/Work.ts"
 import * as HandlerReturn from "../subscriber/HandlerReturn.ts"
 import { HandlerTimeout } from "../subscriber/HandlerError.ts"
 import type { DeliveryInfo, Handler } from "../subscriber/SubscriberOptions.ts"
@@ -32,6 +34,8 @@ export interface HandlerCall<R> {
     delivery: DeliveryInfo,
     span: Tracer.AnySpan | undefined
   ) => Effect.Effect<unknown, unknown, R>
+  /** Of a handler of batches: the same without a fiber for each event. */
+  readonly join: ((work: Work, delivery: DeliveryInfo, span: Tracer.AnySpan | undefined) => Running) | undefined
   /** From now on no batch waits for more events. */
   readonly flush: () => void
   /** Sets how many handlers run at once from now on. */
@@ -60,16 +64,29 @@ const typed = <E extends Event.Any>({ event }: Work): Envelope.Of<E> => event as
 const single = <E extends Event.Any, Err, R>(handler: Handler<E, Err, R>): HandlerCall<R> => ({
   size: 1,
   handle: (work, delivery) => Effect.suspend(() => HandlerReturn.effectOf(handler(typed<E>(work), delivery))),
+  join: undefined,
   flush: () => {},
   setConcurrency: () => {}
 })
 
-/** An event in a batch. */
-interface Member {
+/** An event in a batch. A class for the reason in `PlainRecord`. */
+class Member {
   readonly work: Work
   readonly delivery: DeliveryInfo
   /** The span of its own attempt. */
   readonly span: Tracer.AnySpan | undefined
+
+  constructor(work: Work, delivery: DeliveryInfo, span: Tracer.AnySpan | undefined) {
+    this.work = work
+    this.delivery = delivery
+    this.span = span
+  }
+
+  /** Whether it may kill the process. It runs as soon as it can then, so that no other is suspected with it. */
+  get isAlone(): boolean {
+    const { delivery, origin } = this.work
+    return origin.isolated || Returns.countOf(delivery) >= Returns.suspiciousCount || startsOf(this.work) > 0
+  }
 }
 
 type BatchPlan<E extends Event.Any, Err, R> = Extract<Plan<E, Err, R>, { readonly _tag: "Batch" }>
@@ -92,12 +109,14 @@ const batched = <E extends Event.Any, Err, R>(
   })
   return {
     size,
-    handle: (work, delivery, span) =>
-      // An event that may kill the process runs as soon as it can, so that no other is suspected with it.
-      batcher.join(
-        { work, delivery, span },
-        work.origin.isolated || Returns.countOf(work.delivery) >= Returns.suspiciousCount || startsOf(work) > 0
-      ),
+    handle: (work, delivery, span) => {
+      const member = new Member(work, delivery, span)
+      return batcher.joined(member, member.isAlone)
+    },
+    join: (work, delivery, span) => {
+      const member = new Member(work, delivery, span)
+      return batcher.join(member, member.isAlone)
+    },
     flush: () => batcher.flush(),
     setConcurrency: (count) => batcher.setConcurrency(count)
   }
@@ -105,7 +124,7 @@ const batched = <E extends Event.Any, Err, R>(
 
 /** Runs the handler of a batch with a Scope, a span that links to the attempts of its events, and their cause. */
 const batchRunner = <E extends Event.Any, Err, R>(
-  { subscriber, trace }: HandlerCallParts<E, Err, R>,
+  { context, subscriber, trace }: HandlerCallParts<E, Err, R>,
   { handler }: BatchPlan<E, Err, R>
 ) => {
   const startSpan = Spans.batch(trace, subscriber.name)
@@ -113,7 +132,10 @@ const batchRunner = <E extends Event.Any, Err, R>(
     const safe = SafeFailure.redactExit(exit, SafeFailure.redactorOf(subscriber.contracts, works))
     trace.end(span, safe, SafeFailure.tagOf(exit))
   }
-  return (members: ReadonlyArray<Member>): Effect.Effect<unknown, unknown, R> => {
+  const clock = Context.get(context, Clock.Clock)
+  return (all: ReadonlyArray<Member>): Effect.Effect<unknown, unknown, R> => {
+    const members = withoutExpired(all, clock.currentTimeMillisUnsafe())
+    if (members.length === 0) return Effect.void
     const works = members.map(({ work }) => work)
     // The batch before it may have ended just now: see the start of a handler in Runner.
     const origins = new Set(works.filter(({ delivery }) => delivery.redelivered).map(({ origin }) => origin))
@@ -140,12 +162,32 @@ const batchRunner = <E extends Event.Any, Err, R>(
   }
 }
 
+/** What expired while its batch waited does not run with it. */
+const withoutExpired = (members: ReadonlyArray<Member>, now: number): ReadonlyArray<Member> => {
+  let expired = 0
+  for (const { work } of members) {
+    if (!Expiry.isOver(work.event.expiryTime, now)) continue
+    work.hasExpired = true
+    expired++
+  }
+  return expired === 0 ? members : members.filter(isHandled)
+}
+
+const isHandled = ({ work }: Member): boolean => !work.hasExpired
+
 /** The exit of each event of a batch, by its position. */
 const outcomeOfEach = (
   contracts: ReadonlyMap<string, Event.Any>,
   members: ReadonlyArray<Member>,
   exit: Exit.Exit<unknown, unknown>
 ): ((index: number) => Exit.Exit<unknown, unknown>) => {
+  if (!members.every(isHandled)) {
+    const handled = members.filter(isHandled)
+    const outcome = outcomeOfEach(contracts, handled, exit)
+    let place = 0
+    const exits = members.map((member) => (isHandled(member) ? outcome(place++) : Exit.fail(Expiry.unstarted())))
+    return (index) => exits[index] ?? Exit.fail(Expiry.unstarted())
+  }
   const works = members.map(({ work }) => work)
   const outcomeOf = BatchOutcome.read(
     works.map(({ event }) => event),

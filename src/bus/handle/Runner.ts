@@ -9,12 +9,16 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import { constVoid } from "effect/Function"
 import * as Latch from "effect/Latch"
 import type * as Tracer from "effect/Tracer"
 import type * as Event from "../../event/Event.ts"
 import type * as Trace from "../../observe/Trace.ts"
+import type { Admission } from "../admit/Admission.ts"
+import * as Expiry from "../delivery/Expiry.ts"
+import type { FailurePolicy } from "../delivery/FailurePolicy.ts"
 import * as SafeFailure from "../delivery/SafeFailure.ts"
 import type { Work } from "../delivery/Work.ts"
 import type { CacheStore } from "../port/CacheStore.ts"
@@ -34,6 +38,13 @@ import { type RunnerParts, RunnerState } from "./RunnerState.ts"
 import { StartOrLeave } from "./StartOrLeave.ts"
 import { cameBack, type Trials } from "./Trials.ts"
 
+interface LoopParts {
+  readonly policy: FailurePolicy
+  readonly admission: Admission | undefined
+  readonly trace: Trace.Trace
+  readonly trials: Trials
+}
+
 /** Starts handlers as long as there is room for them, and follows each to its end. */
 class HandlerLoop {
   readonly quiet = Latch.makeUnsafe(true)
@@ -46,7 +57,11 @@ class HandlerLoop {
   private readonly conclude: Conclude
   private readonly startAttempt: Attempt.StartAttempt
   private readonly trace: Trace.Trace
+  private readonly policy: FailurePolicy
+  private readonly admission: Admission | undefined
   readonly trials: Trials
+  /** Detached, so that no drain waits for it. */
+  private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   private pumping = false
 
   constructor(
@@ -55,7 +70,8 @@ class HandlerLoop {
     decisions: PendingDecisions,
     conclude: Conclude,
     startAttempt: Attempt.StartAttempt,
-    { trace, trials }: { readonly trace: Trace.Trace; readonly trials: Trials }
+    { admission, policy, trace, trials }: LoopParts,
+    fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   ) {
     this.state = state
     this.guard = guard
@@ -64,6 +80,9 @@ class HandlerLoop {
     this.startAttempt = startAttempt
     this.trace = trace
     this.trials = trials
+    this.policy = policy
+    this.admission = admission
+    this.fork = fork
   }
 
   /** `now` is the time, where it is known: the clock is read for each handler but the first. */
@@ -81,6 +100,11 @@ class HandlerLoop {
         state.release(work)
         continue
       }
+      if (work.event.expiryTime !== undefined && this.hasExpired(work)) {
+        if (trials.isOn) trials.ended(work)
+        this.decisions.start(work, this.policy.deadLetterExpired(work))
+        continue
+      }
       const before = state.parking?.before(work)
       if (before !== undefined) this.decisions.start(work, before)
       else if (trials.isOn && !trials.mayStart(work)) (later ??= []).push(work)
@@ -89,6 +113,11 @@ class HandlerLoop {
     }
     if (later !== undefined) for (const work of later.toReversed()) state.mailbox.again(work, work.event.key)
     this.pumping = false
+  }
+
+  /** One that was handled before is no dead letter: an idempotent subscriber asks for that first. */
+  private hasExpired({ event: { expiryTime } }: Work): boolean {
+    return this.admission?.asksWhetherHandled !== true && Expiry.isOver(expiryTime, this.state.wall())
   }
 
   private start(work: Work, now: number): void {
@@ -104,7 +133,7 @@ class HandlerLoop {
     }
     running.add(work)
     const span = this.startAttempt(work)
-    work.fiber?.addObserver((exit) => this.end(work, span, exit))
+    work.running?.addObserver((exit) => this.end(work, span, exit))
   }
 
   private end(work: Work, span: Tracer.Span | undefined, exit: Exit.Exit<unknown, unknown>): void {
@@ -122,7 +151,7 @@ class HandlerLoop {
     if (seconds >= state.slowSeconds || work.origin.parked) state.parking?.took(work, seconds)
     // Without ordering, a zombie was settled when it became one.
     if (!wasZombie || state.keyed) this.conclude.attempt(work, exit)
-    if (this.trials.isOn) this.trials.ended(work)
+    if (this.trials.isOn) this.trials.settling(work, () => !state.open.has(work), this.fork)
     this.pump()
     // Must be last: waiters run synchronously and may close the channel before the ack is sent.
     if (state.running.size === 0) {
@@ -141,7 +170,7 @@ class HandlerLoop {
     this.trials.ended(work)
     // By key it stays in its lane: two events of one key never run at once.
     if (!state.keyed) {
-      const successor: Work = { ...work, fiber: undefined, timedOut: false, zombie: false }
+      const successor: Work = { ...work, running: undefined, timedOut: false, zombie: false }
       state.open.delete(work)
       state.open.add(successor)
       this.conclude.overdue(successor)
@@ -170,13 +199,11 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R, P 
   const fork = yield* FiberSet.runtime(settlements)<never>()
   const state = new RunnerState(parts, parts.call.size, yield* Clock.Clock, fork)
   const decisions = new PendingDecisions(state)
-  const guard = new CrashGuard(state, decisions)
-  const startOrLeave = new StartOrLeave(state, decisions, {
-    ...parts,
-    fork: Effect.runForkWith(yield* Effect.context<never>())
-  })
+  const forkDetached = Effect.runForkWith(yield* Effect.context<never>())
+  const guard = new CrashGuard(state, decisions, forkDetached)
+  const startOrLeave = new StartOrLeave(state, decisions, { ...parts, fork: forkDetached })
   const conclude = new Conclude(state, decisions, { ...parts, startOrLeave })
-  const loop = new HandlerLoop(state, guard, decisions, conclude, Attempt.starter(parts), parts)
+  const loop = new HandlerLoop(state, guard, decisions, conclude, Attempt.starter(parts), parts, forkDetached)
   const accept = new Accept(state, guard, decisions, {
     policy,
     cache: parts.cache,
@@ -196,6 +223,7 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R, P 
   state.parking = parking
   yield* Deadlines.watch({
     running: state.running,
+    asksStores: parts.admission !== undefined,
     hasRunning: loop.hasRunning,
     deadlineMillis: subscriber.deadlineMillis,
     onZombie: (work) => loop.giveUpOn(work)
@@ -203,7 +231,10 @@ export const make = Effect.fnUntraced(function* <E extends Event.Any, Err, R, P 
   return {
     parking,
     runner: api(state, decisions, loop, {
-      accept: (delivery, origin) => accept.accept(delivery, origin),
+      accept:
+        state.keyed && [...subscriber.contracts.values()].some(({ dataCodec }) => dataCodec.mayBeLater)
+          ? (delivery, origin) => accept.acceptInTurn(delivery, origin)
+          : (delivery, origin) => accept.accept(delivery, origin),
       giveBack: (which) => giveBack(state, decisions, policy, which),
       settledAll: FiberSet.awaitEmpty(settlements),
       parkAttempted: () => giveBack(state, decisions, policy, (work) => !state.running.has(work) && wasAttempted(work)),

@@ -32,11 +32,8 @@ interface Waiter {
   readonly begin: () => void
 }
 
-const aloneMillis = 1000
 /** A trial whose handler did not start by then is none. */
 const startMillis = 10_000
-/** The suspects of other subscribers arrive and leave within this time, unless the broker is slow. */
-const quietMillis = 200
 /** Until the handlers that run have ended. */
 const pollMillis = 5
 
@@ -95,7 +92,7 @@ export class Trials {
     }
     const begin = Effect.suspend(() => {
       count(1)
-      return Effect.forkDetach(Effect.delay(Effect.sync(end), aloneMillis))
+      return Effect.forkDetach(Effect.delay(Effect.sync(end), Returns.aloneMillis))
     })
     return Effect.acquireUseRelease(
       begin,
@@ -124,7 +121,7 @@ export class Trials {
   /** Completes when every other suspect that arrived with this one has had time to leave. */
   get quiet(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      do yield* Effect.sleep(quietMillis)
+      do yield* Effect.sleep(Returns.quietMillis)
       while (this.leaving > 0)
     })
   }
@@ -140,7 +137,7 @@ export class Trials {
     return Effect.gen({ self: this }, function* () {
       yield* turn
       const now = Monotonic.of(yield* Clock.Clock)
-      const until = now() + aloneMillis
+      const until = now() + Returns.aloneMillis
       while (this.runs(() => true) && now() < until) yield* Effect.sleep(pollMillis)
       this.share(trial)
       while (this.runs(cameBack)) yield* Effect.sleep(pollMillis)
@@ -153,16 +150,38 @@ export class Trials {
   /** No other event waits for long for this one, nor for one that does not start, such as while its subscriber is paused. */
   private limits(trial: Trial): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      yield* Effect.sleep(aloneMillis)
+      yield* Effect.sleep(Returns.aloneMillis)
       this.share(trial)
       yield* Effect.sleep(startMillis)
       if (!this.runs((work) => work === trial.work)) this.end(trial)
     })
   }
 
-  /** Called when a handler ended. */
+  /** Called when a handler is given up. */
   ended(work: Work): void {
     if (this.current?.work === work) this.end(this.current)
+  }
+
+  /**
+   * Called when a handler ended. Its trial ends when its delivery is settled: the next suspect may end the process at once,
+   * and this one would come back as if it had done that.
+   */
+  settling(work: Work, isSettled: () => boolean, fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>): void {
+    const trial = this.current
+    if (trial?.work !== work) return
+    if (isSettled()) return this.end(trial)
+    trial.timer?.interruptUnsafe()
+    trial.timer = fork(this.untilSettled(trial, isSettled))
+  }
+
+  private untilSettled(trial: Trial, isSettled: () => boolean): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const now = Monotonic.of(yield* Clock.Clock)
+      const until = now() + Returns.aloneMillis
+      while (!isSettled() && now() < until) yield* Effect.sleep(pollMillis)
+      trial.timer = undefined
+      this.end(trial)
+    })
   }
 
   end(trial: Trial): void {

@@ -12,6 +12,8 @@ export interface Wanted {
   readonly specs: ReadonlyArray<SubscriberSpec>
   /** Names alone: their queues belong to somebody, and nothing else is known of them. */
   readonly names: ReadonlyArray<string>
+  /** Whether every level of the delay ladder is wanted, for services that may declare none of them. */
+  readonly wholeLadder?: boolean
 }
 
 export type DifferenceKind = "missing" | "different" | "unbound" | "orphaned-queue" | "orphaned-binding"
@@ -30,6 +32,8 @@ export interface Difference {
 export interface Cost {
   /** Queues that are declared when everything is: of these all but the exclusive ones are quorum queues. */
   readonly quorumQueues: number
+  /** How many more the delay ladder may take: a level is declared when a delay first needs it. */
+  readonly ladderQueues: number
   /** How many of them are missing; null where it could not be seen. */
   readonly missingQueues: number
   readonly exchanges: number

@@ -10,7 +10,9 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Body } from "../../event/Body.ts"
+import type { InvalidEvent, UnknownEvent } from "../../event/EventError.ts"
 import type { BrokerError } from "./BrokerError.ts"
+import type { ForeignPlaces, ForeignRoute } from "./ForeignPlace.ts"
 import type { SendOutcome } from "./SendOutcome.ts"
 
 export type { SendOutcome }
@@ -27,6 +29,8 @@ export type Address =
   | { readonly _tag: "DeadLetter"; readonly subscriber: string }
   /** The queue of a keyed subscriber's events whose key waits. */
   | { readonly _tag: "Parked"; readonly subscriber: string }
+  /** An exchange of another system; with the empty name, its queue with the name of the routing key. */
+  | { readonly _tag: "Foreign"; readonly exchange: string; readonly routingKey: string }
 
 /** The longest delay that one pass through the broker can wait, in seconds (12 days). */
 export const maxDelaySeconds = 2 ** 20 - 1
@@ -100,6 +104,12 @@ export interface Delivery {
    * a valid one.
    */
   readonly signed?: boolean | undefined
+  /** With `signed: false`: what is wrong with a message of another system, which needs no signature. */
+  readonly refusal?: InvalidEvent | UnknownEvent | undefined
+  /** How another system routed it; absent for everything else. */
+  readonly route?: ForeignRoute | undefined
+  /** Of an event that was read from a message of another system: that message. */
+  readonly original?: Delivery | undefined
   /** The subscriber that the runtime sent it to; absent for events. */
   readonly recipient?: string | undefined
   readonly redelivered: boolean
@@ -128,6 +138,8 @@ export interface SubscriberSpec {
   readonly patterns: ReadonlyArray<string>
   /** Whether it has a queue for the events of keys that wait. Default false. */
   readonly parking?: boolean
+  /** What it gets of other systems. These objects must exist. */
+  readonly foreign?: ForeignPlaces
 }
 
 /** A queue of a subscriber: its own, or the one of its parked events. */
@@ -137,6 +149,8 @@ export interface ConsumeOptions {
   readonly subscriber: string
   /** Default `"own"`. */
   readonly queue?: QueueKind
+  /** Whether deliveries of other systems say how they were routed. Default false. */
+  readonly withRoute?: boolean
   readonly prefetch: number
   /** Called for each message, in order. Must not throw; it only enqueues. */
   readonly onDelivery: (delivery: Delivery) => void
@@ -144,7 +158,15 @@ export interface ConsumeOptions {
   readonly onLost: (error: BrokerError) => void
 }
 
-export interface EphemeralOptions extends Omit<ConsumeOptions, "subscriber" | "queue"> {
+/** Of a queue of another system. Each delivery has a `route`, and none is trusted. */
+export interface ForeignConsumeOptions extends Omit<ConsumeOptions, "subscriber" | "queue" | "withRoute"> {
+  /** Its name on the broker. */
+  readonly queue: string
+  /** Whether nobody else may consume it meanwhile. Refused as `QueueInUse` while somebody does. */
+  readonly exclusive: boolean
+}
+
+export interface EphemeralOptions extends Omit<ConsumeOptions, "subscriber" | "queue" | "withRoute"> {
   readonly patterns: ReadonlyArray<string>
   /** Also copies of what comes into these dead-letter queues from now on, which keep what they have. Default none. */
   readonly letters?: ReadonlyArray<DeadLetterSource>
@@ -221,9 +243,16 @@ export class Broker extends Context.Service<
      * called within the call. Messages of one key are stored in the order of the calls.
      */
     readonly send: (inFlight: InFlightMessage) => void
+    /**
+     * How many of these seconds a copy for a subscriber can wait in one pass through the broker: at least one, at most
+     * `maxDelaySeconds`. A copy that is to wait for longer passes several times. Absent: as many as `maxDelaySeconds`.
+     */
+    readonly passOf?: (seconds: number) => number
     /** Declares a subscriber's queues and bindings. Idempotent. */
     readonly declare: (spec: SubscriberSpec) => Effect.Effect<void, BrokerError>
     readonly consume: (options: ConsumeOptions) => Effect.Effect<Consumer, BrokerError, Scope.Scope>
+    /** Consumes from a queue that another system declared. Fails with `TopologyMissing` when it does not exist. */
+    readonly consumeForeign: (options: ForeignConsumeOptions) => Effect.Effect<Consumer, BrokerError, Scope.Scope>
     /** Consumes from a queue of its own, which is deleted with the consumer. */
     readonly consumeEphemeral: (options: EphemeralOptions) => Effect.Effect<Consumer, BrokerError, Scope.Scope>
     /** `queue` is `"own"` by default. A consumer that is gone is not counted, and what it held is ready again. */

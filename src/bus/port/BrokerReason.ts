@@ -154,6 +154,16 @@ export class ConsumerTimeout extends TaggedClass<ConsumerTimeout>()("ConsumerTim
   }
 }
 
+/** Another consumer reads a queue and allows no second one, or this one asked to be alone. */
+export class QueueInUse extends TaggedClass<QueueInUse>()("QueueInUse", (Schema) => ({
+  queue: Schema.String
+})) {
+  readonly isRetryable = true
+  get message(): string {
+    return `queue ${this.queue} has another consumer, and one of the two asks to be alone: it is asked for again; order by key needs a single reader, so stop the other program, or give up \`ordering: "key"\``
+  }
+}
+
 /** The bus is closed or closing. */
 export class Closed extends TaggedClass<Closed>()("Closed", () => ({})) {
   readonly isRetryable = false
@@ -201,6 +211,7 @@ export const members = [
   PermissionDenied,
   BrokerRefused,
   ConsumerTimeout,
+  QueueInUse,
   Closed,
   SettingsInvalid,
   ClientUnsupported

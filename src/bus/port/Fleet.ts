@@ -44,6 +44,42 @@ export interface SubscriberPresence {
   /** Since its process has started. */
   readonly handled: number
   readonly deadLettered: number
+  /** The lanes of a keyed subscriber that most events wait in, at most ten. Earlier versions do not write them. */
+  readonly lanes?: ReadonlyArray<LanePresence>
+}
+
+/** The events of one key, of which 255 characters are written. */
+export interface LanePresence {
+  readonly key: string
+  readonly head: string
+  readonly attempt: number
+  readonly behind: number
+}
+
+/** The connection that a process publishes by, and its publishes that are not confirmed yet or wait for their turn. */
+export interface ConnectionPresence {
+  /** `Up`, `Connecting`, `Blocked` while RabbitMQ takes no publishes, or `Closed`. */
+  readonly status: string
+  readonly since: string
+  readonly inFlight: number
+  readonly waiting: number
+}
+
+/** One contract of a process. A field of it that is not known here is one of a later version. */
+export interface ContractPresence {
+  readonly event: string
+  /** The version that it publishes; null where it has not published the event. */
+  readonly publishes: number | null
+  /** The newest version that its subscribers know; null where none has the event. */
+  readonly handles: number | null
+  /** The digest of each version that it knows; null where none can be made. */
+  readonly versions: Readonly<Record<string, string | null>>
+}
+
+export interface ContractsPresence {
+  /** What made the digests: only those of one maker can be compared. */
+  readonly by: string
+  readonly events: ReadonlyArray<ContractPresence>
 }
 
 /** What a process says about itself. */
@@ -56,6 +92,10 @@ export interface Presence {
   readonly pid: number
   readonly library: string
   readonly startedAt: string
+  /** Earlier versions do not write it. */
+  readonly connection?: ConnectionPresence
+  /** Absent in the first seconds of a process, and in processes of before this field. */
+  readonly contracts?: ContractsPresence
   readonly subscribers: ReadonlyArray<SubscriberPresence>
 }
 

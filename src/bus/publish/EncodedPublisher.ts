@@ -42,9 +42,21 @@ export interface EncodedEvent {
   /** 0 is at once. */
   readonly delaySeconds: number
   readonly cache: Event.CachePolicy | false
+  /** What is different in a message for another system. */
+  readonly foreign?: ForeignMessage
+}
+
+export interface ForeignMessage {
+  readonly to: Address
+  readonly type: string
+  readonly contentType: string
+  /** Longest time until the outcome, in milliseconds. */
+  readonly timeoutMillis: number
 }
 
 export interface EncodedPublisher {
+  /** The service that publishes. */
+  readonly source: string
   /** Sends an event; `finished` is called once with its outcome, within the call perhaps, unless it is withdrawn before it was sent. */
   readonly submit: (event: EncodedEvent, finished: (outcome: Outcome) => void) => Submission
 }
@@ -65,6 +77,7 @@ export interface EncodedPublisherOptions {
   readonly log: Log.Log
   readonly known: KnownEvents
   readonly trace: Trace.Trace
+  readonly source: string
 }
 
 export const make = (options: EncodedPublisherOptions): EncodedPublisher => {
@@ -86,6 +99,7 @@ export const make = (options: EncodedPublisherOptions): EncodedPublisher => {
     return event
   }
   return {
+    source: options.source,
     submit: (event, finished) => {
       const telemetry = new PublishTelemetry(tools, prepare(event.name))
       telemetry.startSpan(Trace.extract(event.headers), event.id, event.correlationId)
@@ -109,7 +123,8 @@ class EncodedPublication extends Shipment {
     ended: (outcome: Outcome) => void
   ) {
     const message = messageOf(event, telemetry)
-    super(message, message.bytes, Number.POSITIVE_INFINITY, event.mandatory, false)
+    const deadline = telemetry.beganAt + (event.foreign?.timeoutMillis ?? Number.POSITIVE_INFINITY)
+    super(message, message.bytes, deadline, event.mandatory, false)
     this.event = event
     this.telemetry = telemetry
     this.store = store
@@ -146,6 +161,11 @@ const messageOf = (event: EncodedEvent, telemetry: PublishTelemetry): OutgoingMe
   const headers = telemetry.headers(
     delaySeconds > 0 ? { ...event.headers, ...RuntimeHeaders.delayedMark } : event.headers
   )
+  if (event.foreign !== undefined) {
+    const { contentType, to: target, type } = event.foreign
+    const properties = new MessageProperties(id, type, time, source, correlationId, contentType)
+    return new OutgoingMessage(target, key, body, sizeOf(body), properties, headers)
+  }
   const properties = new MessageProperties(id, name, time, source, correlationId, WireFormat.contentType)
   return new OutgoingMessage(to, key, body, sizeOf(body), properties, headers)
 }

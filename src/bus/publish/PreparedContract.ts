@@ -35,7 +35,7 @@ export class PreparedContract implements EventTelemetry {
     this.encode = WireFormat.encoder(event, tools.source)
     this.metrics = Meters.publisher(event.name, tools.trace.broker, tools.context)
     this.startSpan = Spans.publisher(tools.trace, event.name)
-    tools.known.add(event.name)
+    tools.known.publishes(event)
     this.to = { _tag: "Event", name: event.name }
   }
 }

@@ -8,10 +8,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import type { DataCodec } from "../../event/DataCodec.ts"
 import type * as Event from "../../event/Event.ts"
 import { PublishAllError, PublishError } from "../send/PublishError.ts"
 import { CallOrder } from "./CallOrder.ts"
 import type { Publication, Resume } from "./Publication.ts"
+import * as Validation from "../support/Validation.ts"
+import { type Encoded, givenOf, timeoutOf } from "./Validating.ts"
 import { type OptionFault, optionFault, type PublishOptions, unknownFault } from "./PublishOptions.ts"
 
 export interface Submitter {
@@ -24,8 +27,11 @@ export interface Submitter {
     options: PublishOptions,
     context: Context.Context<never>,
     resume: Resume,
-    order: CallOrder
+    order: CallOrder,
+    given?: Encoded
   ) => Publication | undefined
+  /** How long a validator may take unless the options say it. */
+  readonly timeoutMillis: number
 }
 
 /** Where the data of many events comes from. It may fail on the way. */
@@ -37,7 +43,7 @@ const window = 512
 export const pipelined =
   (submitter: Submitter) =>
   <A>(
-    event: Event.Event<string, A>,
+    event: Event.Event<string, unknown, A>,
     items: Items<A>,
     options: Omit<PublishOptions, "id"> = {}
   ): Effect.Effect<number, PublishAllError> =>
@@ -65,6 +71,8 @@ class Pipeline {
   private readonly event: Event.Any
   private readonly options: PublishOptions
   private readonly context: Context.Context<never>
+  /** Validates an item where the contract asks for it, and submits it. */
+  private readonly take: (data: unknown) => Effect.Effect<void>
   private readonly failures: Array<{ readonly index: number; readonly error: PublishError }> = []
   private readonly publications = new Map<number, Publication>()
   private readonly order = new CallOrder()
@@ -84,6 +92,12 @@ class Pipeline {
     this.event = event
     this.options = options
     this.context = context
+    // Callers come from outside of TypeScript too.
+    const validate = event?.dataCodec?.validate
+    this.take =
+      validate === undefined
+        ? (data) => this.submit(data)
+        : (data) => Effect.suspend(() => this.validated(data, validate))
   }
 
   run(items: Items<unknown>): Effect.Effect<number, PublishAllError> {
@@ -117,7 +131,7 @@ class Pipeline {
 
   private takeStream(items: Stream.Stream<unknown, unknown>): Effect.Effect<void> {
     return Stream.runForEachWhile(items, (data) =>
-      this.failures.length > 0 ? Effect.succeed(false) : Effect.as(this.submit(data), true)
+      this.failures.length > 0 ? Effect.succeed(false) : Effect.as(this.take(data), true)
     ).pipe(Effect.catchCause((cause) => Effect.sync(() => this.fail(Cause.squash(cause)))))
   }
 
@@ -148,7 +162,7 @@ class Pipeline {
         this.fail(error)
       }
     }
-    return Effect.onExit(Effect.whileLoop({ while: take, body: () => this.submit(item), step: () => {} }), () =>
+    return Effect.onExit(Effect.whileLoop({ while: take, body: () => this.take(item), step: () => {} }), () =>
       Effect.sync(leave)
     )
   }
@@ -157,7 +171,16 @@ class Pipeline {
     this.broken ??= { error: error ?? new Error("the source of the events failed without an error") }
   }
 
-  private submit(data: unknown): Effect.Effect<void> {
+  /** In order: of a Standard Schema that validates asynchronously, each is submitted before the next is validated. */
+  private validated(data: unknown, validate: NonNullable<DataCodec["validate"]>): Effect.Effect<void> {
+    const millis = timeoutOf(this.options.timeout, this.submitter.timeoutMillis)
+    return Effect.flatMap(Validation.settled(this.event.name, validate(data), millis), (known) => {
+      const { encoded, output } = givenOf(known)
+      return this.submit(output, encoded)
+    })
+  }
+
+  private submit(data: unknown, given?: Encoded): Effect.Effect<void> {
     const index = this.next++
     this.submitting = index
     this.open++
@@ -179,7 +202,8 @@ class Pipeline {
         if (this.submitting !== index) this.leave(index, this.publications.get(index))
         this.wake?.()
       },
-      this.order
+      this.order,
+      given
     )
     this.submitting = -1
     if (ended || publication === undefined) this.leave(index, publication)

@@ -6,7 +6,7 @@ import * as Result from "effect/Result"
 import type { Actor } from "../../event/Actor.ts"
 import type { EnvelopeFields } from "../../event/WireFormat.ts"
 import type * as Event from "../../event/Event.ts"
-import type { Fault } from "../../event/EventError.ts"
+import type { Fault, InvalidEvent, UnknownVersion } from "../../event/EventError.ts"
 import * as Limits from "../../event/Limits.ts"
 import * as PublishReason from "../send/PublishReason.ts"
 import type { PreparedContract } from "./PreparedContract.ts"
@@ -16,6 +16,12 @@ export type Authorise = "contracts" | "declared-only"
 
 export const invalid = (path: string, expected: string): PublishReason.Invalid =>
   new PublishReason.Invalid({ faults: [{ path, expected }] })
+
+/** Data that its schema refuses. */
+export const invalidData = (failure: InvalidEvent | UnknownVersion): PublishReason.Invalid =>
+  failure._tag === "InvalidEvent"
+    ? new PublishReason.Invalid({ faults: failure.faults })
+    : invalid("data", failure.message)
 
 /** The key of an event that this actor may publish. */
 export const authorise = (

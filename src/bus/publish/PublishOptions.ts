@@ -7,6 +7,7 @@ import * as Predicate from "effect/Predicate"
 import type { Actor } from "../../event/Actor.ts"
 import * as Limits from "../../event/Limits.ts"
 import { nameFault } from "../../event/Name.ts"
+import * as Lifetime from "../../event/options/Lifetime.ts"
 import { type Headers, maxDelaySeconds } from "../port/Broker.ts"
 import * as RuntimeHeaders from "../send/RuntimeHeaders.ts"
 import { millisOf, named, remedyOfUnknown, shown } from "../../event/options/OptionNames.ts"
@@ -21,6 +22,11 @@ export interface PublishOptions {
   readonly causationId?: string
   /** Deliver it to its subscribers later. Rounded up to whole seconds, at most 12 days. */
   readonly delay?: Duration.Input
+  /**
+   * From this long after its publish on no handler starts with it: each subscriber that did not handle it by then has it as a dead
+   * letter `Expired`. From 1 millisecond to 3650 days, and longer than `delay`. Default: what the contract says, or never.
+   */
+  readonly expiresAfter?: Duration.Input
   /** Fail with `Unroutable` when no subscriber is bound. Default false. */
   readonly mandatory?: boolean
   /** Headers for subscribers: strings, finite numbers, booleans; 4 KiB together. */
@@ -43,6 +49,7 @@ export const optionNames: ReadonlySet<string> = new Set<string>([
   "correlationId",
   "causationId",
   "delay",
+  "expiresAfter",
   "mandatory",
   "headers",
   "timeout"
@@ -72,7 +79,17 @@ const remedies: ReadonlyMap<string, string> = new Map([
   ["at", "Give `delay`, the time from now"]
 ])
 
-/** The first option that is wrong, and what was expected, or undefined. */
+/** When an event of this moment expires, in milliseconds since the epoch. `byContract` is in milliseconds. */
+export const expiryOf = (
+  time: number,
+  { expiresAfter }: Pick<PublishOptions, "expiresAfter">,
+  byContract: number | undefined
+): number | undefined => {
+  const lifetime = expiresAfter ?? byContract
+  return lifetime === undefined ? undefined : time + Math.floor(millisOf(lifetime))
+}
+
+/** The first option that is wrong, and what was expected, or undefined. `byContract` is the contract's `expiresAfter`. */
 export const optionFault = (
   id: string,
   key: string | undefined,
@@ -81,7 +98,8 @@ export const optionFault = (
     readonly causationId: string | undefined
     readonly actor: Actor | undefined
   },
-  options: PublishOptions
+  options: PublishOptions,
+  byContract?: number
 ): OptionFault | undefined => {
   const { correlationId, causationId, actor } = origin
   const path = isBad(id)
@@ -109,6 +127,11 @@ export const optionFault = (
       }
     }
   }
+  const lifetime = options.expiresAfter ?? byContract
+  if (lifetime !== undefined) {
+    const fault = lifetimeFault(lifetime, options.delay)
+    if (fault !== undefined) return { path: "expiresAfter", expected: fault }
+  }
   if (options.timeout !== undefined && !(secondsOf(options.timeout) > 0)) {
     return { path: "timeout", expected: `expected a duration above 0, not ${shown(options.timeout)}` }
   }
@@ -116,6 +139,13 @@ export const optionFault = (
     return { path: "mandatory", expected: `expected true or false, not ${shown(options.mandatory)}` }
   }
   return options.headers === undefined ? undefined : headerFault(options.headers)
+}
+
+const lifetimeFault = (lifetime: Duration.Input, delay: Duration.Input | undefined): string | undefined => {
+  if (!Lifetime.kind.holds(lifetime)) return `expected ${Lifetime.kind.expected}, not ${shown(lifetime)}`
+  return delay !== undefined && Math.ceil(secondsOf(delay)) * 1000 >= millisOf(lifetime)
+    ? `expected more than the delay of ${shown(delay)}: the event would expire before it is delivered (it lives for ${millisOf(lifetime) / 1000} seconds from its publish on)`
+    : undefined
 }
 
 const headerFault = (headers: Headers): OptionFault | undefined => {

@@ -13,6 +13,7 @@ import * as Result from "effect/Result"
 import { sizeOf } from "../../event/Body.ts"
 import * as WireFormat from "../../event/WireFormat.ts"
 import * as Event from "../../event/Event.ts"
+import * as Later from "../../event/standard/Later.ts"
 import type * as Log from "../../observe/Log.ts"
 import * as Stopwatch from "../../observe/Stopwatch.ts"
 import * as Trace from "../../observe/Trace.ts"
@@ -32,8 +33,16 @@ import { makePrepare, type PreparedContract, type PublishTools } from "./Prepare
 import { Publication, type Resume } from "./Publication.ts"
 import { type Items, pipelined } from "./PublishAll.ts"
 import * as PublishChecks from "./PublishChecks.ts"
-import { type Confirmed, optionFault, type PublishOptions, secondsOf, unknownFault } from "./PublishOptions.ts"
+import {
+  type Confirmed,
+  expiryOf,
+  optionFault,
+  type PublishOptions,
+  secondsOf,
+  unknownFault
+} from "./PublishOptions.ts"
 import { PublishTelemetry } from "./PublishTelemetry.ts"
+import { type Encoded, type Given, givenOf, timeoutOf, Validating } from "./Validating.ts"
 
 export interface PublisherSettings {
   readonly source: string
@@ -46,12 +55,12 @@ export interface PublisherSettings {
 
 export interface Publisher {
   readonly publish: <A>(
-    event: Event.Event<string, A>,
+    event: Event.Event<string, unknown, A>,
     data: A,
     options?: PublishOptions
   ) => Effect.Effect<Confirmed, PublishError>
   readonly publishAll: <A>(
-    event: Event.Event<string, A>,
+    event: Event.Event<string, unknown, A>,
     items: Items<A>,
     options?: Omit<PublishOptions, "id">
   ) => Effect.Effect<number, PublishAllError>
@@ -80,14 +89,15 @@ export const make = Effect.fnUntraced(function* (
     Effect.callback<Confirmed, PublishError>((resume) => {
       // This function runs in the fiber that publishes.
       const context = Fiber.getCurrent()?.context ?? Context.empty()
-      const publication = submitter.submit(event, data, options, context, resume)
+      const publication = submitter.start(event, data, options, context, resume)
       return publication === undefined ? undefined : Effect.sync(() => publication.interrupt())
     })
 
-  const { known, log, trace } = settings
-  const encoded = EncodedPublisher.make({ store, outbox, clock, context, known, log, trace })
-  return { publish, publishAll: pipelined(submitter), encoded } satisfies Publisher & {
+  const { known, log, source, trace } = settings
+  const encoded = EncodedPublisher.make({ store, outbox, clock, context, known, log, source, trace })
+  return { publish, publishAll: pipelined(submitter), encoded, newId: submitter.newId } satisfies Publisher & {
     readonly encoded: EncodedPublisher.EncodedPublisher
+    readonly newId: () => string
   }
 })
 
@@ -106,17 +116,44 @@ class Submitter {
     this.prepare = makePrepare(tools)
   }
 
+  get timeoutMillis(): number {
+    return this.tools.timeoutMillis
+  }
+
   /** An id for an event that was refused without one. */
   readonly newId = (): string => this.ids.next(this.tools.clock.currentTimeMillisUnsafe())
 
-  /** Submits one event. `resume` is called once with its outcome; undefined when that was within this call. */
+  /** Publishes one event. Data of a Standard Schema is validated first, which may take its time. */
+  start(
+    event: Event.Any,
+    data: unknown,
+    options: PublishOptions,
+    context: Context.Context<never>,
+    resume: Resume
+  ): { readonly interrupt: () => void } | undefined {
+    // Callers come from outside of TypeScript too.
+    const validate = event?.dataCodec?.validate
+    if (validate === undefined) return this.submit(event, data, options, context, resume)
+    const outcome = validate(data)
+    const submit = ({ encoded, output }: Given): Publication | undefined =>
+      this.submit(event, output, options, context, resume, undefined, encoded)
+    if (Later.waiting(outcome) === undefined) return submit(givenOf(outcome))
+    const millis = timeoutOf(options?.timeout, this.tools.timeoutMillis)
+    return new Validating(event.name, outcome, millis, context, submit)
+  }
+
+  /**
+   * Submits one event. `resume` is called once with its outcome; undefined when that was within this call. `given` is what
+   * `data` is sent as, where it was validated already.
+   */
   submit(
     event: Event.Any,
     data: unknown,
     options: PublishOptions,
     context: Context.Context<never>,
     resume: Resume,
-    order?: CallOrder
+    order?: CallOrder,
+    given?: Encoded
   ): Publication | undefined {
     if (!isContract(event)) {
       resume(Exit.fail(PublishError.refused(event, options, this.newId, notAContract)))
@@ -134,16 +171,17 @@ class Submitter {
     }
 
     if (badOptions !== undefined) return refuse(new PublishReason.Invalid({ faults: [badOptions] }))
-    const encoded = event.dataCodec.encode(data)
-    if (Result.isFailure(encoded)) return refuse(new PublishReason.Invalid({ faults: encoded.failure.faults }))
+    const encoded = given ?? event.dataCodec.encode(data)
+    if (Result.isFailure(encoded)) return refuse(PublishChecks.invalidData(encoded.failure))
     const origin = new Origin(context, options)
     const authorised = PublishChecks.authorise(event, data, options.key, origin.actor, this.rule)
     if (Result.isFailure(authorised)) return refuse(authorised.failure)
     const key = authorised.success
-    const badOption = optionFault(id, key, origin, options)
+    const badOption = optionFault(id, key, origin, options, event.expiresAfter)
     if (badOption !== undefined) return refuse(new PublishReason.Invalid({ faults: [badOption] }))
     const { actor, causationId, correlationId } = origin
-    const head = { id, time, key, correlationId, causationId, actor }
+    const expiryTime = expiryOf(time, options, event.expiresAfter)
+    const head = { id, time, key, correlationId, causationId, actor, expiryTime }
     const written = PublishChecks.write(contract, head, encoded.success)
     if (Result.isFailure(written)) return refuse(written.failure)
     const body = written.success

@@ -9,10 +9,12 @@ import type * as Envelope from "../../event/Envelope.ts"
 import type * as Event from "../../event/Event.ts"
 import * as Limits from "../../event/Limits.ts"
 import * as Kinds from "../../event/options/OptionKinds.ts"
+import { Later, type Outcome } from "../../event/standard/Later.ts"
 import * as WireFormat from "../../event/WireFormat.ts"
 import * as CacheReads from "../../observe/CacheReads.ts"
 import { CacheError } from "../port/CacheError.ts"
 import { CacheCorrupt, CacheOptionInvalid } from "../port/CacheReason.ts"
+import * as Validation from "../support/Validation.ts"
 import { defaultHistory } from "../port/CacheOrder.ts"
 import type { CacheStore, HistoryRange, Position, Remembered } from "../port/CacheStore.ts"
 import type { EventReads, HistoryOptions } from "./EventReads.ts"
@@ -74,7 +76,7 @@ const rangeOf = ({ after, before, key }: Omit<HistoryOptions, "limit">): Omit<Hi
 })
 
 const decodeMany = Effect.fnUntraced(function* <Name extends string, A>(
-  event: Event.Event<Name, A>,
+  event: Event.Event<Name, A, unknown>,
   keys: ReadonlyArray<string>,
   found: ReadonlyArray<Remembered | undefined>
 ) {
@@ -88,13 +90,21 @@ const decodeMany = Effect.fnUntraced(function* <Name extends string, A>(
 
 /** Decodes the event in a body by the contract that reads it. */
 export const decode = <Name extends string, A>(
-  event: Event.Event<Name, A>,
+  event: Event.Event<Name, A, unknown>,
   { body }: Pick<Remembered, "body">
 ): Effect.Effect<Envelope.Envelope<Name, A>, CacheError> => {
   const parsed = WireFormat.parse(body, Limits.defaults)
   const decoded = Result.isFailure(parsed) ? Result.fail(parsed.failure) : WireFormat.decode(parsed.success, event)
-  return Result.isFailure(decoded)
-    ? Effect.fail(new CacheError({ reason: new CacheCorrupt({ event: event.name, detail: decoded.failure.message }) }))
-    : // The contract of this event made the data of it.
-      Effect.succeed(decoded.success as Envelope.Envelope<Name, A>)
+  if (Result.isSuccess(decoded))
+    // The contract of this event made the data of it.
+    return Effect.succeed(decoded.success as Envelope.Envelope<Name, A>)
+  const corrupt = ({ message }: { readonly message: string }): CacheError =>
+    new CacheError({ reason: new CacheCorrupt({ event: event.name, detail: message }) })
+  const { failure } = decoded
+  if (!(failure instanceof Later)) return Effect.fail(corrupt(failure))
+  // It waits for what `WireFormat.decode` makes.
+  const later: Outcome<Envelope.Envelope<Name, A>> = Result.fail(failure)
+  return Effect.flatMap(Validation.settled(event.name, later, Validation.defaultMillis), (known) =>
+    Effect.mapError(Effect.fromResult(known), corrupt)
+  )
 }

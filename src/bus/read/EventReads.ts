@@ -42,22 +42,22 @@ export interface EventReads {
    * ```
    */
   readonly last: <Name extends string, A>(
-    event: Event.Event<Name, A>,
+    event: Event.Event<Name, A, unknown>,
     key?: string
   ) => Effect.Effect<Option.Option<Envelope.Envelope<Name, A>>, CacheError>
   /** Returns the last known events of these keys in one round trip. A key without a known event is absent. */
   readonly lastMany: <Name extends string, A>(
-    event: Event.Event<Name, A>,
+    event: Event.Event<Name, A, unknown>,
     keys: Iterable<string>
   ) => Effect.Effect<ReadonlyMap<string, Envelope.Envelope<Name, A>>, CacheError>
   /** Returns past events, newest first. */
   readonly history: <Name extends string, A>(
-    event: Event.Event<Name, A>,
+    event: Event.Event<Name, A, unknown>,
     options?: HistoryOptions
   ) => Effect.Effect<ReadonlyArray<Envelope.Envelope<Name, A>>, CacheError>
   /** Streams the whole history, newest first, page by page. Events published meanwhile are not in it. */
   readonly historyStream: <Name extends string, A>(
-    event: Event.Event<Name, A>,
+    event: Event.Event<Name, A, unknown>,
     options?: HistoryStreamOptions
   ) => Stream.Stream<Envelope.Envelope<Name, A>, CacheError>
 }

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { BackingPersistence } from "effect/persistence/Persistence"
 import type { Scope } from "effect/Scope"
-import type * as DataCodec from "../../event/DataCodec.ts"
+import type { DataSchema } from "../../event/standard/StandardSchema.ts"
 import type { StateError } from "./StateError.ts"
 import type { StateOptions, TemporaryState } from "./TemporaryStateMake.ts"
 
@@ -34,7 +34,7 @@ const load = Effect.promise(() => import("./TemporaryStateMake.ts"))
  * })
  * ```
  */
-export const make = <S extends DataCodec.DataSchema>(
+export const make = <S extends DataSchema>(
   name: string,
   options: StateOptions<S>
 ): Effect.Effect<TemporaryState<S["Type"]>, StateError, BackingPersistence | Scope> =>

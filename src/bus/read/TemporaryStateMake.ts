@@ -8,6 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Persistence from "effect/persistence/Persistence"
 import * as DataCodec from "../../event/DataCodec.ts"
+import type { DataSchema } from "../../event/standard/StandardSchema.ts"
 import type { Fault } from "../../event/EventError.ts"
 import * as Kinds from "../../event/options/OptionKinds.ts"
 import { CacheError } from "../port/CacheError.ts"
@@ -25,7 +26,7 @@ export interface TemporaryState<A> {
   readonly remove: (key: string) => Effect.Effect<void, StateError>
 }
 
-export interface StateOptions<S extends DataCodec.DataSchema> {
+export interface StateOptions<S extends DataSchema> {
   readonly schema: S
   /** How long a value lives after it was set. A `set` can override it. */
   readonly timeToLive: Duration.Input
@@ -38,9 +39,9 @@ const makeKinds: Kinds.Kinds = {
     holds: (value) => Predicate.hasProperty(value, "~effect/Schema/Schema")
   }),
   timeToLive: Kinds.required(Kinds.time)
-} satisfies Kinds.KindsOf<StateOptions<DataCodec.DataSchema>>
+} satisfies Kinds.KindsOf<StateOptions<DataSchema>>
 
-export const make = Effect.fn("TemporaryState.make")(function* <S extends DataCodec.DataSchema>(
+export const make = Effect.fn("TemporaryState.make")(function* <S extends DataSchema>(
   name: string,
   options: StateOptions<S>
 ) {

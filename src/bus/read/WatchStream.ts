@@ -46,7 +46,7 @@ import * as KeyFollower from "./KeyFollower.ts"
  */
 export interface WatchStream {
   <Name extends string, A>(
-    event: Event.Event<Name, A>,
+    event: Event.Event<Name, A, unknown>,
     /** As for `EventCache.last`: absent for events without a key. */
     key?: string
   ): Stream.Stream<Envelope.Envelope<Name, A>, SubscribeError>
@@ -111,7 +111,7 @@ interface WatchParts {
 export const make = Effect.fnUntraced(function* (parts: WatchParts) {
   const { log, store } = parts
   const listenersOf = sharedListeners(parts, yield* Effect.context<Scope.Scope>())
-  const watch: WatchStream = <Name extends string, A>(event: Event.Event<Name, A>, key = "") =>
+  const watch: WatchStream = <Name extends string, A>(event: Event.Event<Name, A, unknown>, key = "") =>
     Stream.callback<Envelope.Envelope<Name, A>, SubscribeError>(
       Effect.fnUntraced(function* (queue) {
         const listeners = yield* listenersOf(event)
@@ -199,7 +199,11 @@ const subscribe = Effect.fnUntraced(function* (
   return listeners
 })
 
-const readLast = <Name extends string, A>(store: CacheStore["Service"], event: Event.Event<Name, A>, key: string) =>
+const readLast = <Name extends string, A>(
+  store: CacheStore["Service"],
+  event: Event.Event<Name, A, unknown>,
+  key: string
+) =>
   Effect.flatMap(store.last(event.name, key), (found) =>
     found._tag === "None"
       ? Effect.undefined

@@ -28,7 +28,7 @@ export type DeadLetterReason =
   | "CrashLoop"
   /** An idempotent subscriber handled another event with its source, type and id, and with other data. */
   | "IdReused"
-  /** The broker dead-lettered it: its time to live ended before it was taken. */
+  /** Its `expiryTime` came before its handler began, or its time to live on the broker ended before it was taken. */
   | "Expired"
   /** The broker dropped it: its queue had a length limit and was full. */
   | "QueueFull"

@@ -1,6 +1,7 @@
 /**
  * Why a publish failed. Rejected and Unknown are outcomes that an adapter reports, so the port defines them.
  */
+import * as Predicate from "effect/Predicate"
 import { TaggedClass } from "../../event/Tagged.ts"
 import { bounded, faultSchema, quoted } from "../../event/EventError.ts"
 import * as BrokerReason from "../port/BrokerReason.ts"
@@ -62,6 +63,23 @@ export class Unroutable extends TaggedClass<Unroutable>()("Unroutable", () => ({
   }
 }
 
+/** A hook around publishing failed, and not the publish: see `Around`. */
+export class AroundFailed extends TaggedClass<AroundFailed>()("AroundFailed", (Schema) => ({
+  /** The name of the hook. */
+  hook: Schema.String,
+  /** Whether the publish had begun, so that the event may be stored. */
+  begun: Schema.Boolean,
+  /** What the hook failed with. `Around.errorOf` gives it its type. */
+  cause: Schema.Defect()
+})) {
+  readonly isRetryable = false
+  get message(): string {
+    const { cause } = this
+    const detail = Predicate.hasProperty(cause, "message") ? String(cause.message) : String(cause)
+    return `the hook "${this.hook}" around the publish failed: ${bounded(detail)}; ${this.begun ? "the event may be stored: publish it again with the same id" : "nothing was sent"}`
+  }
+}
+
 /** The reasons as schemas. */
-export const members = [Invalid, Denied, Unavailable, Overloaded, Rejected, Unroutable, Unknown] as const
+export const members = [Invalid, Denied, Unavailable, Overloaded, Rejected, Unroutable, Unknown, AroundFailed] as const
 export type PublishReason = InstanceType<(typeof members)[number]>

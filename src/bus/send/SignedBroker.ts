@@ -94,12 +94,12 @@ const make = (broker: Broker["Service"], judge: Judge, signer: Signature.Signer)
 
 const signed = (signer: Signature.Signer, shipment: InFlightMessage): InFlightMessage => {
   const { message } = shipment
-  if (message.to._tag === "Event") return shipment
+  if (message.to._tag === "Event" || message.to._tag === "Foreign") return shipment
   const headers = { ...message.headers, [Signature.header]: signer.sign(placeOf(message.to), message) }
   return inFlight({ ...message, headers }, (outcome) => shipment.answered(outcome))
 }
 
-const placeOf = (to: Exclude<Address, { readonly _tag: "Event" }>): string => {
+const placeOf = (to: Exclude<Address, { readonly _tag: "Event" | "Foreign" }>): string => {
   switch (to._tag) {
     case "DelayedEvent":
       return delayedPlace(to.name)

@@ -64,5 +64,17 @@ export class HandlerDefect extends TaggedError<HandlerDefect>()("HandlerDefect",
   }
 }
 
+/** A hook around handling failed, and not the handler: see `Around`. This is a failed attempt, whose tag is that of its cause. */
+export class AroundFailure extends TaggedError<AroundFailure>()("AroundFailure", (Schema) => ({
+  /** The name of the hook. */
+  hook: Schema.String,
+  /** What it failed with. `Around.errorOf` gives it its type. */
+  cause: Schema.Defect()
+})) {
+  override get message(): string {
+    return `the hook "${this.hook}" around the handler failed: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+  }
+}
+
 /** The errors that a retry policy gets besides the handler's own. */
-export type AttemptFailure = HandlerTimeout | HandlerDefect
+export type AttemptFailure = HandlerTimeout | HandlerDefect | AroundFailure

@@ -12,7 +12,7 @@ import {
   type BatchOptions,
   type BreakerOptions,
   type Events,
-  isMatch,
+  listOf,
   type RateLimitOptions,
   type RestartOptions
 } from "./SubscriberOptions.ts"
@@ -46,9 +46,28 @@ export const name = (value: string): Checked<string> => {
     : invalid("name", fault, "Use words of a-z, 0-9 and - between dots, at most 200 bytes")
 }
 
+/** A transaction commits all of a batch or nothing, while each event of a batch succeeds or fails by itself. */
+export const inbox = (
+  wanted: boolean,
+  { ephemeral, inBatches }: { readonly ephemeral: boolean; readonly inBatches: boolean }
+): Checked<boolean> => {
+  if (!wanted || (!ephemeral && !inBatches)) return Result.succeed(wanted)
+  return ephemeral
+    ? invalid(
+        "inbox",
+        "events of an ephemeral subscriber may be lost, so none happens once",
+        "Use a subscriber with a name"
+      )
+    : invalid(
+        "inbox",
+        "the events of a batch fail one by one, but a transaction fails as a whole",
+        "Remove `batch`, or call Inbox.isFirst for each event in a transaction of its own"
+      )
+}
+
 /** The contracts of a subscriber by the names of their events. */
 export const contracts = <E extends Event.Any>(events: Events<E>): Checked<ReadonlyMap<string, E>> => {
-  const list = isMatch(events) ? events.events : events
+  const list = listOf(events)
   if (list.length === 0) return invalid("events", "no event is listed", "List at least one contract")
   const byName = new Map<string, E>()
   for (const contract of list) {

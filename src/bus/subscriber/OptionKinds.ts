@@ -16,13 +16,14 @@ import {
   required
 } from "../../event/options/OptionKinds.ts"
 import { shown } from "../../event/options/OptionNames.ts"
+import { contractsOf, isForeign } from "./ForeignEvents.ts"
 import * as HandlerReturn from "./HandlerReturn.ts"
 import { SubscriberInvalid } from "./SubscribeError.ts"
 
 const kinds: Kinds = {
   events: required({
-    expected: "a list of contracts, or `group.match(pattern)`",
-    holds: (value) => Array.isArray(value) || isMatch(value)
+    expected: "a list of contracts, `group.match(pattern)`, or events of another system, such as `Foreign.queue(...)`",
+    holds: (value) => Array.isArray(value) || isMatch(value) || isForeign(value)
   }),
   handler: required(func),
   retry: {
@@ -49,6 +50,7 @@ const kinds: Kinds = {
   rateLimit: record({ limit: required(number), window: required(duration) }),
   batch: record({ size: required(number), maxWait: required(duration) }),
   idempotent: bool,
+  inbox: bool,
   onStoreDown: oneOf("handle", "wait"),
   maxPostponed: number,
   traceRelation: oneOf("parent", "link")
@@ -61,15 +63,28 @@ export const check = (options: unknown, ephemeral: boolean): Result.Result<void,
   const fault = faultOf(options, ephemeral ? ephemeralKinds : kinds)
   if (fault !== undefined) return Result.fail(new SubscriberInvalid(fault))
   const { events, handler }: { readonly events?: unknown; readonly handler?: unknown } = Object(options)
+  const foreign = foreignFault(events, ephemeral)
+  if (foreign !== undefined) return Result.fail(foreign)
   const stranger = contractFault(events)
   if (stranger !== undefined) return Result.fail(stranger)
   const wrong = HandlerReturn.functionFault(handler)
   return wrong === undefined ? Result.void : invalid("handler", wrong.problem, wrong.remedy)
 }
 
+/** Why events of another system cannot be had like this. */
+const foreignFault = (events: unknown, ephemeral: boolean): SubscriberInvalid | undefined => {
+  if (!isForeign(events)) return undefined
+  if (events.fault !== undefined || !ephemeral) return events.fault
+  return new SubscriberInvalid({
+    option: "events",
+    problem: "a subscriber of one process has no queue that could keep events of another system",
+    remedy: "Use `subscribe` or `Subscriber.layer` with a name"
+  })
+}
+
 /** The first element of `events` that is no contract. */
 const contractFault = (events: unknown): SubscriberInvalid | undefined => {
-  const list: unknown = isMatch(events) ? events.events : events
+  const list: unknown = isMatch(events) ? events.events : isForeign(events) ? contractsOf(events) : events
   if (!Array.isArray(list)) return undefined
   const index = list.findIndex((event: unknown) => !Predicate.hasProperty(event, Event.TypeId))
   if (index < 0) return undefined

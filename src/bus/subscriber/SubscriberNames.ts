@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type * as Event from "../../event/Event.ts"
+import type { ForeignEvents } from "./ForeignEvents.ts"
 import * as SubscriberSettings from "./SubscriberSettings.ts"
 import type { Subscription } from "./Subscription.ts"
 
@@ -81,14 +82,23 @@ export const madeOf = <H extends object>(made: H, handler: object): H => {
 
 export const behaviourOf = <E extends Event.Any, Err, R>({
   contracts,
+  foreign,
+  inbox,
   patterns,
   plan
 }: SubscriberSettings.Settled<E, Err, R>): Behaviour => ({
   handler: written.get(plan.handler) ?? plan.handler,
-  events: `${patterns.toSorted().join(", ")} (${Array.from(
+  events: `${(foreign === undefined ? patterns : placesOf(foreign)).toSorted().join(", ")} (${Array.from(
     contracts.values(),
     ({ name, version }) => `${name} ${version}`
   )
     .toSorted()
-    .join(", ")})${plan._tag === "Batch" ? " in batches" : ""}`
+    .join(", ")})${plan._tag === "Batch" ? " in batches" : ""}${inbox ? " with an inbox" : ""}`
 })
+
+const placesOf = ({ from: { bindings, queues } }: ForeignEvents<Event.Any>): ReadonlyArray<string> => [
+  ...queues.map((queue) => `queue ${queue}`),
+  ...bindings.map(
+    (binding) => `exchange ${binding.exchange} ${binding.routingKey} ${JSON.stringify(binding.arguments)}`
+  )
+]

@@ -6,11 +6,14 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import type { SqlClient } from "effect/sql/SqlClient"
 import type * as Envelope from "../../event/Envelope.ts"
 import type * as Event from "../../event/Event.ts"
 import type * as EventGroup from "../../event/EventGroup.ts"
+import type { InboxError } from "../../outbox/inbox/Once.ts"
 import type { Headers } from "../port/Broker.ts"
 import type { BatchFailure } from "./Batch.ts"
+import { contractsOf, type ForeignEvents, isForeign } from "./ForeignEvents.ts"
 import type { AttemptFailure, Later, Reject } from "./HandlerError.ts"
 import type * as RetryDelay from "./RetryDelay.ts"
 import type { SubscribeError } from "./SubscribeError.ts"
@@ -83,13 +86,19 @@ export interface RestartOptions {
 /** The errors of the single events of a batch. */
 export type Single<Err> = Err extends BatchFailure<infer One> ? One : Err
 
-/** Contracts, or the contracts of a group that match a pattern. */
-export type Events<E extends Event.Any> = ReadonlyArray<E> | EventGroup.Match<E>
+/** Contracts, the contracts of a group that match a pattern, or events of another system (`Foreign`). */
+export type Events<E extends Event.Any> = ReadonlyArray<E> | EventGroup.Match<E> | ForeignEvents<E>
 
 /** The handler gets single events, or batches. */
 export type SubscriberOptions<E extends Event.Any, Err, R> = SingleOptions<E, Err, R> | BatchedOptions<E, Err, R>
 
+/** The same, also with an inbox. */
+export type AllOptions<E extends Event.Any, Err, R> = SubscriberOptions<E, Err, R> | InboxOptions<E, Err, R>
+
 export type SingleOptions<E extends Event.Any, Err, R> = SingleReturning<E, Effect.Effect<unknown, Err, R>>
+
+/** The options of a handler whose effects in a database happen once. */
+export type InboxOptions<E extends Event.Any, Err, R> = InboxReturning<E, Effect.Effect<unknown, Err, R>>
 
 export type BatchedOptions<E extends Event.Any, Err, R> = BatchedReturning<E, Effect.Effect<unknown, Err, R>>
 
@@ -101,6 +110,24 @@ export interface SingleReturning<E extends Event.Any, Returned> extends CommonOp
    * event without counting an attempt. Each delivery has a Scope of its own.
    */
   readonly handler: (event: Envelope.Of<E>, delivery: DeliveryInfo) => Returned
+  readonly inbox?: false
+}
+
+/** The same for a handler that runs in a transaction of the `SqlClient` among its services. */
+export interface InboxReturning<E extends Event.Any, Returned> extends CommonOptions<
+  E,
+  Effect.Error<Returned> | InboxError
+> {
+  readonly batch?: undefined
+  /** As without `inbox`. What it does in that database is committed with the mark of the event, or not at all. */
+  readonly handler: (event: Envelope.Of<E>, delivery: DeliveryInfo) => Returned
+  /**
+   * Whether the handler runs in a transaction that begins with a mark of the event: subscriber, source, type and id. An event
+   * whose mark exists is acknowledged and not handled, so what the handler does in that database happens once, also
+   * through redeliveries, replays and kills. The table of the marks comes from `Migrations` of `@eduflow/events/outbox`, and
+   * `Inbox.purging` removes old ones. Not with `batch`, and not for ephemeral subscribers. Default false.
+   */
+  readonly inbox: true
 }
 
 /** The same for a handler of batches. */
@@ -112,6 +139,7 @@ export interface BatchedReturning<E extends Event.Any, Returned> extends CommonO
    * of a batch have the same key.
    */
   readonly handler: (events: ReadonlyArray<Envelope.Of<E>>, deliveries: ReadonlyArray<DeliveryInfo>) => Returned
+  readonly inbox?: false
 }
 
 export type AnyReturning<E extends Event.Any, Returned> = SingleReturning<E, Returned> | BatchedReturning<E, Returned>
@@ -147,7 +175,10 @@ export interface CommonOptions<E extends Event.Any, Err> {
    * dead-lettered before its Schedule ends, and its key goes on.
    */
   readonly onBlocked?: "dead-letter" | "park"
-  /** Longest time for one attempt, of an event or a batch. Default 60 seconds; the broker's own limit is 30 minutes. */
+  /**
+   * Longest time for one attempt, of an event or a batch, without what the stores of `idempotent`, `breaker` and
+   * `rateLimit` take. Default 60 seconds; the broker's own limit is 30 minutes.
+   */
   readonly deadline?: Duration.Input
   /**
    * The number of deliveries that may be held at once. Default: twice the concurrency, between 32 and 250; 250 with
@@ -186,6 +217,10 @@ export interface CommonOptions<E extends Event.Any, Err> {
 
 export const isMatch = <E extends Event.Any>(events: Events<E>): events is EventGroup.Match<E> => "pattern" in events
 
+/** The contracts that it names. */
+export const listOf = <E extends Event.Any>(events: Events<E>): ReadonlyArray<E> =>
+  isForeign<E>(events) ? contractsOf(events) : isMatch(events) ? events.events : events
+
 /** The services that the caller provides: each delivery brings the Scope that a handler may need. */
 export type Required<R> = Exclude<R, Scope.Scope>
 
@@ -193,7 +228,8 @@ export type Required<R> = Exclude<R, Scope.Scope>
 export type Started<R> = Effect.Effect<Subscription, SubscribeError, Required<R> | Scope.Scope>
 
 /**
- * The overloads infer batched and single handlers best: `batch` decides which one it is. What the handler returns is
+ * The overloads infer batched and single handlers best: `batch` decides which one it is, and `inbox` whether a
+ * database is needed. What the handler returns is
  * inferred as a whole, because TypeScript would take the first error alone of a handler that returns several Effects.
  */
 export interface Subscribe {
@@ -201,6 +237,10 @@ export interface Subscribe {
     name: string,
     options: BatchedReturning<E, Returned> & ReturnsEffect<Returned>
   ): Started<Effect.Services<Returned>>
+  <E extends Event.Any, Returned>(
+    name: string,
+    options: InboxReturning<E, Returned> & ReturnsEffect<Returned>
+  ): Started<Effect.Services<Returned> | SqlClient>
   <E extends Event.Any, Returned>(
     name: string,
     options: AnyReturning<E, Returned> & ReturnsEffect<Returned>

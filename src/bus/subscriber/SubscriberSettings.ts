@@ -5,20 +5,21 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Event from "../../event/Event.ts"
+import { type ForeignEvents, isForeign } from "./ForeignEvents.ts"
 import type { AttemptFailure, Later, Reject } from "./HandlerError.ts"
 import * as OptionChecks from "./OptionChecks.ts"
 import * as OptionKinds from "./OptionKinds.ts"
 import * as RetryDelay from "./RetryDelay.ts"
 import { SubscribeError, SubscriberInvalid } from "./SubscribeError.ts"
 import {
+  type AllOptions,
   type BatchHandler,
   type BreakerOptions,
   type Handler,
   isMatch,
   type RateLimitOptions,
   type RestartOptions,
-  type Single,
-  type SubscriberOptions
+  type Single
 } from "./SubscriberOptions.ts"
 
 /** The handler as the user wrote it, for single events or for batches. */
@@ -36,6 +37,8 @@ export interface Settled<E extends Event.Any, Err, R> {
   readonly name: string
   readonly patterns: ReadonlyArray<string>
   readonly contracts: ReadonlyMap<string, E>
+  /** Where its events come from if they are those of another system. */
+  readonly foreign: ForeignEvents<E> | undefined
   readonly plan: Plan<E, Err, R>
   readonly retry: RetryDelay.RetryPolicy<Exclude<Single<Err>, Reject | Later> | AttemptFailure>
   readonly concurrency: number
@@ -57,6 +60,8 @@ export interface Settled<E extends Event.Any, Err, R> {
   readonly rateLimit: RateLimitOptions | undefined
   readonly restarts: RestartOptions
   readonly idempotent: boolean
+  /** Whether its handler runs in a transaction with the mark of the event. */
+  readonly inbox: boolean
   readonly onStoreDown: "handle" | "wait"
   /** A subscriber of one process: it has no durable queue, no retries on the broker and no dead letters. */
   readonly ephemeral: boolean
@@ -74,7 +79,7 @@ const defaultPrefetch = (ordering: "none" | "key", concurrency: number, batchSiz
 /** Fills in the defaults. Fails with the first option that cannot work. */
 export const settle = <E extends Event.Any, Err, R>(
   name: string,
-  options: SubscriberOptions<E, Err, R>,
+  options: AllOptions<E, Err, R>,
   ephemeral: boolean
 ): Result.Result<Settled<E, Err, R>, SubscribeError> =>
   // The name comes from outside of TypeScript, too.
@@ -82,7 +87,7 @@ export const settle = <E extends Event.Any, Err, R>(
 
 const check = <E extends Event.Any, Err, R>(
   name: string,
-  options: SubscriberOptions<E, Err, R>,
+  options: AllOptions<E, Err, R>,
   ephemeral: boolean
 ): OptionChecks.Checked<Settled<E, Err, R>> =>
   Result.gen(function* () {
@@ -110,7 +115,8 @@ const check = <E extends Event.Any, Err, R>(
         : { _tag: "Batch", handler: options.handler, size, maxWaitMillis: waitMillis, deadlineMillis: handlerMillis }
     return {
       name,
-      patterns: isMatch(events) ? [events.pattern] : [...contracts.keys()],
+      patterns: isForeign(events) ? [] : isMatch(events) ? [events.pattern] : [...contracts.keys()],
+      foreign: isForeign<E>(events) ? events : undefined,
       contracts,
       plan,
       retry: options.retry ?? RetryDelay.defaultPolicy,
@@ -129,6 +135,7 @@ const check = <E extends Event.Any, Err, R>(
       rateLimit: yield* OptionChecks.rateLimit(options.rateLimit),
       restarts: yield* OptionChecks.restarts(options.restarts ?? {}),
       idempotent: options.idempotent === true && !ephemeral,
+      inbox: yield* OptionChecks.inbox(options.inbox === true, { ephemeral, inBatches: options.batch !== undefined }),
       onStoreDown: options.onStoreDown ?? "handle",
       ephemeral
     }

@@ -35,6 +35,8 @@ export interface Session {
   readonly lost: Effect.Effect<never, BrokerError>
   /** Completes when its deliveries show no sign of an event that kills the process. */
   readonly healthy: Effect.Effect<void>
+  /** Completes when it has held a delivery for so long that others need not wait for it. Only of an isolated one. */
+  readonly held: Effect.Effect<void>
   /** Completes when all of its deliveries are settled. */
   readonly spent: Effect.Effect<void>
   /** Stops new deliveries. */
@@ -47,6 +49,8 @@ export interface SessionOptions {
   readonly prefetch: number
   /** Takes one delivery at a time until the suspicion ends; then it stops its deliveries itself. */
   readonly isolated: boolean
+  /** Whether another isolated one before it still holds a suspect. */
+  readonly suspects?: boolean
   /** Whether it reads the queue of parked events. */
   readonly parked?: boolean
 }
@@ -56,19 +60,23 @@ class Tally {
   readonly healthy = Latch.makeUnsafe(false)
   readonly spent = Latch.makeUnsafe(true)
   readonly full = Latch.makeUnsafe(false)
+  readonly busy = Latch.makeUnsafe(false)
   private readonly maxCount: number
   private readonly onHealthy: () => void
+  private readonly isolated: boolean
   private outstanding = 0
   private harmless = 0
-  private wanted = 1
+  private wanted: number
   private decided = false
   /** Of the bodies that are held. */
   private bytes = 0
   private largest = 0
 
   /** It is full once it holds `maxCount` deliveries. */
-  constructor(maxCount: number, onHealthy: () => void) {
+  constructor(maxCount: number, { isolated, suspects = false }: SessionOptions, onHealthy: () => void) {
     this.maxCount = maxCount
+    this.isolated = isolated
+    this.wanted = suspects ? Returns.harmlessInRow : 1
     this.onHealthy = onHealthy
   }
 
@@ -79,6 +87,7 @@ class Tally {
     if (this.full.isOpen()) return false
     this.bytes += body.length
     this.spent.closeUnsafe()
+    if (this.isolated) this.busy.openUnsafe()
     if (++this.outstanding === this.maxCount) this.full.openUnsafe()
     return true
   }
@@ -108,15 +117,25 @@ class Tally {
 
   settled({ body }: Delivery): void {
     this.bytes -= body.length
-    if (--this.outstanding === 0) this.spent.openUnsafe()
+    if (--this.outstanding !== 0) return
+    if (this.isolated) this.busy.closeUnsafe()
+    this.spent.openUnsafe()
+  }
+
+  get held(): Effect.Effect<void> {
+    const settled = Effect.timeoutOption(this.spent.await, Returns.aloneMillis)
+    return Effect.asVoid(
+      Effect.repeat(Effect.andThen(this.busy.await, settled), { while: ({ _tag }) => _tag === "Some" })
+    )
   }
 }
 
 export const open = Effect.fnUntraced(function* (
   consume: (options: Omit<ConsumeOptions, "subscriber">) => Effect.Effect<Consumer, BrokerError, Scope.Scope>,
   inbox: Inbox.Inbox,
-  { isolated, parked = false, prefetch }: SessionOptions
+  options: SessionOptions
 ) {
+  const { isolated, parked = false, prefetch } = options
   const scope = yield* Scope.fork(yield* Effect.scope)
   const lost = yield* Deferred.make<never, BrokerError>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
@@ -125,7 +144,7 @@ export const open = Effect.fnUntraced(function* (
     Effect.suspend(() => (live === undefined ? Effect.void : Effect.ignore(live.cancel)))
   )
   // A window that is used up is as usual for the own queue. Of the parked one it means that not all of it can be read.
-  const tally = new Tally(parked ? prefetch : Number.POSITIVE_INFINITY, () => {
+  const tally = new Tally(parked ? prefetch : Number.POSITIVE_INFINITY, options, () => {
     if (isolated && live !== undefined) run(cancel)
   })
   const origin: Origin = {
@@ -161,6 +180,7 @@ export const open = Effect.fnUntraced(function* (
     origin,
     lost: Deferred.await(lost),
     healthy: tally.healthy.await,
+    held: tally.held,
     spent: tally.spent.await,
     full: tally.full.await,
     takeNoMore: () => tally.full.openUnsafe(),

@@ -19,6 +19,8 @@ import type { ParkedQueue } from "./ParkedQueue.ts"
 
 /** What a consumer holds is settled within this time when it takes nothing more, or else goes back. */
 const settledWithin = "1 minute"
+/** So many suspects are held at once by a consumer each. */
+const maxSlow = 10
 /** A consumer with a smaller window is replaced when no large body came for this long. */
 const renewedAfter = "1 minute"
 
@@ -35,7 +37,7 @@ export interface ConsumersParts {
     readonly window: { size: number }
     readonly ephemeral: boolean
   }
-  readonly runner: Runner
+  readonly runner: Pick<Runner, "hold" | "giveBack" | "wake">
   readonly inbox: Inbox.Inbox
   /** Of a keyed subscriber. */
   readonly parkedQueue: ParkedQueue | undefined
@@ -132,8 +134,9 @@ export class Consumers {
       let slow = true
       for (;;) {
         const pausing = Effect.as(this.paused.await, "paused" as const)
+        const held = this.sessions.size < maxSlow ? current.held : Effect.never
         const other = slow
-          ? Effect.as(current.healthy, "healthy" as const)
+          ? Effect.raceFirst(Effect.as(current.healthy, "healthy" as const), Effect.as(held, "held" as const))
           : Effect.as(this.untilFull(current), "full" as const)
         const why = yield* Effect.raceFirst(Effect.raceFirst(other, pausing), current.lost)
         if (why === "healthy") slow = false
@@ -145,8 +148,8 @@ export class Consumers {
           yield* this.resumed.await
           current = yield* this.open(window.size, false)
           continue
-        } else if (yield* this.sitOut(current)) continue
-        const next = yield* this.open(slow ? 1 : window.size, slow)
+        } else if (why === "paused" && (yield* this.sitOut(current))) continue
+        const next = yield* this.open(slow ? 1 : window.size, slow, why === "held")
         yield* this.retire(current)
         current = next
       }
@@ -211,11 +214,15 @@ export class Consumers {
     )
   }
 
-  private open(prefetch: number, isolated: boolean): Effect.Effect<ConsumerSession.Session, BrokerError> {
-    return Effect.suspend(() => (this.ended ? Effect.never : this.openNow(prefetch, isolated)))
+  private open(
+    prefetch: number,
+    isolated: boolean,
+    suspects = false
+  ): Effect.Effect<ConsumerSession.Session, BrokerError> {
+    return Effect.suspend(() => (this.ended ? Effect.never : this.openNow({ prefetch, isolated, suspects })))
   }
 
-  private openNow(prefetch: number, isolated: boolean): Effect.Effect<ConsumerSession.Session, BrokerError> {
+  private openNow(session: ConsumerSession.SessionOptions): Effect.Effect<ConsumerSession.Session, BrokerError> {
     const { broker, inbox, subscriber } = this.parts
     return ConsumerSession.open(
       (options) =>
@@ -223,7 +230,7 @@ export class Consumers {
           ? broker.consumeEphemeral({ ...options, patterns: subscriber.patterns })
           : broker.consume({ ...options, subscriber: subscriber.name }),
       inbox,
-      { prefetch, isolated }
+      session
     ).pipe(
       Effect.tap((session) => {
         this.sessions.add(session)

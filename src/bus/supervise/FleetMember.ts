@@ -1,7 +1,7 @@
 /**
- * This process in its fleet: says which subscribers it runs, and pauses those that an operator has paused. One round trip
- * every five seconds does both, while there is a subscriber. Where the store of the fleet does not answer, everything stays
- * as it is: what is paused stays paused, what runs goes on.
+ * This process in its fleet: says which subscribers it runs and which contracts it has, and pauses the subscribers that an
+ * operator has paused. One round trip every five seconds does both, while there is a subscriber or something was published.
+ * Where the store of the fleet does not answer, everything stays as it is: what is paused stays paused, what runs goes on.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -9,12 +9,15 @@ import * as FiberHandle from "effect/FiberHandle"
 import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { hostname } from "node:os"
+import type * as Event from "../../event/Event.ts"
 import { quoted } from "../../event/EventError.ts"
 import type * as Log from "../../observe/Log.ts"
 import type { CacheError } from "../port/CacheError.ts"
-import type { Fleet, OperatorPause, Pauses, Presence, SubscriberPresence } from "../port/Fleet.ts"
+import type { ConnectionPresence, Fleet, OperatorPause, Pauses, Presence, SubscriberPresence } from "../port/Fleet.ts"
 import { library } from "../send/Diagnosis.ts"
-import type { Lag, Subscription } from "../subscriber/Subscription.ts"
+import type { Lag, Lane, Subscription } from "../subscriber/Subscription.ts"
+import type { KnownEvents } from "../support/KnownEvents.ts"
+import { FleetContracts } from "./FleetContracts.ts"
 
 const everyMillis = 5_000
 const startingMillis = 1_000
@@ -23,6 +26,8 @@ const leavingMillis = 500
 /** What one process says is bounded, since all records are read together. */
 const mostSubscribers = 200
 const mostEvents = 100
+const mostLanes = 10
+const mostOfKey = 255
 
 /** A subscriber that operators see. */
 export interface Member {
@@ -33,6 +38,8 @@ export interface Member {
   }
   readonly subscription: Pick<Subscription, "status" | "stats">
   readonly lag: () => Omit<Lag, "fault">
+  /** Empty without an order by key. */
+  readonly lanes: () => ReadonlyArray<Lane>
   /** Called when an operator has paused it, and with undefined when an operator has resumed it. */
   readonly obey: (pause: OperatorPause | undefined) => Effect.Effect<void>
 }
@@ -42,10 +49,15 @@ export const describe = ({ by, reason, since }: OperatorPause): string =>
   `an operator paused it in all processes: ${by === "" ? "nobody says who" : quoted(by)}, since ${since.toISOString()}` +
   (reason === "" ? "" : `: ${quoted(reason)}`)
 
+/** What does not change while a process runs. */
+type About = Omit<Presence, "connection" | "contracts" | "subscribers">
+
 export class FleetMember {
   private readonly fleet: Fleet["Service"]
-  private readonly about: Omit<Presence, "subscribers">
+  private readonly about: About
+  private readonly connection: () => ConnectionPresence
   private readonly log: Log.Log
+  private readonly contracts: FleetContracts
   /** Runs what it is given, unless that runs already. */
   private readonly run: (live: Effect.Effect<void>) => void
   /** Each subscriber, and the pause that it obeys. */
@@ -57,13 +69,16 @@ export class FleetMember {
 
   constructor(
     fleet: Fleet["Service"],
-    about: Omit<Presence, "subscribers">,
-    log: Log.Log,
+    about: About,
+    connection: () => ConnectionPresence,
+    { contracts, log }: { readonly contracts: FleetContracts; readonly log: Log.Log },
     run: (live: Effect.Effect<void>) => void
   ) {
     this.fleet = fleet
     this.about = about
+    this.connection = connection
     this.log = log
+    this.contracts = contracts
     this.run = run
   }
 
@@ -92,20 +107,33 @@ export class FleetMember {
     return Effect.ignore(Effect.timeoutOption(this.fleet.leave(this.about.process), leavingMillis))
   })
 
-  /** One round trip after the other while there are subscribers. */
+  /** Shows that this process publishes, unless it ends before. */
+  publishes(): void {
+    this.run(this.live)
+  }
+
+  /** One round trip after the other while there are subscribers or published contracts. */
   private readonly live: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     do {
       // The first time its subscribers are starting.
       let waitMillis = startingMillis
-      while (this.members.size > 0) {
+      while (this.hasReason) {
+        const isNew = waitMillis === startingMillis
         // What has changed is shown at once: an operator waits for it.
-        if (yield* this.appear()) continue
+        if ((this.members.size > 0 || !isNew) && (yield* this.appear())) continue
         yield* Effect.sleep(waitMillis)
         waitMillis = everyMillis
+        // Beside what operators wait for, since it loads a module.
+        if (this.contracts.isIncomplete) yield* Effect.forkChild(this.contracts.prepare)
+        yield* this.contracts.compare(this.fleet)
       }
       yield* this.leave
-    } while (this.members.size > 0)
+    } while (this.hasReason)
   })
+
+  private get hasReason(): boolean {
+    return this.members.size > 0 || this.contracts.isPublisher
+  }
 
   /** Returns whether a subscriber was paused or resumed. */
   private appear(): Effect.Effect<boolean> {
@@ -113,7 +141,13 @@ export class FleetMember {
       const shown = [...this.members].slice(0, mostSubscribers)
       const subscribers = yield* Effect.forEach(shown, ([member, pause]) => presenceOf(member, pause))
       this.hasAppeared = true
-      const pauses = yield* this.fleet.appear({ ...this.about, subscribers })
+      const contracts = this.contracts.presence()
+      const pauses = yield* this.fleet.appear({
+        ...this.about,
+        connection: this.connection(),
+        ...(contracts !== undefined && { contracts }),
+        subscribers
+      })
       this.isRefused = false
       this.known = pauses
       return yield* this.obey(pauses)
@@ -161,7 +195,7 @@ const fieldsOf = (subscriber: string, { by, reason, since }: OperatorPause): Log
 })
 
 const presenceOf = (
-  { lag, subscriber: { name, ordering, patterns }, subscription: { stats, status } }: Member,
+  { lag, lanes, subscriber: { name, ordering, patterns }, subscription: { stats, status } }: Member,
   pause: OperatorPause | undefined
 ): Effect.Effect<SubscriberPresence> =>
   Effect.map(stats, ({ deadLettered, handled, held, inFlight, parked }) => {
@@ -182,14 +216,32 @@ const presenceOf = (
       inFlight,
       parked,
       handled,
-      deadLettered
+      deadLettered,
+      ...(ordering === "key" && { lanes: longest(lanes()) })
     }
   })
+
+/** The lanes in which most events wait: what holds up others is among them. */
+const longest = (lanes: ReadonlyArray<Lane>): NonNullable<SubscriberPresence["lanes"]> =>
+  lanes
+    .toSorted((one, other) => other.behind - one.behind || other.attempt - one.attempt)
+    .slice(0, mostLanes)
+    .map(({ attempt, behind, head, key }) => ({ key: key.slice(0, mostOfKey), head, attempt, behind }))
+
+export interface Process {
+  /** Contracts that the service says it publishes. */
+  readonly publishes?: ReadonlyArray<Event.Any>
+  readonly known: KnownEvents
+  readonly log: Log.Log
+  readonly process: string
+  readonly source: string
+  readonly connection: () => ConnectionPresence
+}
 
 /** Lives as long as the current scope. */
 export const make = Effect.fnUntraced(function* (
   fleet: Fleet["Service"],
-  { log, process: id, source }: { readonly log: Log.Log; readonly process: string; readonly source: string }
+  { connection, known, log, process: id, publishes = [], source }: Process
 ) {
   const clock = yield* Clock.Clock
   const about = {
@@ -204,6 +256,11 @@ export const make = Effect.fnUntraced(function* (
   // Older than the fiber, so that the last thing that is said is that the process is gone.
   yield* Effect.addFinalizer(() => member?.leave ?? Effect.void)
   const run = yield* FiberHandle.runtime(yield* FiberHandle.make<void>())<never>()
-  member = new FleetMember(fleet, about, log, (live) => void run(live, { onlyIfMissing: true }))
-  return member
+  const made = new FleetMember(fleet, about, connection, { contracts: new FleetContracts(known, log), log }, (live) => {
+    void run(live, { onlyIfMissing: true })
+  })
+  member = made
+  known.onPublished = () => made.publishes()
+  for (const event of publishes) known.publishes(event)
+  return made
 })

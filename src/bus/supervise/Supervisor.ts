@@ -111,6 +111,7 @@ const startIn = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
       subscriber,
       subscription,
       lag: () => ({ ready: look.depth()?.ready, oldest: runner.oldest() }),
+      lanes: () => runner.keys(),
       obey: parts.pauseControl.obey
     })
   yield* Effect.addFinalizer(() =>

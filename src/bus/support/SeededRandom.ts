@@ -16,10 +16,3 @@ export const make = (seed: number): SeededRandom => {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
-
-/** A seed from a text: FNV-1a (https://datatracker.ietf.org/doc/html/draft-eastlake-fnv) over UTF-16 code units. */
-export const hash = (text: string): number => {
-  let hashed = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hashed = Math.imul(hashed ^ text.charCodeAt(i), 0x01000193)
-  return hashed >>> 0
-}

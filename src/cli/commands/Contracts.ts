@@ -1,12 +1,9 @@
 /** `eventbus contracts …` */
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Check from "../../contracts/Check.ts"
 import * as Diff from "../../contracts/Diff.ts"
 import type * as Finding from "../../contracts/Finding.ts"
-import * as JsonSchemas from "../../contracts/JsonSchemas.ts"
-import * as Markdown from "../../contracts/Markdown.ts"
 import * as Snapshot from "../../contracts/Snapshot.ts"
 import * as Subscribers from "../../contracts/Subscribers.ts"
 import { printable } from "../../event/FieldValue.ts"
@@ -25,15 +22,17 @@ export interface Against {
 }
 
 /** Contracts and subscribers alone: no settings, no broker. */
-const loaded = Effect.fnUntraced(function* (common: Common) {
+export const loaded = Effect.fnUntraced(function* (common: Common) {
   const output = yield* makeOutput(common.json)
-  const { contracts, specs } = yield* Contracts.load(Option.getOrUndefined(common.contracts), common.subscriber)
+  const known = yield* Contracts.load(Option.getOrUndefined(common.contracts), common.subscriber)
+  const { contracts, specs } = known
   if (contracts.size === 0)
     return yield* new UsageError({
       problem: 'there are no contracts: name their module by --contracts <file>, or by "eventbus" in package.json'
     })
   const events = [...contracts.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
   return {
+    known,
     output,
     events,
     subscribers: specs.map(({ name, patterns }): Subscribers.Subscriber => ({ name, events: patterns }))
@@ -135,16 +134,6 @@ export const diff = Effect.fnUntraced(function* (common: Common, given: Against)
     ...findingLines(findings, output.paint),
     changes.length === 0 ? "nothing changed" : `${changes.length} changes since ${printable(name)}`
   ])
-})
-
-export const jsonSchema = Effect.fnUntraced(function* (common: Common) {
-  const { events } = yield* loaded(common)
-  yield* Console.log(JSON.stringify(JsonSchemas.of(events), null, 2))
-})
-
-export const markdown = Effect.fnUntraced(function* (common: Common) {
-  const { events, subscribers } = yield* loaded(common)
-  yield* Console.log(Markdown.page(events, subscribers).trimEnd())
 })
 
 const whom: Readonly<Record<Finding.Affected, string>> = {

@@ -7,6 +7,7 @@ import { finished } from "node:stream/promises"
 import type { LetterFilter } from "../../bus/deadletter/LetterFilter.ts"
 import type * as Reports from "../../operations/Reports.ts"
 import { printable, printableLines } from "../../event/FieldValue.ts"
+import * as Lifetime from "../../event/options/Lifetime.ts"
 import { ExitCode } from "../ExitCode.ts"
 import * as Progress from "../Progress.ts"
 import { type Common, run as withSession, type Session } from "../Session.ts"
@@ -144,18 +145,20 @@ export interface ReplayFlags extends Selection, Doing {
   readonly rate: Option.Option<number>
   readonly maxReplays: Option.Option<number>
   readonly unsigned: boolean
+  readonly expiresAfter: Option.Option<string>
 }
 
 export const replay = (common: Common, source: string, flags: ReplayFlags) =>
   withSession(common, ({ operations, outcome, output }) =>
     Effect.gen(function* () {
-      const { maxReplays, rate, unsigned, yes } = flags
+      const { expiresAfter, maxReplays, rate, unsigned, yes } = flags
       const request = {
         ...filterOf(flags),
         apply: yes,
         unsigned,
         ...(Option.isSome(rate) && { rate: rate.value }),
-        ...(Option.isSome(maxReplays) && { maxReplays: maxReplays.value })
+        ...(Option.isSome(maxReplays) && { maxReplays: maxReplays.value }),
+        ...Lifetime.ofText(Option.getOrUndefined(expiresAfter))
       }
       const report = yield* Progress.during(!output.isJson, "replayed", (progress) =>
         operations.replay(source, { ...request, ...(progress !== undefined && { progress }) })
@@ -194,7 +197,7 @@ const countsOf = (report: typeof Reports.Replay.Type | typeof Reports.Discard.Ty
   ...Object.entries({ event: report.events, reason: report.reasons, error: report.errorTags }).flatMap(
     ([name, counts]) => Object.entries(counts).map(([value, count]) => printable(`  ${name} ${value}: ${count}`))
   ),
-  `${report.skipped} others stay, ${report.remaining} are in the queue`
+  `${report.skipped} others were passed over, ${report.remaining} are in the queue`
 ]
 
 /** One letter a line, to a file that only its owner may read, or to standard output. */

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { userInfo } from "node:os"
 import { printable } from "../../event/FieldValue.ts"
+import * as Disagreements from "../../operations/fleet/Disagreements.ts"
 import type * as Reports from "../../operations/FleetReports.ts"
 import { ExitCode } from "../ExitCode.ts"
 import { type Common, run as withSession } from "../Session.ts"
@@ -28,8 +29,8 @@ const selected = (report: Ps, names: ReadonlyArray<string>): Ps => {
   return { ...report, processes, paused: report.paused.filter(({ subscriber }) => names.includes(subscriber)) }
 }
 
-const psLines = ({ paused, processes, unreadable }: Ps, paint: Paint): ReadonlyArray<string> => [
-  ...processes.flatMap(({ host, library, pid, secondsAgo, source, startedAt, subscribers }) => [
+const psLines = ({ disagreements, paused, processes, unreadable }: Ps, paint: Paint): ReadonlyArray<string> => [
+  ...processes.flatMap(({ contracts, host, library, pid, secondsAgo, source, startedAt, subscribers }) => [
     `${paint.bold(printable(source))}  ${printable(`${host}:${pid}`)}  ${printable(library)}  ${paint.dim(`since ${printable(startedAt)}, seen ${secondsAgo} s ago`)}`,
     ...table(
       subscribers.map(({ cause, events, held, inFlight, lag, name, parked, status }) => [
@@ -41,12 +42,19 @@ const psLines = ({ paused, processes, unreadable }: Ps, paint: Paint): ReadonlyA
         ...(parked === 0 ? [] : [`${parked} parked`]),
         cause === null ? events.map(printable).join(" ") : `${events.map(printable).join(" ")}  (${printable(cause)})`
       ])
-    )
+    ),
+    ...(subscribers.length === 0 ? [`  publishes ${publishedBy(contracts)}`] : [])
   ]),
   ...paused.map((pause) => paint.yellow(`paused ${printable(pause.subscriber)}: ${pauseText(pause)}`)),
+  ...disagreements.map((one) => paint.red(printable(Disagreements.textOf(one)))),
   ...(unreadable === 0 ? [] : [`${unreadable} processes cannot be read: a later version of this command may`]),
-  ...(processes.length === 0 ? ["no process with a subscriber shows itself"] : [])
+  ...(processes.length === 0 ? ["no process shows itself"] : [])
 ]
+
+const publishedBy = (contracts: Ps["processes"][number]["contracts"]): string =>
+  contracts?.events
+    .flatMap(({ event, publishes }) => (publishes === null ? [] : [`${printable(event)} version ${publishes}`]))
+    .join(", ") ?? "events"
 
 const pauseText = ({ by, reason, since }: typeof Reports.Pause.Type): string =>
   `by ${printable(by === "" ? "?" : by)} since ${printable(since)}${reason === "" ? "" : `: ${printable(reason)}`}`

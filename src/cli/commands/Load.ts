@@ -1,4 +1,4 @@
-/** `eventbus load` */
+/** `eventbus load` and `eventbus bench` */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as LoadReports from "../../operations/LoadReports.ts"
@@ -50,3 +50,36 @@ const linesOf = (report: typeof LoadReports.Load.Type): ReadonlyArray<string> =>
 
 const cells = ({ max, p50, p90, p99, p999 }: (typeof LoadReports.Load.Type)["publish"]): ReadonlyArray<string> =>
   [p50, p90, p99, p999, max].map((millis) => millis.toFixed(2))
+
+export const bench = (common: Common, { seconds, size }: Pick<Flags, "seconds" | "size">) =>
+  withSession(common, ({ operations, outcome, output }) =>
+    Effect.gen(function* () {
+      const report = yield* Progress.during(!output.isJson, "parts", (onPart) =>
+        operations.bench({ seconds, size, onPart })
+      )
+      if (report.consume.missing + report.half.missing > 0) outcome.code = ExitCode.found
+      yield* output.report(report, () => benchLines(report))
+    })
+  )
+
+const benchLines = ({
+  consume,
+  half,
+  oneByOne,
+  pipelined,
+  size
+}: typeof LoadReports.Bench.Type): ReadonlyArray<string> => {
+  const missing = consume.missing + half.missing
+  return [
+    `events of ${size} bytes through a quorum queue`,
+    ...table([
+      ["", "a second", "p50 ms", "p90", "p99", "p99.9", "max"],
+      ["publish one by one", String(oneByOne.perSecond), ...cells(oneByOne.publish)],
+      ["publish at once", String(pipelined.perSecond), ...cells(pipelined.publish)],
+      ["consume", String(consume.perSecond)],
+      ["publish at half load", String(half.perSecond), ...cells(half.publish)],
+      ["end to end at half load", "", ...cells(half.endToEnd)]
+    ]),
+    ...(missing > 0 ? [`${missing} did not come in time`] : [])
+  ]
+}

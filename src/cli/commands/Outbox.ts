@@ -1,22 +1,14 @@
 /** `eventbus outbox …` */
-import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import { SqlClient } from "effect/sql/SqlClient"
-import type * as Scope from "effect/Scope"
-import { createRequire } from "node:module"
-import { join } from "node:path"
-import { pathToFileURL } from "node:url"
 import { printable } from "../../event/FieldValue.ts"
 import { millisOf } from "../../event/options/OptionNames.ts"
-import { type Database, type DialectName, type Execute, ofClient, ofPort } from "../../outbox/Database.ts"
+import type { Database, DialectName } from "../../outbox/Database.ts"
 import { run as runMigrations, sqlOf } from "../../outbox/Migrations.ts"
-import * as SqliteFile from "../../outbox/SqliteFile.ts"
 import * as Upkeep from "../../outbox/Upkeep.ts"
 import { ExitCode, Outcome } from "../ExitCode.ts"
+import { open } from "../OutboxDatabase.ts"
 import { make } from "../Output.ts"
 import { table } from "../Text.ts"
 import { UsageError } from "../UsageError.ts"
@@ -128,57 +120,3 @@ export const purge = (
 
 const hintOf = (yes: boolean, count: number): ReadonlyArray<string> =>
   yes || count === 0 ? [] : ["nothing was changed: the same with --yes does it"]
-
-/** The database that is named, or that of the environment. */
-const open = (given: Option.Option<string>): Effect.Effect<Database, unknown, Scope.Scope> =>
-  Effect.gen(function* () {
-    const setting = yield* Config.option(Config.Redacted("EVENTBUS_OUTBOX_DATABASE"))
-    const url = Option.getOrElse(given, () => Option.getOrElse(Option.map(setting, Redacted.value), () => "")).trim()
-    if (url.startsWith("sqlite:")) {
-      const context = yield* Layer.build(SqliteFile.layer({ filename: url.slice("sqlite:".length) }))
-      return yield* Effect.provideContext(Effect.map(SqlClient, ofClient), context)
-    }
-    if (/^postgres(?:ql)?:\/\//.test(url)) return yield* openPostgres(url)
-    return yield* new UsageError({
-      problem:
-        url === ""
-          ? "no database is named: give --database, or set EVENTBUS_OUTBOX_DATABASE"
-          : "--database: expected postgres://user:password@host/name or sqlite:<file>"
-    })
-  })
-
-/** What the command needs of `pg`, which is the user's. */
-interface PgClient {
-  readonly connect: () => Promise<void>
-  readonly query: (
-    text: string,
-    parameters: Array<unknown>
-  ) => Promise<{ readonly rows: Array<Record<string, unknown>> }>
-  readonly end: () => Promise<void>
-}
-interface Pg {
-  readonly default: { readonly Client: new (options: { readonly connectionString: string }) => PgClient }
-}
-
-const openPostgres = (url: string) =>
-  Effect.gen(function* () {
-    const driver = yield* Effect.tryPromise({
-      try: async () => {
-        const file = createRequire(join(process.cwd(), "package.json")).resolve("pg")
-        // The package of this name has these members.
-        return (await import(pathToFileURL(file).href)) as Pg
-      },
-      catch: () =>
-        new UsageError({ problem: "PostgreSQL needs the package `pg`: run the command where it is installed" })
-    })
-    const client = yield* Effect.acquireRelease(
-      Effect.tryPromise(async () => {
-        const made = new driver.default.Client({ connectionString: url })
-        await made.connect()
-        return made
-      }),
-      (made) => Effect.promise(async () => made.end())
-    )
-    const execute: Execute = async (text, parameters) => (await client.query(text, [...parameters])).rows
-    return ofPort({ dialect: "postgres", execute })
-  })

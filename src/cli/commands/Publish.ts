@@ -7,6 +7,7 @@ import type { PublishOptions } from "../../bus/publish/PublishOptions.ts"
 import type { Actor } from "../../event/Actor.ts"
 import { printable } from "../../event/FieldValue.ts"
 import * as Limits from "../../event/Limits.ts"
+import * as Lifetime from "../../event/options/Lifetime.ts"
 import type { PublishRequest } from "../../operations/publish/PublishOperations.ts"
 import type * as PublishReports from "../../operations/PublishReports.ts"
 import { ExitCode } from "../ExitCode.ts"
@@ -22,6 +23,7 @@ export interface Flags {
   readonly correlationId: Option.Option<string>
   readonly causationId: Option.Option<string>
   readonly delay: Option.Option<string>
+  readonly expiresAfter: Option.Option<string>
   readonly header: ReadonlyArray<string>
   readonly source: string
   readonly actor: Option.Option<string>
@@ -90,6 +92,7 @@ const optionsOf = (flags: Flags): Effect.Effect<PublishOptions, UsageError> =>
     ...given("causationId", flags.causationId),
     // Its form is checked where it is used, with an error that names it.
     ...(Option.isSome(flags.delay) && { delay: flags.delay.value as `${number} seconds` }),
+    ...Lifetime.ofText(Option.getOrUndefined(flags.expiresAfter)),
     ...(headers !== undefined && { headers })
   }))
 

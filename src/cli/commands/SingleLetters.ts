@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { createReadStream, statSync } from "node:fs"
 import { printable } from "../../event/FieldValue.ts"
+import * as Lifetime from "../../event/options/Lifetime.ts"
 import type { WatchItem } from "../../operations/letters/LetterOperations.ts"
 import { ExitCode } from "../ExitCode.ts"
 import * as Progress from "../Progress.ts"
@@ -49,10 +50,16 @@ export interface EditFlags {
   readonly data: Option.Option<string>
   readonly patch: Option.Option<string>
   readonly unsigned: boolean
+  readonly expiresAfter: Option.Option<string>
   readonly yes: boolean
 }
 
-export const edit = (common: Common, source: string, id: string, { data, patch, unsigned, yes }: EditFlags) =>
+export const edit = (
+  common: Common,
+  source: string,
+  id: string,
+  { data, expiresAfter, patch, unsigned, yes }: EditFlags
+) =>
   withSession(common, ({ known, operations, output }) =>
     Effect.gen(function* () {
       if (Option.isSome(data) === Option.isSome(patch))
@@ -64,7 +71,8 @@ export const edit = (common: Common, source: string, id: string, { data, patch, 
           : { _tag: "Patch", json: Buffer.from(Option.getOrElse(patch, () => "")) },
         contracts: known.contracts,
         apply: yes,
-        unsigned
+        unsigned,
+        ...Lifetime.ofText(Option.getOrUndefined(expiresAfter))
       })
       yield* output.report(report, () => [
         `${yes ? "edited and replayed" : "would be edited and replayed"}: ${printable(id)}`,

@@ -7,13 +7,22 @@ import { ExitCode } from "../ExitCode.ts"
 import { type Common, run as withSession, type Session } from "../Session.ts"
 import { type Paint, table } from "../Text.ts"
 
-const wantedOf = ({ known }: Session): Wanted => ({ specs: known.specs, names: known.subscribers })
+/** Options of `plan`, `apply` and `verify`. */
+export interface Extent {
+  readonly wholeLadder: boolean
+}
 
-export const plan = (common: Common) =>
+const wantedOf = ({ known }: Session, { wholeLadder }: Extent = { wholeLadder: false }): Wanted => ({
+  specs: known.specs,
+  names: known.subscribers,
+  wholeLadder
+})
+
+export const plan = (common: Common, extent: Extent) =>
   withSession(common, (session) =>
     Effect.gen(function* () {
       const { operations, output } = session
-      const report = yield* operations.topology.plan(wantedOf(session))
+      const report = yield* operations.topology.plan(wantedOf(session, extent))
       yield* output.report(report, () => [
         ...differences(report, output.paint),
         ...costLines(report.cost),
@@ -24,11 +33,11 @@ export const plan = (common: Common) =>
     })
   )
 
-export const verify = (common: Common) =>
+export const verify = (common: Common, extent: Extent) =>
   withSession(common, (session) =>
     Effect.gen(function* () {
       const { operations, outcome, output } = session
-      const report = yield* operations.topology.verify(wantedOf(session))
+      const report = yield* operations.topology.verify(wantedOf(session, extent))
       if (!report.matches) outcome.code = ExitCode.found
       yield* output.report(report, () => [
         ...differences(report, output.paint),
@@ -39,11 +48,11 @@ export const verify = (common: Common) =>
     })
   )
 
-export const apply = (common: Common) =>
+export const apply = (common: Common, extent: Extent) =>
   withSession(common, (session) =>
     Effect.gen(function* () {
       const { operations, outcome, output } = session
-      const report = yield* operations.topology.apply(wantedOf(session))
+      const report = yield* operations.topology.apply(wantedOf(session, extent))
       if (report.differences.length > 0) outcome.code = ExitCode.found
       yield* output.report(report, () => [
         ...report.declared.map((entity) => `${output.paint.green("+")} ${printable(entity)}`),
@@ -87,11 +96,17 @@ const differences = ({ differences, unseen }: Compared, paint: Paint): ReadonlyA
 ]
 
 const costLines = (cost: typeof Reports.Cost.Type): ReadonlyArray<string> => {
-  const { bindings, exchanges, handles, hostQuorumQueues, missingQueues, nodeHandles, quorumQueues } = cost
+  const { bindings, exchanges, handles, hostQuorumQueues, ladderQueues, missingQueues, nodeHandles, quorumQueues } =
+    cost
   const missing = missingQueues === null || missingQueues === 0 ? "" : `, ${missingQueues} of them are missing`
   return [
     `${quorumQueues} quorum queues${missing}; ${exchanges} exchanges, ${bindings} bindings`,
     `${handles} file handles on each node that has these queues`,
+    ...(ladderQueues === 0
+      ? []
+      : [
+          `up to ${ladderQueues} quorum queues more: a level of the delay ladder is declared when a delay first needs it`
+        ]),
     ...(nodeHandles === null || hostQuorumQueues === null
       ? []
       : [`the virtual host has ${hostQuorumQueues} quorum queues, and a node may have ${nodeHandles} files open`])

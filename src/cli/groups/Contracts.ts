@@ -8,8 +8,10 @@ import { lazily, root } from "../Root.ts"
 
 const contractsOf = () => import("../commands/Contracts.ts")
 
-const simple = (name: "jsonSchema" | "list" | "markdown", word: string, description: string) =>
-  Command.make(word, {}, () => Effect.flatMap(root, (flags) => lazily(contractsOf, (run) => run[name](flags)))).pipe(
+const documentsOf = () => import("../commands/ContractDocuments.ts")
+
+const document = (name: "asyncApi" | "html" | "jsonSchema" | "markdown" | "types", word: string, description: string) =>
+  Command.make(word, {}, () => Effect.flatMap(root, (flags) => lazily(documentsOf, (run) => run[name](flags)))).pipe(
     Command.withDescription(description)
   )
 
@@ -35,7 +37,9 @@ export const contracts = Command.make("contracts").pipe(
   ),
   Command.withShortDescription("Find changes of contracts that break somebody"),
   Command.withSubcommands([
-    simple("list", "list", "Events with version, key and subscribers"),
+    Command.make("list", {}, () => Effect.flatMap(root, (flags) => lazily(contractsOf, (run) => run.list(flags)))).pipe(
+      Command.withDescription("Events with version, key and subscribers")
+    ),
     Command.make(
       "show",
       { event: Argument.String("event").pipe(Argument.withDescription("Name of the event")) },
@@ -56,7 +60,10 @@ export const contracts = Command.make("contracts").pipe(
       ])
     ),
     compare("diff", "Every change since the snapshot, also those that harm nobody"),
-    simple("jsonSchema", "jsonschema", "The JSON Schema (draft 2020-12) of each event and version"),
-    simple("markdown", "markdown", "The catalogue of events as a page")
+    document("asyncApi", "asyncapi", "AsyncAPI 3.1 of the events and subscribers, as JSON"),
+    document("jsonSchema", "jsonschema", "The JSON Schema (draft 2020-12) of each event and version"),
+    document("types", "types", "TypeScript declarations of the events on the wire, for teams without this package"),
+    document("markdown", "markdown", "The catalogue of events as a page of Markdown"),
+    document("html", "html", "The catalogue of events as one page of HTML")
   ])
 )

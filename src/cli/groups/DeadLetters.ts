@@ -37,6 +37,12 @@ const body = toggle("body", "With the body; what the contract marks as sensitive
 const letters = () => import("../commands/DeadLetters.ts")
 const single = () => import("../commands/SingleLetters.ts")
 
+const expiresAfter = text(
+  "expires-after",
+  'Events that expire may be handled until this long from now on: "30 minutes". Without it what has expired stays',
+  "<time>"
+)
+
 const importing = Command.make(
   "import",
   { file: Argument.String("file").pipe(Argument.withDescription("What `export --complete` wrote")), yes },
@@ -56,6 +62,7 @@ const edit = Command.make(
     data: text("data", "The whole new data as JSON", "<json>"),
     patch: text("patch", "What is to be different, as JSON; null removes a field", "<json>"),
     unsigned: toggle("unsigned", "Also a letter without a valid signature"),
+    expiresAfter,
     yes
   },
   ({ id, source, ...flags }) =>
@@ -130,7 +137,8 @@ export const deadLetters = Command.make("dead-letters").pipe(
           Flag.withMetavar("<number>"),
           Flag.optional
         ),
-        unsigned: toggle("unsigned", "Also letters without a valid signature")
+        unsigned: toggle("unsigned", "Also letters without a valid signature"),
+        expiresAfter
       },
       ({ source, ...flags }) =>
         Effect.flatMap(root, (shared) => lazily(letters, (run) => run.replay(shared, source, flags)))

@@ -9,7 +9,7 @@ const outboxOf = () => import("../commands/Outbox.ts")
 
 const database = text(
   "database",
-  "postgres://user:password@host/name with the `pg` of this folder, or sqlite:<file>. Default: EVENTBUS_OUTBOX_DATABASE",
+  "postgres://user:password@host/name with the `pg` of this folder, mysql://… with its `mysql2`, or sqlite:<file>. Default: EVENTBUS_OUTBOX_DATABASE",
   "<url>"
 )
 
@@ -25,7 +25,7 @@ export const outbox = Command.make("outbox").pipe(
       "migrate",
       {
         database,
-        print: Flag.Literals("print", ["postgres", "sqlite"]).pipe(
+        print: Flag.Literals("print", ["postgres", "sqlite", "mysql"]).pipe(
           Flag.withDescription("Write the SQL for this database instead, for a tool of your own"),
           Flag.optional
         )

@@ -20,6 +20,11 @@ export const publish = Command.make(
     correlationId: text("correlation-id", "Groups the events of one flow", "<id>"),
     causationId: text("causation-id", "Id of the event that is its cause", "<id>"),
     delay: text("delay", 'Deliver it this much later: "5 minutes"', "<time>"),
+    expiresAfter: text(
+      "expires-after",
+      'No handler starts with it from this long after now on: "30 minutes"',
+      "<time>"
+    ),
     header: Flag.String("header").pipe(
       Flag.withDescription("A header for subscribers, name=value; may be given several times"),
       Flag.withMetavar("<name=value>"),

@@ -8,10 +8,17 @@ import { lazily, root } from "../Root.ts"
 
 const topologyOf = () => import("../commands/Topology.ts")
 
-const simple = (name: "plan" | "apply" | "verify", description: string) =>
-  Command.make(name, {}, () => Effect.flatMap(root, (flags) => lazily(topologyOf, (run) => run[name](flags)))).pipe(
-    Command.withDescription(description)
+const extent = {
+  wholeLadder: toggle(
+    "whole-ladder",
+    "With every level of the delay ladder, for services that may declare none. Without it a level is declared when a delay first needs it"
   )
+}
+
+const simple = (name: "plan" | "apply" | "verify", description: string) =>
+  Command.make(name, extent, (how) =>
+    Effect.flatMap(root, (flags) => lazily(topologyOf, (run) => run[name](flags, how)))
+  ).pipe(Command.withDescription(description))
 
 const destroying = {
   yes: toggle("yes", "Do it. Without it the command says what it would do"),

@@ -73,6 +73,20 @@ export const ofSchema = (ast: SchemaAST.AST): SensitiveSchema => {
   return { paths, names, literals: [...literals] }
 }
 
+/** What is sensitive by a list of paths, such as `items.*.token`. Below one, the keys of objects are data. */
+export const ofPaths = (texts: ReadonlyArray<string>): SensitiveSchema => {
+  const paths = texts.map((text) => text.split("."))
+  addKeys(paths)
+  return { paths, names: new Set(paths.flat()), literals: [] }
+}
+
+/** What is sensitive in any of these. */
+export const union = (all: ReadonlyArray<SensitiveSchema>): SensitiveSchema => ({
+  paths: all.flatMap(({ paths }) => paths),
+  names: new Set(all.flatMap(({ names }) => [...names])),
+  literals: all.flatMap(({ literals }) => literals)
+})
+
 /** The schemas that a schema is made of, and those that it is encoded to. */
 export const childrenOf = (node: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
   const encoded = (node.encoding ?? []).map(({ to }) => to)
@@ -141,8 +155,12 @@ export const sensitivePaths = (ast: SchemaAST.AST): ReadonlyArray<ReadonlyArray<
     seen.delete(node)
   }
   visit(ast, [])
-  for (const path of found) keys.add(path.findLast((part) => part !== "*") ?? "data")
+  addKeys(found)
   return found.length === 0 ? found : [...found, ...recursions]
+}
+
+const addKeys = (paths: ReadonlyArray<ReadonlyArray<string>>): void => {
+  for (const path of paths) keys.add(path.findLast((part) => part !== "*") ?? "data")
 }
 
 /**

@@ -2,16 +2,19 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { BrokerError } from "../../bus/port/BrokerError.ts"
 import { SettingsInvalid } from "../../bus/port/BrokerReason.ts"
 import type { CacheError } from "../../bus/port/CacheError.ts"
+import type { Finding } from "../../bus/port/Examination.ts"
 import type { Fleet, OperatorPause } from "../../bus/port/Fleet.ts"
 import type { PublishError } from "../../bus/send/PublishError.ts"
 import { nameFault } from "../../event/Name.ts"
 import type { OpenBus, OpenFleet } from "../Bus.ts"
 import * as Reports from "../FleetReports.ts"
 import { PauseDenied, RequestInvalid } from "../OperationsError.ts"
+import * as Disagreements from "./Disagreements.ts"
 import { sendRelease } from "./Release.ts"
 
 export interface PauseRequest {
@@ -30,6 +33,14 @@ export interface ReleaseRequest {
 
 type FleetFailure = BrokerError | CacheError
 type OrderFailure = FleetFailure | PauseDenied | RequestInvalid
+
+/** Findings of where processes disagree about contracts. What cannot be reached is a finding of others. */
+export const examine = (fleet: OpenFleet): Effect.Effect<ReadonlyArray<Finding>> =>
+  Effect.flatMap(fleet, (open) =>
+    open === undefined
+      ? Effect.succeed([])
+      : Effect.map(look(open), ({ processes }) => Disagreements.of(processes).map(Disagreements.findingOf))
+  ).pipe(Effect.orElseSucceed(() => []))
 
 export interface FleetOperations {
   /** Who runs which subscribers, in which version and state, and what is paused. Changes nothing. */
@@ -113,15 +124,25 @@ const checked = (subscriber: string): Effect.Effect<void, RequestInvalid> => {
 
 const decode = Schema.decodeUnknownOption(Reports.Presence)
 
+/** What a later version says of contracts must not hide its process. */
+const withoutContracts = (record: unknown): unknown => {
+  if (!Predicate.isObject(record)) return record
+  const { contracts: _, ...rest }: Readonly<Record<string, unknown>> = record
+  return rest
+}
+
 type Seen = (typeof Reports.Ps.Type)["processes"][number]
 
 const look = (fleet: Fleet["Service"]) =>
   Effect.map(fleet.processes, (seen) => {
     const processes = seen.flatMap(({ millisAgo, record }): ReadonlyArray<Seen> =>
-      Option.match(decode(record), {
-        onNone: () => [],
-        onSome: (presence) => [{ ...presence, secondsAgo: Math.round(millisAgo / 100) / 10 }]
-      })
+      Option.match(
+        Option.orElse(decode(record), () => decode(withoutContracts(record))),
+        {
+          onNone: () => [],
+          onSome: (presence) => [{ ...presence, secondsAgo: Math.round(millisAgo / 100) / 10 }]
+        }
+      )
     )
     return { processes: processes.toSorted(byPlace), unreadable: seen.length - processes.length }
   })
@@ -137,6 +158,7 @@ const ps = Effect.fnUntraced(function* (fleet: Fleet["Service"]) {
     kind: "ps" as const,
     version: 1 as const,
     processes,
+    disagreements: Disagreements.of(processes),
     paused: [...pauses].map(([subscriber, pause]) => ({ subscriber, ...reported(pause) })),
     unreadable
   }

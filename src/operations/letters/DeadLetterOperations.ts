@@ -1,4 +1,5 @@
 /** What an operator does with dead letters: count, look, replay, discard, export. */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { type Source, undeliverable } from "../../bus/deadletter/DeadLetter.ts"
 import type { DeadLetters } from "../../bus/deadletter/DeadLetters.ts"
@@ -24,6 +25,7 @@ export interface ReplayRequest extends LetterFilter {
   readonly rate?: number
   readonly maxReplays?: number
   readonly unsigned?: boolean
+  readonly expiresAfter?: Duration.Input
   readonly progress?: Progress
 }
 

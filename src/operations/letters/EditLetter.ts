@@ -46,7 +46,11 @@ const rewrite = (
     const data = yield* Result.mapError(decode(contract, undefined, json), faultsOf)
     const encoded = yield* Result.mapError(contract.dataCodec.encode(data), ({ faults }) => faultsOf(faults))
     const before = parsed === undefined ? undefined : Result.getOrUndefined(WireFormat.decode(parsed, contract))
-    const key = contract.declaresKey ? contract.keyOf(data) : parsed?.key
+    const output = yield* Result.mapError(
+      contract.dataCodec.decode(contract.version, encoded),
+      ({ message }) => message
+    )
+    const key = contract.declaresKey ? contract.keyOf(output) : parsed?.key
     const keyBefore = before?.key ?? parsed?.key
     if (keyBefore !== undefined && key !== keyBefore)
       return yield* Result.fail(
@@ -62,7 +66,8 @@ const rewrite = (
         key,
         correlationId: parsed?.correlationId ?? properties.correlationId,
         causationId: parsed?.causationId,
-        actor: parsed?.actor
+        actor: parsed?.actor,
+        expiryTime: parsed?.expiryTime?.getTime()
       },
       encoded
     )

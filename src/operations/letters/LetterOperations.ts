@@ -1,4 +1,5 @@
 /** What an operator does with single dead letters beyond the walks: correct one, bring exported ones back, see new ones. */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
@@ -42,6 +43,8 @@ export interface EditRequest {
   readonly apply: boolean
   /** Also a letter without a valid signature. */
   readonly unsigned?: boolean | undefined
+  /** How long from now on it may be handled, if it expires. */
+  readonly expiresAfter?: Duration.Input
 }
 
 type EditFailure =
@@ -80,7 +83,7 @@ export const make = (bus: OpenBus, examiner: Examiner["Service"]): LetterOperati
 })
 
 const edit = Effect.fnUntraced(function* (broker: Broker["Service"], source: string, request: EditRequest) {
-  const { apply, contracts, data, id, unsigned = false } = request
+  const { apply, contracts, data, expiresAfter, id, unsigned = false } = request
   if (source === undeliverableName)
     return yield* new RequestInvalid({
       problem:
@@ -102,7 +105,14 @@ const edit = Effect.fnUntraced(function* (broker: Broker["Service"], source: str
     (paths) => void (changed = paths)
   )
   const replay = yield* Replay.make(broker)
-  const options = { ids: [id], limit: 1, dryRun: !apply, unsigned, maxReplays: Number.POSITIVE_INFINITY }
+  const options = {
+    ids: [id],
+    limit: 1,
+    dryRun: !apply,
+    unsigned,
+    maxReplays: Number.POSITIVE_INFINITY,
+    ...(expiresAfter !== undefined && { expiresAfter })
+  }
   const { refusals, replayed, replayId } = yield* replay(sourceOf(source), options, rewrite)
   const [refusal] = refusals
   if (refusal !== undefined) return yield* new RequestInvalid({ problem: refusal })

@@ -5,17 +5,16 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import { Broker, type Delivery, inFlight } from "../../bus/port/Broker.ts"
+import type { Broker } from "../../bus/port/Broker.ts"
 import type { BrokerError } from "../../bus/port/BrokerError.ts"
 import type { PublishAllError } from "../../bus/send/PublishError.ts"
 import * as Event from "../../event/Event.ts"
 import { nameFault } from "../../event/Name.ts"
 import * as Monotonic from "../../observe/Monotonic.ts"
 import { publishingBus } from "../Bus.ts"
-import { Latencies } from "./Latencies.ts"
 import type * as LoadReports from "../LoadReports.ts"
 import { RequestInvalid } from "../OperationsError.ts"
+import { percentiles, Run } from "./Run.ts"
 
 export interface LoadRequest {
   readonly event: string
@@ -31,9 +30,10 @@ export interface LoadRequest {
   readonly progress?: ((done: number, found: number) => void) | undefined
 }
 
-/** A broker in this namespace, or in a new one that is removed with the scope. */
+/** A broker in this namespace, or in a new one that is removed with the scope, as are the queues of these subscribers. */
 export type OpenNamespace = (
-  namespace: string | undefined
+  namespace: string | undefined,
+  subscribers?: ReadonlyArray<string>
 ) => Effect.Effect<Broker["Service"], BrokerError, Scope.Scope>
 
 export interface LoadOperations {
@@ -44,10 +44,8 @@ export interface LoadOperations {
 
 export const make = (open: OpenNamespace): LoadOperations => ({ load: (request) => Effect.scoped(load(open, request)) })
 
-const largest = { seconds: 3600, size: 512 * 1024, rate: 1_000_000 }
+export const largest = { seconds: 3600, size: 512 * 1024, rate: 1_000_000 }
 const prefetch = 1000
-/** How long the last events may take to come. */
-const patienceMillis = 5000
 
 const load = Effect.fnUntraced(function* (open: OpenNamespace, request: LoadRequest) {
   const { apply, event, namespace, rate, size } = request
@@ -96,84 +94,4 @@ const faultOf = ({ event, rate, seconds, size }: LoadRequest): string | undefine
   return rate === undefined || (rate > 0 && rate <= largest.rate)
     ? undefined
     : `--rate: expected more than 0 and at most ${largest.rate} events a second`
-}
-
-const percentiles = (latencies: Latencies) => ({
-  p50: latencies.percentile(0.5),
-  p90: latencies.percentile(0.9),
-  p99: latencies.percentile(0.99),
-  p999: latencies.percentile(0.999),
-  max: latencies.max
-})
-
-class Run {
-  readonly publish = new Latencies()
-  readonly endToEnd = new Latencies()
-  /** Stands before the broker and takes the time. */
-  readonly broker: Broker["Service"]
-  private readonly now: Monotonic.Monotonic
-  private readonly request: LoadRequest
-  private readonly data: { readonly pad: string }
-  /** When each event was given to the publisher, until it is received. */
-  private readonly begun = new Map<string, number>()
-
-  constructor(broker: Broker["Service"], now: Monotonic.Monotonic, request: LoadRequest) {
-    this.now = now
-    this.request = request
-    // What JSON needs around it.
-    this.data = { pad: "x".repeat(Math.max(0, request.size - `{"pad":""}`.length)) }
-    this.broker = Broker.of({
-      ...broker,
-      send: (shipment) => {
-        const { messageId } = shipment.message.properties
-        const begun = this.now()
-        // One that is sent again began with its first sending.
-        if (!this.begun.has(messageId)) this.begun.set(messageId, begun)
-        broker.send(
-          inFlight(shipment.message, (outcome) => {
-            if (outcome._tag === "Confirmed") this.confirmed(begun)
-            shipment.answered(outcome)
-          })
-        )
-      }
-    })
-  }
-
-  readonly delivered = ({ ack, properties }: Delivery): void => {
-    ack()
-    const begun = this.begun.get(properties.messageId ?? "")
-    if (begun === undefined) return
-    this.begun.delete(properties.messageId ?? "")
-    this.endToEnd.add(this.now() - begun)
-  };
-
-  /** As many as the broker confirms. */
-  *unpaced(): Generator<{ readonly pad: string }> {
-    const end = this.now() + this.request.seconds * 1000
-    while (this.now() < end) yield this.data
-  }
-
-  /** At this rate. What could not be sent in time is sent as soon as it can be. */
-  paced(rate: number): Stream.Stream<{ readonly pad: string }> {
-    const start = this.now()
-    const count = Math.max(1, Math.round(rate * this.request.seconds))
-    return Stream.mapEffect(Stream.range(0, count - 1), (sent) => {
-      const wait = start + (sent * 1000) / rate - this.now()
-      return wait > 0 ? Effect.as(Effect.sleep(wait), this.data) : Effect.succeed(this.data)
-    })
-  }
-
-  /** Completes when everything was received, or nothing has come for a while. */
-  get arrived(): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      const end = this.now() + patienceMillis
-      while (this.begun.size > 0 && this.now() < end) yield* Effect.sleep("20 millis")
-    })
-  }
-
-  private confirmed(begun: number): void {
-    this.publish.add(this.now() - begun)
-    const { progress, rate, seconds } = this.request
-    progress?.(this.publish.count, rate === undefined ? this.publish.count : Math.round(rate * seconds))
-  }
 }

@@ -41,6 +41,7 @@ export const dry: Effect.Effect<Broker["Service"]> = Effect.map(
       send: (shipment) => shipment.answered(routed),
       declare: () => unused,
       consume: () => unused,
+      consumeForeign: () => unused,
       consumeEphemeral: () => unused,
       depth: () => unused,
       deadLetterDepth: () => unused,

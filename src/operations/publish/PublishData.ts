@@ -52,7 +52,7 @@ const define = (event: string, version: number): Contract => {
 }
 
 /**
- * The data of an event, from its JSON of this version, or of the newest. A field that the contract does not know would be
+ * The data that a publish takes, from its JSON of this version, or of the newest. A field that the contract does not know would be
  * dropped without a word, so it is a fault.
  */
 export const decode = (
@@ -60,7 +60,7 @@ export const decode = (
   version: number | undefined,
   json: unknown
 ): Result.Result<unknown, ReadonlyArray<Fault>> => {
-  const decoded = contract.dataCodec.decode(version ?? contract.version, json)
+  const decoded = contract.dataCodec.toInput(version ?? contract.version, json)
   if (Result.isFailure(decoded)) {
     const { failure } = decoded
     return Result.fail(

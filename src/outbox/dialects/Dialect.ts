@@ -52,7 +52,7 @@ export interface Lease {
 }
 
 export interface Dialect {
-  readonly name: "postgres" | "sqlite"
+  readonly name: "postgres" | "sqlite" | "mysql"
   /** `position` */
   readonly append: (row: NewRow, options: AppendSettings) => Statement
   /** Takes one partition whose lease has expired: `partition`, `fence`. */

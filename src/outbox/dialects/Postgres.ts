@@ -3,7 +3,7 @@
  *
  * The lock of a key is `pg_advisory_xact_lock`, which ends with the transaction
  * (https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS). It is taken before the position is drawn:
- * the row is made of what the materialised query returns. PostgreSQL releases the locks of a transaction after others see
+ * the row is made of what its function returns, and a volatile function in FROM is called first. PostgreSQL releases the locks of a transaction after others see
  * its commit.
  *
  * A bound by `pg_snapshot_xmin` would not give that order: transaction numbers are drawn by the first write of a
@@ -20,29 +20,29 @@ const columns = "(partition, event_id, event, event_key, body, meta)"
 /** A number of milliseconds from now. */
 const fromNow = (parameter: string): string => `clock_timestamp() + ${parameter}::float8 * interval '1 millisecond'`
 const ago = (parameter: string): string => `clock_timestamp() - ${parameter}::float8 * interval '1 millisecond'`
+/** A text first: a client that learns that a parameter is JSON encodes it once more. */
+const jsonOf = (parameter: string): string => `${parameter}::text::jsonb`
 const listed = (parameter: string): string =>
-  `(SELECT value::bigint FROM jsonb_array_elements_text(${parameter}::jsonb))`
+  `(SELECT value::bigint FROM jsonb_array_elements_text(${jsonOf(parameter)}))`
+
+/** Made once: clients find a prepared statement by its text, and one that is the same string is found at once. */
+const appending = (insert: string) => ({
+  silent: `${insert}
+RETURNING position`,
+  notifying: `${insert}
+RETURNING position, pg_notify('${channel}', '')::text`
+})
+const plain = appending(`INSERT INTO eventbus_outbox ${columns} VALUES ($1, $2, $3, $4, $5, $6)`)
+const locking = appending(`INSERT INTO eventbus_outbox ${columns}
+SELECT $1::smallint, $2::text, $3::text, $4::text, $5::text, $6::text FROM pg_advisory_xact_lock(${lockSpace}, $7::integer)`)
 
 export const postgres: Dialect = {
   name: "postgres",
 
-  append: ({ body, event, id, key, keyHash, meta, partition }, { locksKey, notifies }) => {
-    const values = [partition, id, event, key, body, meta]
-    const notify = notifies ? `, pg_notify('${channel}', '')::text` : ""
-    if (!locksKey || key === null)
-      return statement(
-        `INSERT INTO eventbus_outbox ${columns} VALUES ($1, $2, $3, $4, $5, $6) RETURNING position${notify}`,
-        ...values
-      )
-    return statement(
-      `WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(${lockSpace}, $1::integer))
-INSERT INTO eventbus_outbox ${columns}
-SELECT $2::smallint, $3::text, $4::text, $5::text, $6::text, $7::text FROM locked
-RETURNING position${notify}`,
-      keyHash,
-      ...values
-    )
-  },
+  append: ({ body, event, id, key, keyHash, meta, partition }, { locksKey, notifies }) =>
+    locksKey && key !== null
+      ? statement(notifies ? locking.notifying : locking.silent, partition, id, event, key, body, meta, keyHash)
+      : statement(notifies ? plain.notifying : plain.silent, partition, id, event, key, body, meta),
 
   claim: ({ millis, owner }) =>
     statement(
@@ -76,7 +76,7 @@ SELECT *, sum(octet_length(body)) OVER (ORDER BY position) - octet_length(body) 
 SELECT position, event_id, event, event_key, body, meta FROM eventbus_outbox
 WHERE state = ${pending} AND partition = $1::smallint
 AND EXISTS (SELECT 1 FROM eventbus_outbox_lease l WHERE l.partition = $2::smallint AND l.fence = $3::bigint AND l.owner IS NOT NULL)
-AND (event_key IS NULL OR event_key NOT IN (SELECT jsonb_array_elements_text($4::jsonb)))
+AND (event_key IS NULL OR event_key NOT IN (SELECT jsonb_array_elements_text(${jsonOf("$4")})))
 AND position NOT IN ${listed("$5")}
 ORDER BY position LIMIT $6::integer) first) summed WHERE before < $7::bigint ORDER BY position`,
       partition,

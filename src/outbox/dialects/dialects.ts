@@ -1,5 +1,6 @@
 /** The databases by their names. */
+import { mysql } from "./Mysql.ts"
 import { postgres } from "./Postgres.ts"
 import { sqlite } from "./Sqlite.ts"
 
-export const dialects = { postgres, sqlite } as const
+export const dialects = { postgres, sqlite, mysql } as const

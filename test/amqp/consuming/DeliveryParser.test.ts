@@ -1,12 +1,11 @@
 /** Deliveries read from the bytes of a connection: the same messages that amqplib reads, in the same order, however they arrive. */
 import { assert, describe, it } from "@effect/vitest"
 import type { Channel, ConsumeMessage } from "amqplib"
-import { EventEmitter } from "node:events"
-import { PassThrough } from "node:stream"
 import * as DeliveryParser from "../../../src/amqp/consuming/DeliveryParser.ts"
 import * as ReceivedMessage from "../../../src/amqp/consuming/ReceivedMessage.ts"
 import { fromSeed } from "../../support/RandomSource.ts"
-import { Connection, defs, type Frame, framesOf } from "../setup/AmqplibReference.ts"
+import { defs, type Frame, framesOf } from "../setup/AmqplibReference.ts"
+import * as ReadLine from "../setup/ReadLine.ts"
 
 const { below, next, pick } = fromSeed(20270205)
 const texts = ["", "a", "é", "日本", "🙂", "x".repeat(80), "eduflow.events", "a.b.c"]
@@ -82,15 +81,10 @@ const seenOf = ({ headerBytes, ...message }: ReceivedMessage.ReceivedMessage): S
   return message
 }
 
-/** A connection of amqplib after its handshake, with channels that record what amqplib delivers on them. */
-const lineOf = () => {
-  const stream = new PassThrough()
-  const connection = new Connection(stream)
-  const channels = new Map<number, ReturnType<typeof channelOf>>()
-  const channelOf = (ch: number) => {
-    const channel = Object.assign(new EventEmitter(), {
-      ch,
-      connection,
+/** Channels that record what amqplib delivers on them. */
+const lineOf = () =>
+  ReadLine.lineOf((base) => {
+    const channel = Object.assign(base, {
       seen: [] as Array<Seen>,
       byAmqplib: 0,
       pending: undefined as undefined | { fields: unknown; properties?: unknown; size: number; body: Array<Buffer> },
@@ -110,22 +104,8 @@ const lineOf = () => {
         channel.seen.push(seenOf(ReceivedMessage.ofAmqplib(message)))
       }
     })
-    channels.set(ch, channel)
     return channel
-  }
-  connection.accept = (frame) => channels.get(frame.channel)?.accept(frame)
-  return { connection, stream, channelOf }
-}
-
-const feed = async (stream: PassThrough, bytes: Buffer, pieces: () => number): Promise<void> => {
-  for (let at = 0; at < bytes.length;) {
-    const size = pieces()
-    stream.write(bytes.subarray(at, at + size))
-    at += size
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  await new Promise((resolve) => setImmediate(resolve))
-}
+  })
 
 const unexpected = (error: unknown): void => assert.fail(String(error))
 
@@ -154,7 +134,7 @@ describe("deliveries from the bytes", () => {
           for (const channel of channels)
             DeliveryParser.consume(asChannel(channel), (m) => channel.seen.push(seenOf(m)), unexpected)
         side.connection.acceptLoop()
-        await feed(side.stream, all, pieces)
+        await ReadLine.feed(side.stream, all, pieces)
       }
       const [heard, read] = sides.map(({ channels }) => channels)
       for (const index of [0, 1]) {
@@ -184,8 +164,12 @@ describe("deliveries from the bytes", () => {
       const fields = { consumerTag: "c", deliveryTag: tag, redelivered: false, exchange: "e", routingKey: "k" }
       return framesOf(defs.BasicDeliver, ch, fields, {}, Buffer.from("{}"), 4096)
     }
-    await feed(line.stream, Buffer.concat([usual(2, 1), usual(1, 1), usual(2, 2), usual(1, 2)]), () => 1_000_000)
-    await feed(line.stream, usual(2, 3), () => 1_000_000)
+    await ReadLine.feed(
+      line.stream,
+      Buffer.concat([usual(2, 1), usual(1, 1), usual(2, 2), usual(1, 2)]),
+      () => 1_000_000
+    )
+    await ReadLine.feed(line.stream, usual(2, 3), () => 1_000_000)
     assert.deepStrictEqual(failures, [broken, broken])
     assert.deepStrictEqual(
       good.seen.map(({ deliveryTag }) => deliveryTag),
@@ -202,7 +186,8 @@ describe("deliveries from the bytes", () => {
       DeliveryParser.consume(asChannel(each), ({ deliveryTag }) => heard.push(each.ch * 10 + deliveryTag), unexpected)
     line.connection.acceptLoop()
     const body = Buffer.from("{}")
-    const bring = (ch: number, tag: number) => feed(line.stream, delivery(ch, tag, 4096, body), () => 1_000_000)
+    const bring = (ch: number, tag: number) =>
+      ReadLine.feed(line.stream, delivery(ch, tag, 4096, body), () => 1_000_000)
     await bring(1, 1)
     channel.accept = () => {}
     await bring(1, 2)
@@ -229,7 +214,11 @@ describe("deliveries from the bytes", () => {
       const fields = { consumerTag: "c", deliveryTag: 1, redelivered: false, exchange: "e", routingKey: "k" }
       const texts = { messageId: "~".repeat(255), contentType: "~".repeat(86), appId: "é".repeat(127) }
       const frames = framesOf(defs.BasicDeliver, ch, fields, { ...texts, timestamp: 1.7e18 }, Buffer.from("{}"), 4096)
-      await feed(line.stream, Buffer.from(frames.map((byte) => (byte === 0x7e ? 0xff : byte))), () => 1_000_000)
+      await ReadLine.feed(
+        line.stream,
+        Buffer.from(frames.map((byte) => (byte === 0x7e ? 0xff : byte))),
+        () => 1_000_000
+      )
     }
     for (const { seen } of [ours, amqplibs]) {
       const { appId, contentType, messageId, timestamp } = seen[0]?.properties ?? assert.fail("nothing came")

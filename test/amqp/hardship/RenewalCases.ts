@@ -28,7 +28,8 @@ export const renewalCase = (node: () => RabbitNode): void => {
           callMillis: 10_000,
           now: () => 0,
           renewMillis: 300,
-          repair: () => Effect.void
+          repair: () => Effect.void,
+          levels: () => Effect.void
         })
         const connection = yield* Connection.make(settings, "publish", sender.open, yield* alone)
         yield* connection.started

@@ -10,6 +10,9 @@ const inside = (file: string): unknown =>
 interface Definitions {
   readonly BasicPublish: number
   readonly BasicDeliver: number
+  readonly BasicReturn: number
+  readonly BasicAck: number
+  readonly BasicNack: number
   readonly BasicProperties: number
   readonly ConnectionStart: number
   readonly ConnectionStartOk: number

@@ -4,7 +4,7 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 
 interface Classes {
-  readonly ChannelModel: { readonly prototype: Pick<ChannelModel, "createConfirmChannel"> }
+  readonly ChannelModel: { readonly prototype: Pick<ChannelModel, "createConfirmChannel" | "createChannel"> }
   readonly Channel: {
     readonly prototype: { rpc: (this: Channel, method: number, fields: object, expected: number) => Promise<unknown> }
   }
@@ -19,6 +19,13 @@ const { createConfirmChannel } = classes.ChannelModel.prototype
 classes.ChannelModel.prototype.createConfirmChannel = function (...args) {
   opened++
   return createConfirmChannel.apply(this, args)
+}
+
+let openedPlain = 0
+const { createChannel } = classes.ChannelModel.prototype
+classes.ChannelModel.prototype.createChannel = function (...args) {
+  openedPlain++
+  return createChannel.apply(this, args)
 }
 
 /** `tx.rollback`. */
@@ -41,6 +48,9 @@ const since = (count: () => number): (() => number) => {
 
 /** Counts the confirm channels that are opened from now on: those that the library publishes on. */
 export const countConfirmChannels = (): (() => number) => since(() => opened)
+
+/** Counts the other channels that are opened from now on. */
+export const countChannels = (): (() => number) => since(() => openedPlain)
 
 /** Counts the transactions that are rolled back from now on: questions for rights. */
 export const countQuestions = (): (() => number) => since(() => rolledBack)

@@ -6,7 +6,7 @@ import { freshNamespace } from "../../support/live.ts"
 import { consume, subscriber } from "../setup/Consumers.ts"
 import { type Row, sorted } from "../setup/Listings.ts"
 import { open, rawChannel, refusalOf, secret } from "../setup/OpenBroker.ts"
-import { event, outgoing, send } from "../setup/Sends.ts"
+import { copyTo, event, outgoing, send } from "../setup/Sends.ts"
 import { untilEffect } from "../setup/Until.ts"
 
 const many = 1_000_000_000
@@ -49,7 +49,8 @@ const sub = (name: string, more: object = {}) =>
 const queues = [
   quorum("ns.undeliverable", { "x-delivery-limit": many }),
   quorum("ns.canary", { "x-message-ttl": 1000 }),
-  ...levels.map((n) =>
+  // Those that a delay was sent to.
+  ...[0, 2, 11].map((n) =>
     quorum(level(n), { "x-message-ttl": 2 ** n * 1000, ...atLeastOnce(n === 0 ? "ns.delay.deliver" : level(n - 1)) })
   ),
   quorum("ns.dead.plain", { "x-delivery-limit": many }),
@@ -67,8 +68,8 @@ const exchanges = [
 const bindings = [
   queueBinding("ns.undeliverable", "ns.undeliverable", ""),
   queueBinding("ns.delay.deliver", "ns.canary", `${stars}to._canary.#`),
+  ...[0, 2, 11].map((n) => queueBinding(level(n), level(n), `${"*.".repeat(19 - n)}1.#`)),
   ...levels.flatMap((n) => [
-    queueBinding(level(n), level(n), `${"*.".repeat(19 - n)}1.#`),
     {
       source_name: level(n),
       destination_name: n === 0 ? "ns.delay.deliver" : level(n - 1),
@@ -126,6 +127,11 @@ export const topologyCases = (node: () => RabbitNode): void => {
           // Declared again, also by another process: nothing changes.
           yield* broker.declare(subscriber("plain", ["a.b"]))
           yield* open(url, { namespace: "ns" })
+          const delay = 2 ** 11 + 2 ** 2
+          assert.deepStrictEqual(yield* send(broker, outgoing(copyTo("plain", delay))), {
+            _tag: "Confirmed",
+            routed: true
+          })
           const list = (what: string, ...columns: ReadonlyArray<string>) =>
             Effect.promise(async (): Promise<ReadonlyArray<Row>> =>
               JSON.parse(await node().ctl("--vhost", "frozen", "--formatter", "json", what, ...columns))
@@ -174,16 +180,16 @@ export const topologyCases = (node: () => RabbitNode): void => {
         const raw = yield* rawChannel(node().url)
         const first = freshNamespace()
         yield* Effect.promise(() =>
-          raw.assertQueue(`${first}.delay.05`, {
-            arguments: { "x-queue-type": "quorum", "x-message-ttl": 5, ...atLeastOnce(`${first}.delay.04`) }
+          raw.assertQueue(`${first}.delay.00`, {
+            arguments: { "x-queue-type": "quorum", "x-message-ttl": 5, ...atLeastOnce(`${first}.delay.deliver`) }
           })
         )
         const ttl = yield* refusalOf(node().url, { namespace: first })
         assert.deepInclude(ttl.reason, {
           _tag: "TopologyMismatch",
-          entity: `queue ${first}.delay.05`,
+          entity: `queue ${first}.delay.00`,
           argument: "x-message-ttl",
-          expected: "32000",
+          expected: "1000",
           actual: "5"
         })
         assert.match(ttl.message, /delete it|new name/)

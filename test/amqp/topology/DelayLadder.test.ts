@@ -32,7 +32,7 @@ const record = (declarations: ReadonlyArray<Topology.Declaration>): Bindings => 
   return found
 }
 
-const shared = record(Topology.shared("ns"))
+const shared = record([...Topology.shared("ns"), ...Topology.upperLevels("ns")])
 const subscriber = record(Topology.subscriber("ns", { name: "a.b", ordering: "none", patterns: ["x.#", "y"] }))
 
 /** Follows a message to its end: how long it waited, and which bindings of subscribers' queues took it. */
@@ -103,6 +103,34 @@ describe("DelayLadder", () => {
       check(3, Ladder.toSubscriber(name), 0)
       check(0, Ladder.toEvent(name), 0)
     }
+  })
+
+  it.prop(
+    "P7: without some levels the longest delay is left that is not longer, and the rest of it is left for later",
+    [Seconds, Seconds],
+    ([seconds, absent]) => {
+      const pass = Ladder.within(seconds, absent)
+      if (pass === 1) return
+      assert.strictEqual(pass & absent, 0)
+      assert.isAtMost(pass, seconds)
+      // What is missing to it is waited on levels that are absent, or is shorter than one of them.
+      const longer = Array.from({ length: 3 }, (_, n) => pass + n + 1).filter((more) => (more & absent) === 0)
+      for (const more of longer) assert.isAbove(more, seconds)
+    }
+  )
+
+  it("the first level of a delay is the one at which it enters", () => {
+    for (const seconds of [1, 2, 3, 4, 1023, 1024, maxDelaySeconds])
+      assert.strictEqual(
+        Ladder.entry("ns", seconds, "to.a").exchange,
+        Ladder.levelName("ns", Ladder.firstOf(seconds)),
+        `${seconds} s`
+      )
+    assert.deepStrictEqual(Ladder.levelsOf(0b1010), [1, 3])
+    assert.deepStrictEqual(
+      [Ladder.within(5, 0b100), Ladder.within(5, 0b1), Ladder.within(2 ** 12, ~1), Ladder.within(1, 1)],
+      [3, 4, 1, 1]
+    )
   })
 
   it("recognises messages that came over it by exchange and destination", () => {

@@ -14,7 +14,7 @@ const before = (declared: ReadonlyArray<Topology.Declaration>, first: string, se
 
 describe("Topology", () => {
   it("T4, T5: a dead-letter queue is declared and bound before the queue that sends to it", () => {
-    const shared = Topology.shared(ns)
+    const shared = [...Topology.shared(ns), ...Topology.upperLevels(ns)]
     before(shared, "binding of ns.undeliverable to ns.undeliverable", "exchange ns.delay.deliver")
     for (let level = 0; level < Ladder.levels; level++) {
       const name = Ladder.levelName(ns, level)
@@ -33,6 +33,7 @@ describe("Topology", () => {
   it("N31: everything that is declared can be verified, but for bindings", () => {
     const all = [
       ...Topology.shared(ns),
+      ...Topology.upperLevels(ns),
       ...Topology.subscriber(ns, { name: "a", ordering: "key", patterns: ["x", "y.#"] }),
       ...Topology.canaries(ns)
     ]
@@ -42,6 +43,7 @@ describe("Topology", () => {
   it("N15: every name is in the namespace, and no subscriber can have the name of a canary", () => {
     const all = [
       ...Topology.shared(ns),
+      ...Topology.upperLevels(ns),
       ...Topology.subscriber(ns, { name: "a.b", ordering: "none", patterns: ["x"] }),
       ...Topology.canaries(ns)
     ]

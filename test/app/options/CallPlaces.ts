@@ -1,6 +1,6 @@
 /** Calls of a bus, of the test kit and of the conformance suites. */
 import { Effect, Layer } from "effect"
-import { DeadLetters, EventCache } from "../../../src/index.ts"
+import { DeadLetters, EventCache, Foreign } from "../../../src/index.ts"
 import { brokerCases, busProcess, cacheStoreCases } from "../../../src/ports/index.ts"
 import { TestBus } from "../../../src/testing/index.ts"
 import {
@@ -129,6 +129,39 @@ export const callPlaces: Readonly<Record<string, Place>> = {
     tag: "OptionInvalid",
     misspelled: ["header", "headers"],
     wrong: ["headers", "a", '"a"']
+  },
+  "Foreign.json": {
+    types: ["CodecOptions"],
+    refuses: (options) => rejecting(async () => Foreign.json(options)),
+    tag: "OptionInvalid",
+    misspelled: ["tipe", "type"],
+    wrong: ["type", "created", '"created"']
+  },
+  "Foreign.massTransit": {
+    types: ["MassTransitOptions"],
+    refuses: (options) => rejecting(async () => Foreign.massTransit(options)),
+    tag: "OptionInvalid",
+    misspelled: ["sourceAdress", "sourceAddress"],
+    wrong: ["sourceAddress", 7, "7"]
+  },
+  "Foreign.publish": {
+    types: ["ForeignPublishOptions"],
+    refuses: (options) => failing(Foreign.publish({ queue: "orders" }, Moved, data, options)),
+    tag: "PublishError",
+    misspelled: ["tipe", "type"],
+    wrong: ["mandatory", 1, "1"]
+  },
+  "Foreign.queue": {
+    types: ["ForeignOptions<E>"],
+    refuses: (options) =>
+      bus(({ subscribe }) =>
+        Effect.scoped(subscribe("a.b", { events: Foreign.queue("orders", options), handler: () => Effect.void }))
+      ),
+    tag: "SubscribeError",
+    base: { types: { moved: Moved } },
+    misspelled: ["codecs", "codec"],
+    wrong: ["onUnknownType", "drop", '"drop"'],
+    required: "types"
   },
   busProcess: {
     types: ["EventBus.Options"],

@@ -18,7 +18,7 @@ import { building, failing, type Place, ports, rejecting, right, state } from ".
 
 export const layerPlaces: Readonly<Record<string, Place>> = {
   "Event.make": {
-    types: ["Options<S, Role, Status>"],
+    types: ["EventOptions.Options<S, Role, Status>"],
     refuses: (options) => rejecting(async () => Event.make("a.b", options)),
     tag: "EventDefinitionError",
     base: { version: 1, data: Schema.String },
@@ -27,7 +27,7 @@ export const layerPlaces: Readonly<Record<string, Place>> = {
     required: "version"
   },
   "Event.define": {
-    types: ["Options<S, string, string>"],
+    types: ["Loose"],
     refuses: (options) => rejecting(async () => Event.define("a.b", options)),
     tag: "EventDefinitionError",
     base: { version: 1, data: Schema.String },
@@ -75,7 +75,7 @@ export const layerPlaces: Readonly<Record<string, Place>> = {
     required: "url"
   },
   "Subscriber.layer": {
-    types: ["AnyReturning<E, Returned>", "BatchedReturning<E, Returned>"],
+    types: ["AnyReturning<E, Returned>", "BatchedReturning<E, Returned>", "InboxReturning<E, Returned>"],
     refuses: (options) => building(Subscriber.layer("options.layer", options)),
     tag: "SubscribeError",
     base: right,

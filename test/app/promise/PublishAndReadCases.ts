@@ -76,6 +76,7 @@ export const publishAndReadCases = (options: () => EventBus.LiveOptions): void =
       [{ mandatory: "yes" }, ["mandatory", '"yes"', "true or false"]],
       [{ delay: { second: 5 } }, ["delay", "an object", "seconds"]],
       [{ timeout: "soon" }, ["timeout", '"soon"']],
+      [{ expiresAfter: 0 }, ["expiresAfter", "0", "1 millisecond to 3650 days"]],
       [{ key: null }, ["key", "null", "leave it out"]],
       [{ signal: "abort" }, ["signal", '"abort"']],
       [{ actor: "teacher" }, ["actor"]],

@@ -70,6 +70,18 @@ const run = Effect.fnUntraced(function* ({ events, failing, keys, killers, stand
   return { deaths, handled, harmless, letters: yield* stage.letters.list(name, { limit: 1000 }) }
 })
 
+/** One event in the queue of a subscriber by key, whose processes ended this often while they held it. */
+const returned = Effect.fnUntraced(function* (deaths: number) {
+  const stage = yield* Stage.make
+  const Changed = keyed()
+  const name = fresh()
+  yield* stage.broker.declare({ name, ordering: "key", patterns: [Changed.name] })
+  yield* stage.bus.publish(Changed, { n: 1, k: "k" }).pipe(Effect.forkChild({ startImmediately: true }))
+  yield* Stage.turns
+  yield* dieWithAll(stage.broker, name, deaths)
+  return { stage, Changed, name }
+})
+
 describe("crash guard", () => {
   for (const { failing, keys = 5, killers, standby } of [
     { killers: [7], standby: 0, failing: undefined },
@@ -155,13 +167,7 @@ describe("crash guard", () => {
 
   it.effect("P3, N6: a process that lived through the loss of its consumer judges no event by that", () =>
     Effect.gen(function* () {
-      const stage = yield* Stage.make
-      const Changed = keyed()
-      const name = fresh()
-      yield* stage.broker.declare({ name, ordering: "key", patterns: [Changed.name] })
-      yield* stage.bus.publish(Changed, { n: 1, k: "k" }).pipe(Effect.forkChild({ startImmediately: true }))
-      yield* Stage.turns
-      yield* dieWithAll(stage.broker, name, 7)
+      const { Changed, name, stage } = yield* returned(7)
       let starts = 0
       yield* stage.bus.subscribe(name, {
         events: [Changed],
@@ -177,6 +183,25 @@ describe("crash guard", () => {
     })
   )
 
+  it.effect("P3, N6: a suspect that cannot be parked starts when those of other subscribers had time to leave", () =>
+    Effect.gen(function* () {
+      const { Changed, name, stage } = yield* returned(5)
+      let starts = 0
+      const process = yield* killableProcess(stage.server, (broker) => ({
+        declare: (spec) => (spec.parking === true ? Effect.fail(denied) : broker.declare(spec))
+      }))
+      yield* process.subscribe(name, {
+        events: [Changed],
+        ordering: "key",
+        handler: () => Effect.sync(() => void starts++)
+      })
+      yield* Stage.pass(190, 10)
+      assert.strictEqual(starts, 0)
+      yield* Stage.pass(20, 10)
+      assert.strictEqual(starts, 1)
+    })
+  )
+
   it.effect.each([
     { deaths: 12, parks: true, handled: true },
     { deaths: 9, parks: false, handled: true },
@@ -184,13 +209,7 @@ describe("crash guard", () => {
   ])("P3, N6: held in $deaths deaths, with a parked queue: $parks, the first event is handled: $handled", (given) =>
     Effect.gen(function* () {
       const { deaths, handled, parks } = given
-      const stage = yield* Stage.make
-      const Changed = keyed()
-      const name = fresh()
-      yield* stage.broker.declare({ name, ordering: "key", patterns: [Changed.name] })
-      yield* stage.bus.publish(Changed, { n: 1, k: "k" }).pipe(Effect.forkChild({ startImmediately: true }))
-      yield* Stage.turns
-      yield* dieWithAll(stage.broker, name, deaths)
+      const { Changed, name, stage } = yield* returned(deaths)
       let starts = 0
       const process = yield* killableProcess(stage.server, (broker) => ({
         declare: (spec) => (spec.parking === true && !parks ? Effect.fail(denied) : broker.declare(spec))

@@ -105,6 +105,41 @@ describe("an event that came back and cannot start", () => {
     })
   )
 
+  it.effect(
+    "P3: nothing that came back starts before the retry of a suspect is confirmed, or a second has passed",
+    () =>
+      Effect.gen(function* () {
+        for (const confirms of [true, false]) {
+          const stage = yield* Stage.make
+          const first = yield* suspect(stage, 5)
+          const second = yield* suspect(stage, 1)
+          const ledger = makeLedger()
+          let failed = 0
+          const copies: Array<() => void> = []
+          const process = yield* killableProcess(stage.server, (broker) => ({
+            send: (copy) => {
+              if (copy.message.to._tag === "Subscriber") copies.push(() => broker.send(copy))
+              else broker.send(copy)
+            }
+          }))
+          yield* process.subscribe(first.name, {
+            events: [first.Happened],
+            retry: Schedule.spaced("1 minute"),
+            handler: () => Effect.andThen(Effect.sleep(500), Effect.fail(++failed))
+          })
+          yield* Stage.pass(300, 20)
+          yield* process.subscribe(second.name, { events: [second.Happened], handler: ledger.handler })
+          yield* Stage.pass(600, 20)
+          assert.deepStrictEqual([failed, copies.length, ledger.numbers()], [1, 1, []])
+          if (confirms) copies.forEach((send) => send())
+          yield* Stage.pass(confirms ? 20 : 600, 20)
+          assert.deepStrictEqual(ledger.numbers(), confirms ? [0] : [])
+          yield* Stage.pass(600, 20)
+          assert.deepStrictEqual(ledger.numbers(), [0])
+        }
+      })
+  )
+
   it.effect("R3: where the broker refuses its copy it waits, and is handled", () =>
     Effect.gen(function* () {
       const stage = yield* Stage.make

@@ -1,6 +1,7 @@
 /** Handlers: their errors and services are inferred, and what returns no Effect is refused with a remedy. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Data, Effect, type Layer, Schedule, Schema } from "effect"
+import type { SqlClient } from "effect/sql"
 import { expectTypeOf } from "vitest"
 import {
   createEventBus,
@@ -20,7 +21,7 @@ class Printer extends Context.Service<Printer, { readonly print: Effect.Effect<v
 
 const Moved = Event.make("types.moved", { version: 1, data: Schema.Struct({ n: Schema.Finite }) })
 const Sold = Event.make("types.sold", { version: 1, data: Schema.Struct({ price: Schema.Finite }) })
-type Failures = "Full" | "Closed" | "HandlerTimeout" | "HandlerDefect"
+type Failures = "Full" | "Closed" | "HandlerTimeout" | "HandlerDefect" | "AroundFailure"
 
 /** Several Effects, each with an error and a service of its own. */
 const branches = (n: number) => {
@@ -78,6 +79,32 @@ describe("the type of a handler", () => {
       })
     }
     assert.isFunction(promised)
+  })
+
+  it("needs a database with an inbox, and its retries see what that fails with", () => {
+    const layer = Subscriber.layer("types.inbox", {
+      events: [Moved],
+      inbox: true,
+      handler: (event) => branches(event.data.n),
+      retry: (error) => {
+        expectTypeOf(error._tag).toEqualTypeOf<Failures | "OutboxError" | "SqlError">()
+        return Schedule.recurs(1)
+      }
+    })
+    expectTypeOf(layer).toEqualTypeOf<
+      Layer.Layer<never, SubscribeError, EventBus | Mailer | Printer | SqlClient.SqlClient>
+    >()
+    const without = Subscriber.layer("types.without", { events: [Moved], inbox: false, handler: () => Effect.void })
+    expectTypeOf(without).toEqualTypeOf<Layer.Layer<never, SubscribeError, EventBus>>()
+    const batched = () =>
+      Subscriber.layer("types.inbox-batch", {
+        events: [Moved],
+        // @ts-expect-error a transaction fails as a whole, the events of a batch one by one
+        inbox: true,
+        batch: { size: 2, maxWait: "1 second" },
+        handler: () => Effect.void
+      })
+    assert.isFunction(batched)
   })
 
   it("takes options whose type is written out", () => {

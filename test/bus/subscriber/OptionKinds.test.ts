@@ -38,6 +38,8 @@ describe("the options of a subscriber", () => {
     [{ ...right, deadline: "soon" }, "deadline", ['"soon"', "30 seconds"]],
     [{ ...right, deadline: { second: 5 } }, "deadline", ["an object"]],
     [{ ...right, idempotent: "yes" }, "idempotent", ['"yes"', "true or false"]],
+    [{ ...right, inbox: "yes" }, "inbox", ['"yes"', "true or false"]],
+    [{ ...right, inbox: true, batch: { size: 2, maxWait: 1 } }, "inbox", ["one by one", "Inbox.isFirst"]],
     [{ ...right, batch: 10 }, "batch", ["10", "size, maxWait"]],
     [{ ...right, batch: { size: 10, within: "1 second" } }, "batch.within", ["maxWait"]],
     [{ ...right, breaker: { failure: 3 } }, "breaker.failure", ["3", "`failures`"]],
@@ -76,6 +78,7 @@ describe("the options of a subscriber", () => {
       rateLimit: { limit: 5, window: "1 second" },
       batch: undefined,
       idempotent: true,
+      inbox: true,
       onStoreDown: "wait",
       maxPostponed: 3,
       traceRelation: "link"
@@ -85,5 +88,10 @@ describe("the options of a subscriber", () => {
       Result.isSuccess(settle({ ...right, events: EventGroup.make(keyed()).match("#"), retry: () => all.retry }))
     )
     assert.isTrue(Result.isSuccess(settle({ ...right, onGap: () => {} }, true)))
+  })
+
+  it("refuses an inbox where events may be lost", () => {
+    const settled = settle({ ...right, inbox: true }, true)
+    assert.include(Result.isFailure(settled) ? settled.failure.message : "", "ephemeral")
   })
 })

@@ -11,6 +11,7 @@ import type { SubscriberStats, SubscriberStatus, Subscription } from "../../../s
 import * as MemoryBroker from "../../../src/memory/MemoryBroker.ts"
 import * as MemoryCache from "../../../src/memory/MemoryCache.ts"
 import * as MemoryFleet from "../../../src/memory/fleet/MemoryFleet.ts"
+import { KnownEvents } from "../../../src/bus/support/KnownEvents.ts"
 import { MemoryServer } from "../../../src/memory/MemoryServer.ts"
 import { processOver, start } from "../../../src/ports/conformance/setup/BusProcess.ts"
 import { fresh, keyed } from "../../../src/ports/conformance/setup/TestEvents.ts"
@@ -248,15 +249,18 @@ describe("a process in its fleet", () => {
       const write = (message: string): void => void lines.push(message)
       const log = { debugEnabled: false, debug: write, info: write, warning: write, error: write }
       const member = yield* FleetMember.make(Fleet.of({ ...fleet, appear: () => denied, pauses: denied }), {
+        known: new KnownEvents(),
         log,
         process: "p",
-        source: "s"
+        source: "s",
+        connection: () => ({ status: "Up", since: "1970-01-01T00:00:00.000Z", inFlight: 0, waiting: 0 })
       })
       const obeyed: Array<OperatorPause | undefined> = []
       yield* member.join({
         subscriber: { name: fresh(), ordering: "none", patterns: [] },
         subscription: yield* idle,
         lag: () => ({ ready: undefined, oldest: undefined }),
+        lanes: () => [],
         obey: (pause) => Effect.sync(() => void obeyed.push(pause))
       })
       yield* Stage.pass(60_000, 500)

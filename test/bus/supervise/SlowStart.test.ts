@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Scope } from "effect"
 import type { Delivery } from "../../../src/bus/port/Broker.ts"
-import { fresh, numbered, numbers, upTo } from "../../../src/ports/conformance/setup/TestEvents.ts"
+import { fresh, keyed, numbered, numbers, upTo } from "../../../src/ports/conformance/setup/TestEvents.ts"
 import { makeLedger } from "../../../src/ports/conformance/setup/HandlerLedger.ts"
 import * as Stage from "../Stage.ts"
 
@@ -151,6 +151,46 @@ describe("an event that kills its process", () => {
       for (const [n, beside] of most.slice(0, 5)) assert.strictEqual(beside, 1, `${n} was not alone`)
     })
   )
+
+  for (const ordering of ["none", "key"] as const) {
+    it.effect(
+      `P7, N6: what hangs is alone for a second each, and no event waits for its deadline, ordering "${ordering}"`,
+      () =>
+        Effect.gen(function* () {
+          const stage = yield* Stage.make
+          const Changed = keyed()
+          const name = fresh()
+          yield* stage.broker.declare({ name, ordering, patterns: [Changed.name] })
+          const data = upTo(8).map((n) => ({ n, k: `k${n}` }))
+          yield* stage.bus.publishAll(Changed, data).pipe(Effect.forkChild({ startImmediately: true }))
+          yield* Stage.turns
+          yield* die(stage, name, 2, 10)
+          const handled: Array<number> = []
+          const hanging = new Set<number>()
+          yield* stage.bus.subscribe(name, {
+            events: [Changed],
+            ordering,
+            deadline: "10 minutes",
+            handler: ({ data: { n } }) =>
+              n < 3
+                ? Effect.andThen(
+                    Effect.sync(() => hanging.add(n)),
+                    Effect.never
+                  )
+                : Effect.sync(() => void handled.push(n))
+          })
+          yield* Stage.pass(900, 100)
+          assert.deepStrictEqual([hanging.size, handled], [1, []], "not alone at first")
+          yield* Stage.pass(3_000, 100)
+          assert.deepStrictEqual([hanging.size, handled.toSorted()], [3, [3, 4, 5, 6, 7]])
+          yield* stage.bus.publish(Changed, { n: 8, k: "k8" }).pipe(Effect.forkChild({ startImmediately: true }))
+          yield* Stage.soon(
+            () => `${handled}`,
+            () => handled.includes(8)
+          )
+        })
+    )
+  }
 
   it.effect("a slow start without suspects takes all at once after its first delivery", () =>
     Effect.gen(function* () {

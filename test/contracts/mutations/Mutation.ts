@@ -1,7 +1,7 @@
 /** How a row of the tables is written: contracts before and after, and what the comparison has to find. */
 import { Schema } from "effect"
 import { Event } from "../../../src/index.ts"
-import type { DataSchema } from "../../../src/event/DataCodec.ts"
+import type { DataSchema } from "../../../src/event/standard/StandardSchema.ts"
 
 type Contracts = ReadonlyArray<Event.Any>
 

@@ -41,3 +41,29 @@ export const judge = (moves: ReadonlyArray<Move>, arrivals: ReadonlyArray<Arriva
   }
   return { committed: moves.length, missing: moves.length - seen.size, foreign, disordered, repeated }
 }
+
+export type Rule =
+  | "row without its event"
+  | "event without its row"
+  | "order"
+  | "repeated without a kill"
+  | "stands still"
+  | "effect twice"
+  | "effect missing"
+
+export interface Violation {
+  readonly rule: Rule
+  readonly count: number
+}
+
+/** Repetitions are allowed where something was killed. */
+export const violationsOf = (verdict: Verdict, mayRepeat = true): ReadonlyArray<Violation> => {
+  const { disordered, foreign, missing, repeated } = verdict
+  const all: ReadonlyArray<Violation> = [
+    { rule: "row without its event", count: missing },
+    { rule: "event without its row", count: foreign },
+    { rule: "order", count: disordered },
+    { rule: "repeated without a kill", count: mayRepeat ? 0 : repeated }
+  ]
+  return all.filter(({ count }) => count > 0)
+}

@@ -1,117 +1,213 @@
-/** A writer or a relay as a process, which kills itself at one of its statements. */
-import { createEventBus } from "@eduflow/events"
+/** A writer, a relay or a reader as a process, which dies, or has its database or broker killed, at one of its statements. */
+import { createEventBus, EventBus } from "@eduflow/events"
 import { createOutbox, type Execute } from "@eduflow/events/outbox"
+import { Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
 import { randomInt } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
 import { type ClientBase, Pool } from "pg"
-import { Counted, keys, reader, type WorkOptions } from "./Work.ts"
+import { setWallClock } from "../../chaos/WallClock.ts"
+import { brokenBy } from "./BrokenStatements.ts"
+import * as PoolClient from "./PoolClient.ts"
+import { Counted, type Death, keys, longKey, type Order, reader, type Word, type WorkOptions } from "./Work.ts"
 
-// Written by the test that started it.
-const { broker, bug, database, death, namespace, role } = JSON.parse(process.argv[2] ?? "{}") as WorkOptions
-
-const pool = new Pool({ connectionString: database, max: 8 })
-pool.on("error", () => {})
-
-const die = (): void => void process.kill(process.pid, "SIGKILL")
-
+let death: Death | undefined
 let reached = 0
+let goOn = Promise.withResolvers<void>()
+
+const say = (word: Word): void => void process.send?.(word)
+
+const end = async ({ victim }: Death): Promise<void> => {
+  if (victim === "process") process.kill(process.pid, "SIGKILL")
+  death = undefined
+  goOn = Promise.withResolvers<void>()
+  say({ word: "reached" })
+  await goOn.promise
+}
+
 /** Runs a statement of the life of this process. */
 const run = async (client: ClientBase | Pool, text: string, parameters: ReadonlyArray<unknown> = []) => {
-  const isLast = death !== undefined && text.includes(death.statement) && ++reached === death.count
-  if (isLast && death?.when === "before") die()
+  const planned = death
+  const isLast = planned !== undefined && text.includes(planned.statement) && ++reached === planned.count
+  if (isLast && planned.when === "before") await end(planned)
   const { rows } = await client.query(text, [...parameters])
-  if (isLast && death?.when === "after") die()
-  if (isLast && death?.when === "soon after") setTimeout(die, randomInt(4))
+  if (isLast && planned.when === "after") await end(planned)
+  if (isLast && planned.when === "soon after") setTimeout(() => void end(planned), randomInt(4))
   return rows
 }
 
-/** A relay as it should not be: it reads what comes after the last position that it has read. */
-const cursors = new Map<unknown, number>()
-const withCursor: Execute = async (text, parameters) => {
-  if (!text.includes("AS before")) return run(pool, text, parameters)
-  const [partition] = parameters
-  const cursor = cursors.get(partition) ?? 0
-  const rows = await run(pool, text.replace("WHERE state = 0", `WHERE state = 0 AND position > ${cursor}`), parameters)
-  for (const row of rows) cursors.set(partition, Math.max(cursors.get(partition) ?? 0, Number(row.position)))
-  return rows
+const within =
+  (client: ClientBase): Execute =>
+  (text, parameters) =>
+    run(client, text, parameters)
+
+const poolOf = (database: string): Pool => {
+  const pool = new Pool({ connectionString: database, max: 8 })
+  pool.on("error", () => {})
+  return pool
 }
 
-const execute: Execute = bug === "cursor" ? withCursor : (text, parameters) => run(pool, text, parameters)
+/** A connection that is used no more when anything fails: then the database was killed, and nothing was committed. */
+const withClient = async (pool: Pool, use: (client: ClientBase) => Promise<void>): Promise<void> => {
+  const client = await pool.connect()
+  let isBroken = true
+  const onError = (): void => {
+    isBroken = true
+  }
+  client.on("error", onError)
+  try {
+    await use(client)
+    isBroken = false
+  } finally {
+    client.off("error", onError)
+    client.release(isBroken)
+  }
+}
+
+const move =
+  "WITH moved AS (UPDATE counters SET n = n + 1 WHERE k = $1 RETURNING n) INSERT INTO moves (k, n, id) SELECT $2, n, $3 FROM moved"
 
 /** One transaction after the other: an event and the row that says in which order the transactions of its key committed. */
-const write = async (): Promise<never> => {
+const write = async ({ bug, database }: WorkOptions): Promise<never> => {
+  const pool = poolOf(database)
+  const onPool: Execute = (text, parameters) => run(pool, text, parameters)
   const outbox = await createOutbox({
     source: "counter",
     dialect: "postgres",
-    execute,
-    ordering: bug === "no lock" ? "none" : "key"
+    execute: onPool,
+    ordering: bug === "no-lock" ? "none" : "key"
   })
-  const once = async (): Promise<void> => {
-    const client = await pool.connect()
-    let isBroken = false
-    client.on("error", () => {
-      isBroken = true
-    })
-    try {
-      const k = keys[randomInt(keys.length)] ?? "a"
-      await run(client, "BEGIN")
-      const { id } = await outbox.append((text, parameters) => run(client, text, parameters), Counted, { k })
-      if (randomInt(8) === 0) await delay(randomInt(60))
-      await run(
-        client,
-        "WITH moved AS (UPDATE counters SET n = n + 1 WHERE k = $1 RETURNING n) INSERT INTO moves (k, n, id) SELECT $2, n, $3 FROM moved",
-        [k, k, id]
-      )
-      await run(client, randomInt(10) === 0 ? "ROLLBACK" : "COMMIT")
-    } catch {
-      // The database was killed: what was not committed never was.
-      isBroken = true
-    } finally {
-      client.release(isBroken)
+  const transaction = (client: ClientBase) => async (): Promise<void> => {
+    const k = keys[randomInt(keys.length)] ?? "a"
+    await run(client, "BEGIN")
+    const id = crypto.randomUUID()
+    const append = (execute: Execute): Promise<unknown> => outbox.append(execute, Counted, { k }, { id })
+    if (bug !== "append-behind") await append(bug === "append-outside" ? onPool : within(client))
+    if (randomInt(8) === 0) await delay(randomInt(60))
+    await run(client, move, [k, k, id])
+    const isKept = randomInt(10) > 0
+    await run(client, isKept ? "COMMIT" : "ROLLBACK")
+    if (bug === "append-behind" && isKept) await append(onPool)
+  }
+  const one = async (): Promise<never> => {
+    for (;;) {
+      await withClient(pool, (client) => transaction(client)()).catch(() => delay(50))
+      await delay(randomInt(4))
     }
   }
-  for (;;) {
-    await once().catch(() => delay(50))
-    await delay(randomInt(4))
-  }
+  return Promise.race(Array.from({ length: 4 }, one))
 }
 
-const relay = async (): Promise<void> => {
+/** How many later events are published before a long transaction commits. */
+const overtakers = 50
+
+const writeLong = async ({ database }: WorkOptions): Promise<never> => {
+  const pool = poolOf(database)
+  const onPool: Execute = (text, parameters) => run(pool, text, parameters)
+  const outbox = await createOutbox({ source: "counter", dialect: "postgres", execute: onPool })
+  const later = async (position: number): Promise<number> => {
+    const { rows } = await pool.query(
+      "SELECT count(*) AS n FROM eventbus_outbox WHERE state = 1 AND position > $1 AND event_key <> $2",
+      [position, longKey]
+    )
+    return Number(rows[0]?.n)
+  }
+  const once = async (client: ClientBase): Promise<void> => {
+    await client.query("BEGIN")
+    const { id, position } = await outbox.append(within(client), Counted, { k: longKey })
+    let by = 0
+    while ((by = await later(position)) < overtakers) await delay(50)
+    await client.query(move, [longKey, longKey, id])
+    await client.query("COMMIT")
+    say({ word: "overtaken", by })
+  }
+  for (;;) await withClient(pool, once).catch(() => delay(50))
+}
+
+const relay = async ({ broker, bug, database, lease, namespace }: WorkOptions): Promise<void> => {
+  const pool = poolOf(database)
   const bus = await createEventBus({ url: broker, namespace, source: "counter" })
-  await createOutbox({
+  const asked = Promise.withResolvers<void>()
+  process.once("SIGTERM", () => asked.resolve())
+  const outbox = await createOutbox({
     source: "counter",
     dialect: "postgres",
-    execute,
+    execute: brokenBy(bug, (text, parameters) => run(pool, text, parameters)),
     relayTo: bus,
-    relay: { poll: 20, lease: 1000, batch: 50 }
+    relay: { poll: 20, lease, batch: 50 }
   })
+  await asked.promise
+  await outbox.close()
+  process.exit(0)
 }
 
 /** A handler whose effect is a row that nothing else makes unique. */
-const read = async (): Promise<void> => {
+const read = async ({ broker, bug, database, namespace }: WorkOptions): Promise<void> => {
+  const pool = poolOf(database)
+  const onPool: Execute = (text, parameters) => run(pool, text, parameters)
   const bus = await createEventBus({ url: broker, namespace, source: "reader" })
-  const outbox = await createOutbox({ source: "reader", dialect: "postgres", execute })
+  const outbox = await createOutbox({ source: "reader", dialect: "postgres", execute: onPool })
   await bus.subscribe(reader, {
     events: [Counted],
     prefetch: 4,
-    handler: async (event) => {
-      const client = await pool.connect()
-      let isBroken = true
-      try {
-        const within: Execute = (text, parameters) => run(client, text, parameters)
+    handler: (event) =>
+      withClient(pool, async (client) => {
         await run(client, "BEGIN")
-        if (await outbox.isFirst(within, reader, event))
-          await run(client, "INSERT INTO applied (id) VALUES ($1)", [event.id])
+        const marked = await outbox.isFirst(bug === "mark-outside" ? onPool : within(client), reader, event)
+        if (marked || bug === "no-mark") await run(client, "INSERT INTO applied (id) VALUES ($1)", [event.id])
         await run(client, "COMMIT")
-        isBroken = false
-      } finally {
-        client.release(isBroken)
-      }
-    }
+      })
   })
 }
 
-process.on("SIGTERM", () => process.exit(0))
-if (role === "relay") await relay()
-else if (role === "reader") await read()
-else await Promise.all(Array.from({ length: 4 }, write))
+/** The same with the option of the subscriber. */
+const readWithOption = async ({ broker, database, namespace }: WorkOptions): Promise<never> => {
+  const services = Layer.merge(
+    EventBus.layerAmqp({ url: broker, namespace, source: "reader" }),
+    PoolClient.layer(poolOf(database), run)
+  )
+  const subscribed = Effect.gen(function* () {
+    const bus = yield* EventBus
+    const sql = yield* SqlClient.SqlClient
+    yield* bus.subscribe(reader, {
+      events: [Counted],
+      inbox: true,
+      prefetch: 4,
+      handler: (event) => sql`INSERT INTO applied (id) VALUES (${event.id})`
+    })
+    return yield* Effect.never
+  })
+  return Effect.runPromise(Effect.scoped(subscribed).pipe(Effect.provide(services)))
+}
+
+const roles = {
+  writer: write,
+  long: writeLong,
+  relay,
+  reader: (options: WorkOptions) => (options.option === true ? readWithOption(options) : read(options))
+}
+
+process.on("disconnect", () => process.exit(0))
+// Its test alone sends messages.
+process.on("message", (message: Order) => {
+  switch (message.order) {
+    case "work": {
+      death = message.options.death
+      // A process that starts while the broker is away ends by itself.
+      roles[message.options.role](message.options).catch(() => process.exit(1))
+      break
+    }
+    case "die": {
+      reached = 0
+      death = message.death
+      break
+    }
+    case "go on": {
+      goOn.resolve()
+      break
+    }
+    case "set the clock": {
+      setWallClock(message.millis)
+    }
+  }
+})

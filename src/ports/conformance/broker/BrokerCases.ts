@@ -37,6 +37,8 @@ import { sharingCases } from "./SharingCases.ts"
 import { subscribeCases } from "./SubscribeCases.ts"
 import { watchCases } from "./WatchCases.ts"
 import { deadLetterCases } from "./deadletter/DeadLetterCases.ts"
+import { expiredReplayCases } from "./deadletter/ExpiredReplayCases.ts"
+import { expiryCases } from "./deadletter/ExpiryCases.ts"
 import { interruptedReplayCases } from "./deadletter/InterruptedReplayCases.ts"
 import { replayCases } from "./deadletter/ReplayCases.ts"
 import { selectionCases } from "./deadletter/SelectionCases.ts"
@@ -89,6 +91,8 @@ const all = [
   ...replayCases,
   ...interruptedReplayCases,
   ...deadLetterCases,
+  ...expiryCases,
+  ...expiredReplayCases,
   ...foreignCases,
   ...foreignKeyCases,
   ...forgeryCases,

@@ -13,23 +13,30 @@ export const delayCases: ReadonlyArray<BrokerCase> = [
   brokerCase("N4: delayed events reach every subscriber in the order of their times, none before it is due", () =>
     Effect.gen(function* () {
       const { bus } = yield* shared
-      const Happened = numbered()
-      const ledgers = upTo(2).map(makeLedger)
-      const published = new Map<number, number>()
-      for (const ledger of ledgers) yield* bus.subscribe(fresh(), { events: [Happened], handler: ledger.handler })
-      for (const n of [3, 1, 2, 0]) {
-        published.set(n, Date.now())
-        const { routed } = yield* bus.publish(Happened, { n }, { delay: n * 1000, headers: { n } })
-        assert.strictEqual(routed, n === 0 ? true : "later")
-      }
-      for (const ledger of ledgers) {
-        yield* ledger.reaches(4)
-        assert.deepStrictEqual(ledger.numbers(), [0, 1, 2, 3])
-        for (const { at, event, info } of ledger.entries) {
-          assert.isAtLeast(at - (published.get(event.data.n) ?? 0), event.data.n * 1000 - timerTolerance)
-          assert.deepStrictEqual([info.attempt, info.headers, info.firstFailure], [1, { n: event.data.n }, undefined])
+      // A busy machine may publish the last one when the first is due, since its levels are declared first: then again with more time.
+      for (const unit of [1000, 5000, 20_000]) {
+        const Happened = numbered()
+        const ledgers = upTo(2).map(makeLedger)
+        const published = new Map<number, number>()
+        for (const ledger of ledgers) yield* bus.subscribe(fresh(), { events: [Happened], handler: ledger.handler })
+        const began = Date.now()
+        for (const n of [3, 1, 2, 0]) {
+          published.set(n, Date.now())
+          const { routed } = yield* bus.publish(Happened, { n }, { delay: n * unit, headers: { n } })
+          assert.strictEqual(routed, n === 0 ? true : "later")
         }
+        const wasQuick = Date.now() - began < unit / 2
+        for (const ledger of ledgers) {
+          yield* ledger.reaches(4)
+          if (wasQuick) assert.deepStrictEqual(ledger.numbers(), [0, 1, 2, 3])
+          for (const { at, event, info } of ledger.entries) {
+            assert.isAtLeast(at - (published.get(event.data.n) ?? 0), event.data.n * unit - timerTolerance)
+            assert.deepStrictEqual([info.attempt, info.headers, info.firstFailure], [1, { n: event.data.n }, undefined])
+          }
+        }
+        if (wasQuick) return
       }
+      assert.fail("no publishes were quick enough")
     })
   ),
   brokerCase(

@@ -33,6 +33,10 @@ const presence = (id: string, subscribers: ReadonlyArray<SubscriberPresence> = [
   pid: 4711,
   library: "a library",
   startedAt: "2026-01-02T03:04:00.000Z",
+  contracts: {
+    by: "1",
+    events: [{ event: "a.b", publishes: 2, handles: null, versions: { 1: "digest", 2: null } }]
+  },
   subscribers
 })
 

@@ -14,7 +14,7 @@ import type { BrokerError } from "../../../bus/port/BrokerError.ts"
 import { CacheStore } from "../../../bus/port/CacheStore.ts"
 import { EventCache } from "../../../bus/read/EventCache.ts"
 import type { SubscribeError } from "../../../bus/subscriber/SubscribeError.ts"
-import type { BatchedOptions, SubscriberOptions } from "../../../bus/subscriber/SubscriberOptions.ts"
+import type { AllOptions, BatchedOptions, SubscriberOptions } from "../../../bus/subscriber/SubscriberOptions.ts"
 import type { Subscription } from "../../../bus/subscriber/Subscription.ts"
 import * as OptionInvalid from "../../../event/options/OptionInvalid.ts"
 import type * as Event from "../../../event/Event.ts"
@@ -50,7 +50,7 @@ export interface Process {
   /** Subscribes for as long as the process lives. */
   readonly subscribe: {
     <E extends Event.Any, Err>(name: string, options: BatchedOptions<E, Err, Scope.Scope>): Started
-    <E extends Event.Any, Err>(name: string, options: SubscriberOptions<E, Err, Scope.Scope>): Started
+    <E extends Event.Any, Err>(name: string, options: AllOptions<E, Err, Scope.Scope>): Started
   }
   /** SIGTERM: drains, then closes. */
   readonly stop: Effect.Effect<void>
@@ -63,8 +63,9 @@ export const start = Effect.fnUntraced(function* (layer: Layer.Layer<Services, B
   const bus = Context.get(context, EventBus)
   const subscribe: Process["subscribe"] = <E extends Event.Any, Err>(
     name: string,
-    options: SubscriberOptions<E, Err, Scope.Scope>
-  ): Started => bus.subscribe(name, options).pipe(Scope.provide(scope))
+    options: AllOptions<E, Err, Scope.Scope>
+    // With an inbox, the layer of the process has the database.
+  ): Started => bus.subscribe(name, options as SubscriberOptions<E, Err, Scope.Scope>).pipe(Scope.provide(scope))
   return {
     bus,
     internals: Context.get(context, BusInternals),

@@ -12,23 +12,29 @@ export class Broken extends Error {
   readonly _tag = "Broken"
 }
 
-/** A subscriber with `count` dead letters, and their ids in the order of the queue; its handler fails while `state.broken`. */
-export const withLetters = Effect.fnUntraced(function* (count: number) {
+/** A subscriber without retries, whose handler fails while `state.broken`. */
+export const breakable = Effect.fnUntraced(function* (options: { readonly concurrency?: number } = {}) {
   const process = yield* shared
   const Happened = numbered()
   const name = fresh()
   const ledger = makeLedger()
   const state = { broken: true }
   yield* process.bus.subscribe(name, {
+    ...options,
     events: [Happened],
     retry: Schedule.recurs(0),
-    concurrency: 1,
     handler: (event, info) =>
       Effect.suspend(() => (state.broken ? Effect.fail(new Broken("down")) : ledger.handler(event, info)))
   })
-  yield* process.bus.publishAll(Happened, numbers(count))
-  const ids = (yield* lettersOf(process, name, count)).map(({ eventId }) => eventId)
-  return { ...process, Happened, name, ids, ledger, state }
+  return { ...process, Happened, name, ledger, state }
+})
+
+/** A subscriber as `breakable`, with `count` dead letters, and their ids in the order of the queue. */
+export const withLetters = Effect.fnUntraced(function* (count: number) {
+  const made = yield* breakable({ concurrency: 1 })
+  yield* made.bus.publishAll(made.Happened, numbers(count))
+  const ids = (yield* lettersOf(made, made.name, count)).map(({ eventId }) => eventId)
+  return { ...made, ids }
 })
 
 /** Puts letters into the dead-letter queue of a subscriber that does not run, in this order. */

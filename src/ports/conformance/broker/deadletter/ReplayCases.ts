@@ -5,7 +5,7 @@ import * as Schedule from "effect/Schedule"
 import { shared, start } from "../../setup/BusProcess.ts"
 import { fresh, numbered, numbers, upTo } from "../../setup/TestEvents.ts"
 import { makeLedger } from "../../setup/HandlerLedger.ts"
-import { Broken, countBecomes, withLetters } from "./DeadLetterSetup.ts"
+import { breakable, Broken, countBecomes, withLetters } from "./DeadLetterSetup.ts"
 import { lettersOf, untilEffect } from "../../setup/Waiting.ts"
 import { assert } from "../../Assert.ts"
 
@@ -51,16 +51,7 @@ export const replayCases: ReadonlyArray<BrokerCase> = [
   ),
   brokerCase("R5: replay and discard take the selected dead letters, up to a limit, once", () =>
     Effect.gen(function* () {
-      const process = yield* shared
-      const Happened = numbered()
-      const name = fresh()
-      const ledger = makeLedger()
-      let broken = true
-      yield* process.bus.subscribe(name, {
-        events: [Happened],
-        retry: Schedule.recurs(0),
-        handler: (event, info) => Effect.suspend(() => (broken ? Effect.fail("down") : ledger.handler(event, info)))
-      })
+      const { Happened, ledger, name, state, ...process } = yield* breakable()
       yield* process.bus.publishAll(Happened, numbers(20))
       yield* lettersOf(process, name, 20)
       const left = (count: number) =>
@@ -74,7 +65,7 @@ export const replayCases: ReadonlyArray<BrokerCase> = [
       // Dead letters that fail again come back, and are not replayed in the same run.
       assert.strictEqual((yield* process.letters.replay(name)).replayed, 15)
       yield* left(15)
-      broken = false
+      state.broken = false
       assert.strictEqual((yield* process.letters.replay(name)).replayed, 15)
       yield* ledger.reaches(15)
       yield* left(0)
