@@ -139,7 +139,9 @@ describeLive(
         rabbitmq: [`127.0.0.1:${metricsPort}`],
         redis: [exporter.address]
       }
-      pace = await paceOf(Object.values(targets).flat())
+      pace = await paceOf(targets).catch((error: unknown) => {
+        throw new Error(`${String(error)}\n${logs()}`)
+      })
       prometheus = await startPrometheus({
         interval: `${scrapeMillis * pace}ms`,
         rules: rules({ scale: pace / 60 }),
@@ -152,13 +154,13 @@ describeLive(
       for (const one of closing.reverse()) await one[Symbol.asyncDispose]()
     })
 
+    const logs = () => ["demo.log", "sick.log"].map((log) => scratch.tail(log).slice(-1500)).join("\n")
+
     const until = async (what: string, condition: () => Promise<boolean>, missing = () => ""): Promise<void> => {
       const deadline = performance.now() + pace * 180_000
       while (!(await condition())) {
-        if (performance.now() > deadline) {
-          const logs = ["demo.log", "sick.log"].map((log) => scratch.tail(log).slice(-1500)).join("\n")
-          throw new Error(`not within ${3 * pace} minutes: ${what}${missing()}\n${logs}`)
-        }
+        if (performance.now() > deadline)
+          throw new Error(`not within ${3 * pace} minutes: ${what}${missing()}\n${logs()}`)
         await delay(200)
       }
     }

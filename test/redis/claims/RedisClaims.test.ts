@@ -104,11 +104,13 @@ describeLive(
   "claims and a Redis that hangs",
   () => {
     const subject = { subscriber: "s", source: "o", type: "a.b", id: "e" }
+    /** Hangs are long enough to be told from a busy machine. */
+    const commandTimeout = "2 seconds"
     /** Two processes, and a Redis that hangs until it is resumed. */
     const stage = Effect.gen(function* () {
       const redis = yield* node()
       const open = Effect.gen(function* () {
-        const client = yield* RedisClient.make({ url: Redacted.make(redis.url) })
+        const client = yield* RedisClient.make({ url: Redacted.make(redis.url), commandTimeout })
         const up = until(
           "up",
           Effect.sync(() => client.status()._tag === "Up")
@@ -146,7 +148,7 @@ describeLive(
     it.live("D2, D6, N17: asking again takes over a claim whose answer was lost", () =>
       Effect.gen(function* () {
         const redis = yield* node()
-        const client = yield* RedisClient.make({ url: Redacted.make(redis.url) })
+        const client = yield* RedisClient.make({ url: Redacted.make(redis.url), commandTimeout })
         const up = until(
           "up",
           Effect.sync(() => client.status()._tag === "Up")
@@ -172,10 +174,13 @@ describeLive(
       Effect.gen(function* () {
         const redis = yield* node()
         const proxy = yield* proxyTo(redis)
-        const client = yield* RedisClient.make({ url: Redacted.make(`redis://127.0.0.1:${proxy.port}`) })
+        const client = yield* RedisClient.make({
+          url: Redacted.make(`redis://127.0.0.1:${proxy.port}`),
+          commandTimeout
+        })
         const [here, there] = [
           yield* RedisClaims.make(client),
-          yield* RedisClaims.make(yield* RedisClient.make({ url: Redacted.make(redis.url) }))
+          yield* RedisClaims.make(yield* RedisClient.make({ url: Redacted.make(redis.url), commandTimeout }))
         ]
         const claims = (store: ClaimStore["Service"], claimant: string) =>
           Effect.map(Effect.option(store.claim(subject, claimant, 60_000)), Option.exists(isClaimed))
