@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process"
 import { existsSync, rmSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
+import { npmCi } from "./npm-ci.ts"
 
 const folder = join(import.meta.dirname, "../examples/outbox/clients")
 const packages = join(folder, "packages")
@@ -19,7 +20,7 @@ const run = (command: string, args: ReadonlyArray<string>, cwd: string, env: Nod
 }
 
 export const installClients = (): void => {
-  if (!existsSync(join(packages, "node_modules/.package-lock.json"))) run("npm", ["ci", "--ignore-scripts"], packages)
+  if (!existsSync(join(packages, "node_modules/.package-lock.json"))) npmCi(packages)
   // Beside the examples, which belong to the package of the repository and import it by its name.
   if (!existsSync(join(folder, "node_modules"))) {
     rmSync(join(folder, "node_modules"), { force: true })

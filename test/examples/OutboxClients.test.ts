@@ -33,12 +33,14 @@ const reason = (await missing()) ?? (await missingMaria())
 describe.skipIf(reason !== undefined && process.env["CI"] !== "true")("the outbox with other clients", () => {
   let postgres: PostgresNode
   let maria: MariaNode
+  const started: Array<{ readonly stop: () => Promise<void> }> = []
   beforeAll(async () => {
     if (reason !== undefined) throw new Error(reason)
     installClients()
     ;[postgres, maria] = await Promise.all([startPostgres(), startMaria()])
+    started.push(postgres, maria)
   })
-  afterAll(() => Promise.all([postgres.stop(), maria.stop()]))
+  afterAll(() => Promise.all(started.map((node) => node.stop())))
 
   it("compiles", () => {
     const { status, stdout } = spawnSync(join(root, "node_modules/.bin/tsc"), ["--noEmit", "-p", folder], {

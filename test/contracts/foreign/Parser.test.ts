@@ -10,6 +10,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
 import * as AsyncApi from "../../../src/contracts/documents/AsyncApi.ts"
+import { npmCi } from "../../../scripts/npm-ci.ts"
 import { Event } from "../../../src/index.ts"
 import { read } from "../../house/Sources.ts"
 import { Tree } from "../Tree.ts"
@@ -29,7 +30,7 @@ describe("the official parser of AsyncAPI", () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "asyncapi-parser-"))
     cpSync(join(import.meta.dirname, "asyncapi"), folder, { recursive: true })
-    execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: folder, stdio: "pipe", env })
+    npmCi(folder, env)
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
