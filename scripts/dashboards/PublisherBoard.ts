@@ -1,5 +1,6 @@
 /** Publishing, the in-flight limits in front of it, and the connections below it. */
 import * as Metrics from "../../src/observe/Metrics.ts"
+import * as RequestMetrics from "../../src/observe/RequestMetrics.ts"
 import * as OutboxMetrics from "../../src/observe/OutboxMetrics.ts"
 import { event, instance, job, on, percentileBy, percentiles, perSecond, perSecondOfAll, total } from "./Boards.ts"
 import { type Board, stat, type Target, timeseries } from "./Panel.ts"
@@ -7,7 +8,7 @@ import { by, query, shows } from "./Query.ts"
 
 const failed = { "eventbus.outcome": { not: ["confirmed", "unrouted"] } } as const
 
-/** A service without an outbox has none of its metrics. */
+/** A service without an outbox, or that asks nothing, has none of their metrics. */
 const quietly = (target: Target): Target => ({ ...target, quiet: true })
 
 export const publisherBoard: Board = {
@@ -125,6 +126,35 @@ export const publisherBoard: Board = {
           "short",
           "Events waiting for the limit, or for a broker that is away or blocks publishers.",
           [total(Metrics.limitWaiting, "eventbus.limit")]
+        )
+      ]
+    },
+    {
+      title: "Requests",
+      panels: [
+        timeseries(
+          "Requests",
+          "reqps",
+          "Requests by outcome. An error is one that the contract declares; any other outcome than replied says why there is no answer.",
+          [
+            {
+              query: query`sum ${by("eventbus.outcome")} (rate(${on(RequestMetrics.duration, {}, "_count")}[$__rate_interval]))`,
+              legend: "{{eventbus_outcome}}",
+              quiet: true
+            }
+          ]
+        ),
+        timeseries(
+          "Duration of a request",
+          "s",
+          "Time from the call to its answer.",
+          percentiles(RequestMetrics.duration).map(quietly)
+        ),
+        timeseries(
+          "Too late",
+          "reqps",
+          "Answers that nobody waited for any more, and requests that were left for that: deadlines are too short, or repliers too slow.",
+          [perSecondOfAll(RequestMetrics.late, "too late")]
         )
       ]
     },

@@ -22,6 +22,8 @@ import type { CacheStore } from "./port/CacheStore.ts"
 import type * as Publisher from "./publish/Publisher.ts"
 import type * as LiveStream from "./read/LiveStream.ts"
 import type * as WatchStream from "./read/WatchStream.ts"
+import type * as Replier from "./request/Replier.ts"
+import type * as Requests from "./request/Requests.ts"
 import type * as InFlightLimit from "./send/InFlightLimit.ts"
 import type { SubscribeError } from "./subscriber/SubscribeError.ts"
 import type * as SubscriberOptions from "./subscriber/SubscriberOptions.ts"
@@ -41,6 +43,15 @@ export class EventBus extends Context.Service<
      * in the order given. Without a later one it keeps its place and is sent again.
      */
     readonly publishAll: Publisher.Publisher["publishAll"]
+    /**
+     * Publishes a request and waits for the first answer to it. Fails with the error that the replier answered, or with a
+     * `RequestError`, whose reason says why there is no answer. Like every event a request may be handled more than once.
+     */
+    readonly request: Requests.Requests["request"]
+    /** The same for the answers of several subscribers: those that come within a time. */
+    readonly requestAll: Requests.Requests["requestAll"]
+    /** `Subscriber.reply` as a scoped Effect. */
+    readonly reply: Replier.StartReply
     /** `Subscriber.layer` as a scoped Effect: ready when its queue is declared, bound and consumed. */
     readonly subscribe: SubscriberOptions.Subscribe
     /**

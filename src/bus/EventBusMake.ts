@@ -38,6 +38,8 @@ import { sourceFault } from "./publish/PublishOptions.ts"
 import * as LiveStream from "./read/LiveStream.ts"
 import * as WatchStream from "./read/WatchStream.ts"
 import { CurrentAround } from "./ProvidedHooks.ts"
+import * as Replier from "./request/Replier.ts"
+import * as Requests from "./request/Requests.ts"
 import * as InFlightLimit from "./send/InFlightLimit.ts"
 import * as Outbox from "./send/Outbox.ts"
 import { CurrentNames, SubscriberNames } from "./subscriber/SubscriberNames.ts"
@@ -99,8 +101,10 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     fleet: yield* fleetMember(options, { known, log, process: id, source }, connectionOf(broker, publishing.limit)),
     process: id
   }
-  const portProbes = BusProbes.ofPorts(broker, cache)
-  const eventLoop = yield* EventLoop.start({ context, log, handlers: shared.longHandlers })
+  const portProbes = [
+    ...BusProbes.ofPorts(broker, cache),
+    yield* EventLoop.start({ context, log, handlers: shared.longHandlers })
+  ]
   const gauges = yield* BusGauges.start({ broker, cache, callers: publishing.limit, settling: settling.limit })
   const hooks = yield* CurrentAround
   const names = (yield* CurrentNames) ?? new SubscriberNames()
@@ -109,9 +113,8 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
   const drain = yield* BusDrain.make({ drainClock, publishing, settling, subscriptions: subscriptions.all, log })
   // Runs before the connections of the broker close: what is in flight gets its answer.
   yield* Effect.addFinalizer(() => drain)
-
   const bus = EventBus.of({
-    ...Surround.publisher(publisher, hooks, publisher.newId),
+    ...(yield* calls(broker, publisher, Surround.publisher(publisher, hooks, publisher.newId), subscriptions)),
     subscribe: subscriptions.start,
     subscribeEphemeral: subscriptions.startEphemeral,
     stream: LiveStream.make(subscriptions.startEphemeral),
@@ -125,7 +128,6 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     subscriptions: Effect.sync(subscriptions.all),
     probes: Effect.sync(() => [
       ...portProbes,
-      eventLoop,
       ...Context.get(context, CurrentProbes),
       gauges.probe,
       refusedCopies.probe,
@@ -134,6 +136,17 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     ])
   })
   return Context.make(EventBus, bus).pipe(Context.add(BusInternals, internals))
+})
+
+/** What is published and asked within the hooks; answers are sent without them. */
+const calls = Effect.fnUntraced(function* (
+  broker: Broker["Service"],
+  publisher: Publisher.Publisher,
+  within: Publisher.Publisher,
+  subscriptions: Subscriptions.Subscriptions
+) {
+  const reply = yield* Replier.make({ publish: publisher.publish, start: subscriptions.startReplier })
+  return { ...within, ...(yield* Requests.make({ broker, publish: within.publish })), reply }
 })
 
 const widenBudget = (millis: number): Effect.Effect<void> =>

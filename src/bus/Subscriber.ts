@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type * as Event from "../event/Event.ts"
+import type { Replies, ReplyOptions } from "./request/Replier.ts"
 import type { SubscribeError } from "./subscriber/SubscribeError.ts"
 import { EventBus } from "./EventBus.ts"
 import type {
@@ -42,6 +43,8 @@ export type {
   SubscriberTree as Tree,
   Subscription
 } from "./subscriber/Subscription.ts"
+
+export type { ReplyOptions } from "./request/Replier.ts"
 
 type Actor<R> = Layer.Layer<never, SubscribeError, EventBus | Required<R>>
 
@@ -85,6 +88,38 @@ export const layer: {
 } = <E extends Event.Any, Err, R>(name: string, options: AllOptions<E, Err, R>): Actor<R> =>
   // The signature that a caller sees adds the database that `inbox` needs.
   Layer.effectDiscard(Effect.flatMap(EventBus, (bus) => bus.subscribe(name, options as SubscriberOptions<E, Err, R>)))
+
+/**
+ * A subscriber that answers requests (`Event.request`), with all that a subscriber is otherwise: retries, dead letters, one process
+ * or many. Its queue keeps requests while no process of it runs, until their askers wait no longer.
+ *
+ * @example
+ * ```ts
+ * import { Event, EventBus, Subscriber } from "@eduflow/events"
+ * import { Effect, Schema } from "effect"
+ *
+ * const SeatsLeft = Event.request("academic.course.seats-left", {
+ *   version: 1,
+ *   data: Schema.Struct({ courseId: Schema.String }),
+ *   reply: Schema.Struct({ seats: Schema.Int })
+ * })
+ *
+ * export const Seats = Subscriber.reply("academic.seats", {
+ *   to: SeatsLeft,
+ *   handler: ({ data }) => Effect.succeed({ seats: data.courseId === "c-7" ? 3 : 0 })
+ * })
+ *
+ * export const enrol = Effect.gen(function* () {
+ *   const bus = yield* EventBus
+ *   const { seats } = yield* bus.request(SeatsLeft, { courseId: "c-7" }, { deadline: "2 seconds" })
+ *   return seats > 0
+ * })
+ * ```
+ */
+export const reply = <Q extends Event.AnyRequest, Returned>(
+  name: string,
+  options: ReplyOptions<Q, Returned> & Replies<Q, Returned>
+): Actor<Effect.Services<Returned>> => Layer.effectDiscard(Effect.flatMap(EventBus, (bus) => bus.reply(name, options)))
 
 /** `EventBus.subscribeEphemeral` as a layer. Events are not guaranteed to be handled. */
 export const layerEphemeral: {

@@ -8,6 +8,7 @@ import { getHeapStatistics } from "node:v8"
 import type * as Event from "../event/Event.ts"
 import * as Limits from "../event/Limits.ts"
 import type * as Log from "../observe/Log.ts"
+import type { OnDeadLetter } from "./delivery/PolicyParts.ts"
 import * as ForeignSubscriber from "./foreign/ForeignSubscriber.ts"
 import * as InboxOption from "./subscriber/InboxOption.ts"
 import * as SubscriberNames from "./subscriber/SubscriberNames.ts"
@@ -95,6 +96,12 @@ class Registry {
   }
 }
 
+/** The failure policy calls it: see `PolicySubscriber`. */
+const withHook = <Settled extends object>(settled: Settled, onDeadLetter: OnDeadLetter): Settled => ({
+  ...settled,
+  onDeadLetter
+})
+
 export const make = (options: {
   readonly shared: SharedParts
   readonly known: KnownEvents
@@ -113,7 +120,8 @@ export const make = (options: {
     name: string,
     options: SubscriberOptions.AllOptions<E, Err, R>,
     isEphemeral: boolean,
-    onGap: () => void
+    onGap: () => void,
+    onDeadLetter?: OnDeadLetter
   ) {
     const settled = yield* Effect.fromResult(SubscriberSettings.settle(name, options, isEphemeral))
     for (const contract of settled.contracts.values()) {
@@ -127,7 +135,8 @@ export const make = (options: {
     const context = yield* Effect.context<SubscriberOptions.Required<R>>()
     // Each delivery brings the Scope that the handler may need; the caller brings the rest.
     const asked = settled as SubscriberSettings.Settled<E, Err, SubscriberOptions.Required<R>>
-    const own = Surround.subscriber(settled.inbox ? yield* InboxOption.over(asked, context) : asked, hooks)
+    const inner = settled.inbox ? yield* InboxOption.over(asked, context) : asked
+    const own = Surround.subscriber(onDeadLetter === undefined ? inner : withHook(inner, onDeadLetter), hooks)
     const holder = isEphemeral ? undefined : yield* names.hold(name, SubscriberNames.behaviourOf(settled))
     const subscription = yield* registry.register(
       settled.prefetch,
@@ -151,6 +160,11 @@ export const make = (options: {
       name: string,
       options: SubscriberOptions.AllOptions<E, Err, R>
     ): SubscriberOptions.Started<R> => start(name, options, false, () => {}),
+    startReplier: <E extends Event.Any, Err, R>(
+      name: string,
+      options: SubscriberOptions.SingleOptions<E, Err, R>,
+      onDeadLetter: OnDeadLetter
+    ): SubscriberOptions.Started<R> => start(name, options, false, () => {}, onDeadLetter),
     startEphemeral: <E extends Event.Any, Err, R>(
       options: SubscriberOptions.SubscriberOptions<E, Err, R> & SubscriberOptions.GapOptions
     ): SubscriberOptions.Started<R> =>

@@ -3,12 +3,14 @@
  * older versions become the newest, and who may publish it. A contract is data: defining one does no I/O.
  */
 import type * as Duration from "effect/Duration"
+import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import { type Actor, denial, type Publishers } from "./Actor.ts"
 import { type CachePolicy, type CacheSettings, toPolicy } from "./CacheSettings.ts"
 import * as DataCodec from "./DataCodec.ts"
 import { EventDefinitionError } from "./EventError.ts"
 import { nameFault } from "./Name.ts"
+import type { Answering } from "./options/Answering.ts"
 import * as EventOptions from "./options/EventOptions.ts"
 import { millisOf } from "./options/OptionNames.ts"
 import { modules } from "./SchemaModule.ts"
@@ -55,6 +57,8 @@ export interface Any {
   /** Why the actor may not publish this data; undefined if it may. */
   readonly denial: (actor: Actor | undefined, data: unknown) => string | undefined
   readonly dataCodec: DataCodec.DataCodec
+  /** The routing key of an event of the runtime that is for one process. Absent: the name. */
+  readonly route?: string
 }
 
 /** The part of `publishers` that can be written down. */
@@ -71,6 +75,25 @@ export interface Event<out Name extends string, out A, out I = A> extends Any {
   readonly Type: A
   readonly Input: I
 }
+
+/** Any request, with the types of its data and answers left open. */
+export interface AnyRequest extends Any, Answering<unknown, unknown, unknown, unknown> {}
+
+/** A request with the name `Name` and data of type `A`, answered by a `Reply` or an `Error`. */
+export interface Request<
+  out Name extends string,
+  out A,
+  out I,
+  out Reply,
+  out Error,
+  out ReplyInput = Reply,
+  out ErrorInput = Error
+>
+  extends Event<Name, A, I>, Answering<Reply, Error, ReplyInput, ErrorInput> {}
+
+/** Whether a contract is that of a request. Callers come from outside of TypeScript too. */
+export const isRequest = (event: unknown): event is AnyRequest =>
+  Predicate.hasProperty(event, "answers") && Predicate.isObject(event.answers)
 
 /** The data of an event. */
 export type Data<E extends Any> = E["Type"]
@@ -111,14 +134,66 @@ export const make: <
     readonly previous?: EventOptions.Chain<P, InputOf<S>>
   }
 ) => Event<Name, OutputOf<S>, SentOf<S>> = <const Name extends string, A, I>(name: Name, options: Loose) => {
-  if (name === "bus" || name.startsWith("bus.")) {
-    throw new EventDefinitionError({
-      event: name,
-      problem: 'names that start with "bus." are reserved for the runtime',
-      remedy: "Choose another first word"
-    })
-  }
+  EventOptions.checkReserved(name)
   return define<Name, A, I>(name, options)
+}
+
+/**
+ * Defines a request: an event whose subscribers answer it, with `Subscriber.reply`, and whose publisher waits for the answer,
+ * with `bus.request`. It has the options of `make`, the schema of its `reply` and, if there are errors that an asker should
+ * know, that of its `error`. The cache remembers nothing of it unless `cache` says so. Throws `EventDefinitionError` like `make`.
+ *
+ * @example
+ * ```ts
+ * import { Event } from "@eduflow/events"
+ * import { Schema } from "effect"
+ *
+ * export class NoSuchCourse extends Schema.TaggedError<NoSuchCourse>()("NoSuchCourse", { courseId: Schema.String }) {}
+ *
+ * export const SeatsLeft = Event.request("academic.course.seats-left", {
+ *   version: 1,
+ *   data: Schema.Struct({ courseId: Schema.String }),
+ *   reply: Schema.Struct({ seats: Schema.Int }),
+ *   error: NoSuchCourse
+ * })
+ * ```
+ */
+export const request: <
+  const Name extends string,
+  S extends AnySchema,
+  Reply extends AnySchema,
+  const P extends ReadonlyArray<AnySchema> = readonly [],
+  Failure extends AnySchema = never,
+  Role extends string = string,
+  Status extends string = string
+>(
+  name: Name,
+  options: EventOptions.Options<S, Role, Status> & {
+    readonly version: EventOptions.NewestOf<P>
+    readonly previous?: EventOptions.Chain<P, InputOf<S>>
+    readonly reply: Reply
+    readonly error?: Failure
+  }
+) => Request<Name, OutputOf<S>, SentOf<S>, OutputOf<Reply>, OutputOf<Failure>, InputOf<Reply>, InputOf<Failure>> = <
+  const Name extends string,
+  A,
+  I,
+  Reply,
+  Failure,
+  ReplyInput,
+  FailureInput
+>(
+  name: Name,
+  { error, reply, ...own }: Loose & { readonly reply: AnySchema; readonly error?: AnySchema }
+) => {
+  EventOptions.checkReserved(name)
+  for (const schema of error === undefined ? [reply] : [reply, error]) EventOptions.checkSchema(name, schema)
+  const contract = define<Name, A, I>(name, { cache: false, ...own })
+  const codec = (schema: AnySchema): DataCodec.DataCodec => codecOf(name, own.version, schema, [], [])
+  const answers = { reply: codec(reply), replySchema: reply, error: error && codec(error), errorSchema: error }
+  const types = { Reply: undefined, Error: undefined, ReplyInput: undefined, ErrorInput: undefined }
+  // `types` exist at compile time only, see Answering.
+  return { ...contract, answers, ...types } as unknown as Request<Name, A, I, Reply, Failure, ReplyInput, FailureInput>
 }
 
 /** The options of any schema. `make` says which of them belong together. */

@@ -13,7 +13,7 @@ export const attributes = {
   "eventbus.event": "Name of the event",
   "eventbus.subscriber": "Name of the subscriber",
   "eventbus.outcome":
-    "Publish: `confirmed`, `unrouted` or the reason of the failure. Delivery: `handled`, `retried`, `dead-lettered`, `postponed`, `skipped` or `duplicate`. Drain: `whole` or `cut off`. Export: `accepted`, `failed` or `dropped`",
+    "Publish: `confirmed`, `unrouted` or the reason of the failure. Delivery: `handled`, `retried`, `dead-lettered`, `postponed`, `skipped` or `duplicate`. Drain: `whole` or `cut off`. Request: `replied`, `error` or the reason of the RequestError. Export: `accepted`, `failed` or `dropped`",
   "eventbus.reason": "Why an event was dead-lettered: `Exhausted`, `Rejected`, `Invalid` and so on",
   "eventbus.limit": "In-flight limit: `callers` of publish, or `copies` (retries, dead letters, replays)",
   "eventbus.connection": "`publish` or `consume`",
@@ -33,8 +33,8 @@ export const seconds = [
 /** A gauge cannot be summed; an updowncounter can, also across processes. */
 export type Kind = "counter" | "updowncounter" | "gauge" | "histogram"
 
-/** Which component emits it: every bus, or only one with RabbitMQ, with OTLP exports, with health checks, or an outbox. */
-export type Emitter = "bus" | "rabbitmq" | "otlp" | "health" | "outbox"
+/** Which component emits it: every bus, or only one with RabbitMQ, with OTLP exports, with health checks, that asks, or an outbox. */
+export type Emitter = "bus" | "rabbitmq" | "otlp" | "health" | "requests" | "outbox"
 
 export interface Definition {
   readonly name: string

@@ -1,6 +1,6 @@
 /**
  * Every metric of the runtime as data: name, kind, unit (UCUM), description, attributes. Those of an outbox are in
- * OutboxMetrics.ts; no other file names a metric: dashboards and alerts are generated from here, and a test compares this
+ * OutboxMetrics.ts and RequestMetrics.ts; no other file names a metric: dashboards and alerts are generated from here, and a test compares this
  * file with what a run emits.
  *
  * Names in `messaging.*` and their attributes follow OpenTelemetry's conventions
@@ -9,6 +9,7 @@
  */
 import { collection, type Definition, seconds } from "./MetricDefinition.ts"
 import { all as outbox } from "./OutboxMetrics.ts"
+import { all as requests } from "./RequestMetrics.ts"
 
 const { all: own, counter, gauge, histogram, updowncounter } = collection()
 
@@ -295,4 +296,4 @@ export const exports = counter(
 )
 
 /** Every metric, in the order of its file. */
-export const all: ReadonlyArray<Definition> = [...own, ...outbox]
+export const all: ReadonlyArray<Definition> = [...own, ...requests, ...outbox]

@@ -5,6 +5,7 @@ import { ConfigProvider, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { program as booking, service as ledger } from "../../examples/around.ts"
+import { program as asking, service as academic } from "../../examples/requests.ts"
 import { replayRejected } from "../../examples/dead-letters.ts"
 import { AccountClosed, ProfileUpdated, schemas, user } from "../../examples/events.ts"
 import { status } from "../../examples/health.ts"
@@ -113,6 +114,15 @@ describe("the parts of the examples", () => {
     )
   )
 
+  it.live("requests: a reply, a declared error, and the answers of everybody", () =>
+    asking.pipe(
+      Effect.map((lines) =>
+        assert.deepStrictEqual(lines, ["c-7 has 3 seats", "there is no course c-8", "academic.seats: Success"])
+      ),
+      Effect.provide(academic)
+    )
+  )
+
   it.live("around: what the first attempt wrote is rolled back with its transaction", () =>
     booking.pipe(
       Effect.map((rows) => assert.deepStrictEqual(rows, ["u-1, attempt 2"])),
@@ -140,6 +150,7 @@ const programs: Readonly<Record<string, { readonly prints: string; readonly serv
   order: { prints: "book u-2" },
   promises: { prints: "userId: 'u-1'" },
   publish: { prints: "no subscriber is bound" },
+  requests: { prints: "there is no course c-8" },
   "quick-start": { prints: "mail to s-1: 93", serves: true },
   service: { prints: "", serves: true },
   operations: { prints: "", serves: true },

@@ -23,6 +23,7 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
     supervise: ["port", "support", "send", "subscriber", "read", "delivery", "admit", "handle", "park"],
     foreign: ["port", "support", "send", "subscriber", "delivery", "supervise"],
     health: ["port", "support", "send", "subscriber", "read"],
+    request: ["port", "support", "send", "publish", "subscriber", "delivery"],
     "": [
       "port",
       "support",
@@ -37,7 +38,8 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
       "park",
       "supervise",
       "foreign",
-      "health"
+      "health",
+      "request"
     ]
   },
   amqp: {

@@ -59,6 +59,9 @@ const anyDelayPattern = `(\\*\\.){${Ladder.levels}}`
 /** What the library publishes by itself. */
 const ofTheBus = "bus\\..+"
 
+/** Where a process gets answers to its requests. A pattern of several addresses is none: nobody reads the answers of others. */
+const answers = "bus\\.reply\\.[0-9a-f]{32}"
+
 /** A row for each exchange whose routing keys matter: without it RabbitMQ allows every routing key there. */
 export const topicPermissions = (
   namespace: string,
@@ -86,7 +89,7 @@ export const topicPermissions = (
     {
       exchange: Topology.events(namespace),
       write: `^${sent}$`,
-      read: binds.length === 0 ? nothing : `^${anyOf(binds)}$`
+      read: `^${anyOf([answers, ...binds])}$`
     },
     { exchange: deliver, write, read: `^${anyDelayPattern}(${copies}${bound})$` },
     ...ladder.map((exchange) => ({ exchange, write, read: nothing }))

@@ -14,6 +14,7 @@ import * as CallerStack from "./CallerStack.ts"
 import * as PromiseDeadLetters from "./PromiseDeadLetters.ts"
 import * as PromisePublish from "./PromisePublish.ts"
 import * as PromiseRead from "./PromiseRead.ts"
+import * as PromiseRequest from "./PromiseRequest.ts"
 import * as PromiseRun from "./PromiseRun.ts"
 import * as PromiseSubscribe from "./PromiseSubscribe.ts"
 
@@ -22,7 +23,12 @@ import * as PromiseSubscribe from "./PromiseSubscribe.ts"
  * `SubscribeError` and so on.
  */
 export interface PromiseEventBus
-  extends PromisePublish.PromisePublish, PromiseSubscribe.PromiseSubscribe, PromiseRead.PromiseRead, AsyncDisposable {
+  extends
+    PromisePublish.PromisePublish,
+    PromiseRequest.PromiseRequest,
+    PromiseSubscribe.PromiseSubscribe,
+    PromiseRead.PromiseRead,
+    AsyncDisposable {
   readonly deadLetters: PromiseDeadLetters.PromiseDeadLetters
   /**
    * Stops publishing from outside of handlers and drains every subscription. Resolves to true when nothing was cut
@@ -52,6 +58,7 @@ export const make = async (options: LiveOptions | undefined, site: CallerStack.C
   }
   const bus: PromiseEventBus = {
     ...PromisePublish.make(promises),
+    ...PromiseRequest.make(promises),
     ...subscribing,
     ...PromiseRead.make(promises),
     deadLetters: PromiseDeadLetters.make(promises),

@@ -28,6 +28,7 @@ import type * as Envelope from "../../event/Envelope.ts"
 import type * as Event from "../../event/Event.ts"
 import type { Services } from "../Live.ts"
 import * as CallerStack from "./CallerStack.ts"
+import { type PromiseReplyOptions, replier } from "./PromiseRequest.ts"
 import type { PromiseRun } from "./PromiseRun.ts"
 
 export type PromiseSubscriberOptions<E extends Event.Any> = PromiseSingleOptions<E> | PromiseBatchedOptions<E>
@@ -94,6 +95,28 @@ export interface PromiseSubscribe {
     <E extends Event.Any>(name: string, options: PromiseSubscriberOptions<E>): Promise<PromiseSubscription>
   }
   /**
+   * Starts a subscriber that answers requests; resolves when it is ready, like `subscribe`.
+   *
+   * @example
+   * ```ts
+   * import { Event, type PromiseEventBus } from "@eduflow/events"
+   * import { Schema } from "effect"
+   *
+   * const SeatsLeft = Event.request("academic.course.seats-left", {
+   *   version: 1,
+   *   data: Schema.Struct({ courseId: Schema.String }),
+   *   reply: Schema.Struct({ seats: Schema.Int })
+   * })
+   *
+   * export const start = (bus: PromiseEventBus) =>
+   *   bus.reply("academic.seats", { to: SeatsLeft, handler: async ({ data }) => ({ seats: data.courseId.length }) })
+   * ```
+   */
+  readonly reply: <Q extends Event.AnyRequest>(
+    name: string,
+    options: PromiseReplyOptions<Q>
+  ) => Promise<PromiseSubscription>
+  /**
    * A subscriber of this process alone, whose queue ends with it: for websockets and caches. It retries in the
    * process only, drops what it cannot handle, and misses events while it is away.
    */
@@ -159,6 +182,7 @@ export const make = (promises: PromiseRun): PromiseSubscribe & { readonly closeA
         Effect.flatMap(EventBus, (bus) => bus.subscribe(name, withEffect(options))),
         CallerStack.here()
       ),
+    reply: (name, options) => start(replier(promises, name, options), CallerStack.here()),
     subscribeEphemeral: <E extends Event.Any>(options: PromiseSubscriberOptions<E> & GapOptions) =>
       start(
         Effect.flatMap(EventBus, (bus) => bus.subscribeEphemeral(withEffect(options))),

@@ -49,7 +49,10 @@ export class DeadLettering {
     const span = source.span ?? Trace.extract(delivery.headers)
     if (!subscriber.ephemeral) {
       return Effect.map(copies.deadLetter(delivery, source, diagnosis), (stored) => {
-        if (stored) this.report(diagnosis, span, fields)
+        if (stored) {
+          this.report(diagnosis, span, fields)
+          subscriber.onDeadLetter?.(delivery, diagnosis)
+        }
         return Decision.settled
       })
     }

@@ -6,6 +6,8 @@ import type * as Monotonic from "../../observe/Monotonic.ts"
 import type * as Event from "../../event/Event.ts"
 import type * as Log from "../../observe/Log.ts"
 import type * as Metrics from "../../observe/Meters.ts"
+import type { Delivery } from "../port/Broker.ts"
+import type * as Diagnosis from "../send/Diagnosis.ts"
 import type * as RetryDelay from "../subscriber/RetryDelay.ts"
 import type { Copies } from "./Copies.ts"
 import type { FailureFeed } from "./FailureFeed.ts"
@@ -36,7 +38,11 @@ export interface PolicySubscriber<RetryError> {
   readonly announceDeadLetters: boolean
   readonly maxPostponed: number
   readonly retry: RetryDelay.RetryPolicy<RetryError>
+  readonly onDeadLetter?: OnDeadLetter
 }
+
+/** Called for each dead letter of a subscriber, once it is stored. Never throws. */
+export type OnDeadLetter = (delivery: Delivery, diagnosis: Diagnosis.Diagnosis) => void
 
 /** What became of the deliveries of one subscriber since it was started. */
 export interface Counters {

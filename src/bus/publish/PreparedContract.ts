@@ -36,7 +36,7 @@ export class PreparedContract implements EventTelemetry {
     this.metrics = Meters.publisher(event.name, tools.trace.broker, tools.context)
     this.startSpan = Spans.publisher(tools.trace, event.name)
     tools.known.publishes(event)
-    this.to = { _tag: "Event", name: event.name }
+    this.to = { _tag: "Event", name: event.route ?? event.name }
   }
 }
 

@@ -119,6 +119,15 @@ export const checkOptions = (event: string, options: unknown): void => {
   throw new EventDefinitionError({ event, problem: `\`${option}\`: ${problem}`, remedy })
 }
 
+export const checkReserved = (name: string): void => {
+  if (name !== "bus" && !name.startsWith("bus.")) return
+  throw new EventDefinitionError({
+    event: name,
+    problem: 'names that start with "bus." are reserved for the runtime',
+    remedy: "Choose another first word"
+  })
+}
+
 export const checkSchema = (event: string, schema: unknown): void => {
   if (isEffectSchema(schema) || isStandardSchema(schema)) return
   throw new EventDefinitionError({

@@ -6,6 +6,7 @@ import { describeLive, freshNamespace, rabbitUrl, redisUrl } from "../../support
 import { publishAndReadCases } from "./PublishAndReadCases.ts"
 import { contextCases } from "./ContextCases.ts"
 import { Counted } from "./PromiseTools.ts"
+import { requestCases } from "./RequestCases.ts"
 import { subscribeCases } from "./SubscribeCases.ts"
 
 describe("Promises, embedded", () => {
@@ -13,6 +14,7 @@ describe("Promises, embedded", () => {
   publishAndReadCases(options)
   subscribeCases(options)
   contextCases(options)
+  requestCases(options)
 
   it("rejects with a BrokerError when an option cannot work", async () => {
     assert.instanceOf(await createEventBus({ url: "http://localhost" }).catch((error: unknown) => error), BrokerError)
@@ -65,6 +67,7 @@ describeLive("Promises, on RabbitMQ and Redis", () => {
   publishAndReadCases(options)
   subscribeCases(options)
   contextCases(options)
+  requestCases(options)
 
   it("two buses of one process share their names where they share their queues", async () => {
     const same = options()
