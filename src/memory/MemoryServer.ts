@@ -186,6 +186,7 @@ class Server {
   /** Stores a message where it belongs; returns whether a queue or a delay took it. */
   private store({ message, namespace }: Delayed): boolean {
     const { to } = message
+    if (to._tag === "Event" || to._tag === "DelayedEvent") this.remember(message)
     if (to._tag === "DelayedEvent" || (to._tag === "Subscriber" && to.seconds > 0)) {
       const due = this.now() + to.seconds * 1000
       const first = this.delays.next()
@@ -193,7 +194,6 @@ class Server {
       if (first === undefined || due < first) this.earlier.openUnsafe()
       return true
     }
-    if (to._tag === "Event") this.remember(message)
     return namespace.place(message)
   }
 

@@ -31,6 +31,8 @@ const maxSteps = 100_000
 /** Waits in the process are passed in steps: small ones, or a part of the time that passed without any change. */
 const stepMillis = 100
 const stepShare = 16
+/** The step while something ends. A drain is given up after 25 seconds of the clock. */
+const endingStepMillis = 1_000
 /** Turns of the event loop without a change after which nothing more changes by itself. */
 const calmTurns = 4
 /** Real milliseconds that handlers get for real work before the clock moves on. */
@@ -114,6 +116,23 @@ export class Quiescence {
     })
   }
 
+  /**
+   * Moves the clock until an end has come, of a subscriber or of the bus: it may wait for a handler that waits for the
+   * clock, or for ever. What may be real work gets more time, and not without bound: a server that listens looks like work.
+   */
+  untilEnded(ended: Promise<unknown>): Effect.Effect<void> {
+    const move = Effect.gen({ self: this }, function* () {
+      while (true) {
+        yield* pause(patienceMillis)
+        yield* TestClock.adjust(this.realWork.isVisible() ? stepMillis : endingStepMillis)
+      }
+    })
+    return Effect.raceFirst(
+      Effect.promise(() => ended.then(noop, noop)),
+      move
+    )
+  }
+
   notSettled(steps: number): Effect.Effect<never, NotSettled> {
     return Effect.flatMap(this.view(), ({ delayed, held, running }) =>
       Effect.fail(new NotSettled({ steps, running, held, delayed }))
@@ -155,6 +174,8 @@ export class Quiescence {
     })
   }
 }
+
+const noop = (): void => {}
 
 const same = (a: View, b: View): boolean => JSON.stringify(a) === JSON.stringify(b)
 

@@ -137,8 +137,21 @@ const kinds: Kinds.Kinds = {
   faults: Kinds.record(faultKinds)
 } satisfies Kinds.KindsOf<TestBusOptions>
 
+/** What runs the bus to its rest, for the bus of Promises. */
+export class Moving extends Context.Service<Moving, Quiescence>()("@eduflow/events/testing/Moving") {}
+
+/** The same with what the library itself uses of a bus. */
+export const layerWithInternals = (options: TestBusOptions) =>
+  Layer.unwrap(
+    Effect.sync(() => {
+      OptionInvalid.check("createTestBus", options, kinds)
+      const { faults, ...others } = options
+      return layerOf(others, new FaultPlan(faults))
+    })
+  )
+
 const layerOf = (options: EventBus.Options, plan: FaultPlan) =>
-  Layer.effect(TestBus, make(plan)).pipe(
+  Layer.effectContext(make(plan)).pipe(
     Layer.provideMerge(EventBusMake.layerWith({ source: "test", ...options })),
     Layer.merge(Layer.merge(DeadLettersLive.layer, EventCache.layer)),
     Layer.provide(Layer.mergeAll(MemoryBroker.layerClient(), storesOf(plan))),
@@ -166,7 +179,7 @@ const make = (plan: FaultPlan) =>
     if ("adjust" in (yield* Clock.Clock)) yield* TestClock.adjust(0)
     const quiescence = new Quiescence(bus, internals, server, yield* RealWork.watch)
     const parts = { bus, internals, broker: yield* Broker, quiescence }
-    return TestBus.of({
+    const testBus = TestBus.of({
       settle: quiescence.settle(),
       deliver: (subscriber, event, data, options = {}) => deliver(parts, subscriber, event, data, options),
       faults: plan.control(server),
@@ -174,11 +187,14 @@ const make = (plan: FaultPlan) =>
         Effect.suspend(() =>
           Effect.map(
             Effect.forEach(
-              server.published().filter(({ to }) => to._tag === "Event" && to.name === event.name),
+              server
+                .published()
+                .filter(({ to }) => (to._tag === "Event" || to._tag === "DelayedEvent") && to.name === event.name),
               (message) => Effect.option(decode(event, message))
             ),
             (found) => found.flatMap(Option.toArray)
           )
         )
     })
+    return Context.make(TestBus, testBus).pipe(Context.add(Moving, quiescence))
   })

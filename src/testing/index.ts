@@ -1,6 +1,7 @@
 /**
  * @eduflow/events/testing: what a service tests its handlers with.
  */
+export { createTestBus, type PromiseTestBus, type PromiseTestFaults, type TestControls } from "./createTestBus.ts"
 export { type DeliverError, type DeliverOptions, NoSuchSubscriber, type Settlement } from "./Deliver.ts"
 export { OptionInvalid } from "../event/options/OptionInvalid.ts"
 export { NotSettled } from "./Quiescence.ts"

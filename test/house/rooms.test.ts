@@ -92,7 +92,7 @@ const outer: Readonly<Record<string, ReadonlyArray<string>>> = {
   redis: ["event", "observe", "bus/port", "bus/support"],
   memory: ["event", "observe", "bus/port", "bus/support"],
   ports: ["event", "observe", "bus"],
-  testing: ["event", "observe", "bus", "memory"],
+  testing: ["event", "observe", "bus", "memory", "app/promise"],
   outbox: ["event", "observe", "bus"],
   operations: ["event", "observe", "bus"],
   app: ["event", "observe", "bus", "operations", "web", "amqp", "redis", "memory"],

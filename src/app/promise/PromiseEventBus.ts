@@ -2,13 +2,14 @@
  * The bus as Promises: puts the parts together and closes them.
  */
 import * as ConfigProvider from "effect/ConfigProvider"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Predicate from "effect/Predicate"
 import * as BusRuntime from "../../bus/BusRuntime.ts"
 import { EventBus } from "../../bus/EventBus.ts"
-import { EventBusLive, layerAmqp } from "../Live.ts"
+import { EventBusLive, layerAmqp, type Services } from "../Live.ts"
 import type { LiveOptions } from "../LiveOptions.ts"
 import * as CallerStack from "./CallerStack.ts"
 import * as PromiseDeadLetters from "./PromiseDeadLetters.ts"
@@ -49,12 +50,17 @@ export const make = async (options: LiveOptions | undefined, site: CallerStack.C
   const services = await runtime.context().catch(async (error: unknown) => {
     throw CallerStack.atCallSite(await asBrokerError(error), site)
   })
+  return over(services, () => runtime.dispose())
+}
+
+/** The bus over services that run. `dispose` ends them. */
+export const over = (services: Context.Context<Services>, dispose: () => Promise<void>): PromiseEventBus => {
   const promises = PromiseRun.make(services)
   const { closeAll, ...subscribing } = PromiseSubscribe.make(promises)
   const close = async (): Promise<void> => {
     await promises.run(promises.end)
     await closeAll()
-    await runtime.dispose()
+    await dispose()
   }
   const bus: PromiseEventBus = {
     ...PromisePublish.make(promises),

@@ -9,9 +9,10 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Monotonic from "../../observe/Monotonic.ts"
 import type { Health } from "../../observe/Health.ts"
+import * as LookPace from "../support/LookPace.ts"
 import type { Broker, DeadLetterSource } from "../port/Broker.ts"
 
-const inspectEvery = "15 seconds"
+const inspectEveryMillis = 15_000
 /** Health stays degraded for this long after a queue grew. */
 const freshMillis = 5 * 60_000
 
@@ -100,6 +101,7 @@ export class DeadLetterQueues {
 /** Inspects the queues until the scope ends. */
 export const start = Effect.fnUntraced(function* (broker: Broker["Service"]) {
   const queues = new DeadLetterQueues(broker, yield* Clock.Clock, yield* Effect.scope)
+  const inspectEvery = yield* LookPace.between(inspectEveryMillis)
   yield* Effect.forkScoped(Effect.repeat(queues.inspectAll(), Schedule.spaced(inspectEvery)))
   return queues
 })

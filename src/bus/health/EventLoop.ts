@@ -13,10 +13,11 @@ import type * as Log from "../../observe/Log.ts"
 import * as Meter from "../../observe/Meter.ts"
 import * as Metrics from "../../observe/Metrics.ts"
 import * as Stopwatch from "../../observe/Stopwatch.ts"
+import * as LookPace from "../support/LookPace.ts"
 import type { LongHandlers } from "../support/LongHandlers.ts"
 
 const resolution = 50
-const every = "15 seconds"
+const everyMillis = 15_000
 /** From here on heartbeats are late. */
 const alarmingMillis = 5000
 
@@ -52,6 +53,7 @@ export const start = Effect.fnUntraced(function* (parts: EventLoopParts) {
     delays.reset()
     blocks.forget()
   })
+  const every = yield* LookPace.between(everyMillis)
   yield* Effect.forkScoped(Effect.repeat(turnOver, Schedule.spaced(every)))
   return {
     name: "event loop",

@@ -5,10 +5,11 @@
 import * as Effect from "effect/Effect"
 import type * as Monotonic from "../../observe/Monotonic.ts"
 import type * as Log from "../../observe/Log.ts"
+import * as LookPace from "../support/LookPace.ts"
 import type { Broker, Depth } from "../port/Broker.ts"
 import type { BrokerError } from "../port/BrokerError.ts"
 
-const lookEvery = "15 seconds"
+const lookEveryMillis = 15_000
 /** A queue that does not answer is looked at again after this time. */
 const lookAgainAfter = "2 seconds"
 /** A busy broker may take this long to answer. */
@@ -39,8 +40,10 @@ export class QueueLook {
     this.parts = parts
     this.now = now
     const look = Effect.suspend(() => this.look())
-    const pause = Effect.suspend(() => Effect.sleep(this.silentSince === undefined ? lookEvery : lookAgainAfter))
-    this.run = Effect.forever(Effect.andThen(look, pause))
+    this.run = Effect.flatMap(LookPace.between(lookEveryMillis), (lookEvery) => {
+      const pause = Effect.suspend(() => Effect.sleep(this.silentSince === undefined ? lookEvery : lookAgainAfter))
+      return Effect.forever(Effect.andThen(look, pause))
+    })
   }
 
   /** Its queue at the last look; undefined when that failed. */

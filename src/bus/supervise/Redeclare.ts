@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type * as Log from "../../observe/Log.ts"
+import * as LookPace from "../support/LookPace.ts"
 import type { Broker, SubscriberSpec } from "../port/Broker.ts"
 
 /** On average: the processes of a fleet must not do it at the same time. */
@@ -23,8 +24,8 @@ export const start = (options: {
       log.warning("its queue or a binding may be missing", { subscriber: spec.name, detail: error.message })
     )
   )
-  return Random.next.pipe(
-    Effect.flatMap((jitter) => Effect.sleep(everyMillis * (0.5 + jitter))),
+  return Effect.all([Random.next, LookPace.between(everyMillis)]).pipe(
+    Effect.flatMap(([jitter, millis]) => Effect.sleep(millis * (0.5 + jitter))),
     Effect.andThen(Effect.suspend(() => (isRunning() ? declare : Effect.void))),
     Effect.forever,
     Effect.forkScoped

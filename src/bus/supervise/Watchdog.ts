@@ -4,6 +4,7 @@
  * must not trigger it: a false alarm returns every held delivery, and each return uses up one of its lives.
  */
 import * as Effect from "effect/Effect"
+import * as LookPace from "../support/LookPace.ts"
 import { BrokerError } from "../port/BrokerError.ts"
 import { BrokerRefused } from "../port/BrokerReason.ts"
 
@@ -23,10 +24,11 @@ const checks = 4
 /** Fails when the subscriber stands still. */
 export const watch = ({ consumers, running, stuck }: Watched): Effect.Effect<never, BrokerError> =>
   Effect.gen(function* () {
+    const pause = Effect.sleep(yield* LookPace.between(everyMillis))
     let stalled = 0
     let unconsumed = 0
     for (;;) {
-      yield* Effect.sleep(everyMillis)
+      yield* pause
       stalled = running() && stuck() ? stalled + 1 : 0
       unconsumed = running() && consumers() === 0 ? unconsumed + 1 : 0
       if (stalled >= checks) return yield* alarm("it holds deliveries and handles none")
