@@ -18,7 +18,8 @@ const doors = {
   ports: "ports",
   testing: "testing",
   catalog: "catalog",
-  outbox: "outbox"
+  outbox: "outbox",
+  nest: "nest"
 } as const
 
 /** A name of another file: `*` stands for all of its exports. */

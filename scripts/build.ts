@@ -39,6 +39,7 @@ await build({
     "ports/index": "src/ports/index.ts",
     "catalog/index": "src/catalog/index.ts",
     "outbox/index": "src/outbox/index.ts",
+    "nest/index": "src/nest/index.ts",
     "cli/main": "src/cli/main.ts"
   },
   platform: "node",

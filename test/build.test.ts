@@ -11,6 +11,7 @@ import { pathToFileURL } from "node:url"
 import { afterAll, beforeAll } from "vitest"
 import * as catalog from "../src/catalog/index.ts"
 import * as index from "../src/index.ts"
+import * as nest from "../src/nest/index.ts"
 import * as outbox from "../src/outbox/index.ts"
 import * as ports from "../src/ports/index.ts"
 import * as testing from "../src/testing/index.ts"
@@ -23,7 +24,8 @@ const doors: Readonly<Record<string, object>> = {
   "testing/index": testing,
   "ports/index": ports,
   "catalog/index": catalog,
-  "outbox/index": outbox
+  "outbox/index": outbox,
+  "nest/index": nest
 }
 
 describe("the build", () => {
@@ -79,6 +81,24 @@ describe("the build", () => {
     )
     // The time of an import follows the number of files, which no other process changes.
     assert.isAtMost(ofEffect.length / loadedBy('"effect"').length, 1 / 3)
+  })
+
+  it("no door but its own loads NestJS, and that one loads no client, no test kit and nothing of terminus", () => {
+    for (const door of Object.keys(doors)) {
+      const packages = loadedBy(at(door)).filter((file) => file.includes("/node_modules/@nestjs/"))
+      assert.strictEqual(packages.length > 0, door === "nest/index", door)
+      assert.deepStrictEqual(
+        packages.filter((file) => !/@nestjs\/(?:common|core)\//.test(file)),
+        []
+      )
+    }
+    const [main, files] = [loadedBy(at("index")), loadedBy(at("nest/index"))]
+    const more = files.filter((file) => file.includes("/.build-") && !main.includes(file))
+    assert.deepStrictEqual(more.map((file) => file.split("/").at(-1)).toSorted(), [
+      "BusRuntime.js",
+      "WrittenHandler.js",
+      "index.js"
+    ])
   })
 
   it("is one library behind all doors: the test kit's bus is the door's", () => {

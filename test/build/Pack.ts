@@ -32,4 +32,8 @@ export const pack = (folder: string): Readonly<Record<string, string>> => {
 
 /** Installs what the package.json of this folder names. */
 export const install = (folder: string): void =>
-  void execFileSync("npm", ["install", "--offline", "--no-audit", "--no-fund"], { cwd: folder, stdio: "pipe", env })
+  void execFileSync("npm", ["install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: folder,
+    stdio: "pipe",
+    env
+  })

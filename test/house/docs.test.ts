@@ -138,6 +138,7 @@ describe("docstrings", () => {
             "@eduflow/events/testing": ["../../src/testing/index.ts"],
             "@eduflow/events/catalog": ["../../src/catalog/index.ts"],
             "@eduflow/events/ports": ["../../src/ports/index.ts"],
+            "@eduflow/events/nest": ["../../src/nest/index.ts"],
             "@eduflow/events/outbox": ["../../src/outbox/index.ts"]
           }
         },

@@ -8,6 +8,7 @@ interface Manifest {
   readonly exports: Readonly<Record<string, unknown>>
   readonly dependencies: Readonly<Record<string, string>>
   readonly peerDependencies: Readonly<Record<string, string>>
+  readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: boolean }>>
   readonly devDependencies: Readonly<Record<string, string>>
 }
 
@@ -35,6 +36,7 @@ describe("the package", () => {
       "./catalog",
       "./ports",
       "./outbox",
+      "./nest",
       "./package.json"
     ])
     assert.strictEqual(library, `@eduflow/events ${manifest.version}`)
@@ -50,7 +52,17 @@ describe("the package", () => {
 
   it("declares what its sources import, and imports what it declares", () => {
     const declared = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)]
-    assert.deepStrictEqual([...used].toSorted(), declared.toSorted())
+    // Results of the health indicator have the form of terminus, which only a test imports.
+    assert.deepStrictEqual([...used, "@nestjs/terminus"].toSorted(), declared.toSorted())
+  })
+
+  it("asks nobody without NestJS to install it", () => {
+    assert.deepStrictEqual(
+      Object.entries(manifest.peerDependenciesMeta),
+      Object.keys(manifest.peerDependencies)
+        .filter((name) => name !== "effect")
+        .map((name) => [name, { optional: true }])
+    )
   })
 
   it("is developed with packages that something uses", () => {
@@ -124,6 +136,7 @@ describe("what npm ci installs", () => {
       !(dev === true && flags.includes("--omit=dev")) && !(optional === true && flags.includes("--omit=optional"))
     const needed = new Set(
       imports
+        .filter(({ from }) => !from.startsWith("src/nest/"))
         .map(({ to }) => to)
         .filter(isPackage)
         .map(packageOf)
@@ -143,6 +156,10 @@ const commands = (name: string): ReadonlyArray<string> =>
     // Optional peers that NodeSdk imports.
     "@opentelemetry/sdk-logs": ["@effect/opentelemetry/NodeSdk"],
     "@opentelemetry/sdk-metrics": ["@effect/opentelemetry/NodeSdk"],
+    // Peers of NestJS, which it loads by itself.
+    "@nestjs/platform-express": ["createNestApplication"],
+    "reflect-metadata": ["@nestjs/core"],
+    rxjs: ["@nestjs/core"],
     "@types/node": ["node:"],
     "@types/pg": ['from "pg"'],
     typescript: ["tsc"],

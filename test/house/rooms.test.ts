@@ -93,6 +93,8 @@ const outer: Readonly<Record<string, ReadonlyArray<string>>> = {
   memory: ["event", "observe", "bus/port", "bus/support"],
   ports: ["event", "observe", "bus"],
   testing: ["event", "observe", "bus", "memory", "app/promise"],
+  // A test of an app loads the test kit.
+  nest: ["event", "observe", "bus", "app", "testing"],
   outbox: ["event", "observe", "bus"],
   operations: ["event", "observe", "bus"],
   app: ["event", "observe", "bus", "operations", "web", "amqp", "redis", "memory"],
@@ -180,25 +182,55 @@ describe("rooms", () => {
   })
 })
 
+/** The files and packages that a file loads at once. */
+const loadedBy = (door: string) => {
+  const files = new Set<string>()
+  const packages = new Set<string>()
+  const visit = (file: string): void => {
+    if (files.has(file)) return
+    files.add(file)
+    for (const { dynamic, to, typeOnly } of importsOf(file)) {
+      if (dynamic || typeOnly) continue
+      if (to.startsWith("src/")) visit(to)
+      else packages.add(to)
+    }
+  }
+  visit(door)
+  return { files, packages: [...packages] }
+}
+
 describe("the door", () => {
   it("N13: loads no client when it is imported", () => {
-    const seen = new Set<string>()
-    const packages = new Set<string>()
-    const visit = (file: string): void => {
-      if (seen.has(file)) return
-      seen.add(file)
-      for (const { dynamic, to, typeOnly } of importsOf(file)) {
-        if (dynamic || typeOnly) continue
-        if (to.startsWith("src/")) visit(to)
-        else packages.add(to)
-      }
-    }
-    visit("src/index.ts")
-    const clients = [...packages].filter((name) =>
-      /^(?:amqplib|ioredis|@opentelemetry|@effect\/platform-node)/.test(name)
-    )
+    const { files, packages } = loadedBy("src/index.ts")
+    const clients = packages.filter((name) => /^(?:amqplib|ioredis|@opentelemetry|@effect\/platform-node)/.test(name))
     assert.deepStrictEqual(clients, [])
-    assert.isAbove(seen.size, 20)
+    assert.isAbove(files.size, 20)
+  })
+})
+
+describe("the door of NestJS", () => {
+  it("loads two packages of Nest, no client, and of the library what the main door loads and little more", () => {
+    const { files, packages } = loadedBy("src/nest/index.ts")
+    const main = loadedBy("src/index.ts")
+    assert.deepStrictEqual(
+      packages.filter((name) => !main.packages.includes(name)),
+      ["@nestjs/common", "@nestjs/core"]
+    )
+    assert.deepStrictEqual(
+      [...files].filter((file) => !file.startsWith("src/nest/") && !main.files.has(file)),
+      ["src/bus/BusRuntime.ts", "src/bus/subscriber/WrittenHandler.ts"]
+    )
+  })
+
+  it("is the only one that imports Nest, and is imported by none", () => {
+    assert.deepStrictEqual(
+      imports.filter(({ from, to }) => to.startsWith("@nestjs/") && !from.startsWith("src/nest/")).map(show),
+      []
+    )
+    assert.deepStrictEqual(
+      imports.filter(({ from, to }) => to.startsWith("src/nest/") && !from.startsWith("src/nest/")).map(show),
+      []
+    )
   })
 })
 

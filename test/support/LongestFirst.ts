@@ -6,6 +6,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 const seconds: Readonly<Record<string, number>> = {
   "test/process/KillersTable.test.ts": 150,
   "test/process/Returns.test.ts": 123,
+  "test/build/Nest.test.ts": 120,
   "test/simulation/Simulation.test.ts": 108,
   "test/chaos/Chaos.test.ts": 92,
   "test/amqp/consuming/ParkedReturns.test.ts": 83,

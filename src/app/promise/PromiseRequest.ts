@@ -9,9 +9,9 @@ import type { ReplyOptions } from "../../bus/request/Replier.ts"
 import type { RequestAllOptions, RequestOptions } from "../../bus/request/RequestOptions.ts"
 import type { Answer, Asked } from "../../bus/request/Requests.ts"
 import type { SubscribeError } from "../../bus/subscriber/SubscribeError.ts"
-import * as SubscriberNames from "../../bus/subscriber/SubscriberNames.ts"
 import type { DeliveryInfo } from "../../bus/subscriber/SubscriberOptions.ts"
 import type { Subscription } from "../../bus/subscriber/Subscription.ts"
+import { madeOf } from "../../bus/subscriber/WrittenHandler.ts"
 import type * as Envelope from "../../event/Envelope.ts"
 import type * as Event from "../../event/Event.ts"
 import { type Actor, CurrentActor } from "../../event/Actor.ts"
@@ -103,7 +103,7 @@ export const replier = <Q extends Event.AnyRequest>(
   const { handler, ...others }: PromiseReplyOptions<Q> = Object(options)
   const made =
     typeof handler === "function"
-      ? SubscriberNames.madeOf(
+      ? madeOf(
           (request: Envelope.Of<Q>, delivery: DeliveryInfo) =>
             attempt((signal) => handler(request, { ...delivery, signal })),
           handler

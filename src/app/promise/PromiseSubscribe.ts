@@ -8,7 +8,7 @@ import * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { EventBus } from "../../bus/EventBus.ts"
 import type { SubscribeError } from "../../bus/subscriber/SubscribeError.ts"
-import * as SubscriberNames from "../../bus/subscriber/SubscriberNames.ts"
+import { madeOf } from "../../bus/subscriber/WrittenHandler.ts"
 import type {
   BatchedOptions,
   BatchHandler,
@@ -160,7 +160,7 @@ export const make = (promises: PromiseRun): PromiseSubscribe & { readonly closeA
       const { handler } = options
       return {
         ...options,
-        handler: SubscriberNames.madeOf<Handler<E, unknown, never>>(
+        handler: madeOf<Handler<E, unknown, never>>(
           (event, delivery) => attempt((signal) => handler(event, { ...delivery, signal })),
           handler
         )
@@ -169,7 +169,7 @@ export const make = (promises: PromiseRun): PromiseSubscribe & { readonly closeA
     const { handler } = options
     return {
       ...options,
-      handler: SubscriberNames.madeOf<BatchHandler<E, unknown, never>>(
+      handler: madeOf<BatchHandler<E, unknown, never>>(
         (events, deliveries) => attempt((signal) => handler(events, { deliveries, signal })),
         handler
       )

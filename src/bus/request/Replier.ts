@@ -19,7 +19,7 @@ import type { PublishError } from "../send/PublishError.ts"
 import { Later, Reject } from "../subscriber/HandlerError.ts"
 import * as HandlerReturn from "../subscriber/HandlerReturn.ts"
 import { SubscribeError, SubscriberInvalid } from "../subscriber/SubscribeError.ts"
-import * as SubscriberNames from "../subscriber/SubscriberNames.ts"
+import { madeOf } from "../subscriber/WrittenHandler.ts"
 import type {
   CommonOptions,
   DeliveryInfo,
@@ -96,9 +96,7 @@ export const make = Effect.fnUntraced(function* ({ publish, start }: ReplierPart
       return Effect.fail(refusal(name, "to", "it is not the contract of a request", "Give what Event.request returned"))
     for (const [option, remedy] of remedies)
       if (option in others) return Effect.fail(refusal(name, option, "a replier has no such option", remedy))
-    const made = Predicate.isFunction(handler)
-      ? SubscriberNames.madeOf(answers.answering(name, to, handler), handler)
-      : handler
+    const made = Predicate.isFunction(handler) ? madeOf(answers.answering(name, to, handler), handler) : handler
     // An error that the contract declares is an answer, and reaches no retry policy.
     const all = { ...others, events: [to], handler: made } as SingleOptions<Q, Err | PublishError | Reject, R>
     return start(name, all, onDeadLetter)

@@ -10,6 +10,7 @@ import type * as Event from "../../event/Event.ts"
 import type { ForeignEvents } from "./ForeignEvents.ts"
 import * as SubscriberSettings from "./SubscriberSettings.ts"
 import type { Subscription } from "./Subscription.ts"
+import { writtenOf } from "./WrittenHandler.ts"
 
 /** What a subscriber does, as far as another one of its name must do the same. */
 export interface Behaviour {
@@ -71,15 +72,6 @@ const hasEnded = ({ subscription }: Holder): boolean => {
   return _tag === "Draining" || _tag === "Stopped" || _tag === "Failed"
 }
 
-/** The handlers that users wrote, by the handlers that were made of them. */
-const written = new WeakMap<object, object>()
-
-/** Says that one handler was made of another: by that one, two subscribers are recognised to do the same. */
-export const madeOf = <H extends object>(made: H, handler: object): H => {
-  written.set(made, handler)
-  return made
-}
-
 export const behaviourOf = <E extends Event.Any, Err, R>({
   contracts,
   foreign,
@@ -87,7 +79,7 @@ export const behaviourOf = <E extends Event.Any, Err, R>({
   patterns,
   plan
 }: SubscriberSettings.Settled<E, Err, R>): Behaviour => ({
-  handler: written.get(plan.handler) ?? plan.handler,
+  handler: writtenOf(plan.handler),
   events: `${(foreign === undefined ? patterns : placesOf(foreign)).toSorted().join(", ")} (${Array.from(
     contracts.values(),
     ({ name, version }) => `${name} ${version}`
