@@ -2,11 +2,12 @@
  * The module of NestJS as its users get it: packed, installed in empty folders, in apps of Nest 11 and 12, as CommonJS and
  * as ES modules, run by Node, Jest and Vitest.
  */
-import { execFileSync, spawnSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { npmCi } from "../../scripts/npm-ci.ts"
 import { root } from "../house/Sources.ts"
 import { env, install, pack } from "./Pack.ts"
 
@@ -77,8 +78,7 @@ describe("an app of NestJS with the packed library", () => {
     const packed = pack(folder)
     // Nest 11 and Jest have a lock of their own, and are installed when this runs first.
     const eleven = join(fixture, "eleven")
-    if (!existsSync(join(eleven, "node_modules/.package-lock.json")))
-      execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: eleven, stdio: "pipe" })
+    if (!existsSync(join(eleven, "node_modules/.package-lock.json"))) npmCi(eleven)
     cpSync(eleven, at("eleven"), { recursive: true })
     const { dependencies }: { readonly dependencies: object } = JSON.parse(
       readFileSync(join(eleven, "package.json"), "utf8")

@@ -1,6 +1,6 @@
 /** The types of requests: what is asked, what is answered, and what is refused by the compiler. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, type Layer, Schedule, Schema } from "effect"
+import { Context, Effect, Layer, Schedule, Schema } from "effect"
 import { expectTypeOf } from "vitest"
 import * as z from "zod"
 import { Event, EventBus, type RequestError, type SubscribeError, Subscriber } from "../../../src/index.ts"
@@ -37,7 +37,7 @@ describe("the type of a request", () => {
     return Effect.gen(function* () {
       const { request } = yield* EventBus
       assert.deepStrictEqual(yield* request(Length, { text: "four" }), { length: 4 })
-    }).pipe(Effect.provide(replier), Effect.provide(EventBus.layerMemory()), Effect.runPromise)
+    }).pipe(Effect.provide(Layer.provideMerge(replier, EventBus.layerMemory())), Effect.runPromise)
   })
 
   it("asks a handler for the reply, and its layer for what the handler needs", () => {
