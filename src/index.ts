@@ -9,6 +9,14 @@ export * as Event from "./event/Event.ts"
 export * as EventGroup from "./event/EventGroup.ts"
 export type * as Envelope from "./event/Envelope.ts"
 export { type Actor, CurrentActor, type Publishers } from "./event/Actor.ts"
+export {
+  Baggage,
+  type BaggageInput,
+  type BaggageMember,
+  type BaggageProperty,
+  CurrentBaggage
+} from "./event/flow/Baggage.ts"
+export { CurrentTenant } from "./event/flow/Tenant.ts"
 export { sensitive } from "./event/sensitive/Sensitive.ts"
 export { OptionInvalid } from "./event/options/OptionInvalid.ts"
 export { EventDefinitionError, InvalidEvent, UnknownEvent, UnknownVersion } from "./event/EventError.ts"

@@ -1,12 +1,15 @@
 /** Publishes into exchanges and queues of other systems, in their form: confirmed, like every publish. */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Trace from "../observe/Trace.ts"
+import type { Actor } from "../event/Actor.ts"
 import type * as Event from "../event/Event.ts"
+import type { BaggageInput } from "../event/flow/Baggage.ts"
 import * as Codecs from "../event/foreign/Codecs.ts"
 import type { EventToWrite, ForeignCodec, WrittenMessage } from "../event/foreign/ForeignCodec.ts"
 import * as Limits from "../event/Limits.ts"
@@ -15,6 +18,7 @@ import { millisOf } from "../event/options/OptionNames.ts"
 import { BusInternals } from "./BusInternals.ts"
 import { EventBus } from "./EventBus.ts"
 import type { Address, Headers } from "./port/Broker.ts"
+import { Origin } from "./publish/Origin.ts"
 import { type Confirmed, optionFault } from "./publish/PublishOptions.ts"
 import type { Outcome } from "./send/Outcome.ts"
 import { PublishError } from "./send/PublishError.ts"
@@ -43,6 +47,13 @@ export interface ForeignPublishOptions {
   readonly mandatory?: boolean
   /** Longest time until the outcome. Default 15 seconds. */
   readonly timeout?: Duration.Input
+  /**
+   * As in `bus.publish`: what flows goes along by default, the baggage as the header `baggage`, actor and tenant where the codec has a
+   * place for them. Undefined stops it.
+   */
+  readonly actor?: Actor | undefined
+  readonly tenant?: string | undefined
+  readonly baggage?: BaggageInput | undefined
 }
 
 const kinds: Kinds.Kinds = {
@@ -52,7 +63,10 @@ const kinds: Kinds.Kinds = {
   correlationId: Kinds.text,
   headers: Kinds.plain,
   mandatory: Kinds.bool,
-  timeout: Kinds.time
+  timeout: Kinds.time,
+  actor: Kinds.plain,
+  tenant: Kinds.text,
+  baggage: Kinds.anything
 } satisfies Kinds.KindsOf<ForeignPublishOptions>
 
 /**
@@ -80,7 +94,7 @@ export const publish = <A>(
   Effect.gen(function* () {
     yield* EventBus
     const now = yield* Clock.currentTimeMillis
-    const handling = yield* CurrentHandling
+    const context = yield* Effect.context<never>()
     const id = options?.id ?? (yield* CurrentIds).next(now)
     const refused = (path: string, expected: string) =>
       new PublishError({
@@ -93,13 +107,15 @@ export const publish = <A>(
     const target = targetOf(to)
     if (target === undefined)
       return yield* refused("to", "expected { queue } or { exchange, routingKey }, of at most 255 bytes")
-    const correlationId = options.correlationId ?? handling?.correlationId
-    const origin = { correlationId, causationId: undefined, actor: undefined }
+    const origin = new Origin(context, options)
+    const correlationId = options.correlationId ?? Context.get(context, CurrentHandling)?.correlationId
+    const { actor, baggage, tenant } = origin
+    const { baggage: ownBaggage, headers } = options
     const badOption = optionFault(
       id,
       undefined,
-      origin,
-      options.headers === undefined ? {} : { headers: options.headers }
+      { correlationId, causationId: undefined, actor, tenant, baggage },
+      { ...(headers !== undefined && { headers }), ...(ownBaggage !== undefined && { baggage: ownBaggage }) }
     )
     if (badOption !== undefined) return yield* refused(badOption.path, badOption.expected)
     const internals = yield* Effect.serviceOption(BusInternals)
@@ -125,12 +141,14 @@ export const publish = <A>(
       time: new Date(now),
       key,
       correlationId,
+      actor,
+      tenant,
       data: data instanceof Uint8Array ? data : encoded.success
     }
     const written = write(options.codec ?? Codecs.json(), event)
     if (written === undefined) return yield* refused("codec", "it threw on this event")
     if (!Limits.fits(written.type ?? type)) return yield* refused("type", "expected at most 255 bytes")
-    const outcome = yield* send(internals.value, contract.name, target, event, written, options)
+    const outcome = yield* send(internals.value, contract.name, target, event, written, options, origin)
     if (outcome._tag !== "Confirmed") return yield* new PublishError({ event: contract.name, id, reason: outcome })
     return { id, routed: outcome.routed }
   })
@@ -142,7 +160,8 @@ const send = (
   to: Address,
   { correlationId, id, key, source, time, type }: EventToWrite,
   written: WrittenMessage,
-  { headers, mandatory = true, timeout = "15 seconds" }: ForeignPublishOptions
+  { headers, mandatory = true, timeout = "15 seconds" }: ForeignPublishOptions,
+  origin: Origin
 ): Effect.Effect<Outcome> =>
   Effect.flatMap(Effect.context<never>(), (context) =>
     Effect.callback((resume) => {
@@ -156,7 +175,10 @@ const send = (
           source,
           correlationId,
           body: typeof written.body === "string" ? written.body : Buffer.from(written.body),
-          headers: { ...written.headers, ...headers, ...(span !== undefined && Trace.inject(span)) },
+          headers: {
+            ...origin.headers({ ...written.headers, ...headers }),
+            ...(span !== undefined && Trace.inject(span))
+          },
           mandatory,
           delaySeconds: 0,
           cache: false,

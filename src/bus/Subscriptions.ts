@@ -9,6 +9,7 @@ import type * as Event from "../event/Event.ts"
 import * as Limits from "../event/Limits.ts"
 import type * as Log from "../observe/Log.ts"
 import type { OnDeadLetter } from "./delivery/PolicyParts.ts"
+import { withoutFlow } from "./support/WithoutFlow.ts"
 import * as ForeignSubscriber from "./foreign/ForeignSubscriber.ts"
 import * as InboxOption from "./subscriber/InboxOption.ts"
 import * as SubscriberNames from "./subscriber/SubscriberNames.ts"
@@ -132,7 +133,8 @@ export const make = (options: {
     }
     yield* SubscriberSettings.checkSchedule(settled)
     if (settled.idempotent && shared.leases === undefined) return yield* SubscriberSettings.withoutStore(name)
-    const context = yield* Effect.context<SubscriberOptions.Required<R>>()
+    // A handler passes on what its delivery brought, and nothing of whoever started its subscriber.
+    const context = withoutFlow(yield* Effect.context<SubscriberOptions.Required<R>>())
     // Each delivery brings the Scope that the handler may need; the caller brings the rest.
     const asked = settled as SubscriberSettings.Settled<E, Err, SubscriberOptions.Required<R>>
     const inner = settled.inbox ? yield* InboxOption.over(asked, context) : asked

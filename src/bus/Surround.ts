@@ -13,6 +13,7 @@ import { PublishAllError, PublishError, textOfId } from "./send/PublishError.ts"
 import * as PublishReason from "./send/PublishReason.ts"
 import * as HandlerReturn from "./subscriber/HandlerReturn.ts"
 import { AroundFailure, Later, Reject } from "./subscriber/HandlerError.ts"
+import { withoutFlow } from "./support/WithoutFlow.ts"
 import type { BatchHandler, DeliveryInfo, Handler } from "./subscriber/SubscriberOptions.ts"
 import type { Plan, Settled } from "./subscriber/SubscriberSettings.ts"
 
@@ -29,7 +30,7 @@ const sidesOf = <About>(
 ): ReadonlyArray<Side<About>> =>
   hooks.flatMap(({ around, context }) => {
     const run = side(around)
-    return run === undefined ? [] : [{ hook: around.name, run, context }]
+    return run === undefined ? [] : [{ hook: around.name, run, context: withoutFlow(context) }]
   })
 
 /** What became of an Effect within a hook, which may run it several times or never. */

@@ -31,6 +31,14 @@ export const CurrentActor: Context.Reference<Actor | undefined> = Context.Refere
   { defaultValue: () => undefined }
 )
 
+/** The actor in the attributes of an event; undefined without an id. */
+export const actorOf = (
+  id: string | undefined,
+  role: string | undefined,
+  status: string | undefined
+): Actor | undefined =>
+  id === undefined ? undefined : { id, role: role ?? "", ...(status !== undefined && { status }) }
+
 /** The role of a publisher without an actor: the service acts on its own behalf. */
 export const serviceRole = "service"
 

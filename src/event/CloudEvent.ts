@@ -6,9 +6,10 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import type { Actor } from "./Actor.ts"
+import { type Actor, actorOf } from "./Actor.ts"
 import { InvalidEvent } from "./EventError.ts"
 import { text } from "./FieldValue.ts"
+import * as Tenant from "./flow/Tenant.ts"
 import * as Json from "./Json.ts"
 import * as Limits from "./Limits.ts"
 import * as MediaData from "./MediaData.ts"
@@ -18,9 +19,7 @@ import { dataSchema, versionOf } from "./support/DataSchema.ts"
 
 export { dataSchema }
 
-/**
- * The attributes of an event, and its data, not yet decoded by a contract. A class for the reason in `PlainRecord`.
- */
+/** The attributes of an event, and its data, not yet decoded by a contract. A class for the reason in `PlainRecord`. */
 export class ParsedEvent {
   readonly id: string
   readonly source: string
@@ -36,6 +35,7 @@ export class ParsedEvent {
   readonly json: unknown
   /** From when on it is not to be handled; undefined if it never expires. */
   readonly expiryTime: Date | undefined
+  readonly tenant: string | undefined
 
   constructor(
     id: string,
@@ -48,7 +48,8 @@ export class ParsedEvent {
     causationId: string | undefined,
     actor: Actor | undefined,
     json: unknown,
-    expiryTime?: Date
+    expiryTime?: Date,
+    tenant?: string
   ) {
     this.id = id
     this.source = source
@@ -61,6 +62,7 @@ export class ParsedEvent {
     this.actor = actor
     this.json = json
     this.expiryTime = expiryTime
+    this.tenant = tenant
   }
 }
 
@@ -252,7 +254,7 @@ const makeParsed = (
   { source, type, version }: { readonly type: string; readonly source: string; readonly version: number | undefined },
   id: string,
   time: Date,
-  { actor, actorrole, actorstatus, causationid, correlationid, expirytime, subject }: Fields,
+  { actor, actorrole, actorstatus, causationid, correlationid, expirytime, subject, tenant }: Fields,
   json: unknown,
   absentCorrelationId?: string
 ): ParsedEvent =>
@@ -265,9 +267,10 @@ const makeParsed = (
     version,
     text(correlationid) ?? absentCorrelationId,
     text(causationid),
-    actor === undefined ? undefined : parseActor(text(actor), text(actorrole), text(actorstatus)),
+    actor === undefined ? undefined : actorOf(text(actor), text(actorrole), text(actorstatus)),
     json,
-    Predicate.isNullish(expirytime) ? undefined : Rfc3339.dateOf(expirytime, undefined)
+    Predicate.isNullish(expirytime) ? undefined : Rfc3339.dateOf(expirytime, undefined),
+    Tenant.read(tenant) ?? undefined
   )
 
 /** Whether an attribute is there and is no time: ignored, it could let an event be handled too late. */
@@ -275,7 +278,7 @@ const isNoTime = (value: unknown): boolean =>
   !Predicate.isNullish(value) && Number.isNaN(Rfc3339.dateOf(value, undefined).getTime())
 
 const optional = ["subject", "correlationid", "causationid", "actor", "actorrole", "actorstatus", "expirytime"] as const
-const optionalNames: ReadonlySet<string> = new Set(["", ...optional])
+const optionalNames: ReadonlySet<string> = new Set(["", ...optional, "tenant"])
 const isOptional = (name: string): boolean => optionalNames.has(name)
 
 const maxBytesOf = (name: string): number =>
@@ -287,14 +290,11 @@ const optionalFault = (body: Fields): string | undefined => {
     const value = body[attribute]
     if (value !== undefined && value !== null && !isText(value, maxBytesOf(attribute))) return attribute
   }
-  return undefined
+  return Tenant.read(body["tenant"]) === null ? "tenant" : undefined
 }
 
 const invalid = (name: string, path: string, expected: string) => Result.fail(InvalidEvent.of(name, path, expected))
 const required = (maxBytes: number): string => `expected a string of 1 to ${maxBytes} bytes`
-
-const parseActor = (id: string | undefined, role: string | undefined, status: string | undefined): Actor | undefined =>
-  id === undefined ? undefined : { id, role: role ?? "", ...(status !== undefined && { status }) }
 
 const isText = (value: unknown, maxBytes?: number): value is string =>
   typeof value === "string" && Limits.fits(value, maxBytes)

@@ -27,6 +27,8 @@ export interface Envelope<out Name extends string = string, out A = unknown> {
   readonly data: A
   /** From when on it is not handled any more, by the `expiresAfter` of its publish. Absent if it never expires. */
   readonly expiryTime?: Date
+  /** Whose it is, where a service works for several customers, as claimed by the publisher. Absent if it says none. */
+  readonly tenant?: string
 }
 
 /** The envelope of a contract. For a union of contracts it is a union, discriminated by `type`. */

@@ -42,6 +42,10 @@ export const maxReceivedHeaders = 64
 /** Most bytes of headers that are kept of a received event. */
 export const maxReceivedHeaderBytes = 8 * 1024
 
+/** Most bytes of baggage, and most members of it (https://www.w3.org/TR/baggage/#limits). */
+export const maxBaggageBytes = 8 * 1024
+export const maxBaggageMembers = 180
+
 const quote = 0x22
 const backslash = 0x5c
 const comma = 0x2c

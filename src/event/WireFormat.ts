@@ -38,6 +38,7 @@ export interface EnvelopeFields {
   readonly actor: Actor | undefined
   /** Milliseconds since the epoch; undefined for an event that never expires. */
   readonly expiryTime?: number | undefined
+  readonly tenant?: string | undefined
 }
 
 /**
@@ -52,6 +53,7 @@ export const encoder = (event: Event.Any, source: string): ((fields: EnvelopeFie
     if (fields.correlationId !== undefined) text += `,"correlationid":${JSON.stringify(fields.correlationId)}`
     if (fields.causationId !== undefined) text += `,"causationid":${JSON.stringify(fields.causationId)}`
     if (fields.actor !== undefined) text += actorText(fields.actor)
+    if (fields.tenant !== undefined) text += `,"tenant":${JSON.stringify(fields.tenant)}`
     // Not by `isoTime`, which is fast for times that share a second with the one before.
     if (fields.expiryTime !== undefined) text += `,"expirytime":"${new Date(fields.expiryTime).toISOString()}"`
     return `${text},"data":${JSON.stringify(json) ?? "null"}}`
@@ -273,6 +275,7 @@ const Decoded = PlainRecord.constructorOf<
   this.actor = parsed.actor
   this.data = data
   if (parsed.expiryTime !== undefined) this.expiryTime = parsed.expiryTime
+  if (parsed.tenant !== undefined) this.tenant = parsed.tenant
 })
 
 /**

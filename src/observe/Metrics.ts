@@ -113,7 +113,7 @@ export const droppedHeaders = counter(
   "eventbus.subscriber.dropped_headers",
   "{header}",
   subscriber,
-  "Headers of received events that were dropped: more than 64, or more than 8 KiB"
+  "Headers of received events that were dropped, or baggage that was cut: more than 64, or more than 8 KiB"
 )
 export const unsigned = counter(
   "eventbus.subscriber.unsigned",

@@ -70,14 +70,14 @@ export const encoder = ({ authorise, ids, now, source }: EncoderSettings): Encod
     const encoded = given ?? event.dataCodec.encode(data)
     if (Result.isFailure(encoded)) return fail(PublishChecks.invalidData(encoded.failure))
     const origin = new Origin(context, options)
-    const authorised = PublishChecks.authorise(event, data, ownKey, origin.actor, authorise)
+    const authorised = PublishChecks.authorise(event, data, ownKey, origin.publisher, authorise)
     if (Result.isFailure(authorised)) return fail(authorised.failure)
     const key = authorised.success
     const wrong = optionFault(id, key, origin, options, event.expiresAfter)
     if (wrong !== undefined) return fail(new PublishReason.Invalid({ faults: [wrong] }))
-    const { actor, causationId, correlationId } = origin
+    const { actor, causationId, correlationId, tenant } = origin
     const expiryTime = expiryOf(time, options, event.expiresAfter)
-    const head = { id, time, key, correlationId, causationId, actor, expiryTime }
+    const head = { id, time, key, correlationId, causationId, actor, expiryTime, tenant }
     const written = PublishChecks.write({ encode: writerOf(event) }, head, encoded.success)
     if (Result.isFailure(written)) return fail(written.failure)
     const body = written.success
@@ -92,7 +92,7 @@ export const encoder = ({ authorise, ids, now, source }: EncoderSettings): Encod
       source,
       correlationId,
       body,
-      headers: { ...options.headers, ...Trace.inject(Trace.current(context)) },
+      headers: { ...origin.headers(options.headers), ...Trace.inject(Trace.current(context)) },
       mandatory: options.mandatory === true,
       dueAt: seconds > 0 ? time + seconds * 1000 : undefined,
       cache: event.cache

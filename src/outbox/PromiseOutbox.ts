@@ -7,7 +7,6 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as BusRuntime from "../bus/BusRuntime.ts"
 import type { EventBus } from "../bus/EventBus.ts"
-import { type Actor, CurrentActor } from "../event/Actor.ts"
 import type * as Event from "../event/Event.ts"
 import * as OptionInvalid from "../event/options/OptionInvalid.ts"
 import * as Kinds from "../event/options/OptionKinds.ts"
@@ -28,10 +27,7 @@ export interface CreateOutboxOptions extends Outbox.Options, Port {
   readonly relay?: RelayOptions
 }
 
-export interface PromiseAppendOptions extends AppendOptions {
-  /** Who publishes. Default: the service itself. */
-  readonly actor?: Actor
-}
+export type PromiseAppendOptions = AppendOptions
 
 export interface PromiseOutbox extends AsyncDisposable {
   /** Writes the event in the transaction that `execute` runs statements in. */
@@ -104,17 +100,15 @@ export const createOutbox = async (options: CreateOutboxOptions): Promise<Promis
   const relaying = await runtime?.run(relayIn(scope, port, relay))
   const close = (): Promise<void> => run(Scope.close(scope, Exit.void))
   return {
-    append: async (execute, event, data, { actor, ...rest } = {}) => {
-      const context = runtime?.context() ?? Context.empty()
-      const own = actor === undefined ? context : Context.add(context, CurrentActor, actor)
+    append: async (execute, event, data, options = {}) => {
       const validation = validating(event, data)
       const given = validation === undefined ? undefined : await run(validation)
       const prepared = prepare(
         database.dialect,
         event,
         given === undefined ? data : given.output,
-        rest,
-        own,
+        options,
+        runtime?.context() ?? Context.empty(),
         given?.encoded
       )
       // As every failure, with the stack of the call.

@@ -16,6 +16,8 @@ import * as Validation from "../bus/support/Validation.ts"
 import type * as Diagnosis from "../bus/send/Diagnosis.ts"
 import type { SubscriberStats } from "../bus/subscriber/Subscription.ts"
 import { CurrentActor } from "../event/Actor.ts"
+import { CurrentBaggage } from "../event/flow/Baggage.ts"
+import { CurrentTenant } from "../event/flow/Tenant.ts"
 import type { InvalidEvent } from "../event/EventError.ts"
 import type * as Event from "../event/Event.ts"
 import * as OptionInvalid from "../event/options/OptionInvalid.ts"
@@ -136,7 +138,8 @@ const messageOf = Effect.fnUntraced(function* (
   const encoded = yield* Effect.fromResult(given.encoded as Result.Result<unknown, InvalidEvent>)
   const key = ownKey ?? event.keyOf(given.output)
   const time = yield* Clock.currentTimeMillis
-  const fields = { id, time, key, correlationId: undefined, causationId: undefined, actor: yield* CurrentActor }
+  const [actor, tenant, baggage] = [yield* CurrentActor, yield* CurrentTenant, yield* CurrentBaggage]
+  const fields = { id, time, key, correlationId: undefined, causationId: undefined, actor, tenant }
   return {
     to: { _tag: "Subscriber", name: subscriber, seconds: 0 },
     key,
@@ -148,7 +151,7 @@ const messageOf = Effect.fnUntraced(function* (
       appId: "test",
       contentType: WireFormat.contentType
     },
-    headers
+    headers: baggage === undefined ? headers : { ...headers, baggage: baggage.text }
   } satisfies Outgoing
 })
 

@@ -7,6 +7,8 @@ import { Posted } from "./contracts.ts"
 import { eventbus, reported } from "./Eventbus.ts"
 import { contracts, spaced, withBus } from "./LetterBus.ts"
 
+const flow = { tenant: "school-7", actor: { id: "u-1", role: "teacher" }, baggage: { cohort: "summer" } }
+
 describeLive(
   "eventbus dead-letters edit",
   () => {
@@ -15,7 +17,7 @@ describeLive(
       () =>
         withBus(({ bus, depth, handled, letters, settings }) =>
           Effect.gen(function* () {
-            const { id } = yield* bus.publish(Posted, { text: "k", pin: "bad-1" }, { correlationId: "flow-1" })
+            const { id } = yield* bus.publish(Posted, { text: "k", pin: "bad-1" }, { correlationId: "flow-1", ...flow })
             yield* depth(1)
             const patch = ["dead-letters", "edit", "mailer", id, "--patch", `{"pin":"bad-2"}`, ...contracts]
             const dry = yield* eventbus(settings, ...patch)
@@ -44,6 +46,8 @@ describeLive(
             assert.deepStrictEqual([letter?.replays, letter?.replayId], [1, report.replayId])
             const body: unknown = JSON.parse(letter?.body.toString() ?? "")
             assert.deepInclude(body, { id, correlationid: "flow-1", subject: "k", source: "service" })
+            assert.deepInclude(body, { tenant: "school-7", actor: "u-1", actorrole: "teacher" })
+            assert.strictEqual(letter?.headers["baggage"], "cohort=summer")
             const shown = yield* eventbus(settings, "dead-letters", "show", "mailer", id, ...contracts)
             assert.match(shown.out, /^edited +\S+: data\.pin$/m)
 
@@ -65,7 +69,8 @@ describeLive(
             )
             assert.strictEqual(handled[2], `${id} good`)
             yield* depth(0)
-            for (const { err, out } of [dry, shown, whole]) assert.notMatch(out + err, /bad-[12]|good/)
+            for (const { err, out } of [dry, shown, whole])
+              assert.notMatch(out + err, /bad-[12]|good|school-7|u-1|summer/)
           })
         )
     )

@@ -130,7 +130,7 @@ describeLive("eventbus publish", () => {
           "own-id",
           "--correlation-id",
           "flow-1"
-        ].concat(["--expires-after", "1 hour"])
+        ].concat(["--expires-after", "1 hour", "--tenant", "school-7"])
         const { code, report } = yield* reported(settings, ...args, ...contracts)
         const { confirmed, id, refused, unrouted } = published(report)
         assert.deepStrictEqual([code, id, confirmed, unrouted, refused], [0, "own-id", 1, 0, 0])
@@ -138,6 +138,7 @@ describeLive("eventbus publish", () => {
         const cache = yield* EventCache
         const last = Option.getOrThrow(yield* cache.last(Posted, "one"))
         assert.deepStrictEqual([last.id, last.correlationId, last.source], ["own-id", "flow-1", "eventbus-cli"])
+        assert.strictEqual(last.tenant, "school-7")
         assert.strictEqual((last.expiryTime?.getTime() ?? 0) - last.time.getTime(), 3_600_000)
         const { out } = yield* eventbus(settings, ...args, ...contracts)
         assert.strictEqual(out, "1 confirmed: own-id")

@@ -35,9 +35,20 @@ describeLive(
             inFolder((folder) =>
               Effect.gen(function* () {
                 for (let number = 0; number < 5; number++)
-                  yield* bus.publish(Posted, { text: `t${number}`, pin: `bad-${number}` }, { headers: { own: number } })
+                  yield* bus.publish(
+                    Posted,
+                    { text: `t${number}`, pin: `bad-${number}` },
+                    { headers: { own: number }, baggage: { cohort: `${number}` } }
+                  )
                 yield* depth(5)
                 const before = yield* letters.list("mailer")
+                assert.deepStrictEqual(before.map(({ headers }) => headers["baggage"]).toSorted(), [
+                  "cohort=0",
+                  "cohort=1",
+                  "cohort=2",
+                  "cohort=3",
+                  "cohort=4"
+                ])
                 const file = join(folder, "letters.ndjson")
                 yield* take(settings, file)
                 // Two of them are gone: those alone are brought back.

@@ -40,7 +40,8 @@ describe("binary mode", () => {
       causationId: undefined,
       actor: undefined,
       json: { door: 7 },
-      expiryTime: undefined
+      expiryTime: undefined,
+      tenant: undefined
     })
     assert.deepStrictEqual(succeed(WireFormat.decode(parsed, Opened)).data, { door: 7 })
   })

@@ -116,7 +116,8 @@ describe("plain JSON", () => {
         causationId: undefined,
         actor: undefined,
         json: { n: 1 },
-        expiryTime: undefined
+        expiryTime: undefined,
+        tenant: undefined
       }
     )
     assert.deepInclude(succeed(parse("7", { type: "a.two" })), { id: "", source: "", time: new Date(0), json: 7 })

@@ -37,7 +37,7 @@ const ids = [
 const pieces = [
   ",", '"', "{", "}", "[", "]", ":", "\\", " ", "\n", "null", '"id":"2",', ',"id":"2"', ',"type":"b.c"', ',"source":"else"',
   ',"specversion":"0.3"', ',"dataschema":"urn:event:form.sent:2"', ',"time":"2020-01-01T00:00:00Z"', ',"data":1', '"data":2,',
-  ',"data_base64":"aGk="', ',"subject":"key"', ',"subject":5', ',"subject":null', ',"actor":"u-1"', ',"actorstatus":"on"',
+  ',"data_base64":"aGk="', ',"subject":"key"', ',"subject":5', ',"subject":null', ',"actor":"u-1"', ',"actorstatus":"on"', ',"tenant":"t"', ',"tenant":7', ',"tenant":""', ',"tenant":true',
   ',"correlationid":"c"', ',"__proto__":{"x":1}', ',"other":{"data":3}', ',"other":["]"]', "\\u005f", "\u0001", "9007199254740993", ",9007199254740993", "0", "9", "Z", "."
 ] // prettier-ignore
 

@@ -17,7 +17,8 @@ const Head = Schema.Struct({
   correlationId: Schema.UndefinedOr(short),
   causationId: Schema.UndefinedOr(short),
   actor: Schema.UndefinedOr(Actor),
-  expiryTime: Schema.UndefinedOr(time)
+  expiryTime: Schema.UndefinedOr(time),
+  tenant: Schema.UndefinedOr(short.check(Schema.isMinLength(1)))
 })
 
 const body = (more: Readonly<Record<string, unknown>> = {}): string =>
@@ -47,6 +48,7 @@ describe("encoder", () => {
           actor: actor?.id,
           actorrole: actor?.role,
           actorstatus: actor?.status,
+          tenant: given.tenant,
           expirytime: given.expiryTime === undefined ? undefined : new Date(given.expiryTime).toISOString(),
           data
         })
@@ -74,7 +76,8 @@ describe("encoder", () => {
         actor: given.actor,
         // -0 has no JSON.
         json: JSON.parse(JSON.stringify(data)),
-        expiryTime: given.expiryTime === undefined ? undefined : new Date(given.expiryTime)
+        expiryTime: given.expiryTime === undefined ? undefined : new Date(given.expiryTime),
+        tenant: given.tenant
       })
     },
     { arbitrary: { runs: 1000 } }

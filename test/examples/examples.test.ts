@@ -141,6 +141,7 @@ const programs: Readonly<Record<string, { readonly prints: string; readonly serv
   batches: { prints: "index u-1" },
   "other-systems": { prints: "invoice for o-1" },
   "dead-letters": { prints: "1 would be replayed" },
+  flow: { prints: "school-7: u-1, by app" },
   events: { prints: '"user.account.closed"' },
   health: { prints: "up" },
   deploy: { prints: "goodbye u-1" },

@@ -67,8 +67,9 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
     support: [],
     standard: ["", "sensitive", "support"],
     options: ["", "standard"],
-    foreign: ["support", "options", "standard", ""],
-    "": ["sensitive", "standard", "support", "options"]
+    flow: [""],
+    foreign: ["support", "options", "standard", "flow", ""],
+    "": ["sensitive", "standard", "support", "options", "flow"]
   },
   outbox: { dialects: [], relay: ["dialects", ""], inbox: ["dialects", ""], "": ["dialects", "relay", "inbox"] },
   app: {

@@ -1,6 +1,6 @@
 /** What every database and every bus keep of the outbox. The cases run one after the other: a relay publishes all there is. */
 import { assert } from "@effect/vitest"
-import { CurrentActor, type DeadLetters, EventBus } from "@eduflow/events"
+import { Baggage, CurrentActor, CurrentBaggage, CurrentTenant, type DeadLetters, EventBus } from "@eduflow/events"
 import { Outbox } from "@eduflow/events/outbox"
 import { Effect, Fiber, type Scope } from "effect"
 import { SqlClient } from "effect/sql"
@@ -48,22 +48,24 @@ const committing: ReadonlyArray<ConformanceCase.ConformanceCase<World>> = [
       assert.isAbove(position, 0)
     })
   ),
-  caseOf("an event carries its actor, its cause, its time and its headers", () =>
+  caseOf("an event carries its actor, its tenant, its baggage, its cause, its time and its headers", () =>
     Effect.gen(function* () {
       const Thing = numbered()
       const bus = yield* EventBus
       const seen: Array<unknown> = []
       yield* bus.subscribe(fresh("reader"), {
         events: [Thing],
-        handler: ({ actor, causationId, correlationId, expiryTime, id, key, time }, { headers }) =>
+        handler: ({ actor, causationId, correlationId, expiryTime, id, key, tenant, time }, { baggage, headers }) =>
           Effect.sync(() =>
             seen.push({
               actor,
+              baggage: baggage?.text,
               causationId,
               correlationId,
               headers,
               id,
               key,
+              tenant,
               lifetime: (expiryTime?.getTime() ?? 0) - time.getTime(),
               time: time.getTime()
             })
@@ -81,7 +83,11 @@ const committing: ReadonlyArray<ConformanceCase.ConformanceCase<World>> = [
           expiresAfter: "1 hour",
           headers: { tenant: "t", n: 1, b: true }
         }
-      ).pipe(Effect.provideService(CurrentActor, { id: "u-1", role: "teacher" }))
+      ).pipe(
+        Effect.provideService(CurrentActor, { id: "u-1", role: "teacher" }),
+        Effect.provideService(CurrentTenant, "school\0\uD800"),
+        Effect.provideService(CurrentBaggage, Baggage.of({ cohort: "2026/1", note: "\0" }))
+      )
       const after = Date.now()
       yield* Effect.sleep(30)
       yield* relay()
@@ -91,6 +97,8 @@ const committing: ReadonlyArray<ConformanceCase.ConformanceCase<World>> = [
       assert.isTrue(time >= before && time <= after, "the time is that of the append")
       assert.deepStrictEqual(rest, {
         actor: { id: "u-1", role: "teacher" },
+        baggage: "cohort=2026%2F1,note=%00",
+        tenant: "school\0\uD800",
         causationId: "c-1",
         correlationId: "o-1",
         headers: { tenant: "t", n: 1, b: true },

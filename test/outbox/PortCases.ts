@@ -136,19 +136,20 @@ export const portCases = (url: () => string) => [
           handler: (event) =>
             inTransaction(async (client) => {
               if (await outbox.isFirst(on(client), "port.reader", event))
-                got.push([event.id, event.actor?.id, event.data, event.causationId])
+                got.push([event.id, event.actor?.id, event.tenant, event.data, event.causationId])
               // The cause of this one is the event that is handled.
               if (event.data.n === 1) await outbox.append(on(client), Thing, { n: 2, k: "a" }, { id: "second" })
             })
         })
-        const actor = { id: "u-1", role: "teacher" }
-        const { id } = await inTransaction((client) => outbox.append(on(client), Thing, { n: 1, k: "a" }, { actor }))
+        const flow = { actor: { id: "u-1", role: "teacher" }, tenant: "school-7" }
+        const { id } = await inTransaction((client) => outbox.append(on(client), Thing, { n: 1, k: "a" }, flow))
         while (got.length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
         await bus.publish(Thing, { n: 2, k: "a" }, { id: "second" })
         while ((await _.stats()).handled < 3) await new Promise((resolve) => setTimeout(resolve, 5))
         assert.deepStrictEqual(got, [
-          [id, "u-1", { n: 1, k: "a" }, undefined],
-          ["second", undefined, { n: 2, k: "a" }, id]
+          [id, "u-1", "school-7", { n: 1, k: "a" }, undefined],
+          // On behalf of the same.
+          ["second", "u-1", "school-7", { n: 2, k: "a" }, id]
         ])
         assert.strictEqual((await outbox.status())?.databaseFault, undefined)
         await assertRejects(createOutbox({ source: "shop", dialect: "postgres", execute: on(pool), relayTo: {} }))

@@ -36,6 +36,11 @@ export interface PromiseEventBus
    * off. The bus stays connected: `close` follows.
    */
   readonly drain: () => Promise<boolean>
+  /**
+   * Calls the function, and resolves to what it returns. What it publishes, also behind an `await`, has this actor, tenant and
+   * baggage unless the options of the publish say otherwise. What is left out stays as it is, and undefined stops it.
+   */
+  readonly within: <A>(flow: PromiseRun.Flow, call: () => A | PromiseLike<A>) => Promise<A>
   /** Ends iterations, drains and disconnects. */
   readonly close: () => Promise<void>
 }
@@ -69,6 +74,7 @@ export const over = (services: Context.Context<Services>, dispose: () => Promise
     ...PromiseRead.make(promises),
     deadLetters: PromiseDeadLetters.make(promises),
     drain: () => promises.run(Effect.flatMap(EventBus, (bus) => bus.drain)),
+    within: promises.within,
     close,
     [Symbol.asyncDispose]: close
   }

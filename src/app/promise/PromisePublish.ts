@@ -19,8 +19,6 @@ import { shown } from "../../event/options/OptionNames.ts"
 import type { PromiseRun } from "./PromiseRun.ts"
 
 export interface PromisePublishOptions extends PublishOptions {
-  /** Who publishes. Default: the service itself. */
-  readonly actor?: Actor
   /** Gives up waiting. An event that was not sent yet is not sent any more. */
   readonly signal?: AbortSignal
 }
@@ -83,7 +81,7 @@ export const make = ({ run }: PromiseRun): PromisePublish => ({
   }
 })
 
-const names: ReadonlySet<string> = new Set([...optionNames, "actor", "signal"])
+const names: ReadonlySet<string> = new Set([...optionNames, "signal"])
 
 const faultOf = (options: PromisePublishOptions | undefined): OptionFault | undefined => {
   if (options === undefined) return undefined
@@ -109,8 +107,8 @@ interface Split {
 
 /** Takes the options that Promises add away. */
 const split = (options: PromisePublishOptions = {}): Split => {
-  const { actor, signal, ...own } = Object(options)
-  return { actor, own, signal: signal instanceof AbortSignal ? signal : undefined }
+  const { signal, ...own } = Object(options)
+  return { actor: own.actor, own, signal: signal instanceof AbortSignal ? signal : undefined }
 }
 
 const as = <A, E, R>(actor: Actor | undefined, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

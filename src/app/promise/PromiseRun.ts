@@ -12,6 +12,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { AsyncLocalStorage } from "node:async_hooks"
+import { type Actor, CurrentActor } from "../../event/Actor.ts"
+import { type BaggageInput, CurrentBaggage, fromInput, isInput } from "../../event/flow/Baggage.ts"
+import { CurrentTenant } from "../../event/flow/Tenant.ts"
+import * as OptionInvalid from "../../event/options/OptionInvalid.ts"
+import * as Kinds from "../../event/options/OptionKinds.ts"
 import type { Services } from "../Live.ts"
 import * as CallerStack from "./CallerStack.ts"
 import * as ReturnedValue from "./ReturnedValue.ts"
@@ -24,6 +29,8 @@ export interface PromiseRun {
   readonly run: <A, E>(effect: Effect.Effect<A, E, Services>, options?: RunOptions) => Promise<A>
   /** What an Effect that begins now runs with. */
   readonly context: () => Context.Context<Services>
+  /** Calls a function, and what it publishes has these, also behind an `await`. */
+  readonly within: <A>(flow: Flow, call: () => A | PromiseLike<A>) => Promise<A>
   /** Each iteration runs the stream anew. It ends when the iteration is left, or when the bus is closed. */
   readonly iterate: <A, E>(stream: Stream.Stream<A, E, Services>) => AsyncIterable<A>
   /**
@@ -33,6 +40,13 @@ export interface PromiseRun {
   readonly attempt: (call: (signal: AbortSignal) => unknown) => Effect.Effect<unknown, unknown>
   /** Ends every iteration. */
   readonly end: Effect.Effect<unknown>
+}
+
+/** What publishes pass on; what is left out stays as it is, and undefined stops it. */
+export interface Flow {
+  readonly actor?: Actor | undefined
+  readonly tenant?: string | undefined
+  readonly baggage?: BaggageInput | undefined
 }
 
 export interface RunOptions {
@@ -59,6 +73,14 @@ export const make = (services: Context.Context<Services>): PromiseRun => {
   return {
     run,
     context,
+    within: async (flow, call) => {
+      OptionInvalid.check("within", flow, flowKinds)
+      let own = handling.getStore() ?? Context.empty()
+      if ("actor" in flow) own = Context.add(own, CurrentActor, flow.actor)
+      if ("tenant" in flow) own = Context.add(own, CurrentTenant, flow.tenant)
+      if ("baggage" in flow) own = Context.add(own, CurrentBaggage, fromInput(flow.baggage))
+      return handling.run(own, async () => call())
+    },
     iterate: (stream) => ({
       [Symbol.asyncIterator]: () =>
         withCallerStacks(
@@ -88,6 +110,12 @@ export const make = (services: Context.Context<Services>): PromiseRun => {
 }
 
 const noOptions = {}
+
+const flowKinds: Kinds.Kinds = {
+  actor: Kinds.plain,
+  tenant: Kinds.text,
+  baggage: { expected: "Baggage, or an object whose values are texts", holds: isInput }
+} satisfies Kinds.KindsOf<Flow>
 
 const exitOf = <A, E>(fiber: Fiber.Fiber<A, E>): Promise<Exit.Exit<A, E>> =>
   new Promise((resolve) => void fiber.addObserver(resolve))

@@ -35,7 +35,7 @@ export const copyOf = (
   const headers: Headers = {
     ...(edited === undefined ? { ...own, ...ForeignMark.headersOfLetter(delivery) } : withoutAttributes(own)),
     ...renewed?.headers,
-    ...RuntimeHeaders.traceHeaders(delivery)
+    ...RuntimeHeaders.contextHeaders(delivery)
   }
   // An undeliverable retry has a recipient: no other subscriber may get it.
   const recipient = source === DeadLetter.undeliverable ? delivery.recipient : source

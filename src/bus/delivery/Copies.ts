@@ -219,7 +219,7 @@ class SubscriberCopies implements Copies {
       },
       headers: {
         ...RuntimeHeaders.userHeaders(delivery),
-        ...RuntimeHeaders.traceHeaders(delivery),
+        ...RuntimeHeaders.contextHeaders(delivery),
         ...ForeignMark.headersOf(delivery),
         ...own
       },

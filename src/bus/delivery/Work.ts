@@ -145,7 +145,8 @@ export const envelopeOf = (parsed: CloudEvent.ParsedEvent): Envelope.Envelope =>
   causationId: parsed.causationId,
   actor: parsed.actor,
   data: undefined,
-  ...(parsed.expiryTime !== undefined && { expiryTime: parsed.expiryTime })
+  ...(parsed.expiryTime !== undefined && { expiryTime: parsed.expiryTime }),
+  ...(parsed.tenant !== undefined && { tenant: parsed.tenant })
 })
 
 /** The source for a copy of this delivery. */

@@ -101,9 +101,9 @@ export class ForeignReader {
   private bodyOf(
     contract: Event.Any,
     source: string,
-    { causationId, correlationId, data, id, time, version = contract.version }: Readable
+    { actor, causationId, correlationId, data, id, tenant, time, version = contract.version }: Readable
   ): string {
-    const fields = { id, time, key: keyOf(contract, version, data), correlationId, causationId, actor: undefined }
+    const fields = { id, time, key: keyOf(contract, version, data), correlationId, causationId, actor, tenant }
     const encode = this.encoderOf(contract, version, source)
     if (!(data instanceof Uint8Array)) return encode(fields, data)
     const event: unknown = JSON.parse(encode(fields, undefined))

@@ -7,6 +7,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import { type Baggage, CurrentBaggage } from "../../event/flow/Baggage.ts"
+import { CurrentTenant } from "../../event/flow/Tenant.ts"
 import * as PlainRecord from "../../event/support/PlainRecord.ts"
 import * as Spans from "../../observe/Spans.ts"
 import * as Trace from "../../observe/Trace.ts"
@@ -37,7 +39,8 @@ export const starter = <R>({ admission, call, context, subscriber, trace }: Atte
     // Its batch has a fiber, a Scope and a cause of its own.
     return (work) => {
       const span = startSpan(work)
-      work.running = join(work, new Info(subscriber.name, work, undefined), work.span)
+      const info = new Info(subscriber.name, work, undefined, RuntimeHeaders.baggageOf(work.delivery))
+      work.running = join(work, info, work.span)
       return span
     }
   return (work) => {
@@ -45,7 +48,9 @@ export const starter = <R>({ admission, call, context, subscriber, trace }: Atte
     const scope = Scope.makeUnsafe()
     const span = startSpan(work)
     const surrounding = work.span
-    const handle = (fence: number | undefined) => call.handle(work, new Info(subscriber.name, work, fence), surrounding)
+    const baggage = RuntimeHeaders.baggageOf(work.delivery)
+    const handle = (fence: number | undefined) =>
+      call.handle(work, new Info(subscriber.name, work, fence, baggage), surrounding)
     const guarded: Effect.Effect<unknown, unknown, R> =
       admission === undefined
         ? handle(undefined)
@@ -56,27 +61,32 @@ export const starter = <R>({ admission, call, context, subscriber, trace }: Atte
               : handle(fence)
           )
     // The fiber starts with these services, which costs less than adding them to a running one.
-    const own = Context.add(Context.add(context, Scope.Scope, scope), CurrentHandling, {
+    let own = Context.add(Context.add(context, Scope.Scope, scope), CurrentHandling, {
       id: event.id,
-      correlationId: event.correlationId
+      correlationId: event.correlationId,
+      actor: event.actor
     })
+    if (event.tenant !== undefined) own = Context.add(own, CurrentTenant, event.tenant)
+    if (baggage !== undefined) own = Context.add(own, CurrentBaggage, baggage)
     const run = Effect.runForkWith(surrounding === undefined ? own : Context.add(own, Tracer.ParentSpan, surrounding))
     work.running = run(Effect.onExitPrimitive(guarded, (exit) => Scope.closeUnsafe(scope, exit)))
     return span
   }
 }
 
-const Info = PlainRecord.constructorOf<[subscriber: string, work: Work, fence: number | undefined], DeliveryInfo>(
-  function (subscriber, { delivery, progress }, fence) {
-    this.subscriber = subscriber
-    this.attempt = progress.attempt
-    this.firstFailure = progress.firstFailure === undefined ? undefined : new Date(progress.firstFailure)
-    this.redelivered = delivery.redelivered
-    this.replays = progress.replays
-    this.headers = RuntimeHeaders.userHeaders(delivery)
-    this.fence = fence
-  }
-)
+const Info = PlainRecord.constructorOf<
+  [subscriber: string, work: Work, fence: number | undefined, baggage: Baggage | undefined],
+  DeliveryInfo
+>(function (subscriber, { delivery, progress }, fence, baggage) {
+  this.subscriber = subscriber
+  this.attempt = progress.attempt
+  this.firstFailure = progress.firstFailure === undefined ? undefined : new Date(progress.firstFailure)
+  this.redelivered = delivery.redelivered
+  this.replays = progress.replays
+  this.headers = RuntimeHeaders.userHeaders(delivery)
+  this.fence = fence
+  if (baggage !== undefined) this.baggage = baggage
+})
 
 /**
  * The span of an attempt belongs to the trace of the publish, or links to it. From the second attempt on it also

@@ -7,11 +7,14 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { constVoid } from "effect/Function"
+import { constVoid, identity } from "effect/Function"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import type { Actor } from "../../event/Actor.ts"
 import type * as Envelope from "../../event/Envelope.ts"
 import type * as Event from "../../event/Event.ts"
+import { type Baggage, CurrentBaggage } from "../../event/flow/Baggage.ts"
+import { CurrentTenant } from "../../event/flow/Tenant.ts"
 import * as Spans from "../../observe/Spans.ts"
 import type * as Trace from "../../observe/Trace.ts"
 import * as Expiry from "../delivery/Expiry.ts"
@@ -142,7 +145,9 @@ const batchRunner = <E extends Event.Any, Err, R>(
     for (const origin of origins) origin.flush(constVoid)
     const scope = Scope.makeUnsafe()
     const span = startSpan(members.flatMap((member) => member.span ?? []))
-    const handling = causeOf(works)
+    const handling = causeOf(works, members)
+    const tenant = sharedBy(works, ({ event }) => event.tenant)
+    const baggage = sharedBy(members, ({ delivery }) => delivery.baggage, textOf)
     return Effect.suspend(() =>
       HandlerReturn.effectOf(
         handler(
@@ -155,7 +160,9 @@ const batchRunner = <E extends Event.Any, Err, R>(
       (closed) =>
         span === undefined ? closed : Effect.onExit(closed, (exit) => Effect.sync(() => endSpan(span, works, exit))),
       Effect.updateContext((current: Context.Context<R>) => {
-        const own = Context.add(Context.add(current, Scope.Scope, scope), CurrentHandling, handling)
+        let own = Context.add(Context.add(current, Scope.Scope, scope), CurrentHandling, handling)
+        if (tenant !== undefined) own = Context.add(own, CurrentTenant, tenant)
+        if (baggage !== undefined) own = Context.add(own, CurrentBaggage, baggage)
         return span === undefined ? own : Context.add(own, Tracer.ParentSpan, span)
       })
     )
@@ -205,13 +212,33 @@ const outcomeOfEach = (
   }
 }
 
-/** What a batch publishes has a single cause only when it is a batch of one, and a correlation only when all share it. */
-const causeOf = (works: ReadonlyArray<Work>): Handling => {
-  const events = works.map(({ event }) => event)
-  const [first] = events
-  const one = events.length === 1 ? first?.id : undefined
-  const correlationId = events.every((event) => event.correlationId === first?.correlationId)
-    ? first?.correlationId
+/** What a batch publishes has a single cause only when it is a batch of one, and the rest only when all of it share that. */
+const causeOf = (works: ReadonlyArray<Work>, members: ReadonlyArray<Member>): Handling => ({
+  id: works.length === 1 ? works[0]?.event.id : undefined,
+  correlationId: sharedBy(works, ({ event }) => event.correlationId),
+  actor: sharedBy(works, ({ event }) => event.actor, nameOf),
+  ...(members.some(({ delivery }) => delivery.baggage !== undefined) && {
+    baggageOf: (event) => members.find(({ work }) => work.event === event)?.delivery.baggage
+  })
+})
+
+/** What all of them have; undefined where one has another, or none. */
+const sharedBy = <A, B>(
+  all: ReadonlyArray<A>,
+  read: (one: A) => B | undefined,
+  name: (value: B) => unknown = identity
+): B | undefined => {
+  const [first] = all
+  const value = first === undefined ? undefined : read(first)
+  if (value === undefined) return undefined
+  const named = name(value)
+  return all.every((one) => {
+    const other = read(one)
+    return other !== undefined && name(other) === named
+  })
+    ? value
     : undefined
-  return { id: one, correlationId }
 }
+
+const nameOf = ({ id, role, status }: Actor): string => JSON.stringify([id, role, status])
+const textOf = ({ text }: Baggage): string => text

@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { DataCodec } from "../../event/DataCodec.ts"
 import type * as Event from "../../event/Event.ts"
+import { fromInput } from "../../event/flow/Baggage.ts"
 import { PublishAllError, PublishError } from "../send/PublishError.ts"
 import { CallOrder } from "./CallOrder.ts"
 import type { Publication, Resume } from "./Publication.ts"
@@ -61,8 +62,8 @@ const faultOf = (options: Omit<PublishOptions, "id">): OptionFault | undefined =
   // Callers without types may pass it: every event of the call would have the same identity.
   if (Reflect.get(options, "id") !== undefined)
     return { path: "id", expected: "expected no `id` here: publishAll gives each event an id of its own" }
-  const { causationId, correlationId, key } = options
-  return optionFault("any", key, { causationId, correlationId, actor: undefined }, options)
+  const { actor, baggage, causationId, correlationId, key, tenant } = options
+  return optionFault("any", key, { causationId, correlationId, actor, tenant, baggage: fromInput(baggage) }, options)
 }
 
 /** One call: the events in flight, and what became of the others. */

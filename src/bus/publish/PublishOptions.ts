@@ -5,6 +5,7 @@
 import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Actor } from "../../event/Actor.ts"
+import { type Baggage, type BaggageInput, isInput } from "../../event/flow/Baggage.ts"
 import * as Limits from "../../event/Limits.ts"
 import { nameFault } from "../../event/Name.ts"
 import * as Lifetime from "../../event/options/Lifetime.ts"
@@ -33,6 +34,19 @@ export interface PublishOptions {
   readonly headers?: Headers
   /** Longest time until the outcome. Default 15 seconds. */
   readonly timeout?: Duration.Input
+  /**
+   * Who publishes: the contract's `publishers` judge them, and subscribers see them. Default: `CurrentActor`, which is the service
+   * itself where nobody is provided; within a handler subscribers then see the actor of the event being handled. Undefined is
+   * the service itself.
+   */
+  readonly actor?: Actor | undefined
+  /** Whose the event is. Default: `CurrentTenant`, within a handler that of the event being handled. Undefined is nobody's. */
+  readonly tenant?: string | undefined
+  /**
+   * Names and values that travel with the event and with what follows from it. Default: `CurrentBaggage`, within a handler that
+   * of the delivery. Undefined is none. 180 members and 8 KiB as they are sent.
+   */
+  readonly baggage?: BaggageInput | undefined
 }
 
 /** The broker holds the event safely. */
@@ -52,7 +66,10 @@ export const optionNames: ReadonlySet<string> = new Set<string>([
   "expiresAfter",
   "mandatory",
   "headers",
-  "timeout"
+  "timeout",
+  "actor",
+  "tenant",
+  "baggage"
 ] satisfies ReadonlyArray<keyof PublishOptions>)
 
 export interface OptionFault {
@@ -74,10 +91,7 @@ const noSuchOption = (name: string, value: unknown, names: ReadonlySet<string>):
   `there is no such option (its value is ${shown(value)}). ${remedies.get(name) ?? remedyOfUnknown(name, names)}`
 
 /** Names whose nearest known name is not what was meant. */
-const remedies: ReadonlyMap<string, string> = new Map([
-  ["actor", "Provide it as `CurrentActor`"],
-  ["at", "Give `delay`, the time from now"]
-])
+const remedies: ReadonlyMap<string, string> = new Map([["at", "Give `delay`, the time from now"]])
 
 /** When an event of this moment expires, in milliseconds since the epoch. `byContract` is in milliseconds. */
 export const expiryOf = (
@@ -97,11 +111,13 @@ export const optionFault = (
     readonly correlationId: string | undefined
     readonly causationId: string | undefined
     readonly actor: Actor | undefined
+    readonly tenant?: string | undefined
+    readonly baggage?: Baggage | undefined
   },
   options: PublishOptions,
   byContract?: number
 ): OptionFault | undefined => {
-  const { correlationId, causationId, actor } = origin
+  const { actor, baggage, causationId, correlationId, tenant } = origin
   const path = isBad(id)
     ? "id"
     : key !== undefined && isBad(key)
@@ -116,8 +132,12 @@ export const optionFault = (
                 isBad(actor.role) ||
                 (actor.status !== undefined && isBad(actor.status)))
             ? "actor"
-            : undefined
+            : tenant !== undefined && isBad(tenant)
+              ? "tenant"
+              : undefined
   if (path !== undefined) return { path, expected: `expected 1 to ${Limits.maxShortStringBytes} bytes of text` }
+  const badBaggage = baggageFault(baggage, options.baggage)
+  if (badBaggage !== undefined) return { path: "baggage", expected: badBaggage }
   if (options.delay !== undefined) {
     const seconds = secondsOf(options.delay)
     if (!(seconds >= 0) || seconds > maxDelaySeconds) {
@@ -140,6 +160,12 @@ export const optionFault = (
   }
   return options.headers === undefined ? undefined : headerFault(options.headers)
 }
+
+/** `given` is the option. */
+const baggageFault = (baggage: Baggage | undefined, given: unknown): string | undefined =>
+  given !== undefined && !isInput(given)
+    ? "expected Baggage, or an object whose values are texts: `Baggage.read` reads a header"
+    : baggage?.fault
 
 const lifetimeFault = (lifetime: Duration.Input, delay: Duration.Input | undefined): string | undefined => {
   if (!Lifetime.kind.holds(lifetime)) return `expected ${Lifetime.kind.expected}, not ${shown(lifetime)}`

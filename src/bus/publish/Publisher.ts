@@ -174,14 +174,14 @@ class Submitter {
     const encoded = given ?? event.dataCodec.encode(data)
     if (Result.isFailure(encoded)) return refuse(PublishChecks.invalidData(encoded.failure))
     const origin = new Origin(context, options)
-    const authorised = PublishChecks.authorise(event, data, options.key, origin.actor, this.rule)
+    const authorised = PublishChecks.authorise(event, data, options.key, origin.publisher, this.rule)
     if (Result.isFailure(authorised)) return refuse(authorised.failure)
     const key = authorised.success
     const badOption = optionFault(id, key, origin, options, event.expiresAfter)
     if (badOption !== undefined) return refuse(new PublishReason.Invalid({ faults: [badOption] }))
-    const { actor, causationId, correlationId } = origin
+    const { actor, causationId, correlationId, tenant } = origin
     const expiryTime = expiryOf(time, options, event.expiresAfter)
-    const head = { id, time, key, correlationId, causationId, actor, expiryTime }
+    const head = { id, time, key, correlationId, causationId, actor, expiryTime, tenant }
     const written = PublishChecks.write(contract, head, encoded.success)
     if (Result.isFailure(written)) return refuse(written.failure)
     const body = written.success
@@ -192,9 +192,8 @@ class Submitter {
     telemetry.startSpan(Trace.current(context), id, correlationId)
     const seconds = options.delay === undefined ? 0 : Math.ceil(secondsOf(options.delay))
     const to: Address = seconds > 0 ? { _tag: "DelayedEvent", name: event.name, seconds } : contract.to
-    const headers = telemetry.headers(
-      seconds > 0 ? { ...options.headers, ...RuntimeHeaders.delayedMark } : options.headers
-    )
+    const own = seconds > 0 ? { ...options.headers, ...RuntimeHeaders.delayedMark } : options.headers
+    const headers = telemetry.headers(origin.headers(own))
     const { source } = this.tools
     const properties = new MessageProperties(id, event.name, time, source, correlationId, WireFormat.contentType)
     const message = new OutgoingMessage(to, key, body, bytes, properties, headers)

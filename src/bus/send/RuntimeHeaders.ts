@@ -6,6 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import * as BinaryMode from "../../event/BinaryMode.ts"
 import { count, headerText, text } from "../../event/FieldValue.ts"
+import * as Baggage from "../../event/flow/Baggage.ts"
 import type { Delivery, Headers, HeaderValue } from "../port/Broker.ts"
 
 export const names = {
@@ -201,11 +202,22 @@ const isAscii = (text: string): boolean => {
 export const userHeaderFault = (name: string): string | undefined =>
   /^(?:bus-|x-)/i.test(name) || name === "traceparent" || name === "tracestate"
     ? "belongs to the runtime or the broker"
-    : name === "CC" || name === "BCC" || name === "__proto__" || name.length === 0
-      ? "would be acted upon by the broker or the client"
-      : undefined
+    : name === "baggage"
+      ? "is written by the option `baggage`"
+      : name === "CC" || name === "BCC" || name === "__proto__" || name.length === 0
+        ? "would be acted upon by the broker or the client"
+        : undefined
 
 const noHeaders: Headers = Object.freeze({})
+
+/** The baggage of a delivery; undefined if it has none. */
+export const baggageOf = (delivery: Delivery): Baggage.Baggage | undefined => {
+  const { baggage: sent } = delivery.headers
+  const header = sent === undefined ? undefined : headerText(sent)
+  if (header === undefined) return undefined
+  const baggage = Baggage.Baggage.read(header)
+  return baggage.members.length === 0 ? undefined : baggage
+}
 
 /** The headers of a delivery that a user set: a copy keeps them beside those of the runtime. */
 export const userHeaders = (delivery: Delivery): Headers => {
@@ -225,13 +237,15 @@ export const userHeaders = (delivery: Delivery): Headers => {
 export const eventHeaders = (delivery: Delivery): Headers =>
   Object.fromEntries(Object.entries(userHeaders(delivery)).filter(([name]) => BinaryMode.isAttribute(name)))
 
-/** The trace context of a delivery, for copies: a retry stays in the trace of its event. */
-export const traceHeaders = (delivery: Delivery): Headers => {
+/** The trace context and the baggage of a delivery, for copies: a retry stays in the trace of its event. */
+export const contextHeaders = (delivery: Delivery): Headers => {
   const traceparent = headerText(delivery.headers["traceparent"])
   const tracestate = headerText(delivery.headers["tracestate"])
+  const baggage = headerText(delivery.headers["baggage"])
   return {
     ...(traceparent !== undefined && { traceparent: traceparent.slice(0, 512) }),
-    ...(tracestate !== undefined && { tracestate: tracestate.slice(0, 512) })
+    ...(tracestate !== undefined && { tracestate: tracestate.slice(0, 512) }),
+    ...(baggage !== undefined && { baggage: Baggage.cut(baggage) })
   }
 }
 

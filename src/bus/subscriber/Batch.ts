@@ -4,10 +4,13 @@
  * alone.
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Envelope from "../../event/Envelope.ts"
+import { CurrentBaggage } from "../../event/flow/Baggage.ts"
+import { CurrentTenant } from "../../event/flow/Tenant.ts"
 import * as OptionInvalid from "../../event/options/OptionInvalid.ts"
 import * as Kinds from "../../event/options/OptionKinds.ts"
 import { CurrentHandling } from "../support/CurrentHandling.ts"
@@ -46,7 +49,7 @@ const eachKinds: Kinds.Kinds = {
 /**
  * Runs an effect for each event of a batch and fails with the events whose effects failed, so that one bad event
  * does not fail the others. Effects run one after the other unless `concurrency` is higher. Events that an effect
- * publishes have its event as their cause.
+ * publishes have its event as their cause, and its tenant, actor and baggage.
  *
  * @example
  * ```ts
@@ -76,7 +79,7 @@ export const each = <A extends Envelope.Envelope, Err, R>(
     const failures: Array<FailedEvent<Err>> = []
     const each = (event: A, index: number) =>
       Effect.suspend(() => one(event, index)).pipe(
-        Effect.provideService(CurrentHandling, { id: event.id, correlationId: event.correlationId }),
+        Effect.updateContext((context: Context.Context<R>) => withCause(context, event)),
         Effect.exit,
         Effect.map((exit) => {
           if (Exit.isFailure(exit)) failures.push({ event, cause: exit.cause })
@@ -87,3 +90,12 @@ export const each = <A extends Envelope.Envelope, Err, R>(
       Effect.suspend(() => (failures.length === 0 ? Effect.void : Effect.fail(new BatchFailure({ failures }))))
     )
   })
+
+const withCause = <R>(context: Context.Context<R>, event: Envelope.Envelope): Context.Context<R> => {
+  const { actor, correlationId, id, tenant } = event
+  const baggage = Context.get(context, CurrentHandling)?.baggageOf?.(event)
+  let own = Context.add(context, CurrentHandling, { id, correlationId, actor })
+  if (tenant !== undefined) own = Context.add(own, CurrentTenant, tenant)
+  if (baggage !== undefined) own = Context.add(own, CurrentBaggage, baggage)
+  return own
+}

@@ -10,6 +10,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type * as Envelope from "../../event/Envelope.ts"
 import type * as Event from "../../event/Event.ts"
 import type * as EventGroup from "../../event/EventGroup.ts"
+import type { Baggage } from "../../event/flow/Baggage.ts"
 import type { InboxError } from "../../outbox/inbox/Once.ts"
 import type { Headers } from "../port/Broker.ts"
 import type { BatchFailure } from "./Batch.ts"
@@ -31,6 +32,8 @@ export interface DeliveryInfo {
   readonly replays: number
   /** The publisher's own headers. */
   readonly headers: Headers
+  /** Names and values that travel with the event (W3C Baggage), as anybody on the way may have set them. Absent without any. */
+  readonly baggage?: Baggage
   /** With `idempotent`: grows with each claim of an event, so that a store can refuse a late writer. */
   readonly fence: number | undefined
 }

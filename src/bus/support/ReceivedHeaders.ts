@@ -2,6 +2,8 @@
  * Bounds on the headers of an event, which any program may have written: an adapter keeps the first ones, and what the
  * runtime itself writes on an event. The rest is dropped before anything holds on to it, and counted.
  */
+import { headerText } from "../../event/FieldValue.ts"
+import * as Baggage from "../../event/flow/Baggage.ts"
 import * as Limits from "../../event/Limits.ts"
 
 type Received = Readonly<Record<string, unknown>>
@@ -20,8 +22,24 @@ const fewBytes = 3 * Limits.maxReceivedHeaders
 /** Whether a table of this size can exceed a bound. */
 export const mayExceed = (bytes: number): boolean => bytes > fewBytes
 
-/** Undefined when all of them are kept. */
+/** Undefined when all of them are kept. Baggage has bounds of its own, and keeps the members that are within them. */
 export const bound = (headers: Received): Bounded | undefined => {
+  const { baggage } = headers
+  if (baggage === undefined) return boundRest(headers)
+  const header = headerText(baggage)
+  const kept = header === undefined ? undefined : Baggage.cut(header)
+  const rest: Record<string, unknown> = Object.assign(Object.create(null), headers)
+  delete rest["baggage"]
+  const bounded = boundRest(rest)
+  if (bounded === undefined && kept === header && kept !== undefined) return undefined
+  return {
+    headers:
+      kept === undefined ? (bounded?.headers ?? rest) : Object.assign(bounded?.headers ?? rest, { baggage: kept }),
+    dropped: (bounded?.dropped ?? 0) + (kept === header && kept !== undefined ? 0 : 1)
+  }
+}
+
+const boundRest = (headers: Received): Bounded | undefined => {
   const names = Object.keys(headers)
   if (names.length <= Limits.maxReceivedHeaders && fits(headers, names)) return undefined
   const kept: Record<string, unknown> = Object.create(null)

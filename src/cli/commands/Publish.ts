@@ -27,6 +27,7 @@ export interface Flags {
   readonly header: ReadonlyArray<string>
   readonly source: string
   readonly actor: Option.Option<string>
+  readonly tenant: Option.Option<string>
   readonly dataVersion: Option.Option<number>
   readonly unchecked: Option.Option<number>
   readonly dryRun: boolean
@@ -90,6 +91,7 @@ const optionsOf = (flags: Flags): Effect.Effect<PublishOptions, UsageError> =>
     ...given("key", flags.eventKey),
     ...given("correlationId", flags.correlationId),
     ...given("causationId", flags.causationId),
+    ...given("tenant", flags.tenant),
     // Its form is checked where it is used, with an error that names it.
     ...(Option.isSome(flags.delay) && { delay: flags.delay.value as `${number} seconds` }),
     ...Lifetime.ofText(Option.getOrUndefined(flags.expiresAfter)),

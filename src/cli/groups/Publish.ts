@@ -36,6 +36,7 @@ export const publish = Command.make(
       Flag.withDefault("eventbus-cli")
     ),
     actor: text("actor", "On whose behalf, where the contract asks: id:role or id:role:status", "<actor>"),
+    tenant: text("tenant", "Whose the events are, where a service works for several customers", "<tenant>"),
     dataVersion: number("data-version", "Version that the data is of; the contract brings it to the newest"),
     unchecked: number("unchecked", "Without a contract: send the data as it is, as data of this version"),
     dryRun: toggle("dry-run", "Check everything, send nothing and need no broker")

@@ -232,7 +232,8 @@ const envelope: Json = {
     causationid: attribute("The id of the event that caused it."),
     actor: { type: "string", description: "Who caused it, as the publisher says." },
     actorrole: { type: "string", description: "Their role." },
-    actorstatus: { type: "string", description: "Their status." }
+    actorstatus: { type: "string", description: "Their status." },
+    tenant: attribute("Whose it is, where a service works for several customers.")
   },
   required: ["specversion", "id", "source", "type", "time", "datacontenttype", "dataschema", "data"]
 }
@@ -241,6 +242,7 @@ const traceHeaders: Json = {
   type: "object",
   properties: {
     traceparent: { type: "string", description: "https://www.w3.org/TR/trace-context/" },
-    tracestate: { type: "string" }
+    tracestate: { type: "string" },
+    baggage: { type: "string", maxLength: Limits.maxBaggageBytes, description: "https://www.w3.org/TR/baggage/" }
   }
 }

@@ -60,6 +60,8 @@ export interface CloudEvent<Type extends string, Version extends number, Data> {
   readonly actor?: string
   readonly actorrole?: string
   readonly actorstatus?: string
+  /** Whose it is, where a service works for several customers. */
+  readonly tenant?: string
   readonly data: Data
 }`
 

@@ -5,7 +5,9 @@
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as BinaryMode from "../BinaryMode.ts"
+import { actorOf } from "../Actor.ts"
 import { text } from "../FieldValue.ts"
+import * as Tenant from "../flow/Tenant.ts"
 import * as Json from "../Json.ts"
 import * as Limits from "../Limits.ts"
 import * as MediaData from "../MediaData.ts"
@@ -170,7 +172,7 @@ export const cloudEvents = (): ForeignCodec => ({
     const attributes = BinaryMode.attributesOf(message.headers)
     return attributes === undefined ? readStructured(message) : readBinary(message, attributes)
   },
-  write: ({ correlationId, data, id, key, source, time, type }) => {
+  write: ({ actor, correlationId, data, id, key, source, tenant, time, type }) => {
     const isBytes = data instanceof Uint8Array
     return {
       body: isBytes ? data : (JSON.stringify(data) ?? "null"),
@@ -182,7 +184,10 @@ export const cloudEvents = (): ForeignCodec => ({
         "cloudEvents:type": type,
         "cloudEvents:time": time.toISOString(),
         ...(key !== undefined && { "cloudEvents:subject": key }),
-        ...(correlationId !== undefined && { "cloudEvents:correlationid": correlationId })
+        ...(correlationId !== undefined && { "cloudEvents:correlationid": correlationId }),
+        ...(actor !== undefined && { "cloudEvents:actor": actor.id, "cloudEvents:actorrole": actor.role }),
+        ...(actor?.status !== undefined && { "cloudEvents:actorstatus": actor.status }),
+        ...(tenant !== undefined && { "cloudEvents:tenant": tenant })
       }
     }
   }
@@ -190,7 +195,9 @@ export const cloudEvents = (): ForeignCodec => ({
 
 const readAttributes = (attributes: Fields, data: unknown): ReturnType<ForeignCodec["read"]> => {
   if (attributes["specversion"] !== "1.0") return unreadable("specversion", 'expected "1.0"')
-  const { causationid, correlationid, id, source, time, type } = attributes
+  const { actor, actorrole, actorstatus, causationid, correlationid, id, source, time, type } = attributes
+  const tenant = Tenant.read(attributes["tenant"])
+  if (tenant === null) return unreadable("tenant", "expected a text of at most 255 bytes")
   for (const [name, value] of Object.entries({ id, source, type }))
     if (typeof value !== "string" || value === "") return unreadable(name, "expected a text that is not empty")
   if (time !== undefined && time !== null && Number.isNaN(Rfc3339.dateOf(time, undefined).getTime()))
@@ -202,6 +209,8 @@ const readAttributes = (attributes: Fields, data: unknown): ReturnType<ForeignCo
     time: typeof time === "string" ? Rfc3339.dateOf(time, undefined) : undefined,
     correlationId: text(correlationid),
     causationId: text(causationid),
+    actor: actorOf(text(actor), text(actorrole), text(actorstatus)),
+    tenant,
     data
   })
 }

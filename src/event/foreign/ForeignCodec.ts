@@ -3,6 +3,7 @@
  * functions without input or output; ready-made ones are in Codecs.ts.
  */
 import * as Result from "effect/Result"
+import type { Actor } from "../Actor.ts"
 import { bounded, quoted } from "../EventError.ts"
 
 /** A message as another system sent it. */
@@ -37,6 +38,9 @@ export interface ForeignEvent {
   readonly time?: Date | undefined
   readonly correlationId?: string | undefined
   readonly causationId?: string | undefined
+  /** Who acted, as the message claims. */
+  readonly actor?: Actor | undefined
+  readonly tenant?: string | undefined
   /** The version of the contract that the data has. Default: the newest. */
   readonly version?: number | undefined
 }
@@ -58,6 +62,8 @@ export interface EventToWrite {
   readonly time: Date
   readonly key: string | undefined
   readonly correlationId: string | undefined
+  readonly actor: Actor | undefined
+  readonly tenant: string | undefined
   /** The data as JSON, or as bytes if the contract is one of bytes. */
   readonly data: unknown
 }

@@ -67,7 +67,8 @@ const rewrite = (
         correlationId: parsed?.correlationId ?? properties.correlationId,
         causationId: parsed?.causationId,
         actor: parsed?.actor,
-        expiryTime: parsed?.expiryTime?.getTime()
+        expiryTime: parsed?.expiryTime?.getTime(),
+        tenant: parsed?.tenant
       },
       encoded
     )

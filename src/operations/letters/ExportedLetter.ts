@@ -24,7 +24,7 @@ export const messageOf = (delivery: Delivery, { firstSpan, replayId }: DeadLette
   contentEncoding: delivery.properties.contentEncoding ?? null,
   appId: delivery.properties.appId ?? null,
   correlationId: delivery.properties.correlationId ?? null,
-  headers: { ...RuntimeHeaders.userHeaders(delivery), ...RuntimeHeaders.traceHeaders(delivery) },
+  headers: { ...RuntimeHeaders.userHeaders(delivery), ...RuntimeHeaders.contextHeaders(delivery) },
   replayId: replayId ?? null,
   firstSpan: firstSpan ?? null
 })
@@ -59,7 +59,7 @@ export const outgoing = (value: unknown): Result.Result<Outgoing & { readonly pr
       return yield* Result.fail("it had no subscriber, so there is no dead-letter queue for it: publish it instead")
     const body = bytesOf(letter)
     if (body.length > Limits.defaults.bodyBytes) return yield* Result.fail("its body is larger than any event")
-    const faulty = Object.keys(original.headers).find((name) => !isTrace(name) && isForbidden(name))
+    const faulty = Object.keys(original.headers).find((name) => !isContext(name) && isForbidden(name))
     if (faulty !== undefined) return yield* Result.fail(`it has a header "${faulty}", which no publisher may set`)
     return {
       print: printOf({ ...letter, reason: reasonOf(letter), body }),
@@ -80,7 +80,8 @@ export const outgoing = (value: unknown): Result.Result<Outgoing & { readonly pr
     }
   })
 
-const isTrace = (name: string): boolean => name === "traceparent" || name === "tracestate"
+const contextNames: ReadonlySet<string> = new Set(["traceparent", "tracestate", "baggage"])
+const isContext = (name: string): boolean => contextNames.has(name)
 const isForbidden = (name: string): boolean => RuntimeHeaders.userHeaderFault(name) !== undefined
 
 const bytesOf = ({ body }: Exported): Buffer =>

@@ -5,6 +5,7 @@ import { BrokerError, createEventBus, type EventBus, SubscribeError } from "../.
 import { describeLive, freshNamespace, rabbitUrl, redisUrl } from "../../support/live.ts"
 import { publishAndReadCases } from "./PublishAndReadCases.ts"
 import { contextCases } from "./ContextCases.ts"
+import { flowCases } from "./FlowCases.ts"
 import { Counted } from "./PromiseTools.ts"
 import { requestCases } from "./RequestCases.ts"
 import { subscribeCases } from "./SubscribeCases.ts"
@@ -15,6 +16,7 @@ describe("Promises, embedded", () => {
   subscribeCases(options)
   contextCases(options)
   requestCases(options)
+  flowCases(options)
 
   it("rejects with a BrokerError when an option cannot work", async () => {
     assert.instanceOf(await createEventBus({ url: "http://localhost" }).catch((error: unknown) => error), BrokerError)
@@ -68,6 +70,7 @@ describeLive("Promises, on RabbitMQ and Redis", () => {
   subscribeCases(options)
   contextCases(options)
   requestCases(options)
+  flowCases(options)
 
   it("two buses of one process share their names where they share their queues", async () => {
     const same = options()

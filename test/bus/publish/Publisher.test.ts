@@ -261,7 +261,7 @@ describe("Publisher", () => {
     Effect.gen(function* () {
       const stage = yield* Stage.make()
       const inside = (handling: { readonly id: string; readonly correlationId: string | undefined }) =>
-        Effect.provideService(CurrentHandling, handling)
+        Effect.provideService(CurrentHandling, { ...handling, actor: undefined })
       yield* stage.publish(Posted, data).pipe(inside({ id: "e-1", correlationId: "c-1" }))
       yield* stage.publish(Posted, data).pipe(inside({ id: "e-1", correlationId: undefined }))
       yield* stage

@@ -122,12 +122,14 @@ describe("RuntimeHeaders", () => {
       when: new Date(0),
       nan: Number.NaN,
       traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-      tracestate: "s".repeat(5_000)
+      tracestate: "s".repeat(5_000),
+      baggage: "cohort=2026;ttl=30"
     }
     assert.deepStrictEqual(RuntimeHeaders.userHeaders(delivery(headers)), { tenant: "t-1", count: 3, flag: false })
-    const trace = RuntimeHeaders.traceHeaders(delivery(headers))
+    const trace = RuntimeHeaders.contextHeaders(delivery(headers))
     assert.strictEqual(trace["traceparent"], headers.traceparent)
     assert.strictEqual(String(trace["tracestate"]).length, 512)
+    assert.strictEqual(trace["baggage"], headers.baggage)
   })
 
   it("a copy keeps trace context in bytes, and the attributes of an event in binary mode, as texts", () => {
@@ -146,7 +148,7 @@ describe("RuntimeHeaders", () => {
       "cloudEvents:time": "2026-03-04T05:06:07.000Z",
       "ce-source": "/s"
     }
-    assert.deepStrictEqual(RuntimeHeaders.traceHeaders(received), { traceparent })
+    assert.deepStrictEqual(RuntimeHeaders.contextHeaders(received), { traceparent })
     assert.deepStrictEqual(RuntimeHeaders.userHeaders(received), { tenant: "t-1", ...attributes })
     assert.deepStrictEqual(RuntimeHeaders.eventHeaders(received), attributes)
   })

@@ -1,6 +1,7 @@
 /** Bounds on the headers of a received event. */
 import { assert, describe, it } from "@effect/vitest"
 import * as ReceivedHeaders from "../../../src/bus/support/ReceivedHeaders.ts"
+import { upTo } from "../../../src/ports/conformance/setup/TestEvents.ts"
 
 const many = (count: number, value: unknown = "v") =>
   Object.fromEntries(Array.from({ length: count }, (_, n) => [`h-${n}`, value]))
@@ -45,5 +46,48 @@ describe("received headers", () => {
   it("a small table is not looked at", () => {
     assert.isFalse(ReceivedHeaders.mayExceed(66))
     assert.isTrue(ReceivedHeaders.mayExceed(8192))
+  })
+})
+
+const traceparent = `00-${"1".repeat(32)}-${"2".repeat(16)}-01`
+const full = `a=${"x".repeat(8190)}`
+
+describe("received baggage", () => {
+  it("P13: is kept whole within 8 KiB of its own, beside 8 KiB of others", () => {
+    assert.isUndefined(ReceivedHeaders.bound({}))
+    assert.isUndefined(ReceivedHeaders.bound({ own: 1, traceparent }))
+    assert.isUndefined(ReceivedHeaders.bound({ own: "x".repeat(8180), traceparent, baggage: full }))
+    assert.isUndefined(ReceivedHeaders.bound({ baggage: Buffer.from(full) }))
+  })
+
+  it("P13: loses the members that are beyond its bounds, which counts as one header", () => {
+    const many = upTo(200).map((n) => `k${n}=1`)
+    assert.deepStrictEqual(
+      { ...ReceivedHeaders.bound({ own: 1, baggage: many.join() })?.headers },
+      {
+        own: 1,
+        baggage: many.slice(0, 180).join()
+      }
+    )
+    assert.strictEqual(ReceivedHeaders.bound({ own: 1, baggage: many.join() })?.dropped, 1)
+    assert.deepStrictEqual({ ...ReceivedHeaders.bound({ baggage: `${full},b=1` })?.headers }, { baggage: full })
+    assert.deepStrictEqual(
+      { ...ReceivedHeaders.bound({ baggage: Buffer.from(`${full},b=1`) })?.headers },
+      { baggage: full }
+    )
+  })
+
+  it("is dropped where it is no text, and the bounds of others are what they are without it", () => {
+    for (const wrong of [7, { a: 1 }, ["a=1"], null]) {
+      const bounded = ReceivedHeaders.bound({ own: 1, baggage: wrong })
+      assert.deepStrictEqual([{ ...bounded?.headers }, bounded?.dropped], [{ own: 1 }, 1])
+    }
+    const others = Object.fromEntries(upTo(70).map((n) => [`h-${n}`, n]))
+    const bounded = ReceivedHeaders.bound({ ...others, baggage: "a=1", traceparent })
+    assert.deepStrictEqual(
+      { ...bounded?.headers },
+      { ...Object.fromEntries(Object.entries(others).slice(0, 64)), traceparent, baggage: "a=1" }
+    )
+    assert.strictEqual(bounded?.dropped, 6)
   })
 })

@@ -41,10 +41,14 @@ const roundTrip = (codec: ForeignCodec.ForeignCodec, type: string, data: unknown
     time: new Date(Date.UTC(2026, 2, 4)),
     key: "k",
     correlationId: "c-1",
+    actor: { id: "u-1", role: "teacher", status: "active" },
+    tenant: "school-7",
     data
   })
   return read(codec, message(body, { contentType, headers, type }))
 }
+
+const noFlow = { correlationId: undefined, actor: undefined, tenant: undefined }
 
 describe("codecs", () => {
   it("plain JSON: the type is the property, or the routing key, or what the service says", () => {
@@ -84,8 +88,7 @@ describe("codecs", () => {
     const type = '{"cmd":"sum"}'
     assert.deepInclude(roundTrip(nest, type, [1, 2]), { type, data: [1, 2] })
     assert.include(
-      nest.write({ type, id: "", source: "", time: new Date(0), key: undefined, correlationId: undefined, data: 1 })
-        .body,
+      nest.write({ type, id: "", source: "", time: new Date(0), key: undefined, ...noFlow, data: 1 }).body,
       '"pattern":{"cmd":"sum"}'
     )
   })
@@ -140,6 +143,7 @@ describe("codecs", () => {
       id: "A234-1234-1234",
       data: { n: 1 }
     }
+    const structured7 = { specversion: "1.0", id: "1", source: "s", type: "t" }
     const binary = HTTP.binary(event)
     assert.deepInclude(read(cloudEvents, message(String(binary.body), { headers: binary.headers })), expected)
     const structured = HTTP.structured(event)
@@ -152,8 +156,12 @@ describe("codecs", () => {
       id: "id-1",
       source: "ours",
       data: { n: 1 },
-      time: new Date(Date.UTC(2026, 2, 4))
+      time: new Date(Date.UTC(2026, 2, 4)),
+      actor: { id: "u-1", role: "teacher", status: "active" },
+      tenant: "school-7"
     })
+    assert.include(fault(cloudEvents, message({ ...structured7, tenant: true })), "tenant: expected a text")
+    assert.strictEqual(read(cloudEvents, message({ ...structured7, tenant: 7 })).tenant, "7")
     assert.deepStrictEqual(roundTrip(cloudEvents, "A", new Uint8Array([1, 255])).data, new Uint8Array([1, 255]))
   })
 

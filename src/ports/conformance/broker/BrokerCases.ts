@@ -21,6 +21,7 @@ import { deployAndDrainCases } from "./DeployCases.ts"
 import { drainCases } from "./DrainCases.ts"
 import { failureCases } from "./FailureCases.ts"
 import { failureFeedCases } from "./FailureFeedCases.ts"
+import { flowCases } from "./flow/FlowCases.ts"
 import { foreignCases } from "./ForeignCases.ts"
 import { foreignKeyCases } from "./ForeignKeyCases.ts"
 import { boundCases } from "./hostile/BoundCases.ts"
@@ -93,6 +94,7 @@ const all = [
   ...deadLetterCases,
   ...expiryCases,
   ...expiredReplayCases,
+  ...flowCases,
   ...foreignCases,
   ...foreignKeyCases,
   ...forgeryCases,
