@@ -3,11 +3,14 @@
  * `RequestError`.
  */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { EventBus } from "../../bus/EventBus.ts"
 import type { ReplyOptions } from "../../bus/request/Replier.ts"
+import { Invalid, RequestError } from "../../bus/request/RequestError.ts"
 import type { RequestAllOptions, RequestOptions } from "../../bus/request/RequestOptions.ts"
 import type { Answer, Asked } from "../../bus/request/Requests.ts"
+import { textOfId } from "../../bus/send/PublishError.ts"
 import type { SubscribeError } from "../../bus/subscriber/SubscribeError.ts"
 import type { DeliveryInfo } from "../../bus/subscriber/SubscriberOptions.ts"
 import type { Subscription } from "../../bus/subscriber/Subscription.ts"
@@ -15,6 +18,8 @@ import { madeOf } from "../../bus/subscriber/WrittenHandler.ts"
 import type * as Envelope from "../../event/Envelope.ts"
 import type * as Event from "../../event/Event.ts"
 import { type Actor, CurrentActor } from "../../event/Actor.ts"
+import type * as Kinds from "../../event/options/OptionKinds.ts"
+import { shown } from "../../event/options/OptionNames.ts"
 import type { PromiseRun } from "./PromiseRun.ts"
 
 /** What Promises add to the options of a request. */
@@ -75,23 +80,54 @@ export interface PromiseRequest {
 }
 
 export const make = ({ run }: PromiseRun): PromiseRequest => {
-  const ask = <Options extends PromiseCallOptions | undefined, A, E>(
-    given: Options,
-    call: (bus: EventBus["Service"], own: Omit<NonNullable<Options>, keyof PromiseCallOptions>) => Effect.Effect<A, E>
+  const ask = <Options extends object, A, E>(
+    request: unknown,
+    given: (Options & PromiseCallOptions) | undefined,
+    call: (bus: EventBus["Service"], own: Options) => Effect.Effect<A, E>
   ): Promise<A> => {
-    // Callers without types may pass anything.
-    const { actor, signal, ...own }: NonNullable<Options> & PromiseCallOptions = Object(given ?? {})
-    const asked = Effect.flatMap(EventBus, (bus) => call(bus, own))
-    return run(
-      actor === undefined ? asked : Effect.provideService(asked, CurrentActor, actor),
-      signal instanceof AbortSignal ? { signal } : undefined
-    )
+    const { actor, fault, own, signal } = split<Options>(given)
+    const asked: Effect.Effect<A, E | RequestError, EventBus> =
+      fault === undefined
+        ? Effect.flatMap(EventBus, (bus) => call(bus, own))
+        : Effect.fail(refusal(request, given, fault))
+    return run(actor === undefined ? asked : Effect.provideService(asked, CurrentActor, actor), signal && { signal })
   }
   return {
-    request: (request, data, options) => ask(options, (bus, own) => bus.request(request, data, own)),
-    requestAll: (request, data, options) => ask(options, (bus, own) => bus.requestAll(request, data, own))
+    request: (request, data, options) => ask(request, options, (bus, own) => bus.request(request, data, own)),
+    requestAll: (request, data, options) => ask(request, options, (bus, own) => bus.requestAll(request, data, own))
   }
 }
+
+interface Split<Options> {
+  readonly actor: Actor | undefined
+  readonly signal: AbortSignal | undefined
+  /** The options of the bus. */
+  readonly own: Options
+  readonly fault: Kinds.OptionFault | undefined
+}
+
+/** Takes the options that Promises add away. Callers without types may pass anything: the bus refuses what is no object. */
+const split = <Options extends object>(given: (Options & PromiseCallOptions) | undefined): Split<Options> => {
+  if (!Predicate.isObject(given)) return { actor: undefined, signal: undefined, own: given as never, fault: undefined }
+  const { actor, signal, ...own } = given as PromiseCallOptions
+  const isSignal = signal === undefined || signal instanceof AbortSignal
+  return {
+    actor,
+    signal: isSignal ? signal : undefined,
+    // Without what Promises add these are the options of the bus.
+    own: own as Options,
+    fault: isSignal
+      ? undefined
+      : { option: "signal", problem: `${shown(signal)} is not accepted`, remedy: "Give an AbortSignal" }
+  }
+}
+
+const refusal = (request: unknown, options: unknown, fault: Kinds.OptionFault): RequestError =>
+  new RequestError({
+    event: Predicate.hasProperty(request, "name") ? String(request.name) : "?",
+    id: Predicate.hasProperty(options, "id") ? textOfId(options.id) : "?",
+    reason: new Invalid(fault)
+  })
 
 /** A replier whose handler is a function of Promises. */
 export const replier = <Q extends Event.AnyRequest>(
@@ -99,17 +135,20 @@ export const replier = <Q extends Event.AnyRequest>(
   name: string,
   options: PromiseReplyOptions<Q>
 ): Effect.Effect<Subscription, SubscribeError, EventBus | Scope.Scope> => {
+  const given: unknown = options
   // Callers without types may pass anything: the bus refuses it.
-  const { handler, ...others }: PromiseReplyOptions<Q> = Object(options)
   const made =
-    typeof handler === "function"
-      ? madeOf(
-          (request: Envelope.Of<Q>, delivery: DeliveryInfo) =>
-            attempt((signal) => handler(request, { ...delivery, signal })),
-          handler
-        )
-      : handler
+    !Predicate.isObject(given) || !Predicate.isFunction(given["handler"])
+      ? given
+      : {
+          ...given,
+          handler: madeOf(
+            (request: Envelope.Of<Q>, delivery: DeliveryInfo) =>
+              attempt((signal) => options.handler(request, { ...delivery, signal })),
+            options.handler
+          )
+        }
   // What the handler resolves with is checked by the contract when it is sent.
-  const all = { ...others, handler: made } as ReplyOptions<Q, Effect.Effect<Q["ReplyInput"], unknown>>
+  const all = made as ReplyOptions<Q, Effect.Effect<Q["ReplyInput"], unknown>>
   return Effect.flatMap(EventBus, (bus) => bus.reply(name, all))
 }

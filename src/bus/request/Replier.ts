@@ -4,7 +4,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { DataCodec } from "../../event/DataCodec.ts"
 import type * as Envelope from "../../event/Envelope.ts"
@@ -18,7 +17,8 @@ import type * as Diagnosis from "../send/Diagnosis.ts"
 import type { PublishError } from "../send/PublishError.ts"
 import { Later, Reject } from "../subscriber/HandlerError.ts"
 import * as HandlerReturn from "../subscriber/HandlerReturn.ts"
-import { SubscribeError, SubscriberInvalid } from "../subscriber/SubscribeError.ts"
+import * as OptionKinds from "../subscriber/OptionKinds.ts"
+import { SubscribeError } from "../subscriber/SubscribeError.ts"
 import { madeOf } from "../subscriber/WrittenHandler.ts"
 import type {
   CommonOptions,
@@ -90,13 +90,10 @@ export const make = Effect.fnUntraced(function* ({ publish, start }: ReplierPart
     name: string,
     options: ReplyOptions<Q, Effect.Effect<unknown, Err, R>>
   ): Started<R> => {
-    // Callers come from outside of TypeScript too: what is no function is refused by the start.
-    const { handler, to, ...others }: typeof options = Object(options)
-    if (!Event.isRequest(to))
-      return Effect.fail(refusal(name, "to", "it is not the contract of a request", "Give what Event.request returned"))
-    for (const [option, remedy] of remedies)
-      if (option in others) return Effect.fail(refusal(name, option, "a replier has no such option", remedy))
-    const made = Predicate.isFunction(handler) ? madeOf(answers.answering(name, to, handler), handler) : handler
+    const reason = OptionKinds.checkReplier(options)
+    if (reason !== undefined) return Effect.fail(new SubscribeError({ subscriber: String(name), reason }))
+    const { handler, to, ...others } = options
+    const made = madeOf(answers.answering(name, to, handler), handler)
     // An error that the contract declares is an answer, and reaches no retry policy.
     const all = { ...others, events: [to], handler: made } as SingleOptions<Q, Err | PublishError | Reject, R>
     return start(name, all, onDeadLetter)
@@ -227,15 +224,3 @@ const refused = (error: PublishError): Effect.Effect<never, PublishError | Rejec
       ? new Reject({ reason: `the answer cannot be sent: ${error.message}`, cause: error })
       : error
   )
-
-const remedies = [
-  ["events", "Give the request as `to`"],
-  ["batch", "Leave it out: each request has an answer of its own"],
-  [
-    "inbox",
-    "Leave it out: a transaction may be repeated after its answer. Publish an event instead, and use `subscribe`"
-  ]
-] as const
-
-const refusal = (subscriber: string, option: string, problem: string, remedy: string): SubscribeError =>
-  new SubscribeError({ subscriber: String(subscriber), reason: new SubscriberInvalid({ option, problem, remedy }) })

@@ -20,7 +20,7 @@ import { contractsOf, isForeign } from "./ForeignEvents.ts"
 import * as HandlerReturn from "./HandlerReturn.ts"
 import { SubscriberInvalid } from "./SubscribeError.ts"
 
-const kinds: Kinds = {
+const kinds = {
   events: required({
     expected: "a list of contracts, `group.match(pattern)`, or events of another system, such as `Foreign.queue(...)`",
     holds: (value) => Array.isArray(value) || isMatch(value) || isForeign(value)
@@ -54,6 +54,13 @@ const kinds: Kinds = {
   onStoreDown: oneOf("handle", "wait"),
   maxPostponed: number,
   traceRelation: oneOf("parent", "link")
+} satisfies Kinds
+
+const { batch: _batch, events: _events, inbox: _inbox, ...ofReplier } = kinds
+/** Those of a subscriber that answers: a request has one answer, and a transaction may be repeated after it. */
+const replierKinds: Kinds = {
+  ...ofReplier,
+  to: required({ expected: "the contract of a request, which Event.request returns", holds: Event.isRequest })
 }
 
 const ephemeralKinds: Kinds = { ...kinds, onGap: func }
@@ -69,6 +76,12 @@ export const check = (options: unknown, ephemeral: boolean): Result.Result<void,
   if (stranger !== undefined) return Result.fail(stranger)
   const wrong = HandlerReturn.functionFault(handler)
   return wrong === undefined ? Result.void : invalid("handler", wrong.problem, wrong.remedy)
+}
+
+/** The same for a subscriber that answers requests; the rest of its options is checked when it starts. */
+export const checkReplier = (options: unknown): SubscriberInvalid | undefined => {
+  const fault = faultOf(options, replierKinds)
+  return fault === undefined ? undefined : new SubscriberInvalid(fault)
 }
 
 /** Why events of another system cannot be had like this. */

@@ -1,9 +1,10 @@
 /** Calls of a bus, of the test kit and of the conformance suites. */
 import { Effect, Layer } from "effect"
-import { DeadLetters, EventCache, Foreign } from "../../../src/index.ts"
+import { DeadLetters, EventCache, Foreign, Subscriber } from "../../../src/index.ts"
 import { brokerCases, busProcess, cacheStoreCases } from "../../../src/ports/index.ts"
 import { TestBus } from "../../../src/testing/index.ts"
 import {
+  Asked,
   bus,
   building,
   data,
@@ -46,6 +47,47 @@ export const callPlaces: Readonly<Record<string, Place>> = {
     tag: "PublishAllError",
     misspelled: ["actr", "actor"],
     wrong: ["delay", new Date(Number.NaN), "an object"]
+  },
+  "bus.request": {
+    types: ["RequestOptions"],
+    refuses: (options) => bus(({ request }) => request(Asked, data, options)),
+    tag: "RequestError",
+    misspelled: ["deadlin", "deadline"],
+    wrong: ["deadline", "soon", '"soon"']
+  },
+  "bus.requestAll": {
+    types: ["RequestAllOptions"],
+    refuses: (options) => bus(({ requestAll }) => requestAll(Asked, data, options)),
+    tag: "RequestError",
+    base: { within: "1 second" },
+    misspelled: ["atmost", "atMost"],
+    wrong: ["atMost", 0.5, "0.5"],
+    required: "within"
+  },
+  "Subscriber.reply": {
+    types: ["ReplyOptions<Q, Returned>"],
+    refuses: (options) => building(Subscriber.reply("options.reply", options)),
+    tag: "SubscribeError",
+    base: { to: Asked, handler: () => Effect.succeed(1) },
+    misspelled: ["concurency", "concurrency"],
+    wrong: ["to", 7, "7"],
+    required: "to"
+  },
+  "PromiseEventBus.request": {
+    types: [],
+    refuses: (options) => rejecting(() => promised().request(Asked, data, options)),
+    tag: "RequestError",
+    misspelled: ["deadlines", "deadline"],
+    wrong: ["signal", true, "true"]
+  },
+  "PromiseEventBus.reply": {
+    types: ["PromiseReplyOptions<Q>"],
+    refuses: (options) => rejecting(() => promised().reply("options.reply", options)),
+    tag: "SubscribeError",
+    base: { to: Asked, handler: () => 1 },
+    misspelled: ["retryy", "retry"],
+    wrong: ["breaker", 3, "3"],
+    required: "handler"
   },
   "cache.history": {
     types: ["HistoryOptions", "EventCache.HistoryOptions"],

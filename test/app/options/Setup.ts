@@ -16,6 +16,11 @@ import * as MemoryCache from "../../../src/memory/MemoryCache.ts"
 import { TestBus } from "../../../src/testing/index.ts"
 
 export const Moved = Event.make("options.moved", { version: 1, data: Schema.Struct({ n: Schema.Finite }) })
+export const Asked = Event.request("options.asked", {
+  version: 1,
+  data: Schema.Struct({ n: Schema.Finite }),
+  reply: Schema.Finite
+})
 export const right = { events: [Moved], handler: () => Effect.void }
 export const data = { n: 1 }
 export const state = { schema: Schema.String, timeToLive: "1 minute" } as const
