@@ -92,7 +92,7 @@ describeLive(
                 Effect.map(
                   refusalOf(urlTo(port), {
                     // The others are dialled again until the deadline; one attempt must end, however busy the machine is.
-                    connectTimeout: detail === "ETIMEDOUT" ? "700 millis" : "6 seconds"
+                    connectTimeout: detail === "ETIMEDOUT" ? "3 seconds" : "6 seconds"
                   }),
                   ({ message, reason }) => {
                     assert.strictEqual(reason._tag, "Connection")
