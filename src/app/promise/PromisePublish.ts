@@ -13,7 +13,6 @@ import {
 } from "../../bus/publish/PublishOptions.ts"
 import { PublishAllError, PublishError } from "../../bus/send/PublishError.ts"
 import { CurrentIds } from "../../bus/support/EventIds.ts"
-import { type Actor, CurrentActor } from "../../event/Actor.ts"
 import type * as Event from "../../event/Event.ts"
 import { shown } from "../../event/options/OptionNames.ts"
 import type { PromiseRun } from "./PromiseRun.ts"
@@ -62,22 +61,22 @@ export interface PromisePublish {
 
 export const make = ({ run }: PromiseRun): PromisePublish => ({
   publish: (event, data, options) => {
-    const { actor, own, signal } = split(options)
+    const { own, signal } = split(options)
     const fault = faultOf(options)
     const call: Effect.Effect<Confirmed, PublishError, EventBus> =
       fault === undefined
         ? Effect.flatMap(EventBus, (bus) => bus.publish(event, data, own))
         : refusal(event, own, fault)
-    return run(as(actor, call), signal === undefined ? undefined : { signal })
+    return run(call, signal === undefined ? undefined : { signal })
   },
   publishAll: (event, items, options) => {
-    const { actor, own, signal } = split(options)
+    const { own, signal } = split(options)
     const fault = faultOf(options)
     const call: Effect.Effect<number, PublishAllError, EventBus> =
       fault === undefined
         ? Effect.flatMap(EventBus, (bus) => bus.publishAll(event, items, own))
         : Effect.mapError(refusal(event, own, fault), PublishAllError.refused)
-    return run(as(actor, call), signal === undefined ? undefined : { signal })
+    return run(call, signal === undefined ? undefined : { signal })
   }
 })
 
@@ -99,7 +98,6 @@ const refusal = Effect.fnUntraced(function* (event: unknown, options: PublishOpt
 })
 
 interface Split {
-  readonly actor: Actor | undefined
   readonly signal: AbortSignal | undefined
   /** The options of the bus. */
   readonly own: PublishOptions
@@ -108,8 +106,5 @@ interface Split {
 /** Takes the options that Promises add away. */
 const split = (options: PromisePublishOptions = {}): Split => {
   const { signal, ...own } = Object(options)
-  return { actor: own.actor, own, signal: signal instanceof AbortSignal ? signal : undefined }
+  return { own, signal: signal instanceof AbortSignal ? signal : undefined }
 }
-
-const as = <A, E, R>(actor: Actor | undefined, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  actor === undefined ? effect : Effect.provideService(effect, CurrentActor, actor)

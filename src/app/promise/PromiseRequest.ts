@@ -17,15 +17,12 @@ import type { Subscription } from "../../bus/subscriber/Subscription.ts"
 import { madeOf } from "../../bus/subscriber/WrittenHandler.ts"
 import type * as Envelope from "../../event/Envelope.ts"
 import type * as Event from "../../event/Event.ts"
-import { type Actor, CurrentActor } from "../../event/Actor.ts"
 import type * as Kinds from "../../event/options/OptionKinds.ts"
 import { shown } from "../../event/options/OptionNames.ts"
 import type { PromiseRun } from "./PromiseRun.ts"
 
 /** What Promises add to the options of a request. */
 export interface PromiseCallOptions {
-  /** In whose name it is asked. Default: the service itself. */
-  readonly actor?: Actor
   /** Gives up waiting. */
   readonly signal?: AbortSignal
 }
@@ -85,12 +82,12 @@ export const make = ({ run }: PromiseRun): PromiseRequest => {
     given: (Options & PromiseCallOptions) | undefined,
     call: (bus: EventBus["Service"], own: Options) => Effect.Effect<A, E>
   ): Promise<A> => {
-    const { actor, fault, own, signal } = split<Options>(given)
+    const { fault, own, signal } = split<Options>(given)
     const asked: Effect.Effect<A, E | RequestError, EventBus> =
       fault === undefined
         ? Effect.flatMap(EventBus, (bus) => call(bus, own))
         : Effect.fail(refusal(request, given, fault))
-    return run(actor === undefined ? asked : Effect.provideService(asked, CurrentActor, actor), signal && { signal })
+    return run(asked, signal && { signal })
   }
   return {
     request: (request, data, options) => ask(request, options, (bus, own) => bus.request(request, data, own)),
@@ -99,7 +96,6 @@ export const make = ({ run }: PromiseRun): PromiseRequest => {
 }
 
 interface Split<Options> {
-  readonly actor: Actor | undefined
   readonly signal: AbortSignal | undefined
   /** The options of the bus. */
   readonly own: Options
@@ -108,11 +104,10 @@ interface Split<Options> {
 
 /** Takes the options that Promises add away. Callers without types may pass anything: the bus refuses what is no object. */
 const split = <Options extends object>(given: (Options & PromiseCallOptions) | undefined): Split<Options> => {
-  if (!Predicate.isObject(given)) return { actor: undefined, signal: undefined, own: given as never, fault: undefined }
-  const { actor, signal, ...own } = given as PromiseCallOptions
+  if (!Predicate.isObject(given)) return { signal: undefined, own: given as never, fault: undefined }
+  const { signal, ...own } = given as PromiseCallOptions
   const isSignal = signal === undefined || signal instanceof AbortSignal
   return {
-    actor,
     signal: isSignal ? signal : undefined,
     // Without what Promises add these are the options of the bus.
     own: own as Options,

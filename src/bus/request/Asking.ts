@@ -1,4 +1,5 @@
 /** Publishes requests, and hands each answer to the request that it is about. */
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -52,8 +53,8 @@ export class Waiting {
     this.byId.set(id, answered)
   }
 
-  remove(id: string): boolean {
-    return this.byId.delete(id)
+  remove(id: string): void {
+    this.byId.delete(id)
   }
 
   readonly answered = (id: string | undefined, answer: Reply.Answer): void => {
@@ -84,12 +85,14 @@ export class Asking {
     answered: Answered<A>,
     atTheEnd: () => Effect.Effect<A, RequestError.RequestError>
   ): Effect.Effect<A, RequestError.RequestError> {
-    const { inbox, permits, waiting } = this
+    const { clock, inbox, permits, waiting } = this
     return Effect.suspend(() => {
+      // What it waits for before it is sent is part of its time, for both sides.
+      const until = clock.currentTimeMillisUnsafe() + call.millis
       let isSent = false
       const asked = Effect.suspend(() => {
         isSent = true
-        return this.exchange(call, answered)
+        return this.exchange(call, until, answered)
       })
       const tooLate = Effect.suspend(() => {
         if (isSent) return atTheEnd()
@@ -103,36 +106,46 @@ export class Asking {
   }
 
   /** Publishes a request. The first of its answers may come before its confirm. */
-  private exchange<A>(call: Call, answered: Answered<A>): Effect.Effect<A, RequestError.RequestError> {
+  private exchange<A>(call: Call, until: number, answered: Answered<A>): Effect.Effect<A, RequestError.RequestError> {
     const { clock, inbox, waiting } = this
-    const { data, error, event, id, millis } = call
+    const { data, error, event, id } = call
     return Effect.callback((resume) => {
+      if (waiting.has(id)) return resume(Effect.fail(error(new RequestError.Invalid(alreadyAsked))))
+      let isOpen = true
+      // The id may be asked for again as soon as this request has ended.
+      const close = (): void => {
+        if (isOpen) waiting.remove(id)
+        isOpen = false
+      }
       const end = (outcome: Exit.Exit<A, RequestError.RequestError>): void => {
-        if (waiting.remove(id)) resume(outcome)
+        close()
+        resume(outcome)
       }
       waiting.add(id, (answer) => answered(answer, (result) => end(Exit.succeed(result))))
-      const until = clock.currentTimeMillisUnsafe() + millis
+      const timeout = Math.max(1, until - clock.currentTimeMillisUnsafe())
       const headers = { ...call.options.headers, ...headersOf({ address: inbox.address, until }) }
-      const options = { ...call.options, id, headers, mandatory: true, timeout: millis }
+      const options = { ...call.options, id, headers, mandatory: true, timeout }
       // This function runs in the fiber that asks.
       const context = Fiber.getCurrent()?.context ?? Context.empty()
       const published = Effect.runForkWith(context)(this.publish(event, data, options))
       published.addObserver((exit) => {
-        if (Exit.isSuccess(exit)) return
-        const failed = Exit.mapError(exit, (cause) => error(new RequestError.NotPublished({ error: cause })))
-        end(Exit.map(failed, (): never => neverSucceeds()))
+        if (Exit.isFailure(exit))
+          end(
+            Exit.failCause(Cause.map(exit.cause, (failed) => error(new RequestError.NotPublished({ error: failed }))))
+          )
       })
       return Effect.sync(() => {
-        waiting.remove(id)
+        close()
         published.interruptUnsafe()
       })
     })
   }
 }
 
-const neverSucceeds = (): never => {
-  throw new Error("a failed exit has no value")
+const alreadyAsked = {
+  option: "id",
+  problem: "a request with this id waits for its answer in this process",
+  remedy: "Give each its own, or none"
 }
-
 const noInbox = "the queue for its answers did not open in time"
 const tooMany = `${mostWaiting} requests of this process wait for their answers: ask more slowly`

@@ -44,7 +44,7 @@ export const make = Effect.fnUntraced(function* (
       WireFormat.decode(event, event.type === Reply.Reply.name ? Reply.Reply : undefined)
     )
     delivery.ack()
-    // What is no answer comes from nobody of the library.
+    // What is no answer comes from nobody of the library. The codec of `Reply` has decoded its data.
     if (Result.isSuccess(reply)) answered(reply.success.causationId, reply.success.data as Reply.Answer)
   }
 

@@ -7,7 +7,7 @@ import { mostMillis } from "./Reply.ts"
 
 export interface RequestOptions extends Pick<
   PublishOptions,
-  "id" | "key" | "correlationId" | "causationId" | "headers"
+  "id" | "key" | "correlationId" | "causationId" | "headers" | "actor" | "tenant" | "baggage"
 > {
   /**
    * How long an answer may take, from 1 millisecond to a day. Whoever has not begun with the request by then leaves it, and
@@ -34,7 +34,10 @@ const own = {
   key: Kinds.anything,
   correlationId: Kinds.anything,
   causationId: Kinds.anything,
-  headers: Kinds.anything
+  headers: Kinds.anything,
+  actor: Kinds.anything,
+  tenant: Kinds.anything,
+  baggage: Kinds.anything
 }
 
 export const kinds = { ...own, deadline: time } satisfies Kinds.KindsOf<RequestOptions>

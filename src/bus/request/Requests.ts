@@ -67,7 +67,7 @@ export const make = Effect.fnUntraced(function* ({ broker, publish }: RequestPar
   const measure = measuring(context, Stopwatch.of(clock))
   const waiting = new Waiting(Meter.series(RequestMetrics.late, context))
   const inbox = yield* ReplyInbox.make(broker, waiting.answered)
-  const calls = new Calls(clock, yield* CurrentIds, waiting)
+  const calls = new Calls(clock, yield* CurrentIds)
   const asking = new Asking(clock, publish, inbox, waiting)
   return {
     request: <A, Reply, Failure>(event: Asked<A, Reply, Failure>, data: A, options: RequestOptions = {}) =>
@@ -116,12 +116,10 @@ const named = <Reply, E>(
 class Calls {
   private readonly clock: Clock.Clock
   private readonly ids: EventIds
-  private readonly waiting: Waiting
 
-  constructor(clock: Clock.Clock, ids: EventIds, waiting: Waiting) {
+  constructor(clock: Clock.Clock, ids: EventIds) {
     this.clock = clock
     this.ids = ids
-    this.waiting = waiting
   }
 
   /** The call, or what is wrong with it. */
@@ -138,7 +136,7 @@ class Calls {
       const name = Predicate.hasProperty(event, "name") ? String(event.name) : "?"
       const error: Call["error"] = (reason) => new RequestError.RequestError({ event: name, id, reason })
       if (!Event.isRequest(event)) return Effect.fail(error(new RequestError.Invalid(notARequest)))
-      const fault = Kinds.faultOf(options, kinds) ?? (this.waiting.has(id) ? alreadyAsked : undefined)
+      const fault = Kinds.faultOf(options, kinds)
       if (fault !== undefined) return Effect.fail(error(new RequestError.Invalid(fault)))
       const millis = Object(options)[time] === undefined ? defaultMillis : millisOf(Object(options)[time])
       return Effect.succeed({ event, data, id, millis, options: own, error })
@@ -201,10 +199,5 @@ const notARequest = {
   option: "request",
   problem: "it is not the contract of a request",
   remedy: "Make it with Event.request"
-}
-const alreadyAsked = {
-  option: "id",
-  problem: "a request with this id waits for its answer in this process",
-  remedy: "Give each its own, or none"
 }
 const noErrors: Fault = { path: "error", expected: "the contract here declares no errors" }

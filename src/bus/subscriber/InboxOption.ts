@@ -33,6 +33,6 @@ export const over = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   const handler = once(name, (...[event, delivery]: Parameters<Handler<E, Err, R>>) =>
     HandlerReturn.effectOf(plan.handler(event, delivery))
   )
-  // The context has the client, as was just seen; what the handler fails with besides is a failed attempt as any other.
+  // The check above found the client in the context; an `InboxError` is a failed attempt, like every failure of a handler.
   return { ...settled, plan: { ...plan, handler: handler as Handler<E, Err, R> } } satisfies Settled<E, Err, R>
 })

@@ -26,7 +26,7 @@ export interface ForeignMessage {
 
 /** What a codec reads from a message. What it leaves out is taken from the properties of the message. */
 export interface ForeignEvent {
-  /** The type in the words of the other system: any text. Empty where the message does not say: it has the contract of `"*"`. */
+  /** The type in the words of the other system, whatever text that is. Empty where the message does not say: it has the contract of `"*"`. */
   readonly type: string
   /** JSON, or a `Uint8Array` for contracts of bytes. */
   readonly data: unknown
