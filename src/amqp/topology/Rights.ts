@@ -59,7 +59,10 @@ const anyDelayPattern = `(\\*\\.){${Ladder.levels}}`
 /** What the library publishes by itself. */
 const ofTheBus = "bus\\..+"
 
-/** Where a process gets answers to its requests. A pattern of several addresses is none: nobody reads the answers of others. */
+/**
+ * Where a process gets answers to its requests. A pattern of several addresses is none, so a service whose rights name what it
+ * binds reads no answers of others.
+ */
 const answers = "bus\\.reply\\.[0-9a-f]{32}"
 
 /** A row for each exchange whose routing keys matter: without it RabbitMQ allows every routing key there. */
@@ -84,14 +87,14 @@ export const topicPermissions = (
   const copies = `to\\.${anyOf([...subscribers, `${Topology.canaryPrefix}\\..+`])}`
   const sent = anyOf([ofTheBus, ...publishes])
   const write = `^${anyDelay}(${copies}|publish\\.${sent})$`
-  const bound = binds.length === 0 ? "" : `|publish\\.${anyOf(binds)}`
+  const bound = anyOf([answers, ...binds])
   return [
     {
       exchange: Topology.events(namespace),
       write: `^${sent}$`,
-      read: `^${anyOf([answers, ...binds])}$`
+      read: `^${bound}$`
     },
-    { exchange: deliver, write, read: `^${anyDelayPattern}(${copies}${bound})$` },
+    { exchange: deliver, write, read: `^${anyDelayPattern}(${copies}|publish\\.${bound})$` },
     ...ladder.map((exchange) => ({ exchange, write, read: nothing }))
   ]
 }

@@ -47,6 +47,20 @@ describe("the headers of a request", () => {
 })
 
 describe("a request", () => {
+  it.live("carries actor, tenant and baggage as every publish does", () => {
+    const Knowing = Subscriber.reply("knowing", {
+      to: Ping,
+      handler: ({ actor, tenant }, { baggage }) =>
+        Effect.succeed(actor?.id === "u-1" && tenant === "acme" && baggage?.text === "plan=gold" ? 1 : 0)
+    })
+    return Effect.gen(function* () {
+      const { request } = yield* EventBus
+      const options = { actor: { id: "u-1", role: "student" }, tenant: "acme", baggage: { plan: "gold" } }
+      assert.strictEqual(yield* request(Ping, { n: 1 }, options), 1)
+      assert.strictEqual(yield* request(Ping, { n: 1 }), 0)
+    }).pipe(Effect.provide(Layer.provideMerge(Knowing, EventBus.layerMemory())))
+  })
+
   it.live("whose answer breaks the contract of its asker fails as InvalidReply", () => {
     const Other = Event.request("course.ping", { version: 1, data: Schema.Unknown, reply: Schema.String })
     const Odd = Subscriber.reply("odd", { to: Other, handler: () => Effect.succeed("one") })
