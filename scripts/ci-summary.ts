@@ -3,7 +3,8 @@
  * The lines before it name each failed test with its messages, because an output of many megabytes is often cut.
  *
  * A test file that cannot be loaded has no tests; it counts as one failed test, because otherwise a broken import would
- * improve the numbers. Exits with 1 if a test failed, none ran or a report is missing.
+ * improve the numbers. Exits with 1 if a test failed, none ran, a report is missing, or more than `MOST_UNSTABLE` tests
+ * passed at their second try only (test/support/live.ts): then it is not the machine.
  */
 import { readFileSync } from "node:fs"
 
@@ -42,16 +43,28 @@ const failed = failedTests + brokenFiles
 const skipped = tests.length - passed - failedTests
 
 const MESSAGE_LIMIT = 2_000
-const tell = (what: string, messages: ReadonlyArray<string> = []): void => {
-  process.stdout.write(`failed: ${what}\n`)
+const MOST_UNSTABLE = 5
+let unstable = 0
+const tell = (how: "failed" | "unstable", what: string, messages: ReadonlyArray<string> = []): void => {
+  process.stdout.write(`${how}: ${what}\n`)
   for (const message of messages)
     process.stdout.write(`  ${message.slice(0, MESSAGE_LIMIT).replaceAll("\n", "\n  ")}\n`)
 }
 for (const file of testResults) {
   const failures = file.assertionResults.filter((test) => test.status === "failed")
-  for (const test of failures) tell(`${file.name} > ${test.fullName}`, test.failureMessages)
-  if (file.status === "failed" && failures.length === 0) tell(file.name, [file.message ?? ""])
+  for (const test of failures) tell("failed", `${file.name} > ${test.fullName}`, test.failureMessages)
+  if (file.status === "failed" && failures.length === 0) tell("failed", file.name, [file.message ?? ""])
+  // The messages of a test that passed are those of its first try.
+  for (const { failureMessages = [], fullName, status } of file.assertionResults)
+    if (status === "passed" && failureMessages.length > 0) {
+      unstable++
+      tell("unstable", `${file.name} > ${fullName}`, failureMessages)
+    }
 }
 
-process.stdout.write(`tests: ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`)
-process.exitCode = failed > 0 || missing > 0 || passed === 0 ? 1 : 0
+const further = [
+  skipped > 0 ? `, ${skipped} skipped` : "",
+  unstable > 0 ? `, ${unstable} of the passed ones at their second try` : ""
+]
+process.stdout.write(`tests: ${passed} passed, ${failed} failed${further.join("")}\n`)
+process.exitCode = failed > 0 || missing > 0 || passed === 0 || unstable > MOST_UNSTABLE ? 1 : 0

@@ -15,8 +15,11 @@ import type { Settings } from "./Eventbus.ts"
 
 const letters = 20_000
 const kills = 5
-/** What a replay has sent and not yet acknowledged. */
-const inFlight = 128
+/**
+ * The most letters that a replay holds: its first window and one of the later ones (src/amqp/consuming/DeadLetterPump.ts).
+ * What it has acknowledged counts, too: acknowledgements that the broker has not read are lost with the line.
+ */
+const held = 64 + 250
 const patienceMillis = 30_000
 const main = new URL("../../src/cli/main.ts", import.meta.url).pathname
 
@@ -79,7 +82,7 @@ const take = async (channel: ConfirmChannel, queue: string, count: number): Prom
 describeLive(
   "a replay by the command line",
   () => {
-    it.live("R6: of 20,000 letters, killed five times midway, loses none and doubles none but those in flight", () =>
+    it.live("R6: of 20,000 letters, killed five times midway, loses none and doubles none but those it held", () =>
       Effect.promise(async () => {
         const namespace = freshNamespace()
         const settings: Settings = { EVENTBUS_URL: rabbitUrl(), EVENTBUS_NAMESPACE: namespace }
@@ -115,13 +118,13 @@ describeLive(
         const seconds = (performance.now() - began) / 1000
         assert.deepInclude(ended?.report, { remaining: 0, refused: 0 })
         const replayed = ended?.report?.replayed ?? 0
-        assert(replayed >= rest && replayed <= rest + inFlight, JSON.stringify({ replayed, rest }))
+        assert(replayed >= rest && replayed <= rest + held, JSON.stringify({ replayed, rest }))
         assert.strictEqual(ended?.code, 0)
         assert.strictEqual(await depth(dead), 0)
 
         const sent = await depth(sub)
         assert(
-          sent - before >= replayed && sent - before <= replayed + inFlight,
+          sent - before >= replayed && sent - before <= replayed + held,
           JSON.stringify({ sent, before, replayed })
         )
         const times = await take(channel, sub, sent)
@@ -129,7 +132,7 @@ describeLive(
         const doubled = [...times.values()].filter((count) => count > 1)
         console.log(JSON.stringify({ killedAt, rest, seconds, distinct: times.size, doubled: sent - times.size }))
         assert.strictEqual(times.size, letters)
-        assert.isAtMost(sent - letters, kills * inFlight)
+        assert.isAtMost(sent - letters, kills * held)
         assert.isAtMost(Math.max(1, ...doubled), kills + 1)
       })
     )

@@ -4,11 +4,15 @@
  *
  * Without brokers `describeLive` reports the suite as skipped, with the reason in its name. With CI=true it fails
  * instead, so that a green build means that the brokers were there.
+ *
+ * A machine that stands still for seconds delays servers and processes in ways that no test foresees. With CI=true a test
+ * of such a suite has a second try, and scripts/ci-summary.ts names each one that needed it. What is lost, doubled or out
+ * of order is never a matter of time: suites about that have one try, as all tests have that meet no server.
  */
 import { randomInt } from "node:crypto"
 import { connect } from "node:net"
 import { json } from "node:stream/consumers"
-import { beforeAll, describe, inject, it } from "vitest"
+import { beforeAll, describe, expect, inject, it } from "vitest"
 import type { Offers } from "./globalSetup.ts"
 import type { Started } from "./SharedBroker.ts"
 
@@ -24,6 +28,14 @@ const ask = (question: string): Promise<unknown> => {
 
 const offers = (await ask("offers")) as Offers
 
+/** Suites about loss, doubles and order. */
+const strict = /\/test\/(?:process|chaos|outbox)\/|\/AmqpBroker\.test\.ts$/
+
+const tries = () =>
+  process.env["CI"] === "true" && !strict.test(expect.getState().testPath ?? "")
+    ? { retry: { count: 1, delay: 5_000 } }
+    : {}
+
 /**
  * `describe` for a suite that needs brokers, by default both shared ones. Name only what the suite needs: an unneeded
  * RabbitMQ is not started, which saves 5 seconds.
@@ -36,7 +48,7 @@ export const describeLive = (
   const reasons = needs.flatMap((need) => ("missing" in offers[need] ? [`${need}: ${offers[need].missing}`] : []))
   const reason = reasons.join("; ")
   if (reasons.length === 0) {
-    describe(name, () => {
+    describe(name, tries(), () => {
       const shared = needs.filter((need) => need === "rabbit" || need === "redis")
       if (shared.length > 0) beforeAll(() => Promise.all(shared.map(awaitBroker)).then(() => {}))
       suite()
