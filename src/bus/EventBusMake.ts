@@ -141,12 +141,13 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
 /** What is published and asked within the hooks; answers are sent without them. */
 const calls = Effect.fnUntraced(function* (
   broker: Broker["Service"],
-  publisher: Publisher.Publisher,
+  publisher: Publisher.Publisher & { readonly start: Publisher.Start },
   within: Publisher.Publisher,
   subscriptions: Subscriptions.Subscriptions
 ) {
-  const reply = yield* Replier.make({ publish: publisher.publish, start: subscriptions.startReplier })
-  return { ...within, ...(yield* Requests.make({ broker, publish: within.publish })), reply }
+  const reply = yield* Replier.make({ publish: publisher.start, start: subscriptions.startReplier })
+  const start = within.publish === publisher.publish ? publisher.start : Publisher.startOf(within.publish)
+  return { ...within, ...(yield* Requests.make({ broker, publish: start })), reply }
 })
 
 const widenBudget = (millis: number): Effect.Effect<void> =>

@@ -118,11 +118,11 @@ class Client {
         : MemoryConsumer.make(this.session, this.link.faults, queue, { ...options, exclusive, withRoute: true })
     })
 
-  readonly consumeEphemeral = ({ letters = [], patterns, ...options }: EphemeralOptions) =>
+  readonly consumeEphemeral = ({ isSettled = true, letters = [], patterns, ...options }: EphemeralOptions) =>
     this.whenReachable(() => {
       // Synchronous: there is no time in which the queue exists and nobody consumes it.
       const { drop, queue } = this.link.namespace.temporary(patterns, letters)
-      return MemoryConsumer.make(this.session, this.link.faults, queue, options, drop)
+      return MemoryConsumer.make(this.session, this.link.faults, queue, isSettled ? options : settling(options), drop)
     })
 
   readonly depth = (subscriber: string, kind?: QueueKind): Effect.Effect<Depth, BrokerError> =>
@@ -175,6 +175,15 @@ class Client {
     })
   }
 }
+
+/** Settles each delivery as soon as it is there. */
+const settling = (options: Omit<EphemeralOptions, "patterns">): Omit<EphemeralOptions, "patterns"> => ({
+  ...options,
+  onDelivery: (delivery) => {
+    delivery.ack()
+    options.onDelivery(delivery)
+  }
+})
 
 const failed = (reason: BrokerReason): BrokerError => new BrokerError({ reason })
 

@@ -52,6 +52,8 @@ export interface ReceiverOptions extends Omit<ConsumeOptions, "subscriber" | "qu
   readonly isOrdered: boolean
   /** Whether it is the only consumer of its queue. Default false. */
   readonly exclusive?: boolean
+  /** False when the broker settles each delivery as it sends it. Default true. */
+  readonly isSettled?: boolean
 }
 
 export const consume = (
@@ -95,7 +97,8 @@ const consumeWith = Effect.fnUntraced(function* (
     const answer = channel.consume(queue, take, {
       consumerTag: tag,
       arguments: asked,
-      exclusive: options.exclusive ?? false
+      exclusive: options.exclusive ?? false,
+      noAck: options.isSettled === false
     })
     answer.then(
       () => void (isConsuming = true),
@@ -266,6 +269,7 @@ class Receiver {
   }
 
   private settle(deliveryTag: number): void {
+    if (this.options.isSettled === false) return
     if (this.gone || !this.table.settle(deliveryTag)) {
       this.options.counters.late++
       return

@@ -170,6 +170,8 @@ export interface EphemeralOptions extends Omit<ConsumeOptions, "subscriber" | "q
   readonly patterns: ReadonlyArray<string>
   /** Also copies of what comes into these dead-letter queues from now on, which keep what they have. Default none. */
   readonly letters?: ReadonlyArray<DeadLetterSource>
+  /** False when each delivery is settled as soon as it is sent: `ack` is not needed, and `prefetch` bounds nothing. Default true. */
+  readonly isSettled?: boolean
 }
 
 /** A live consumer. The end of its scope closes it; unsettled deliveries go back in order. */

@@ -53,6 +53,27 @@ export interface PublisherSettings {
   readonly known: KnownEvents
 }
 
+/**
+ * Begins a publish without a fiber of its own. `resume` is called once with the outcome, possibly within the call; what is
+ * returned ends the wait for it. `context` is that of the fiber that publishes.
+ */
+export type Start = (
+  event: Event.Any,
+  data: unknown,
+  options: PublishOptions,
+  context: Context.Context<never>,
+  resume: Resume
+) => { readonly interrupt: () => void } | undefined
+
+/** The same for a publish that is an Effect, as within hooks. */
+export const startOf =
+  (publish: Publisher["publish"]): Start =>
+  (event, data, options, context, resume) => {
+    const fiber = Effect.runForkWith(context)(publish(event, data, options))
+    fiber.addObserver(resume)
+    return { interrupt: () => fiber.interruptUnsafe() }
+  }
+
 export interface Publisher {
   readonly publish: <A>(
     event: Event.Event<string, unknown, A>,
@@ -95,7 +116,9 @@ export const make = Effect.fnUntraced(function* (
 
   const { known, log, source, trace } = settings
   const encoded = EncodedPublisher.make({ store, outbox, clock, context, known, log, source, trace })
-  return { publish, publishAll: pipelined(submitter), encoded, newId: submitter.newId } satisfies Publisher & {
+  const start: Start = (...of) => submitter.start(...of)
+  return { publish, publishAll: pipelined(submitter), start, encoded, newId: submitter.newId } satisfies Publisher & {
+    readonly start: Start
     readonly encoded: EncodedPublisher.EncodedPublisher
     readonly newId: () => string
   }

@@ -1,15 +1,14 @@
 /** Publishes requests, and hands each answer to the request that it is about. */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as Semaphore from "effect/Semaphore"
 import type * as Event from "../../event/Event.ts"
 import type * as Meter from "../../observe/Meter.ts"
 import type { PublishOptions } from "../publish/PublishOptions.ts"
-import type { Publisher } from "../publish/Publisher.ts"
+import type { Start } from "../publish/Publisher.ts"
+import type { PublishError } from "../send/PublishError.ts"
+import type { Alarm, Alarms } from "../support/Alarms.ts"
 import type * as Reply from "./Reply.ts"
 import { headersOf } from "./Reply.ts"
 import type * as ReplyInbox from "./ReplyInbox.ts"
@@ -29,13 +28,27 @@ export interface Call {
   readonly error: (reason: RequestError.RequestError["reason"]) => RequestError.RequestError
 }
 
-/** Gets each answer until it calls `done`. */
-export type Answered<A> = (answer: Reply.Answer, done: (result: A) => void) => void
+type Ended<A> = Exit.Exit<A, RequestError.RequestError>
+
+/** What becomes of a request. */
+export interface Ends<A> {
+  /** Gets each answer. What it returns, unless undefined, ends the request. */
+  readonly answered: (answer: Reply.Answer) => Ended<A> | undefined
+  /** The outcome when its time is over. */
+  readonly atTheEnd: () => Ended<A>
+  /** Called once with the outcome, unless the request is interrupted. */
+  readonly ended: (outcome: Ended<A>) => void
+}
+
+/** One that can be answered. */
+interface Waiter {
+  readonly answer: (answer: Reply.Answer) => void
+}
 
 /** The requests that wait for answers, by their ids. */
 export class Waiting {
   private readonly late: Meter.Series
-  private readonly byId = new Map<string, (answer: Reply.Answer) => void>()
+  private readonly byId = new Map<string, Waiter>()
 
   constructor(late: Meter.Series) {
     this.late = late
@@ -49,8 +62,8 @@ export class Waiting {
     return this.byId.has(id)
   }
 
-  add(id: string, answered: (answer: Reply.Answer) => void): void {
-    this.byId.set(id, answered)
+  add(id: string, waiter: Waiter): void {
+    this.byId.set(id, waiter)
   }
 
   remove(id: string): void {
@@ -58,87 +71,147 @@ export class Waiting {
   }
 
   readonly answered = (id: string | undefined, answer: Reply.Answer): void => {
-    const waits = id === undefined ? undefined : this.byId.get(id)
-    if (waits === undefined) this.late.update(1)
-    else waits(answer)
+    const waiter = id === undefined ? undefined : this.byId.get(id)
+    if (waiter === undefined) this.late.update(1)
+    else waiter.answer(answer)
   }
 }
 
 /** Publishes requests and waits for their answers. */
 export class Asking {
-  private readonly clock: Clock.Clock
-  private readonly publish: Publisher["publish"]
-  private readonly inbox: ReplyInbox.ReplyInbox
-  private readonly waiting: Waiting
-  private readonly permits = Semaphore.makeUnsafe(mostWaiting)
+  readonly clock: Clock.Clock
+  readonly alarms: Alarms
+  readonly publish: Start
+  readonly inbox: ReplyInbox.ReplyInbox
+  readonly waiting: Waiting
+  /** Requests that wait for their turn, or for the inbox. */
+  private readonly queue = new Set<{ readonly send: () => void }>()
+  private isSending = false
 
-  constructor(clock: Clock.Clock, publish: Publisher["publish"], inbox: ReplyInbox.ReplyInbox, waiting: Waiting) {
+  constructor(clock: Clock.Clock, alarms: Alarms, publish: Start, inbox: ReplyInbox.ReplyInbox, waiting: Waiting) {
     this.clock = clock
+    this.alarms = alarms
     this.publish = publish
     this.inbox = inbox
     this.waiting = waiting
   }
 
-  /** Waits for its turn and for the inbox, then asks. `atTheEnd` is the outcome when its time is over. */
-  ask<A>(
-    call: Call,
-    answered: Answered<A>,
-    atTheEnd: () => Effect.Effect<A, RequestError.RequestError>
-  ): Effect.Effect<A, RequestError.RequestError> {
-    const { clock, inbox, permits, waiting } = this
-    return Effect.suspend(() => {
-      // What it waits for before it is sent is part of its time, for both sides.
-      const until = clock.currentTimeMillisUnsafe() + call.millis
-      let isSent = false
-      const asked = Effect.suspend(() => {
-        isSent = true
-        return this.exchange(call, until, answered)
-      })
-      const tooLate = Effect.suspend(() => {
-        if (isSent) return atTheEnd()
-        const detail = inbox.problem() ?? (waiting.isFull ? tooMany : noInbox)
-        return Effect.fail(call.error(new RequestError.Unavailable({ detail })))
-      })
-      return Semaphore.withPermit(permits, Effect.andThen(inbox.ready, asked)).pipe(
-        Effect.timeoutOrElse({ duration: call.millis, orElse: () => tooLate })
-      )
-    })
+  /** Asks at once, or when it is its turn. Returns what ends it without an outcome. `context` is that of the fiber that asks. */
+  ask<A>(call: Call, context: Context.Context<never>, ends: Ends<A>): () => void {
+    const exchange = new Exchange(this, call, context, ends)
+    this.alarms.set(exchange)
+    this.queue.add(exchange)
+    if (!this.inbox.isOpen()) this.inbox.open()
+    this.sendNext()
+    return exchange.interrupt
   }
 
-  /** Publishes a request. The first of its answers may come before its confirm. */
-  private exchange<A>(call: Call, until: number, answered: Answered<A>): Effect.Effect<A, RequestError.RequestError> {
-    const { clock, inbox, waiting } = this
-    const { data, error, event, id } = call
-    return Effect.callback((resume) => {
-      if (waiting.has(id)) return resume(Effect.fail(error(new RequestError.Invalid(alreadyAsked))))
-      let isOpen = true
-      // The id may be asked for again as soon as this request has ended.
-      const close = (): void => {
-        if (isOpen) waiting.remove(id)
-        isOpen = false
-      }
-      const end = (outcome: Exit.Exit<A, RequestError.RequestError>): void => {
-        close()
-        resume(outcome)
-      }
-      waiting.add(id, (answer) => answered(answer, (result) => end(Exit.succeed(result))))
-      const timeout = Math.max(1, until - clock.currentTimeMillisUnsafe())
-      const headers = { ...call.options.headers, ...headersOf({ address: inbox.address, until }) }
-      const options = { ...call.options, id, headers, mandatory: true, timeout }
-      // This function runs in the fiber that asks.
-      const context = Fiber.getCurrent()?.context ?? Context.empty()
-      const published = Effect.runForkWith(context)(this.publish(event, data, options))
-      published.addObserver((exit) => {
-        if (Exit.isFailure(exit))
-          end(
-            Exit.failCause(Cause.map(exit.cause, (failed) => error(new RequestError.NotPublished({ error: failed }))))
-          )
-      })
-      return Effect.sync(() => {
-        close()
-        published.interruptUnsafe()
-      })
-    })
+  /** Sends those whose turn it is. One of them may end within this call, and make it the turn of another. */
+  readonly sendNext = (): void => {
+    if (this.isSending || this.queue.size === 0) return
+    this.isSending = true
+    for (const next of this.queue) {
+      if (this.waiting.isFull || !this.inbox.isOpen()) break
+      this.queue.delete(next)
+      next.send()
+    }
+    this.isSending = false
+  }
+
+  /** It waits for its turn no longer. */
+  forget(exchange: { readonly send: () => void }): void {
+    this.queue.delete(exchange)
+  }
+}
+
+/** One request, from its turn until its outcome. */
+class Exchange<A> implements Alarm, Waiter {
+  readonly due: number
+  private readonly asking: Asking
+  private readonly call: Call
+  private readonly context: Context.Context<never>
+  private readonly ends: Ends<A>
+  /** What it waits for before it is sent is part of its time, for both sides. In milliseconds since the epoch. */
+  private readonly until: number
+  private isSent = false
+  private hasEnded = false
+  private publication: { readonly interrupt: () => void } | undefined
+
+  constructor(asking: Asking, call: Call, context: Context.Context<never>, ends: Ends<A>) {
+    this.asking = asking
+    this.call = call
+    this.context = context
+    this.ends = ends
+    this.due = asking.alarms.now() + call.millis
+    this.until = asking.clock.currentTimeMillisUnsafe() + call.millis
+  }
+
+  /** Publishes the request. The first of its answers may come before its confirm. */
+  send(): void {
+    const { alarms, inbox, publish, waiting } = this.asking
+    const { data, error, event, id, options } = this.call
+    if (waiting.has(id)) return this.end(Exit.fail(error(new RequestError.Invalid(alreadyAsked))))
+    this.isSent = true
+    waiting.add(id, this)
+    const all: PublishOptions = {
+      ...options,
+      id,
+      headers: { ...options.headers, ...headersOf({ address: inbox.address, until: this.until }) },
+      mandatory: true,
+      timeout: Math.max(1, this.due - alarms.now())
+    }
+    try {
+      const publication = publish(event, data, all, this.context, this.published)
+      if (!this.hasEnded) this.publication = publication
+    } catch (defect) {
+      this.end(Exit.die(defect))
+    }
+  }
+
+  private readonly published = (exit: Exit.Exit<unknown, PublishError>): void => {
+    if (Exit.isSuccess(exit)) return
+    const { error } = this.call
+    const cause = Cause.map(exit.cause, (failed) => error(new RequestError.NotPublished({ error: failed })))
+    this.end(Exit.failCause(cause))
+  }
+
+  answer(answer: Reply.Answer): void {
+    const outcome = this.ends.answered(answer)
+    if (outcome !== undefined) this.end(outcome)
+  }
+
+  readonly ring = (): void => {
+    if (this.hasEnded) return
+    this.publication?.interrupt()
+    this.end(this.isSent ? this.ends.atTheEnd() : Exit.fail(this.notSent()))
+  }
+
+  readonly interrupt = (): void => {
+    if (this.hasEnded) return
+    this.publication?.interrupt()
+    this.close()
+  }
+
+  private notSent(): RequestError.RequestError {
+    const { inbox, waiting } = this.asking
+    const detail = inbox.problem() ?? (waiting.isFull ? tooMany : noInbox)
+    return this.call.error(new RequestError.Unavailable({ detail }))
+  }
+
+  private end(outcome: Ended<A>): void {
+    if (this.hasEnded) return
+    this.close()
+    this.ends.ended(outcome)
+  }
+
+  /** Its id may be asked for again as soon as it has ended. */
+  private close(): void {
+    const { alarms, waiting } = this.asking
+    this.hasEnded = true
+    alarms.takeBack(this)
+    if (this.isSent) waiting.remove(this.call.id)
+    else this.asking.forget(this)
+    this.asking.sendNext()
   }
 }
 

@@ -4,7 +4,6 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 import * as Result from "effect/Result"
 import * as Limits from "../../event/Limits.ts"
 import * as WireFormat from "../../event/WireFormat.ts"
@@ -19,23 +18,30 @@ const reopening: Backoff.Backoff = { baseMillis: 50, capMillis: 5_000, jitter: "
 
 export interface ReplyInbox {
   readonly address: string
-  /** Completes when answers arrive. The first call opens the queue. */
-  readonly ready: Effect.Effect<void>
+  /** Whether answers arrive. */
+  readonly isOpen: () => boolean
+  /** Opens the queue at the first call; it stays open, as far as the broker allows, until the scope ends. */
+  readonly open: () => void
   /** Why there was no queue of late. */
   readonly problem: () => string | undefined
 }
 
-/** The inbox ends with the current scope. `answered` is called with the id of the request. */
-export const make = Effect.fnUntraced(function* (
-  broker: Broker["Service"],
-  answered: (request: string | undefined, answer: Reply.Answer) => void
-) {
+/** `answered` is called with the id of the request. */
+export interface InboxParts {
+  readonly broker: Broker["Service"]
+  readonly answered: (request: string | undefined, answer: Reply.Answer) => void
+  readonly onOpen: () => void
+}
+
+/** The inbox ends with the current scope. */
+export const make = Effect.fnUntraced(function* ({ answered, broker, onOpen }: InboxParts) {
   const scope = yield* Effect.scope
+  const context = yield* Effect.context<never>()
   const monotonic = yield* Monotonic.make
   const address = Reply.newAddress()
-  const isOpen = Latch.makeUnsafe(false)
   let problem: string | undefined
   let begun = false
+  let isOpen = false
 
   const onDelivery = (delivery: Delivery): void => {
     const { body, headers, properties } = delivery
@@ -43,7 +49,6 @@ export const make = Effect.fnUntraced(function* (
     const reply = Result.flatMap(parsed, (event) =>
       WireFormat.decode(event, event.type === Reply.Reply.name ? Reply.Reply : undefined)
     )
-    delivery.ack()
     // What is no answer comes from nobody of the library. The codec of `Reply` has decoded its data.
     if (Result.isSuccess(reply)) answered(reply.success.causationId, reply.success.data as Reply.Answer)
   }
@@ -52,17 +57,24 @@ export const make = Effect.fnUntraced(function* (
     const lost = yield* Deferred.make<never, BrokerError>()
     yield* broker.consumeEphemeral({
       patterns: [Reply.routeOf(address)],
+      // What this process has not read when its connection ends is lost with the queue, acknowledged or not.
+      isSettled: false,
       prefetch,
       onDelivery,
       onLost: (error) => void Deferred.doneUnsafe(lost, Effect.fail(error))
     })
     problem = undefined
-    yield* isOpen.open
+    isOpen = true
+    onOpen()
     return yield* Deferred.await(lost)
   }).pipe(
     Effect.scoped,
-    Effect.catch((error) => Effect.sync(() => (problem = error.message))),
-    Effect.andThen(isOpen.close)
+    Effect.catch((error) =>
+      Effect.sync(() => {
+        problem = error.message
+        isOpen = false
+      })
+    )
   )
 
   const sessions = Effect.gen(function* () {
@@ -74,10 +86,10 @@ export const make = Effect.fnUntraced(function* (
     }
   })
 
-  const ready = Effect.suspend(() => {
-    if (begun) return isOpen.await
+  const open = (): void => {
+    if (begun) return
     begun = true
-    return Effect.andThen(Effect.forkIn(sessions, scope), isOpen.await)
-  })
-  return { address, ready, problem: () => problem } satisfies ReplyInbox
+    Effect.runForkWith(context)(Effect.forkIn(sessions, scope))
+  }
+  return { address, isOpen: () => isOpen, open, problem: () => problem } satisfies ReplyInbox
 })

@@ -101,6 +101,37 @@ export const formCases: ReadonlyArray<BrokerCase> = [
       assert.include(rest, "gap")
     })
   ),
+  brokerCase("a consumer whose deliveries are settled at once gets more than its prefetch, and none again", () =>
+    Effect.gen(function* () {
+      const { broker, bus } = yield* shared
+      const Happened = numbered()
+      const seen: Array<number> = []
+      const consumed = broker.consumeEphemeral({
+        patterns: [Happened.name],
+        isSettled: false,
+        prefetch: 2,
+        onDelivery: ({ deliveryCount, redelivered }) => seen.push(redelivered ? -1 : deliveryCount),
+        onLost: () => {}
+      })
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* consumed
+          yield* bus.publishAll(Happened, numbers(20))
+          yield* until(
+            () => `${seen.length} of 20`,
+            () => seen.length === 20
+          )
+        })
+      )
+      yield* consumed
+      yield* bus.publish(Happened, { n: 21 })
+      yield* until(
+        () => `${seen.length} of 21`,
+        () => seen.length === 21
+      )
+      assert.isTrue(seen.every((count) => count === 0))
+    })
+  ),
   brokerCase("the bus has the figures of its subscribers, and health probes them", ({ connect }) =>
     Effect.gen(function* () {
       const process = yield* start(connect())
