@@ -5,12 +5,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv, type AnySchemaObject, type ValidateFunction } from "ajv"
 import { Ajv2019 } from "ajv/dist/2019.js"
+import { Effect, Option, Redacted } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseAllDocuments } from "yaml"
 import { boards } from "../../scripts/dashboards.ts"
 import { dashboardOf } from "../../scripts/dashboards/Panel.ts"
 import { settings } from "../../src/app/Config.ts"
+import { authorizeBy } from "../../src/app/demo/DemoServer.ts"
 import { describeLive } from "../support/live.ts"
 import { promtool } from "../support/Prometheus.ts"
 import { composed, docker, read, yaml } from "./files.ts"
@@ -57,7 +59,8 @@ const changed = (value: unknown, path: ReadonlyArray<string>, to: unknown): unkn
 
 const seconds = (text: string): number => Number(/^(\d+)\s?s(?:econds)?$/.exec(text)?.[1])
 const known = new Set<string>(Object.values(settings).map(({ name }) => name))
-const standard = /^OTEL_(?:EXPORTER_OTLP_ENDPOINT|(?:METRICS|TRACES|LOGS)_EXPORTER|TRACES_SAMPLER(?:_ARG)?)$/
+const standard =
+  /^OPERATIONS_TOKEN$|^OTEL_(?:EXPORTER_OTLP_ENDPOINT|(?:METRICS|TRACES|LOGS)_EXPORTER|TRACES_SAMPLER(?:_ARG)?)$/
 const unknown = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
   names.filter((name) => !known.has(name) && !standard.test(name))
 
@@ -127,6 +130,18 @@ describe("docker/", () => {
     const demo = services["demo"]
     assert.deepStrictEqual(unknown(Object.keys(demo?.environment ?? {})), [])
     assert.isAbove(seconds(demo?.stop_grace_period ?? ""), 28)
+  })
+
+  it("the page of the demo lets in who has its token, from the network's gateway too", async () => {
+    const token = services["demo"]?.environment?.["OPERATIONS_TOKEN"] ?? ""
+    const authorize = authorizeBy(Option.some(Redacted.make(token)))
+    const ask = (authorization: string) => {
+      const request = { verb: "look", path: "/api/ps", address: "172.18.0.1", headers: { authorization } } as const
+      return Effect.runPromise(authorizeBy(Option.some(Redacted.make(token)))(request))
+    }
+    assert.isDefined(await ask(`Bearer ${token}`))
+    assert.isUndefined(await ask("Bearer other"))
+    assert.isUndefined(await ask("Bearer "))
   })
 
   it("Prometheus scrapes services of the compose file, and dashboards use its data source", () => {
