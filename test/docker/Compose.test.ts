@@ -134,7 +134,6 @@ describe("docker/", () => {
 
   it("the page of the demo lets in who has its token, from the network's gateway too", async () => {
     const token = services["demo"]?.environment?.["OPERATIONS_TOKEN"] ?? ""
-    const authorize = authorizeBy(Option.some(Redacted.make(token)))
     const ask = (authorization: string) => {
       const request = { verb: "look", path: "/api/ps", address: "172.18.0.1", headers: { authorization } } as const
       return Effect.runPromise(authorizeBy(Option.some(Redacted.make(token)))(request))
