@@ -2,7 +2,7 @@
 import * as CompareData from "./CompareData.ts"
 import * as Finding from "./Finding.ts"
 import * as Shape from "./Shape.ts"
-import type { Cache, Contract, Publishers, Snapshot } from "./Snapshot.ts"
+import type { Answers, Cache, Contract, Publishers, Snapshot, Version } from "./Snapshot.ts"
 
 /** Whether two keys that are described differently are the same; undefined where that is not known. */
 export type IsSameKey = (event: string, before: Contract, after: Contract) => boolean | undefined
@@ -36,6 +36,7 @@ const contract = (
   isSameKey: IsSameKey
 ): ReadonlyArray<Finding.Finding> => [
   ...versions(event, before, after),
+  ...answers(event, after.version, before.answers, after.answers),
   ...key(event, before, after, isSameKey),
   ...cache(event, after.version, before.cache, after.cache),
   ...sensitive(event, before, after),
@@ -72,6 +73,26 @@ const versions = (event: string, before: Contract, after: Contract): ReadonlyArr
     else if (hasNewest) found.push(Finding.make("version-removed", { event, version }))
   }
   return found
+}
+
+/** Askers and repliers are deployed one after the other: both have to read what the other writes. */
+const answers = (
+  event: string,
+  version: number,
+  before: Answers | undefined,
+  after: Answers | undefined
+): ReadonlyArray<Finding.Finding> => {
+  if (before === undefined) return []
+  if (after === undefined) return [Finding.make("answers-removed", { event, version })]
+  const compared = (part: "reply" | "error", old: Version, next: Version): ReadonlyArray<Finding.Finding> =>
+    CompareData.compare(old, next, { event, version }).map((one) => Finding.ofAnswer(part, one))
+  const [old, next] = [before.error, after.error]
+  return [
+    ...compared("reply", before.reply, after.reply),
+    ...(old !== null && next !== null ? compared("error", old, next) : []),
+    ...(old !== null && next === null ? [Finding.make("errors-removed", { event, version })] : []),
+    ...(old === null && next !== null ? [Finding.make("errors-added", { event, version })] : [])
+  ]
 }
 
 const key = (

@@ -2,9 +2,9 @@
 
 /**
  * Who is affected: `old` are subscribers that have the contract of before, `new` those that have the new one and meet
- * what was published before; `readers` read what is remembered.
+ * what was published before; `readers` read what is remembered; `askers` get the answers to a request.
  */
-export type Affected = "old" | "new" | "publishers" | "readers"
+export type Affected = "old" | "new" | "publishers" | "readers" | "askers"
 
 export interface Finding {
   readonly rule: Rule
@@ -141,6 +141,22 @@ const ofContract = {
     seen: (_, after) => after,
     way: () => "See that subscribers trust them"
   },
+  "answers-removed": {
+    affected: ["askers"],
+    seen: () => "is an event now, which nobody answers",
+    way: () => "Keep the request until nobody asks"
+  },
+  "errors-removed": {
+    level: "notice",
+    affected: ["askers"],
+    seen: () => "declares no errors any more",
+    way: () => "See that no replier of before is left that answers with one"
+  },
+  "errors-added": {
+    affected: ["askers"],
+    seen: () => "declares errors now, which askers of before cannot read: they fail with InvalidReply",
+    way: (event) => `Deploy askers before repliers, and write the snapshot anew; or give ${event} a new name`
+  },
   "event-removed": {
     affected: widened,
     seen: () => "the event is gone",
@@ -195,6 +211,17 @@ export const make = (rule: Rule, { affected, after = "", before = "", event, fie
           : way(event, version)
   }
 }
+
+/** A finding in the data of an answer. Answers have no versions: an asker of any version gets what its replier writes. */
+export const ofAnswer = (part: "reply" | "error", found: Finding): Finding => ({
+  ...found,
+  field: found.field === "" ? part : `${part}.${found.field}`,
+  affected: ["askers"],
+  way:
+    found.level === "notice"
+      ? found.way
+      : `Keep the ${part} as it was: give what is new an optional field, or ask by a request of another name`
+})
 
 /** The rule, the field and who is affected; in brackets where it does not fail. */
 export const summary = ({ affected, field, level, rule }: Finding): string => {

@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { CachePolicy } from "../event/CacheSettings.ts"
-import type * as Event from "../event/Event.ts"
+import * as Event from "../event/Event.ts"
 import { documentOf, NoJsonSchema } from "../event/standard/JsonSchemaOf.ts"
 import { type AnySchema, isEffectSchema } from "../event/standard/StandardSchema.ts"
 import * as Checks from "./Checks.ts"
@@ -35,6 +35,14 @@ export const Publishers = Schema.Struct({
 })
 export type Publishers = typeof Publishers.Type
 
+/** What askers get of a request. */
+export const Answers = Schema.Struct({
+  reply: Version,
+  /** Null where the contract declares no errors. */
+  error: Schema.NullOr(Version)
+})
+export type Answers = typeof Answers.Type
+
 export const Contract = Schema.Struct({
   version: Schema.Int,
   /** How the key is put together: `{studentId}`. */
@@ -43,7 +51,9 @@ export const Contract = Schema.Struct({
   /** Null is everyone. */
   publishers: Schema.NullOr(Publishers),
   sensitive: Schema.Array(Schema.String),
-  versions: Schema.Record(Schema.String, Version)
+  versions: Schema.Record(Schema.String, Version),
+  /** Of requests alone. */
+  answers: Schema.optionalKey(Answers)
 })
 export type Contract = typeof Contract.Type
 
@@ -77,7 +87,13 @@ const ofContract = (event: Event.Any): Contract => ({
   sensitive: [...new Set(event.dataCodec.sensitive.paths.map((path) => path.join(".")))].toSorted(),
   versions: Object.fromEntries(
     versionsOf(event).map(({ data, version }) => [String(version), ofVersion(data)] as const)
-  )
+  ),
+  ...(Event.isRequest(event) && { answers: ofAnswers(event) })
+})
+
+const ofAnswers = ({ answers: { errorSchema, replySchema } }: Event.AnyRequest): Answers => ({
+  reply: ofVersion(replySchema),
+  error: errorSchema === undefined ? null : ofVersion(errorSchema)
 })
 
 /** The defaults that adapters apply. */

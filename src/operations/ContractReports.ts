@@ -10,7 +10,7 @@ const ContractFinding = Schema.Struct({
   version: Schema.Int,
   /** Path within the data; empty for the whole. */
   field: Schema.String,
-  affected: Schema.Array(Schema.Literals(["old", "new", "publishers", "readers"])),
+  affected: Schema.Array(Schema.Literals(["old", "new", "publishers", "readers", "askers"])),
   /** Of those that are known, the subscribers of the event. */
   subscribers: Schema.Array(Schema.String),
   seen: Schema.String,

@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { documents } from "../../scripts/documents.ts"
 import { catalog, GradePosted } from "../../src/catalog/index.ts"
 import * as AsyncApi from "../../src/contracts/documents/AsyncApi.ts"
+import * as Reply from "../../src/bus/request/Reply.ts"
 import * as Example from "../../src/contracts/documents/Example.ts"
 import * as Html from "../../src/contracts/documents/Html.ts"
 import * as Markdown from "../../src/contracts/documents/Markdown.ts"
@@ -35,8 +36,10 @@ interface Message {
   readonly examples: ReadonlyArray<{ readonly payload: { readonly data: unknown } }>
 }
 interface Document {
-  readonly channels: Readonly<Record<string, { readonly address: string; readonly messages: object }>>
-  readonly operations: Readonly<Record<string, { readonly action: string; readonly messages: ReadonlyArray<object> }>>
+  readonly channels: Readonly<Record<string, { readonly address: string | null; readonly messages: object }>>
+  readonly operations: Readonly<
+    Record<string, { readonly action: string; readonly messages: ReadonlyArray<object>; readonly reply?: object }>
+  >
   readonly components: {
     readonly messages: Readonly<Record<string, Message>>
     readonly schemas: Readonly<Record<string, unknown>>
@@ -80,7 +83,49 @@ const Odd = Event.make("test.odd-one", {
 })
 const all = [...catalog.events, Odd]
 
+const Ask = Event.request("test.ask", {
+  version: 1,
+  data: Schema.Struct({ n: Schema.Int }),
+  reply: Schema.Struct({ n: Schema.Int, tree: Tree }),
+  error: Schema.TaggedStruct("Refused", { why: Schema.String })
+})
+
 describe("AsyncAPI", () => {
+  it("describes the answers to a request as they are on the wire", () => {
+    const document = documentOf(
+      described([Ask, GradePosted], {
+        subscribers: [
+          { name: "answers", events: ["test.ask"] },
+          { name: "looks-on", events: ["test.ask", GradePosted.name] }
+        ]
+      })
+    )
+    const reply = {
+      address: { location: "$message.header#/reply-to" },
+      channel: { $ref: "#/channels/reply.test.ask" },
+      messages: [{ $ref: "#/channels/reply.test.ask/messages/test.ask.answer" }]
+    }
+    assert.deepInclude(document.operations["publish.test.ask"], { reply })
+    assert.deepInclude(document.operations["handle.answers"], { reply })
+    assert.notProperty(document.operations["handle.looks-on"], "reply")
+    assert.notProperty(document.operations[`publish.${GradePosted.name}`], "reply")
+    assert.isNull(document.channels["reply.test.ask"]?.address)
+
+    const validate = validatorOf(document, "test.ask.answer")
+    const written = (outcome: Reply.Answer["outcome"], value: unknown): unknown => {
+      const json = { subscriber: "answers", outcome, value }
+      const about = { key: undefined, actor: undefined, correlationId: "c", causationId: "d" }
+      const fields = { id: "1", time: 0, ...about }
+      return JSON.parse(WireFormat.encoder(Reply.Reply, "test")(fields, json))
+    }
+    const tree = Example.of(Tree, "tree")
+    assert.isTrue(validate(written("reply", { n: 1, tree })), JSON.stringify(validate.errors))
+    assert.isTrue(validate(written("error", { _tag: "Refused", why: "full" })), JSON.stringify(validate.errors))
+    assert.isTrue(validate(written("dead-letter", { reason: "Rejected", error: "Reject", detail: "no" })))
+    assert.isFalse(validate(written("reply", { n: "1", tree })))
+    assert.isFalse(validate(written("error", { n: 1, tree })))
+  })
+
   it("describes events as they are on the wire: its examples and what the library writes are valid", () => {
     const document = documentOf(described(all))
     for (const [name, { examples }] of Object.entries(document.components.messages)) {

@@ -140,16 +140,18 @@ const whom: Readonly<Record<Finding.Affected, string>> = {
   old: "subscribers with the contract of before",
   new: "subscribers with the new contract, by what was published before",
   publishers: "publishers",
-  readers: "who reads what is remembered"
+  readers: "who reads what is remembered",
+  askers: "askers, while they and their repliers have different contracts"
 }
 
 const findingLines = (findings: ReadonlyArray<Finding.Finding>, paint: Paint): ReadonlyArray<string> =>
   findings.flatMap(({ affected, event, field, level, rule, seen, subscribers, version, way }) => {
-    const place = field === "" ? "" : ` data.${field}`
+    const within = field === "" || affected.includes("askers") ? field : `data.${field}`
+    const place = within === "" ? "" : ` ${within}`
     const names = subscribers.length === 0 ? "" : ` (${subscribers.join(", ")})`
     return [
       `${level === "breaking" ? paint.red("breaks  ") : paint.yellow("notice  ")} ${paint.bold(`${event} version ${version}`)}${printable(place)}: ${rule}`,
-      `         ${printable(`${field === "" ? "" : `data.${field} `}${seen}`)}`,
+      `         ${printable(`${within === "" ? "" : `${within} `}${seen}`)}`,
       `         affects ${affected.map((one) => whom[one]).join("; ")}${names}`,
       `         > ${printable(way)}`
     ]

@@ -4,7 +4,7 @@
  * address of a broker, so that it changes with the contracts alone.
  */
 import * as Result from "effect/Result"
-import type * as Event from "../../event/Event.ts"
+import * as Event from "../../event/Event.ts"
 import * as CloudEvent from "../../event/CloudEvent.ts"
 import * as Limits from "../../event/Limits.ts"
 import * as WireFormat from "../../event/WireFormat.ts"
@@ -13,6 +13,7 @@ import * as Snapshot from "../Snapshot.ts"
 import * as Subscribers from "../Subscribers.ts"
 import * as Draft07 from "./Draft07.ts"
 import * as Example from "./Example.ts"
+import * as Replies from "./Replies.ts"
 import * as Wording from "./Wording.ts"
 
 export interface Described {
@@ -42,6 +43,7 @@ export const document = (described: Described): Json => {
     defaultContentType: WireFormat.contentType,
     channels: Object.fromEntries([
       ...events.map((event) => [`event.${event.name}`, eventChannel(namespace, event)]),
+      ...events.filter(Event.isRequest).map((request) => [Replies.channelOf(request), Replies.channel(request)]),
       ...subscribers.map((one) => [`subscriber.${one.name}`, queueChannel(namespace, one, events)])
     ]),
     operations: Object.fromEntries([
@@ -51,16 +53,18 @@ export const document = (described: Described): Json => {
         .map((one) => [`handle.${one.name}`, handling(one, events)])
     ]),
     components: {
-      messages: Object.fromEntries(
-        events.flatMap((event) =>
+      messages: Object.fromEntries([
+        ...events.flatMap((event) =>
           Snapshot.versionsOf(event).map((one) => [
             messageOf(event, one.version),
             message(event, one, contracts[event.name], title)
           ])
-        )
-      ),
+        ),
+        ...events.filter(Event.isRequest).map((request) => [Replies.messageOf(request), Replies.message(request)])
+      ]),
       schemas: Object.fromEntries([
         [envelopeName, envelope],
+        ...events.filter(Event.isRequest).flatMap(Replies.schemas),
         ...events.flatMap((event) =>
           Snapshot.versionsOf(event).flatMap(({ data, version }) =>
             Object.entries(Draft07.componentsOf(messageOf(event, version), data))
@@ -75,7 +79,7 @@ export const document = (described: Described): Json => {
 export const print = (described: Described): string => JSON.stringify(document(described), null, 2)
 
 const messageOf = ({ name }: Event.Any, version: number): string => `${name}.v${version}`
-const envelopeName = "CloudEvent"
+const envelopeName = Replies.envelopeName
 
 /** By event and version. */
 const messagesOf = (events: ReadonlyArray<Event.Any>): Json =>
@@ -131,18 +135,25 @@ const publishing = (event: Event.Any): Json => ({
   title: `Publish ${event.name}`,
   channel: { $ref: `#/channels/event.${event.name}` },
   messages: [{ $ref: `#/channels/event.${event.name}/messages/${messageOf(event, event.version)}` }],
-  bindings: { amqp: { deliveryMode: 2, timestamp: true, bindingVersion } }
+  bindings: { amqp: { deliveryMode: 2, timestamp: true, bindingVersion } },
+  ...(Event.isRequest(event) && { reply: Replies.operation(event) })
 })
 
-const handling = (one: Subscribers.Subscriber, events: ReadonlyArray<Event.Any>): Json => ({
-  action: "receive",
-  title: `Handle events as ${one.name}`,
-  channel: { $ref: `#/channels/subscriber.${one.name}` },
-  messages: Object.keys(messagesOf(handledBy(one, events))).map((name) => ({
-    $ref: `#/channels/subscriber.${one.name}/messages/${name}`
-  })),
-  bindings: { amqp: { ack: true, bindingVersion } }
-})
+const handling = (one: Subscribers.Subscriber, events: ReadonlyArray<Event.Any>): Json => {
+  const handled = handledBy(one, events)
+  const [first] = handled
+  return {
+    action: "receive",
+    title: `Handle events as ${one.name}`,
+    channel: { $ref: `#/channels/subscriber.${one.name}` },
+    messages: Object.keys(messagesOf(handled)).map((name) => ({
+      $ref: `#/channels/subscriber.${one.name}/messages/${name}`
+    })),
+    bindings: { amqp: { ack: true, bindingVersion } },
+    // Whoever answers takes a single event.
+    ...(handled.length === 1 && Event.isRequest(first) && { reply: Replies.operation(first) })
+  }
+}
 
 type Version = ReturnType<typeof Snapshot.versionsOf>[number]
 

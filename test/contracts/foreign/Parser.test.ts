@@ -4,6 +4,7 @@
  * no script of it runs.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -50,9 +51,16 @@ describe("the official parser of AsyncAPI", () => {
 
   it("takes recursive schemas, odd names, and a service that has no subscriber", () => {
     const odd = Event.make("test.odd-one", { version: 1, data: Tree, key: (tree) => tree.name })
+    const ask = Event.request("test.ask", {
+      version: 1,
+      data: Tree,
+      reply: Tree,
+      error: Schema.TaggedStruct("Refused", { why: Schema.String })
+    })
     const described = { title: "odd", version: "0.0.0", namespace: "odd", publishes: undefined, publishers: [] }
     for (const [events, subscribers] of [
       [[odd], []],
+      [[ask, odd], [{ name: "answers", events: ["test.ask"] }]],
       [
         [odd],
         [

@@ -228,4 +228,52 @@ const versions: ReadonlyArray<Mutation> = [
   )
 ]
 
-export const rows = [...keys, ...cache, ...secrets, ...publishers, ...events, ...versions]
+const reply = { id: String, note: Schema.optionalKey(String) }
+const Refused = Schema.TaggedStruct("Refused", { why: String })
+const request = (fields: Schema.Struct.Fields, error?: Schema.Top & { readonly DecodingServices: never }) =>
+  Event.request(name, {
+    version: 1,
+    data: Data,
+    reply: Schema.Struct(fields) as never,
+    ...(error !== undefined && { error: error as never })
+  })
+
+const requests: ReadonlyArray<Mutation> = [
+  mutation(
+    "a field of a reply is gone",
+    request(reply),
+    request({ note: reply.note }),
+    "field-removed reply.id: askers"
+  ),
+  mutation(
+    "a reply has one more field",
+    request(reply),
+    request({ ...reply, at: Int }),
+    "field-added reply.at: askers"
+  ),
+  mutation("a reply has one more optional field", request(reply), request({ ...reply, at: Schema.optionalKey(Int) })),
+  mutation(
+    "a field of a reply has another type",
+    request(reply),
+    request({ ...reply, id: Int }),
+    "type-changed reply.id: askers"
+  ),
+  mutation("errors are declared", request(reply), request(reply, Refused), "errors-added -: askers"),
+  mutation("errors are declared no more", request(reply, Refused), request(reply), "(errors-removed -: askers)"),
+  mutation(
+    "a declared error changes",
+    request(reply, Refused),
+    request(reply, Schema.TaggedStruct("Refused", { because: Int })),
+    "field-added error.because: askers",
+    "field-removed error.why: askers"
+  ),
+  mutation(
+    "a request becomes an event",
+    request(reply),
+    Event.make(name, { version: 1, data: Data }),
+    "answers-removed -: askers"
+  ),
+  mutation("an event becomes a request", Event.make(name, { version: 1, data: Data, cache: false }), request(reply))
+]
+
+export const rows = [...requests, ...keys, ...cache, ...secrets, ...publishers, ...events, ...versions]
