@@ -10,7 +10,7 @@
  * --rabbit 4.3, --kv valkey-9: on these versions (test/support/BrokerVersions.ts)
  *
  * --outbox: writers, relays, readers, database and broker of an outbox are killed at each statement; also --kills,
- * --inbox-kills, and with --controls its planted bugs
+ * --inbox-kills, --database postgres|mariadb|mysql, and with --controls its planted bugs
  */
 import { writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -39,7 +39,8 @@ const { values } = parseArgs({
     kv: { type: "string" },
     outbox: { type: "boolean", default: false },
     kills: { type: "string", default: "1000" },
-    "inbox-kills": { type: "string", default: "500" }
+    "inbox-kills": { type: "string", default: "500" },
+    database: { type: "string", default: "postgres" }
   }
 })
 
@@ -86,7 +87,10 @@ const controls = async (): Promise<boolean> => {
 
 const outbox = async (): Promise<boolean> => {
   const { chaos, chaosControls, openServers } = await import("../outbox/kills/Chaos.ts")
-  await using servers = await openServers()
+  const { databaseNames } = await import("../outbox/kills/DatabaseServer.ts")
+  const database = databaseNames.find((name) => name === values.database)
+  if (database === undefined) throw new Error(`"${values.database}" is no database: ${databaseNames.join(", ")}`)
+  await using servers = await openServers(database)
   const result = values.controls
     ? await chaosControls(servers, print, values.only)
     : await chaos(servers, { kills: Number(values.kills), inboxKills: Number(values["inbox-kills"]), print })

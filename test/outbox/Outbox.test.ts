@@ -1,11 +1,11 @@
-/** The outbox and the inbox on the embedded bus: on SQLite in a file, on PostgreSQL and on MariaDB. */
+/** The outbox and the inbox on the embedded bus: on SQLite in a file, on PostgreSQL, on MariaDB, and on a MySQL that is named. */
 import { EventBus } from "@eduflow/events"
 import { ConfigProvider, Effect, Layer } from "effect"
 import { main as withEffect } from "../../examples/outbox/effect.ts"
 import { main } from "../../examples/outbox/pg.ts"
 import { afterAll, assert, describe, it } from "vitest"
 import { conforms } from "../support/conformance.ts"
-import { missingMaria, startMaria } from "../support/MariaNode.ts"
+import { type MariaNode, missingMaria, mysqld, startMaria, startMysql } from "../support/MariaNode.ts"
 import { layer as mysql } from "../support/MysqlClient.ts"
 import { missing, startPostgres } from "../support/PostgresNode.ts"
 import { inboxCases } from "./InboxCases.ts"
@@ -51,19 +51,23 @@ if (reason === undefined) {
 }
 
 const withoutMaria = await missingMaria()
-if (withoutMaria === undefined) {
-  const server = await startMaria()
+const onMysql = async (name: string, server: MariaNode): Promise<void> => {
   afterAll(server.stop)
   const url = await server.addDatabase("outbox")
-  describe("outbox and inbox on MariaDB", () => {
+  describe(`outbox and inbox on ${name}`, () => {
     conforms("on the embedded bus", Layer.merge(withOutbox(mysql(url)), bus), [
       ...outboxCases,
       ...inboxCases,
       ...orderCases(onMaria)
     ])
   })
+}
+if (withoutMaria === undefined) {
+  await onMysql("MariaDB", await startMaria())
 } else {
   it.skipIf(process.env["CI"] !== "true")(`has MariaDB: ${withoutMaria}`, () => {
     throw new Error(withoutMaria)
   })
 }
+
+if (mysqld() !== undefined) await onMysql("MySQL", await startMysql())

@@ -1,4 +1,7 @@
-/** A MariaDB server for one test file: own port, own folder in memory. */
+/**
+ * A MariaDB server for one test file: own port, own folder in memory. `EVENTBUS_TEST_MYSQLD` names the `mysqld` of a MySQL,
+ * which Debian does not install beside MariaDB.
+ */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
@@ -8,6 +11,7 @@ import { execute, processMachine } from "./Machine.ts"
 import { freePort } from "./Port.ts"
 import { findTool } from "./provision.ts"
 import { openScratch } from "./Scratch.ts"
+import { steppedClock } from "./SteppedClock.ts"
 
 export interface MariaNode {
   readonly url: string
@@ -17,6 +21,8 @@ export interface MariaNode {
   readonly kill: () => Promise<void>
   /** Kills it if it runs, and starts it again on the same port and data. */
   readonly restart: () => Promise<void>
+  /** Sets its clock this far from the true one; undefined without Debian's libfaketime. It follows within a second. */
+  readonly setClock: ((millis: number) => void) | undefined
   readonly stop: () => Promise<void>
 }
 
@@ -32,18 +38,60 @@ export const missingMaria = async (): Promise<string | undefined> => {
   return server() === undefined ? "Debian's mariadb-server brings no mariadbd" : undefined
 }
 
-export const startMaria = async (): Promise<MariaNode> => {
+export interface MariaOptions {
+  /** Whether its clock can be set. */
+  readonly stepped?: boolean
+}
+
+export const startMaria = (options: MariaOptions = {}): Promise<MariaNode> => {
   const program = server()
   if (program === undefined) throw new Error("MariaDB is not installed")
+  return start("MariaDB", program, options, {
+    initialize: (data, user) => [
+      "mariadb-install-db",
+      ["--no-defaults", `--datadir=${data}`, "--skip-test-db", ...user]
+    ],
+    // Whoever reaches the port is let in.
+    settings: ["--skip-grant-tables"]
+  })
+}
+
+export const mysqld = (): string | undefined => process.env["EVENTBUS_TEST_MYSQLD"]
+
+/** The MySQL that `EVENTBUS_TEST_MYSQLD` names. Its clock is never set: under libfaketime it gave no answer. */
+export const startMysql = (): Promise<MariaNode> => {
+  const program = mysqld()
+  if (program === undefined) throw new Error("EVENTBUS_TEST_MYSQLD is not set: it names the mysqld of a MySQL")
+  return start(
+    "MySQL",
+    program,
+    {},
+    {
+      initialize: (data, user) => [program, ["--no-defaults", "--initialize-insecure", `--datadir=${data}`, ...user]],
+      settings: ["--mysqlx=OFF", "--skip-log-bin", "--secure-file-priv=NULL"]
+    }
+  )
+}
+
+interface Kind {
+  readonly initialize: (data: string, user: ReadonlyArray<string>) => readonly [string, ReadonlyArray<string>]
+  readonly settings: ReadonlyArray<string>
+}
+
+const start = async (
+  name: string,
+  program: string,
+  { stepped = false }: MariaOptions,
+  { initialize, settings }: Kind
+): Promise<MariaNode> => {
   const port = await freePort()
   const scratch = openScratch("mariadb")
   const data = join(scratch.dir, "data")
   mkdirSync(data)
+  const clock = stepped ? steppedClock(scratch.dir) : undefined
   const env = { PATH: process.env["PATH"], LANG: "C.UTF-8" }
   const user = process.getuid?.() === 0 ? ["--user=root"] : []
   const url = (database: string): string => `mysql://root@127.0.0.1:${port}/${database}`
-  // Whoever reaches the port is let in. A kill of the process loses nothing of what the kernel has.
-  const settings = ["--skip-grant-tables", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=2"]
   const machine = processMachine({
     scratch,
     command: program,
@@ -54,10 +102,13 @@ export const startMaria = async (): Promise<MariaNode> => {
       `--socket=${join(scratch.dir, "socket")}`,
       `--pid-file=${join(scratch.dir, "pid")}`,
       "--innodb-buffer-pool-size=32M",
+      "--bind-address=127.0.0.1",
+      // A kill of the process loses nothing of what the kernel has.
+      "--innodb-flush-log-at-trx-commit=2",
       ...settings,
       ...user
     ],
-    env,
+    env: { ...env, ...clock?.env },
     log: "mariadb.log"
   })
   const query = async (text: string): Promise<void> => {
@@ -68,7 +119,7 @@ export const startMaria = async (): Promise<MariaNode> => {
       await connection.end()
     }
   }
-  const start = async (): Promise<void> => {
+  const begin = async (): Promise<void> => {
     await machine.start()
     for (const deadline = performance.now() + 120_000; ; await delay(30)) {
       try {
@@ -76,13 +127,13 @@ export const startMaria = async (): Promise<MariaNode> => {
       } catch (error) {
         const ended = machine.ended()
         if (ended !== undefined || performance.now() > deadline)
-          throw new Error(`MariaDB did not start (${ended ?? "no answer"}):\n${await machine.log()}`, { cause: error })
+          throw new Error(`${name} did not start (${ended ?? "no answer"}):\n${await machine.log()}`, { cause: error })
       }
     }
   }
   try {
-    await execute("mariadb-install-db", ["--no-defaults", `--datadir=${data}`, "--skip-test-db", ...user], env)
-    await start()
+    await execute(...initialize(data, user), env)
+    await begin()
   } catch (error) {
     await machine.close()
     throw error
@@ -96,8 +147,9 @@ export const startMaria = async (): Promise<MariaNode> => {
     kill: machine.kill,
     restart: async () => {
       await machine.kill()
-      await start()
+      await begin()
     },
+    setClock: clock?.set,
     stop: machine.close
   }
 }

@@ -11,7 +11,7 @@ import * as RowsConnection from "../../src/outbox/RowsConnection.ts"
 const failed = (operation: string) => (cause: unknown) =>
   new SqlError({ reason: new UnknownError({ cause, message: String(cause), operation }) })
 
-const compiler = makeCompiler({
+export const compiler = makeCompiler({
   dialect: "mysql",
   placeholder: () => "?",
   onIdentifier: defaultEscape("`"),

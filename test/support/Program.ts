@@ -13,7 +13,7 @@ const dayMillis = 24 * 60 * 60 * 1000
 
 /** The clients stay packages: tests replace methods of their classes. */
 const isExternal = (id: string): boolean =>
-  id.startsWith("node:") || id === "amqplib" || id === "ioredis" || id === "pg"
+  id.startsWith("node:") || id === "amqplib" || id === "ioredis" || id === "pg" || id === "mysql2/promise"
 
 /** The files of a program by their names, the one to run first. */
 const bundle = async (source: string): Promise<ReadonlyArray<readonly [name: string, code: string]>> => {

@@ -1,7 +1,7 @@
 /** `npm run chaos -- --outbox`: the whole run, or its planted bugs. */
-import { startPostgres } from "../../support/PostgresNode.ts"
 import { startRabbit } from "../../support/RabbitNode.ts"
 import { bugsOn, runControls } from "./Controls.ts"
+import { type DatabaseName, missingDatabase, startDatabase } from "./DatabaseServer.ts"
 import { inboxKills, readerDeaths } from "./InboxKills.ts"
 import type { Toll } from "./Deaths.ts"
 import type { Verdict, Violation } from "./Judge.ts"
@@ -10,16 +10,18 @@ import { countsOf, killRun } from "./KillRun.ts"
 import { Lives } from "./Lives.ts"
 import { clockRun, race } from "./Races.ts"
 
-export const openServers = async (): Promise<Servers & AsyncDisposable> => {
-  const [postgres, rabbit] = await Promise.all([startPostgres({ stepped: true }), startRabbit()])
+export const openServers = async (name: DatabaseName = "postgres"): Promise<Servers & AsyncDisposable> => {
+  const reason = await missingDatabase(name)
+  if (reason !== undefined) throw new Error(reason)
+  const [database, rabbit] = await Promise.all([startDatabase(name), startRabbit()])
   const lives = await Lives.open()
   return {
-    postgres,
+    database,
     rabbit,
     lives,
     [Symbol.asyncDispose]: async () => {
       await lives[Symbol.asyncDispose]()
-      await Promise.all([postgres.stop(), rabbit.stop()])
+      await Promise.all([database.stop(), rabbit.stop()])
     }
   }
 }
@@ -38,7 +40,8 @@ const ofVerdict = ({ committed, disordered, foreign, missing, repeated }: Verdic
 
 const ofToll = (toll: Toll): string =>
   `${toll.total} kills (${[...toll.byVictim].map(([who, n]) => `${who} ${n}`).join(", ")}) at ` +
-  `${toll.byPlace.size} places, ${toll.late} of them elsewhere`
+  `${toll.byPlace.size} places, ${toll.late} of them elsewhere` +
+  (toll.late > 0 ? ` (late: ${[...toll.lateAt].map(([place, n]) => `${place} ${n}`).join("; ")})` : "")
 
 interface Part {
   readonly violations: ReadonlyArray<Violation>
@@ -67,7 +70,7 @@ const outboxParts = async (servers: Servers, kills: number, print: Print): Promi
     parts[`race of ${relays}`] = result
   }
   const clocks = await clockRun(servers, 2)
-  const which = servers.postgres.setClock === undefined ? "processes (no libfaketime)" : "database and processes"
+  const which = servers.database.setClock === undefined ? "processes (no libfaketime)" : "database and processes"
   print(`clocks of ${which}: ${clocks.jumps} jumps by an hour, a relay killed after each: ${ofVerdict(clocks.verdict)}`)
   return { ...parts, clocks }
 }
@@ -79,7 +82,7 @@ const inboxParts = async (servers: Servers, kills: number, print: Print): Promis
     ["inbox by isFirst", false, half],
     ["inbox: true", true, kills - half]
   ] as const) {
-    const inbox = await inboxKills(servers, { deaths: readerDeaths(count), lanes: 3, option })
+    const inbox = await inboxKills(servers, { deaths: readerDeaths(servers.database.dialect, count), lanes: 3, option })
     const { again, effects, events, replayed, toll, violations } = inbox
     print(`${name}: ${ofToll(toll)}`)
     print(

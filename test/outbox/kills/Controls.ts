@@ -25,7 +25,7 @@ const dying =
     await using world = await openWorld(servers)
     const own = { ...world.place, ...(bug !== undefined && { bug }) }
     const isThis = (death: Death): boolean => death.at === `${role} ${at}` && death.when === "after"
-    const deaths = [1, 2, 3].flatMap(() => deathsOf(role, "process").filter(isThis))
+    const deaths = [1, 2, 3].flatMap(() => deathsOf(role, "process", servers.database.dialect).filter(isThis))
     const writer = servers.lives.begin({ role: "writer", ...own })
     const relay = role === "writer" ? servers.lives.begin({ role: "relay", ...own }) : undefined
     const parts = { servers, place: world.place, role, toll: new Toll(), outage: outagesOf(servers) }
@@ -54,7 +54,7 @@ const racing =
 const playInbox: Play = async (servers, bug) =>
   (
     await inboxKills(servers, {
-      deaths: deathsUpTo("reader", "process", 36),
+      deaths: deathsUpTo(servers.database.dialect, "reader", "process", 36),
       lanes: 2,
       ...(bug !== undefined && { bug })
     })
@@ -112,8 +112,8 @@ const shown = (violations: ReadonlyArray<Violation>): string =>
   violations.map(({ count, rule }) => `${rule} ${count}`).join(", ") || "no violation"
 
 /** The clock of the database can only be set with Debian's libfaketime. */
-export const bugsOn = ({ postgres }: Servers): ReadonlyArray<Bug> =>
-  bugs.filter((bug) => bug !== "lease-trusts-clock" || postgres.setClock !== undefined)
+export const bugsOn = ({ database }: Servers): ReadonlyArray<Bug> =>
+  bugs.filter((bug) => bug !== "lease-trusts-clock" || database.setClock !== undefined)
 
 export const runControls = async (
   servers: Servers,

@@ -1,32 +1,40 @@
 /** Processes that die one after the other, and servers that are killed when a process reaches a statement. */
+import type { DialectName } from "@eduflow/events/outbox"
 import { setTimeout as delay } from "node:timers/promises"
 import type { Place, Servers } from "./KillWorld.ts"
 import type { Life } from "./Lives.ts"
 import { type Bug, type Death, deathsOf, type Mortal, type Victim, type WorkOptions } from "./Work.ts"
+
+const sumOf = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((sum, n) => sum + n, 0)
 
 /** What was killed, and where. */
 export class Toll {
   readonly byVictim = new Map<string, number>()
   /** By statement and moment. */
   readonly byPlace = new Map<string, number>()
-  /** Kills whose process did not reach its statement in time. */
-  late = 0
+  /** Kills whose process did not reach its statement in time, by that place. */
+  readonly lateAt = new Map<string, number>()
 
   add({ at, victim, when }: Death, role: Mortal, how: "reached" | "late"): void {
     const who = victim === "process" ? role : victim
     this.byVictim.set(who, (this.byVictim.get(who) ?? 0) + 1)
-    if (how === "late") this.late++
-    else this.byPlace.set(`${who}, ${when} ${at}`, (this.byPlace.get(`${who}, ${when} ${at}`) ?? 0) + 1)
+    const counts = how === "late" ? this.lateAt : this.byPlace
+    const place = `${who}, ${when} ${at}`
+    counts.set(place, (counts.get(place) ?? 0) + 1)
   }
 
   get total(): number {
-    return [...this.byVictim.values()].reduce((sum, n) => sum + n, 0)
+    return sumOf(this.byVictim)
+  }
+
+  get late(): number {
+    return sumOf(this.lateAt)
   }
 }
 
 /** The first `count` of all deaths, again and again. */
-export const deathsUpTo = (role: Mortal, victim: Victim, count: number): ReadonlyArray<Death> => {
-  const all = deathsOf(role, victim)
+export const deathsUpTo = (dialect: DialectName, role: Mortal, victim: Victim, count: number): ReadonlyArray<Death> => {
+  const all = deathsOf(role, victim, dialect)
   return Array.from({ length: Math.ceil(count / all.length) }, () => all)
     .flat()
     .slice(0, count)
@@ -45,10 +53,10 @@ const lateMillis = 20_000
 /** Kills a server and starts it again, one at a time. */
 export type Outage = (victim: Exclude<Victim, "process">, onKilled: () => void) => Promise<void>
 
-export const outagesOf = ({ postgres, rabbit }: Pick<Servers, "postgres" | "rabbit">): Outage => {
+export const outagesOf = ({ database, rabbit }: Pick<Servers, "database" | "rabbit">): Outage => {
   let last = Promise.resolve()
   return (victim, onKilled) => {
-    const server = victim === "database" ? postgres : rabbit
+    const server = victim === "database" ? database : rabbit
     const outage = async (): Promise<void> => {
       await server.kill()
       onKilled()

@@ -1,7 +1,7 @@
 /** Readers that are killed at each statement, with their database and their broker: no effect twice, and none missing. */
 import { setTimeout as delay } from "node:timers/promises"
 import { createEventBus } from "../../../src/index.ts"
-import { createOutbox } from "../../../src/outbox/index.ts"
+import { createOutbox, type DialectName } from "../../../src/outbox/index.ts"
 import { deathsUpTo, interleave, lane, outagesOf, Toll } from "./Deaths.ts"
 import type { Violation } from "./Judge.ts"
 import { freshPlace, patientPool, type Servers } from "./KillWorld.ts"
@@ -27,12 +27,12 @@ export interface InboxOptions {
 }
 
 /** Deaths of the reader itself, and of what it works with. */
-export const readerDeaths = (total: number): ReadonlyArray<Death> => {
+export const readerDeaths = (dialect: DialectName, total: number): ReadonlyArray<Death> => {
   const [database, broker] = [Math.round(total * 0.1), Math.round(total * 0.02)]
   return interleave(
-    deathsUpTo("reader", "process", total - database - broker),
-    deathsUpTo("reader", "database", database),
-    deathsUpTo("reader", "broker", broker)
+    deathsUpTo(dialect, "reader", "process", total - database - broker),
+    deathsUpTo(dialect, "reader", "database", database),
+    deathsUpTo(dialect, "reader", "broker", broker)
   )
 }
 
@@ -44,8 +44,8 @@ const patienceMillis = 30_000
 export const inboxKills = async (servers: Servers, options: InboxOptions): Promise<InboxResult> => {
   const { bug, deaths, lanes, option = false } = options
   const place = await freshPlace(servers, 1000)
-  const { end, number, query } = patientPool(place.database)
-  await using outbox = await createOutbox({ source: "counter", dialect: "postgres", execute: query })
+  const { dialect, end, number, query } = patientPool(place.database)
+  await using outbox = await createOutbox({ source: "counter", dialect, execute: query })
   await outbox.migrate()
   await query("CREATE TABLE applied (id text NOT NULL)")
   const { broker: url, namespace } = place

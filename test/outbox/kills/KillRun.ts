@@ -87,16 +87,17 @@ export const killRun = async (servers: Servers, relays: number, counts: KillCoun
   await using world = await openWorld(servers)
   const toll = new Toll()
   const outage = outagesOf(servers)
+  const { dialect } = servers.database
   const half = (n: number): number => Math.floor(n / 2)
   const deaths = {
     writer: interleave(
-      deathsUpTo("writer", "process", counts.writer),
-      deathsUpTo("writer", "database", half(counts.database))
+      deathsUpTo(dialect, "writer", "process", counts.writer),
+      deathsUpTo(dialect, "writer", "database", half(counts.database))
     ),
     relay: interleave(
-      deathsUpTo("relay", "process", counts.relay),
-      deathsUpTo("relay", "database", counts.database - half(counts.database)),
-      deathsUpTo("relay", "broker", counts.broker)
+      deathsUpTo(dialect, "relay", "process", counts.relay),
+      deathsUpTo(dialect, "relay", "database", counts.database - half(counts.database)),
+      deathsUpTo(dialect, "relay", "broker", counts.broker)
     )
   }
   const lanes = (role: Mortal & keyof typeof deaths, count: number): ReadonlyArray<Promise<void>> =>

@@ -1,16 +1,16 @@
 /** A database and a subscriber of a run's own, on servers that are killed: what was committed, and what arrived. */
 import { setTimeout as delay } from "node:timers/promises"
-import { Pool } from "pg"
 import { createEventBus } from "../../../src/index.ts"
 import { createOutbox } from "../../../src/outbox/index.ts"
-import type { PostgresNode } from "../../support/PostgresNode.ts"
 import type { RabbitNode } from "../../support/RabbitNode.ts"
+import { openPool } from "./Client.ts"
+import type { DatabaseServer } from "./DatabaseServer.ts"
 import { type Arrival, judge, type Move, type Verdict } from "./Judge.ts"
 import type { Lives } from "./Lives.ts"
 import { Counted, keys, longKey, type WorkOptions } from "./Work.ts"
 
 export interface Servers {
-  readonly postgres: PostgresNode
+  readonly database: DatabaseServer
   readonly rabbit: RabbitNode
   readonly lives: Lives
 }
@@ -26,7 +26,7 @@ export interface KillWorld extends AsyncDisposable {
   readonly place: Place
   readonly query: <Row>(text: string, parameters?: ReadonlyArray<unknown>) => Promise<ReadonlyArray<Row>>
   /** The first number that a query returns. */
-  readonly number: (text: string, parameters?: ReadonlyArray<unknown>) => Promise<number>
+  readonly number: (text: string) => Promise<number>
   /** Waits until all that was committed has arrived, as long as something moves within `millis`; returns whether it has. */
   readonly settles: (millis: number) => Promise<boolean>
   readonly verdict: () => Promise<Verdict>
@@ -36,26 +36,25 @@ let worlds = 0
 
 /** A pool over a database that is killed now and then. */
 export const patientPool = (url: string) => {
-  const pool = new Pool({ connectionString: url, max: 4 })
-  pool.on("error", () => {})
+  const pool = openPool(url, 4)
   const query = async <Row>(text: string, parameters: ReadonlyArray<unknown> = []): Promise<ReadonlyArray<Row>> => {
     for (const deadline = performance.now() + patienceMillis; ; await delay(100)) {
       try {
         // The caller knows what it selects.
-        return (await pool.query(text, [...parameters])).rows as ReadonlyArray<Row>
+        return (await pool.query(text, parameters)) as ReadonlyArray<Row>
       } catch (error) {
         if (performance.now() > deadline) throw error
       }
     }
   }
-  const number = async (text: string, parameters?: ReadonlyArray<unknown>): Promise<number> =>
-    Number(Object.values((await query<Record<string, unknown>>(text, parameters))[0] ?? {})[0])
-  return { pool, query, number, end: () => pool.end() }
+  const number = async (text: string): Promise<number> =>
+    Number(Object.values((await query<Record<string, unknown>>(text))[0] ?? {})[0])
+  return { dialect: pool.dialect, query, number, end: pool.end }
 }
 
 /** A number that no other run on this broker has. */
 export const freshPlace = async (servers: Servers, lease: number): Promise<Place> => ({
-  database: await servers.postgres.addDatabase(`kills_${worlds}`),
+  database: await servers.database.addDatabase(`kills_${worlds}`),
   namespace: `kills-${worlds++}`,
   broker: servers.rabbit.url,
   lease
@@ -63,16 +62,16 @@ export const freshPlace = async (servers: Servers, lease: number): Promise<Place
 
 export const openWorld = async (servers: Servers, lease = 1000): Promise<KillWorld> => {
   const place = await freshPlace(servers, lease)
-  const { end, number, query } = patientPool(place.database)
+  const { dialect, end, number, query } = patientPool(place.database)
   await using outbox = await createOutbox({
     source: "counter",
-    dialect: "postgres",
+    dialect,
     execute: (text, parameters) => query(text, parameters)
   })
   await outbox.migrate()
-  await query("CREATE TABLE counters (k text PRIMARY KEY, n integer NOT NULL DEFAULT 0)")
-  await query("INSERT INTO counters (k) SELECT unnest($1::text[])", [[...keys, longKey]])
-  await query("CREATE TABLE moves (k text, n integer, id text PRIMARY KEY)")
+  await query("CREATE TABLE counters (k varchar(20) PRIMARY KEY, n integer NOT NULL DEFAULT 0)")
+  await query(`INSERT INTO counters (k) VALUES ${[...keys, longKey].map((k) => `('${k}')`).join(", ")}`)
+  await query("CREATE TABLE moves (k varchar(20), n integer, id varchar(64) PRIMARY KEY)")
   const arrivals: Array<Arrival> = []
   const bus = await createEventBus({ url: place.broker, namespace: place.namespace, source: "judge" })
   await bus.subscribe("outbox.judge", {

@@ -1,33 +1,38 @@
-/** Effect's `SqlClient` over a pool of `pg`, each of whose statements goes through a function of the test. */
+/** Effect's `SqlClient` over a pool, each of whose statements goes through a function of the test. */
 import { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer, type Scope } from "effect"
 import { layer as reactivity } from "effect/reactivity/Reactivity"
 import { SqlClient } from "effect/sql"
 import type { Connection } from "effect/sql/SqlConnection"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
-import type { ClientBase, Pool, PoolClient } from "pg"
 import * as RowsConnection from "../../../src/outbox/RowsConnection.ts"
+import { compiler as mysql } from "../../support/MysqlClient.ts"
+import type { Client, ClientPool } from "./Client.ts"
 
-export type Run = (
-  client: ClientBase,
-  text: string,
-  parameters: ReadonlyArray<unknown>
-) => Promise<ReadonlyArray<object>>
+export type Run = (client: Client, text: string, parameters: ReadonlyArray<unknown>) => Promise<ReadonlyArray<object>>
 
 const failed = (operation: string) => (cause: unknown) =>
   new SqlError({ reason: new UnknownError({ cause, message: String(cause), operation }) })
 
-/** A connection that has failed is used no more: then the database was killed. */
-const acquire = (pool: Pool): Effect.Effect<PoolClient, SqlError, Scope.Scope> =>
+/** After a statement that failed the connection is used no more: the database may have been killed. */
+const acquire = (pool: ClientPool): Effect.Effect<Client, SqlError, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.tryPromise({
         try: async () => {
-          const client = await pool.connect()
-          const state = { isBroken: false }
-          const onError = (): void => void (state.isBroken = true)
-          client.on("error", onError)
-          return { client, end: () => client.off("error", onError).release(state.isBroken) }
+          const { query, release } = await pool.acquire()
+          let hasFailed = false
+          const client: Client = {
+            query: async (text, parameters) => {
+              try {
+                return await query(text, parameters)
+              } catch (error) {
+                hasFailed = true
+                throw error
+              }
+            }
+          }
+          return { client, end: () => release(hasFailed) }
         },
         catch: failed("connect")
       }),
@@ -36,7 +41,7 @@ const acquire = (pool: Pool): Effect.Effect<PoolClient, SqlError, Scope.Scope> =
     ({ client }) => client
   )
 
-export const layer = (pool: Pool, run: Run): Layer.Layer<SqlClient.SqlClient> =>
+export const layer = (pool: ClientPool, run: Run): Layer.Layer<SqlClient.SqlClient> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const acquirer: Effect.Effect<Connection, SqlError, Scope.Scope> = Effect.map(acquire(pool), (client) =>
@@ -46,8 +51,8 @@ export const layer = (pool: Pool, run: Run): Layer.Layer<SqlClient.SqlClient> =>
       )
       const client = yield* SqlClient.make({
         acquirer,
-        compiler: PgClient.makeCompiler(),
-        driver: "pg-pool",
+        compiler: pool.dialect === "mysql" ? mysql : PgClient.makeCompiler(),
+        driver: "pool",
         spanAttributes: []
       })
       return Context.make(SqlClient.SqlClient, client)

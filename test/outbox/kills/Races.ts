@@ -107,6 +107,15 @@ const hour = 3_600_000
 /** How long a partition may stand still when its relay was killed beside a clock that jumped. */
 const stillMillis = 15_000
 
+/** The clock of the database in milliseconds since the epoch, and the column of the partition. */
+const words = {
+  postgres: { clock: "SELECT extract(epoch FROM clock_timestamp()) * 1000", partition: "partition" },
+  mysql: {
+    clock: "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000",
+    partition: "`partition`"
+  }
+} as const
+
 /** The clocks of the database and of all processes jump by an hour, forth and back; a relay is killed after each jump. */
 export const clockRun = async (servers: Servers, rounds: number, bug?: Bug): Promise<ClockResult> => {
   await using world = await openWorld(servers)
@@ -114,20 +123,21 @@ export const clockRun = async (servers: Servers, rounds: number, bug?: Bug): Pro
   const begin = (): Life => servers.lives.begin({ role: "relay", ...own })
   const writers = [0, 1].map(() => servers.lives.begin({ role: "writer", ...own }))
   const relays = [begin(), begin()]
+  const { clock, partition } = words[servers.database.dialect === "mysql" ? "mysql" : "postgres"]
   const moves = async (): Promise<boolean> => {
     const last = await world.number("SELECT coalesce(max(position), 0) FROM eventbus_outbox")
-    const text = "SELECT count(DISTINCT partition) FROM eventbus_outbox WHERE state = 1 AND position > $1"
-    return within(stillMillis, async () => (await world.number(text, [last])) === partitions)
+    const text = `SELECT count(DISTINCT ${partition}) FROM eventbus_outbox WHERE state = 1 AND position > ${last}`
+    return within(stillMillis, async () => (await world.number(text)) === partitions)
   }
   let [jumps, still] = [0, (await moves()) ? 0 : 1]
   for (const millis of Array.from({ length: rounds }, () => [hour, 0, -hour, 0]).flat()) {
-    servers.postgres.setClock?.(millis)
+    servers.database.setClock?.(millis)
     for (const [n, life] of [...writers, ...relays].entries())
       life.order({ order: "set the clock", millis: n % 2 === 0 ? millis : -millis })
     // The database follows within a second.
     await within(5_000, async () => {
-      const ahead = await world.number("SELECT extract(epoch FROM clock_timestamp()) * 1000")
-      return servers.postgres.setClock === undefined || Math.abs(ahead - Date.now() - millis) < 60_000
+      const ahead = await world.number(clock)
+      return servers.database.setClock === undefined || Math.abs(ahead - Date.now() - millis) < 60_000
     })
     jumps++
     await stop(relays.splice(0, 1), "SIGKILL")

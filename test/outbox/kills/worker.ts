@@ -5,9 +5,9 @@ import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomInt } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
-import { type ClientBase, Pool } from "pg"
 import { setWallClock } from "../../chaos/WallClock.ts"
 import { brokenBy } from "./BrokenStatements.ts"
+import { type Client, type ClientPool, openPool, withConnection } from "./Client.ts"
 import * as PoolClient from "./PoolClient.ts"
 import { Counted, type Death, keys, longKey, type Order, reader, type Word, type WorkOptions } from "./Work.ts"
 
@@ -26,46 +26,36 @@ const end = async ({ victim }: Death): Promise<void> => {
 }
 
 /** Runs a statement of the life of this process. */
-const run = async (client: ClientBase | Pool, text: string, parameters: ReadonlyArray<unknown> = []) => {
+const run = async (client: Client, text: string, parameters: ReadonlyArray<unknown> = []) => {
   const planned = death
   const isLast = planned !== undefined && text.includes(planned.statement) && ++reached === planned.count
   if (isLast && planned.when === "before") await end(planned)
-  const { rows } = await client.query(text, [...parameters])
+  const rows = await client.query(text, parameters)
   if (isLast && planned.when === "after") await end(planned)
   if (isLast && planned.when === "soon after") setTimeout(() => void end(planned), randomInt(4))
   return rows
 }
 
 const within =
-  (client: ClientBase): Execute =>
+  (client: Client): Execute =>
   (text, parameters) =>
     run(client, text, parameters)
 
-const poolOf = (database: string): Pool => {
-  const pool = new Pool({ connectionString: database, max: 8 })
-  pool.on("error", () => {})
-  return pool
-}
+const poolOf = (database: string): ClientPool => openPool(database, 8)
 
-/** A connection that is used no more when anything fails: then the database was killed, and nothing was committed. */
-const withClient = async (pool: Pool, use: (client: ClientBase) => Promise<void>): Promise<void> => {
-  const client = await pool.connect()
-  let isBroken = true
-  const onError = (): void => {
-    isBroken = true
-  }
-  client.on("error", onError)
-  try {
-    await use(client)
-    isBroken = false
-  } finally {
-    client.off("error", onError)
-    client.release(isBroken)
-  }
-}
+/** The row that says in which order the transactions of its key committed. */
+const moves = {
+  postgres:
+    "WITH moved AS (UPDATE counters SET n = n + 1 WHERE k = $1 RETURNING n) INSERT INTO moves (k, n, id) SELECT $2, n, $3 FROM moved",
+  mysql: "INSERT INTO moves (k, n, id) SELECT ?, n, ? FROM counters WHERE k = ?"
+} as const
 
-const move =
-  "WITH moved AS (UPDATE counters SET n = n + 1 WHERE k = $1 RETURNING n) INSERT INTO moves (k, n, id) SELECT $2, n, $3 FROM moved"
+const move = async (pool: ClientPool, client: Client, k: string, id: string): Promise<void> => {
+  if (pool.dialect === "mysql") {
+    await run(client, "UPDATE counters SET n = n + 1 WHERE k = ?", [k])
+    await run(client, moves.mysql, [k, id, k])
+  } else await run(client, moves.postgres, [k, k, id])
+}
 
 /** One transaction after the other: an event and the row that says in which order the transactions of its key committed. */
 const write = async ({ bug, database }: WorkOptions): Promise<never> => {
@@ -73,25 +63,25 @@ const write = async ({ bug, database }: WorkOptions): Promise<never> => {
   const onPool: Execute = (text, parameters) => run(pool, text, parameters)
   const outbox = await createOutbox({
     source: "counter",
-    dialect: "postgres",
+    dialect: pool.dialect,
     execute: onPool,
     ordering: bug === "no-lock" ? "none" : "key"
   })
-  const transaction = (client: ClientBase) => async (): Promise<void> => {
+  const transaction = async (client: Client): Promise<void> => {
     const k = keys[randomInt(keys.length)] ?? "a"
     await run(client, "BEGIN")
     const id = crypto.randomUUID()
     const append = (execute: Execute): Promise<unknown> => outbox.append(execute, Counted, { k }, { id })
     if (bug !== "append-behind") await append(bug === "append-outside" ? onPool : within(client))
     if (randomInt(8) === 0) await delay(randomInt(60))
-    await run(client, move, [k, k, id])
+    await move(pool, client, k, id)
     const isKept = randomInt(10) > 0
     await run(client, isKept ? "COMMIT" : "ROLLBACK")
     if (bug === "append-behind" && isKept) await append(onPool)
   }
   const one = async (): Promise<never> => {
     for (;;) {
-      await withClient(pool, (client) => transaction(client)()).catch(() => delay(50))
+      await withConnection(pool, transaction).catch(() => delay(50))
       await delay(randomInt(4))
     }
   }
@@ -104,24 +94,23 @@ const overtakers = 50
 const writeLong = async ({ database }: WorkOptions): Promise<never> => {
   const pool = poolOf(database)
   const onPool: Execute = (text, parameters) => run(pool, text, parameters)
-  const outbox = await createOutbox({ source: "counter", dialect: "postgres", execute: onPool })
+  const outbox = await createOutbox({ source: "counter", dialect: pool.dialect, execute: onPool })
   const later = async (position: number): Promise<number> => {
-    const { rows } = await pool.query(
-      "SELECT count(*) AS n FROM eventbus_outbox WHERE state = 1 AND position > $1 AND event_key <> $2",
-      [position, longKey]
+    const [row] = await pool.query(
+      `SELECT count(*) AS n FROM eventbus_outbox WHERE state = 1 AND position > ${position} AND event_key <> '${longKey}'`
     )
-    return Number(rows[0]?.n)
+    return Number(row?.["n"])
   }
-  const once = async (client: ClientBase): Promise<void> => {
+  const once = async (client: Client): Promise<void> => {
     await client.query("BEGIN")
     const { id, position } = await outbox.append(within(client), Counted, { k: longKey })
     let by = 0
     while ((by = await later(position)) < overtakers) await delay(50)
-    await client.query(move, [longKey, longKey, id])
+    await move(pool, client, longKey, id)
     await client.query("COMMIT")
     say({ word: "overtaken", by })
   }
-  for (;;) await withClient(pool, once).catch(() => delay(50))
+  for (;;) await withConnection(pool, once).catch(() => delay(50))
 }
 
 const relay = async ({ broker, bug, database, lease, namespace }: WorkOptions): Promise<void> => {
@@ -131,7 +120,7 @@ const relay = async ({ broker, bug, database, lease, namespace }: WorkOptions): 
   process.once("SIGTERM", () => asked.resolve())
   const outbox = await createOutbox({
     source: "counter",
-    dialect: "postgres",
+    dialect: pool.dialect,
     execute: brokenBy(bug, (text, parameters) => run(pool, text, parameters)),
     relayTo: bus,
     relay: { poll: 20, lease, batch: 50 }
@@ -141,20 +130,23 @@ const relay = async ({ broker, bug, database, lease, namespace }: WorkOptions): 
   process.exit(0)
 }
 
+const placeholder = ({ dialect }: ClientPool): string => (dialect === "mysql" ? "?" : "$1")
+
 /** A handler whose effect is a row that nothing else makes unique. */
 const read = async ({ broker, bug, database, namespace }: WorkOptions): Promise<void> => {
   const pool = poolOf(database)
   const onPool: Execute = (text, parameters) => run(pool, text, parameters)
   const bus = await createEventBus({ url: broker, namespace, source: "reader" })
-  const outbox = await createOutbox({ source: "reader", dialect: "postgres", execute: onPool })
+  const outbox = await createOutbox({ source: "reader", dialect: pool.dialect, execute: onPool })
   await bus.subscribe(reader, {
     events: [Counted],
     prefetch: 4,
     handler: (event) =>
-      withClient(pool, async (client) => {
+      withConnection(pool, async (client) => {
         await run(client, "BEGIN")
         const marked = await outbox.isFirst(bug === "mark-outside" ? onPool : within(client), reader, event)
-        if (marked || bug === "no-mark") await run(client, "INSERT INTO applied (id) VALUES ($1)", [event.id])
+        if (marked || bug === "no-mark")
+          await run(client, `INSERT INTO applied (id) VALUES (${placeholder(pool)})`, [event.id])
         await run(client, "COMMIT")
       })
   })
