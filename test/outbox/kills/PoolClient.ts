@@ -46,7 +46,10 @@ export const layer = (pool: ClientPool, run: Run): Layer.Layer<SqlClient.SqlClie
     Effect.gen(function* () {
       const acquirer: Effect.Effect<Connection, SqlError, Scope.Scope> = Effect.map(acquire(pool), (client) =>
         RowsConnection.over((text, parameters) =>
-          Effect.tryPromise({ try: () => run(client, text, parameters), catch: failed("execute") })
+          // A statement that was held back while its handler was cut off would run in the next transaction otherwise.
+          Effect.uninterruptible(
+            Effect.tryPromise({ try: () => run(client, text, parameters), catch: failed("execute") })
+          )
         )
       )
       const client = yield* SqlClient.make({

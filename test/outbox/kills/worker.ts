@@ -195,6 +195,8 @@ process.on("message", (message: Order) => {
       break
     }
     case "go on": {
+      // Its server was killed although it did not reach its statement in time: nobody would let it go on later.
+      death = undefined
       goOn.resolve()
       break
     }
