@@ -33,6 +33,7 @@ const long = [
   "test/build/*.test.ts",
   "test/contracts/foreign/*.test.ts",
   "test/mcp/Mcp.test.ts",
+  "test/migrate/*.test.ts",
   "test/page/{Hostile,Screens}.test.ts"
 ]
 

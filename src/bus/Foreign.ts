@@ -25,6 +25,7 @@ export {
   type CodecOptions,
   massTransit,
   type MassTransitOptions,
-  nest
+  nest,
+  type NestOptions
 } from "../event/foreign/Codecs.ts"
 export { type ForeignPublishOptions as PublishOptions, publish, type Target } from "./ForeignPublish.ts"

@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Trace from "../observe/Trace.ts"
 import type { Actor } from "../event/Actor.ts"
-import type * as Event from "../event/Event.ts"
+import * as Event from "../event/Event.ts"
 import type { BaggageInput } from "../event/flow/Baggage.ts"
 import * as Codecs from "../event/foreign/Codecs.ts"
 import type { EventToWrite, ForeignCodec, WrittenMessage } from "../event/foreign/ForeignCodec.ts"
@@ -19,12 +19,14 @@ import { BusInternals } from "./BusInternals.ts"
 import { EventBus } from "./EventBus.ts"
 import type { Address, Headers } from "./port/Broker.ts"
 import { Origin } from "./publish/Origin.ts"
+import * as PublishChecks from "./publish/PublishChecks.ts"
 import { type Confirmed, optionFault } from "./publish/PublishOptions.ts"
+import { type Given, givenOf, timeoutOf } from "./publish/Validating.ts"
 import type { Outcome } from "./send/Outcome.ts"
 import { PublishError } from "./send/PublishError.ts"
-import * as PublishReason from "./send/PublishReason.ts"
 import { CurrentHandling } from "./support/CurrentHandling.ts"
 import { CurrentIds } from "./support/EventIds.ts"
+import * as Validation from "./support/Validation.ts"
 
 /** Where another system expects a message. It must exist: nothing is declared. */
 export type Target =
@@ -87,8 +89,8 @@ const kinds: Kinds.Kinds = {
  */
 export const publish = <A>(
   to: Target,
-  contract: Event.Event<string, A>,
-  data: A,
+  contract: Event.Event<string, unknown, A>,
+  data: NoInfer<A>,
   options: ForeignPublishOptions = {}
 ): Effect.Effect<Confirmed, PublishError, EventBus> =>
   Effect.gen(function* () {
@@ -97,11 +99,10 @@ export const publish = <A>(
     const context = yield* Effect.context<never>()
     const id = options?.id ?? (yield* CurrentIds).next(now)
     const refused = (path: string, expected: string) =>
-      new PublishError({
-        event: contract.name,
-        id,
-        reason: new PublishReason.Invalid({ faults: [{ path, expected }] })
-      })
+      PublishError.refused(contract, options, () => id, { path, expected })
+    // Callers come from outside of TypeScript too.
+    if (!Predicate.hasProperty(contract, Event.TypeId))
+      return yield* refused("event", "unknown event: expected a contract made by Event.make")
     const fault = Kinds.faultOf(options, kinds)
     if (fault !== undefined) return yield* refused(fault.option, `${fault.problem}. ${fault.remedy}`)
     const target = targetOf(to)
@@ -124,16 +125,16 @@ export const publish = <A>(
         "bus",
         "expected the bus of EventBusLive or of an EventBus layer, not another service in its place"
       )
-    const encoded = contract.dataCodec.encode(data)
+    const { encoded, output } = yield* validated(contract, data, options)
     if (Result.isFailure(encoded))
       return yield* new PublishError({
         event: contract.name,
         id,
-        reason: new PublishReason.Invalid({ faults: encoded.failure.faults })
+        reason: PublishChecks.invalidData(encoded.failure)
       })
     const type = options.type ?? contract.name
     const { source } = internals.value.encoded
-    const key = keyOf(contract, data)
+    const key = keyOf(contract, output)
     const event = {
       type,
       id,
@@ -205,8 +206,19 @@ const targetOf = (to: unknown) => {
   return isName(exchange, 1) && isName(routingKey, 0) ? ({ _tag: "Foreign", exchange, routingKey } as const) : undefined
 }
 
+/** What the data is sent as, and what its key is of. Validators of a Standard Schema may take as long as the publish. */
+const validated = (
+  { dataCodec, name }: Event.Any,
+  data: unknown,
+  { timeout }: ForeignPublishOptions
+): Effect.Effect<Given> => {
+  if (dataCodec.validate === undefined) return Effect.succeed({ output: data, encoded: dataCodec.encode(data) })
+  const millis = timeoutOf(timeout, Validation.defaultMillis)
+  return Effect.map(Validation.settled(name, dataCodec.validate(data), millis), givenOf)
+}
+
 /** A contract whose key throws has none here: the key orders, and is no part of the message. */
-const keyOf = <A>(contract: Event.Event<string, A>, data: A): string | undefined => {
+const keyOf = (contract: Event.Any, data: unknown): string | undefined => {
   try {
     return contract.declaresKey ? contract.keyOf(data) : undefined
   } catch {

@@ -21,6 +21,8 @@ export class AppBus extends EventBus {
     this.call((bus) => bus.publish(event, data, options))
   readonly publishAll: EventBus["publishAll"] = (event, items, options) =>
     this.call((bus) => bus.publishAll(event, items, options))
+  readonly publishForeign: EventBus["publishForeign"] = (to, event, data, options) =>
+    this.call((bus) => bus.publishForeign(to, event, data, options))
   readonly within: EventBus["within"] = (flow, call) => this.call((bus) => bus.within(flow, call))
   readonly request: EventBus["request"] = (request, data, options) =>
     this.call((bus) => bus.request(request, data, options))

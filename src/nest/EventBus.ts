@@ -34,6 +34,8 @@ export abstract class EventBus implements Omit<PromiseEventBus, "close" | "drain
   abstract readonly publish: PromiseEventBus["publish"]
   /** Publishes many events in order and pipelined, and resolves to their number. Rejects with a `PublishAllError`. */
   abstract readonly publishAll: PromiseEventBus["publishAll"]
+  /** Publishes into an exchange or a queue of another system, in its form. Rejects with a `PublishError`. */
+  abstract readonly publishForeign: PromiseEventBus["publishForeign"]
   /** Calls a function: what it publishes has this actor, tenant and baggage, also behind an `await`. */
   abstract readonly within: PromiseEventBus["within"]
   /** Publishes a request and waits for the first answer to it. */

@@ -29,7 +29,7 @@ const ask = (question: string): Promise<unknown> => {
 const offers = (await ask("offers")) as Offers
 
 /** Suites about loss, doubles and order. */
-const strict = /\/test\/(?:process|chaos|outbox)\/|\/AmqpBroker\.test\.ts$/
+const strict = /\/test\/(?:process|chaos|outbox|migrate)\/|\/AmqpBroker\.test\.ts$/
 
 const tries = () =>
   process.env["CI"] === "true" && !strict.test(expect.getState().testPath ?? "")

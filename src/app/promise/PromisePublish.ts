@@ -4,6 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { EventBus } from "../../bus/EventBus.ts"
+import * as Foreign from "../../bus/ForeignPublish.ts"
 import {
   type Confirmed,
   type OptionFault,
@@ -19,6 +20,11 @@ import type { PromiseRun } from "./PromiseRun.ts"
 
 export interface PromisePublishOptions extends PublishOptions {
   /** Gives up waiting. An event that was not sent yet is not sent any more. */
+  readonly signal?: AbortSignal
+}
+
+export interface PromiseForeignPublishOptions extends Foreign.ForeignPublishOptions {
+  /** Gives up waiting. A message that was not sent yet is not sent any more. */
   readonly signal?: AbortSignal
 }
 
@@ -57,6 +63,26 @@ export interface PromisePublish {
     items: Iterable<NoInfer<A>> | AsyncIterable<NoInfer<A>>,
     options?: Omit<PromisePublishOptions, "id">
   ) => Promise<number>
+  /**
+   * Publishes into an exchange or a queue of another system, in its form: `Foreign.publish` as a Promise.
+   *
+   * @example
+   * ```ts
+   * import { Event, Foreign, type PromiseEventBus } from "@eduflow/events"
+   * import { Schema } from "effect"
+   *
+   * const OrderPaid = Event.make("shop.order.paid", { version: 1, data: Schema.Struct({ orderId: Schema.String }) })
+   *
+   * export const paid = (bus: PromiseEventBus, orderId: string) =>
+   *   bus.publishForeign({ queue: "orders_queue" }, OrderPaid, { orderId }, { type: "order_paid", codec: Foreign.nest() })
+   * ```
+   */
+  readonly publishForeign: <A>(
+    to: Foreign.Target,
+    event: Event.Event<string, unknown, A>,
+    data: NoInfer<A>,
+    options?: PromiseForeignPublishOptions
+  ) => Promise<Confirmed>
 }
 
 export const make = ({ run }: PromiseRun): PromisePublish => ({
@@ -77,6 +103,13 @@ export const make = ({ run }: PromiseRun): PromisePublish => ({
         ? Effect.flatMap(EventBus, (bus) => bus.publishAll(event, items, own))
         : Effect.mapError(refusal(event, own, fault), PublishAllError.refused)
     return run(call, signal === undefined ? undefined : { signal })
+  },
+  publishForeign: (to, event, data, options) => {
+    const { own, signal } = split(options)
+    const fault = signalFault(options)
+    const call: Effect.Effect<Confirmed, PublishError, EventBus> =
+      fault === undefined ? Foreign.publish(to, event, data, own) : refusal(event, own, fault)
+    return run(call, signal === undefined ? undefined : { signal })
   }
 })
 
@@ -85,26 +118,29 @@ const names: ReadonlySet<string> = new Set([...optionNames, "signal"])
 const faultOf = (options: PromisePublishOptions | undefined): OptionFault | undefined => {
   if (options === undefined) return undefined
   const fault = unknownFault(options, names)
-  if (fault !== undefined) return fault
-  const { signal }: { readonly signal?: unknown } = options
+  return fault ?? signalFault(options)
+}
+
+const signalFault = (options: { readonly signal?: unknown } = {}): OptionFault | undefined => {
+  const { signal }: { readonly signal?: unknown } = Object(options)
   return signal === undefined || signal instanceof AbortSignal
     ? undefined
     : { path: "signal", expected: `expected an AbortSignal, not ${shown(signal)}` }
 }
 
-const refusal = Effect.fnUntraced(function* (event: unknown, options: PublishOptions, fault: OptionFault) {
+const refusal = Effect.fnUntraced(function* (event: unknown, options: object, fault: OptionFault) {
   const [ids, now] = [yield* CurrentIds, yield* Clock.currentTimeMillis]
   return yield* PublishError.refused(event, options, () => ids.next(now), fault)
 })
 
-interface Split {
+interface Split<O> {
   readonly signal: AbortSignal | undefined
   /** The options of the bus. */
-  readonly own: PublishOptions
+  readonly own: Omit<O, "signal">
 }
 
 /** Takes the options that Promises add away. */
-const split = (options: PromisePublishOptions = {}): Split => {
-  const { signal, ...own } = Object(options)
+const split = <O extends { readonly signal?: AbortSignal }>(options: O | undefined): Split<O> => {
+  const { signal, ...own } = Object(options ?? {})
   return { own, signal: signal instanceof AbortSignal ? signal : undefined }
 }

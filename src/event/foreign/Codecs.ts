@@ -63,22 +63,32 @@ export const json = (options: CodecOptions = {}): ForeignCodec => {
 
 const kinds: Kinds.Kinds = { type: Kinds.func, id: Kinds.func } satisfies Kinds.KindsOf<CodecOptions>
 
+export interface NestOptions {
+  /** What identifies an event: Nest gives it no id. `data` is that of the packet. Default: the id of a request, or else the message id. */
+  readonly id?: (message: ForeignMessage, data: unknown) => string | undefined
+}
+
 /**
  * NestJS microservices over RabbitMQ: `{ pattern, data }`, and `id` for messages that expect an answer. A pattern that is an
  * object has the text that Nest itself compares: its fields sorted, as in `{"cmd":"sum"}`.
  */
-export const nest = (): ForeignCodec => ({
-  name: "nest",
-  read: (message) =>
-    Result.flatMap(objectOf(message), ({ data, id, pattern }) => {
-      if (pattern === undefined) return unreadable("pattern", "the pattern of NestJS")
-      return Result.succeed({ type: patternText(pattern), data, id: text(id) })
-    }),
-  write: ({ data, type }) => ({
-    body: JSON.stringify({ pattern: patternOf(type), data }),
-    contentType: "application/json"
-  })
-})
+export const nest = (options: NestOptions = {}): ForeignCodec => {
+  OptionInvalid.check("Foreign.nest", options, nestKinds)
+  return {
+    name: "nest",
+    read: (message) =>
+      Result.flatMap(objectOf(message), ({ data, id, pattern }) => {
+        if (pattern === undefined) return unreadable("pattern", "the pattern of NestJS")
+        return Result.succeed({ type: patternText(pattern), data, id: options.id?.(message, data) ?? text(id) })
+      }),
+    write: ({ data, type }) => ({
+      body: JSON.stringify({ pattern: patternOf(type), data }),
+      contentType: "application/json"
+    })
+  }
+}
+
+const nestKinds: Kinds.Kinds = { id: Kinds.func } satisfies Kinds.KindsOf<NestOptions>
 
 /** As `transformPatternToRoute` of @nestjs/microservices. */
 const patternText = (pattern: unknown): string => {

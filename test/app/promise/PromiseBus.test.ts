@@ -1,5 +1,6 @@
 /** The bus as Promises, on the embedded broker and on RabbitMQ and Redis. */
 import { assert, describe, it } from "@effect/vitest"
+import { connect } from "amqplib"
 import { afterEach } from "vitest"
 import { BrokerError, createEventBus, type EventBus, SubscribeError } from "../../../src/index.ts"
 import { describeLive, freshNamespace, rabbitUrl, redisUrl } from "../../support/live.ts"
@@ -7,6 +8,7 @@ import { publishAndReadCases } from "./PublishAndReadCases.ts"
 import { contextCases } from "./ContextCases.ts"
 import { flowCases } from "./FlowCases.ts"
 import { Counted } from "./PromiseTools.ts"
+import { foreignCases } from "./ForeignCases.ts"
 import { requestCases } from "./RequestCases.ts"
 import { subscribeCases } from "./SubscribeCases.ts"
 
@@ -17,6 +19,7 @@ describe("Promises, embedded", () => {
   contextCases(options)
   requestCases(options)
   flowCases(options)
+  foreignCases(options, async () => {})
 
   it("rejects with a BrokerError when an option cannot work", async () => {
     assert.instanceOf(await createEventBus({ url: "http://localhost" }).catch((error: unknown) => error), BrokerError)
@@ -71,6 +74,11 @@ describeLive("Promises, on RabbitMQ and Redis", () => {
   contextCases(options)
   requestCases(options)
   flowCases(options)
+  foreignCases(options, async (queue) => {
+    const connection = await connect(rabbitUrl())
+    await (await connection.createChannel()).assertQueue(queue, { durable: true, expires: 600_000 })
+    await connection.close()
+  })
 
   it("two buses of one process share their names where they share their queues", async () => {
     const same = options()
