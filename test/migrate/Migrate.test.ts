@@ -9,6 +9,7 @@ import { installMigrate } from "../../scripts/client-packages.ts"
 import { createEventBus } from "../../src/index.ts"
 import { root } from "../house/Sources.ts"
 import { describeLive, freshNamespace, rabbitUrl } from "../support/live.ts"
+import { jobCases } from "./JobCases.ts"
 import { installPika, pika } from "./Pika.ts"
 import { type OldSystem, rehearse, removeOld } from "./Rehearsal.ts"
 
@@ -68,3 +69,8 @@ describeLive(
   },
   ["rabbit"]
 )
+
+describeLive("jobs of BullMQ", () => {
+  beforeAll(installMigrate)
+  jobCases()
+})

@@ -1,14 +1,11 @@
-/** Jobs of a real BullMQ queue become events: those that wait, are delayed, or have failed, and what stays is reported. */
+/** Jobs of a real BullMQ queue become events: those that wait, are delayed, or have failed, and what stays is reported. Run by Migrate.test.ts. */
 import { Redis } from "ioredis"
-import { assert, beforeAll, it } from "vitest"
-import { installMigrate } from "../../scripts/client-packages.ts"
+import { assert, it } from "vitest"
 import { createEventBus, Reject } from "../../src/index.ts"
-import { describeLive, freshNamespace, rabbitUrl, redisUrl } from "../support/live.ts"
+import { freshNamespace, rabbitUrl, redisUrl } from "../support/live.ts"
 import { Ledger, until } from "./Rehearsal.ts"
 
-describeLive("jobs of BullMQ", () => {
-  beforeAll(installMigrate)
-
+export const jobCases = (): void => {
   const open = () =>
     createEventBus({ url: rabbitUrl(), namespace: freshNamespace(), source: "billing", allowPlaintext: true })
 
@@ -118,4 +115,4 @@ describeLive("jobs of BullMQ", () => {
     await queue.close()
     redis.disconnect()
   })
-})
+}
