@@ -5,14 +5,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv, type AnySchemaObject, type ValidateFunction } from "ajv"
 import { Ajv2019 } from "ajv/dist/2019.js"
-import { Effect, Option, Redacted } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseAllDocuments } from "yaml"
 import { boards } from "../../scripts/dashboards.ts"
 import { dashboardOf } from "../../scripts/dashboards/Panel.ts"
 import { settings } from "../../src/app/Config.ts"
-import { authorizeBy } from "../../src/app/demo/DemoServer.ts"
 import { describeLive } from "../support/live.ts"
 import { promtool } from "../support/Prometheus.ts"
 import { composed, docker, read, yaml } from "./files.ts"
@@ -130,17 +128,6 @@ describe("docker/", () => {
     const demo = services["demo"]
     assert.deepStrictEqual(unknown(Object.keys(demo?.environment ?? {})), [])
     assert.isAbove(seconds(demo?.stop_grace_period ?? ""), 28)
-  })
-
-  it("the page of the demo lets in who has its token, from the network's gateway too", async () => {
-    const token = services["demo"]?.environment?.["OPERATIONS_TOKEN"] ?? ""
-    const ask = (authorization: string) => {
-      const request = { verb: "look", path: "/api/ps", address: "172.18.0.1", headers: { authorization } } as const
-      return Effect.runPromise(authorizeBy(Option.some(Redacted.make(token)))(request))
-    }
-    assert.isDefined(await ask(`Bearer ${token}`))
-    assert.isUndefined(await ask("Bearer other"))
-    assert.isUndefined(await ask("Bearer "))
   })
 
   it("Prometheus scrapes services of the compose file, and dashboards use its data source", () => {

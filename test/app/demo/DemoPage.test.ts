@@ -7,6 +7,7 @@ import { request } from "node:http"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { authorizeBy } from "../../../src/app/demo/DemoServer.ts"
+import { composed } from "../../docker/files.ts"
 
 const main = join(import.meta.dirname, "../../../src/app/demo/main.ts")
 
@@ -90,6 +91,17 @@ describe("the page of the demo", () => {
       child.kill("SIGTERM")
       assert.strictEqual(await ended, 0)
     }
+  })
+
+  it("lets in who has the token of the compose file, from the gateway of its network too", async () => {
+    const token = composed().services["demo"]?.environment?.["OPERATIONS_TOKEN"] ?? ""
+    const ask = (authorization: string) => {
+      const request = { verb: "look", path: "/api/ps", address: "172.18.0.1", headers: { authorization } } as const
+      return Effect.runPromise(authorizeBy(Option.some(Redacted.make(token)))(request))
+    }
+    assert.isDefined(await ask(`Bearer ${token}`))
+    assert.isUndefined(await ask("Bearer other"))
+    assert.isUndefined(await ask("Bearer "))
   })
 
   it("lets in this machine, and others by the token alone", async () => {
