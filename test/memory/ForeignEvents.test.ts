@@ -1,6 +1,7 @@
 /** Events of another system on the embedded bus, where its exchanges and queues exist as soon as they are named. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Schedule, Schema } from "effect"
+import * as z from "zod"
 import * as Foreign from "../../src/bus/Foreign.ts"
 import type { Broker } from "../../src/bus/port/Broker.ts"
 import * as Event from "../../src/event/Event.ts"
@@ -44,6 +45,29 @@ describe("the embedded bus", () => {
       yield* ledger.reaches(3)
       assert.deepInclude(ledger.entries.at(-1)?.event, { id: "theirs-1", key: "a", data: { n: 1, k: "a" } })
     })
+  )
+
+  it.live(
+    "P5: an event whose key is known too late for its order is a dead letter that says so, and is handled without order",
+    () =>
+      Effect.gen(function* () {
+        const { broker, letters, subscribe } = yield* process
+        const data = z.object({ n: z.number().refine(async () => true) })
+        const Checked = Event.make("order.checked", { version: 1, data, key: ({ n }) => `k${n}` })
+        const ledger = makeLedger()
+        for (const ordering of ["key", "none"] as const)
+          yield* subscribe(`checked.${ordering}`, {
+            events: Foreign.queue(`checks.${ordering}`, { types: { "*": Checked } }),
+            ordering,
+            handler: ledger.handler
+          })
+        yield* emit(broker, "", "checks.key", { n: 1 })
+        const [letter] = yield* lettersOf({ letters }, "checked.key", 1)
+        assert.include(JSON.stringify(letter), "validates asynchronously")
+        yield* emit(broker, "", "checks.none", { n: 2 })
+        yield* ledger.reaches(1)
+        assert.deepStrictEqual(ledger.numbers(), [2])
+      })
   )
 
   it.live("P17: routes by topics, headers and to all", () =>

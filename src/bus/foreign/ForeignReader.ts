@@ -12,6 +12,7 @@ import type * as Event from "../../event/Event.ts"
 import { InvalidEvent, UnknownEvent } from "../../event/EventError.ts"
 import * as ForeignCodec from "../../event/foreign/ForeignCodec.ts"
 import * as Limits from "../../event/Limits.ts"
+import * as Later from "../../event/standard/Later.ts"
 import * as WireFormat from "../../event/WireFormat.ts"
 import type { Delivery } from "../port/Broker.ts"
 import type { ForeignRoute } from "../port/ForeignPlace.ts"
@@ -24,21 +25,28 @@ const maxEncoders = 200
 
 type Encoder = ReturnType<typeof WireFormat.encoder>
 
+export interface ReaderParts {
+  readonly clock: Clock.Clock
+  readonly ids: EventIds
+  /** Whether events are handled in the order of their keys. */
+  readonly isOrdered: boolean
+  /** Called for each message whose type the subscriber skips. */
+  readonly onSkipped: (type: string) => void
+}
+
 export class ForeignReader {
   private readonly foreign: ForeignEvents<Event.Any>
   private readonly clock: Clock.Clock
   private readonly ids: EventIds
+  private readonly isOrdered: boolean
   private readonly onSkipped: (type: string) => void
   private readonly encoders = new Map<string, Encoder>()
 
-  /** `onSkipped` is called for each message whose type the subscriber skips. */
-  constructor(
-    foreign: ForeignEvents<Event.Any>,
-    { clock, ids, onSkipped }: { clock: Clock.Clock; ids: EventIds; onSkipped: (type: string) => void }
-  ) {
+  constructor(foreign: ForeignEvents<Event.Any>, { clock, ids, isOrdered, onSkipped }: ReaderParts) {
     this.foreign = foreign
     this.clock = clock
     this.ids = ids
+    this.isOrdered = isOrdered
     this.onSkipped = onSkipped
   }
 
@@ -76,9 +84,13 @@ export class ForeignReader {
     const source = given(event.source) ?? given(properties.appId) ?? (route.exchange || route.routingKey || "unknown")
     const time = timeOf(event) ?? properties.timestamp ?? now
     const correlationId = event.correlationId ?? given(properties.correlationId)
+    const version = event.version ?? contract.version
+    const key = keyOf(contract, version, event.data)
+    if (key === later && this.isOrdered) return refused(original, InvalidEvent.of(contract.name, "data", noKeyYet))
     let body: string
     try {
-      body = this.bodyOf(contract, source, { ...event, id, time, correlationId })
+      const fields = { ...event, id, time, correlationId, version, key: key === later ? undefined : key }
+      body = this.bodyOf(contract, source, fields)
     } catch {
       return refused(original, InvalidEvent.of(contract.name, "data", "expected data that JSON can hold"))
     }
@@ -101,9 +113,9 @@ export class ForeignReader {
   private bodyOf(
     contract: Event.Any,
     source: string,
-    { actor, causationId, correlationId, data, id, tenant, time, version = contract.version }: Readable
+    { actor, causationId, correlationId, data, id, key, tenant, time, version }: Readable
   ): string {
-    const fields = { id, time, key: keyOf(contract, version, data), correlationId, causationId, actor, tenant }
+    const fields = { id, time, key, correlationId, causationId, actor, tenant }
     const encode = this.encoderOf(contract, version, source)
     if (!(data instanceof Uint8Array)) return encode(fields, data)
     const event: unknown = JSON.parse(encode(fields, undefined))
@@ -130,10 +142,17 @@ export class ForeignReader {
 const noType =
   'expected a property `type`, a routing key, or a `type` in the options of its codec; list "*" where every message is the same'
 
+const noKeyYet =
+  'data that is validated at once, because its key decides the order: its contract validates asynchronously. Use a schema that does not, or ordering: "none"'
+
+/** The key is known when the data is validated, which takes its time. */
+const later: unique symbol = Symbol("later")
+
 /** Letters are found by the key. An event without valid data has none. */
-const keyOf = (contract: Event.Any, version: number, data: unknown): string | undefined => {
+const keyOf = (contract: Event.Any, version: number, data: unknown): string | typeof later | undefined => {
   if (!contract.declaresKey) return undefined
   const decoded = contract.dataCodec.decode(version, data)
+  if (Later.waiting(decoded) !== undefined) return later
   if (Result.isFailure(decoded)) return undefined
   try {
     // Contracts come from outside of TypeScript too.
@@ -144,9 +163,11 @@ const keyOf = (contract: Event.Any, version: number, data: unknown): string | un
   }
 }
 
-interface Readable extends Omit<ForeignCodec.ForeignEvent, "id" | "time"> {
+interface Readable extends Omit<ForeignCodec.ForeignEvent, "id" | "time" | "version"> {
   readonly id: string
+  readonly key: string | undefined
   readonly time: number
+  readonly version: number
 }
 
 const given = (text: string | undefined): string | undefined => (text === "" ? undefined : text)

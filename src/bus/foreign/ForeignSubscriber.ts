@@ -47,6 +47,7 @@ const startIn = Effect.fnUntraced(function* <E extends Event.Any, Err, R>(
   const reader = new ForeignReader(foreign, {
     clock: yield* Clock.Clock,
     ids: yield* CurrentIds,
+    isOrdered: ordering === "key",
     onSkipped: (type) => {
       if (log.debugEnabled) log.debug("an event of another system was skipped", { subscriber: name, event: type })
     }
