@@ -66,6 +66,7 @@ export {
 export * as Telemetry from "./app/Telemetry.ts"
 export { runMain, type RunMainOptions } from "./app/runMain.ts"
 export { createEventBus } from "./app/createEventBus.ts"
+export type { PromiseAround } from "./app/promise/PromiseAround.ts"
 export type { PromiseEventBus } from "./app/promise/PromiseEventBus.ts"
 export type { PromiseSubscriberOptions, PromiseSubscription } from "./app/promise/PromiseSubscribe.ts"
 export type { PromiseForeignPublishOptions, PromisePublishOptions } from "./app/promise/PromisePublish.ts"

@@ -71,6 +71,8 @@ const kinds: Kinds.Kinds = {
   baggage: Kinds.anything
 } satisfies Kinds.KindsOf<ForeignPublishOptions>
 
+export const optionNames: ReadonlySet<string> = new Set(Object.keys(kinds))
+
 /**
  * Succeeds when RabbitMQ has stored the message in the queues of the other system that it was routed to. It fails with the same
  * reasons as `bus.publish`. The data is checked by the contract, and the contract's `publishers` are not: they are about our own events. Messages of

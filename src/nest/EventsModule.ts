@@ -5,7 +5,7 @@
 import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata, type Provider } from "@nestjs/common"
 import { ModuleRef, ModulesContainer } from "@nestjs/core"
 import { createEventBus } from "../app/createEventBus.ts"
-import type { LiveOptions } from "../app/LiveOptions.ts"
+import type { AroundOptions, PromiseBusOptions } from "../app/promise/PromiseEventBus.ts"
 import type { AppBus } from "./AppBus.ts"
 import { Connection, type Connector } from "./Connection.ts"
 import { EventBus, eventBusToken } from "./EventBus.ts"
@@ -22,7 +22,12 @@ export interface EventsModulePlacement {
 }
 
 /** The options of `createEventBus`, and how the bus belongs to the app. */
-export interface EventsModuleOptions extends LiveOptions, EventsModulePlacement {}
+export interface EventsModuleOptions extends PromiseBusOptions, EventsModulePlacement {}
+
+/** The same where the settings of the bus are those of the environment. */
+export interface EventsModuleOfEnvironment extends AroundOptions, EventsModulePlacement {}
+
+type Given = PromiseBusOptions | AroundOptions | undefined
 
 /** Options that a factory makes of what it injects. */
 export interface EventsModuleAsyncOptions extends EventsModulePlacement {
@@ -32,9 +37,7 @@ export interface EventsModuleAsyncOptions extends EventsModulePlacement {
   readonly inject?: NonNullable<FactoryProvider["inject"]>
   /** Undefined is the environment, as of `createEventBus()`. */
   // Nest's own type of a factory: what is injected has no types here.
-  readonly useFactory: (
-    ...injected: Parameters<FactoryProvider["useFactory"]>
-  ) => LiveOptions | undefined | Promise<LiveOptions | undefined>
+  readonly useFactory: (...injected: Parameters<FactoryProvider["useFactory"]>) => Given | Promise<Given>
 }
 
 /**
@@ -50,7 +53,7 @@ export interface EventsModuleAsyncOptions extends EventsModulePlacement {
  */
 export class EventsModule {
   /** With options, or with the settings of the environment (`EVENTBUS_URL` and so on). */
-  static forRoot(options: EventsModuleOptions | EventsModulePlacement = {}): DynamicModule {
+  static forRoot(options: EventsModuleOptions | EventsModuleOfEnvironment = {}): DynamicModule {
     const { global, name, ...own } = options
     return moduleOf({ global, name }, { provide: tokens(name).options, useValue: isLive(own) ? own : undefined })
   }
@@ -69,7 +72,7 @@ Module({})(EventsModule)
 Module({})(EventsConnectionModule)
 
 // Nothing at all is the environment. What lacks an address is for the bus to refuse.
-const isLive = (own: Partial<LiveOptions>): boolean => Object.keys(own).length > 0
+const isLive = (own: Partial<PromiseBusOptions>): boolean => Object.keys(own).length > 0
 
 /** The tokens of one bus. */
 export const tokens = (name: string | undefined) => {
@@ -97,7 +100,7 @@ const moduleOf = (
     options,
     {
       provide: tokens(name).connector,
-      useFactory: (given: LiveOptions | undefined): Connector => ({ connect: () => createEventBus(given) }),
+      useFactory: (given: Given): Connector => ({ connect: () => createEventBus(given) }),
       inject: [tokens(name).options]
     }
   ])

@@ -7,6 +7,7 @@ export { EventBusHealth, type EventBusHealthResult } from "./EventBusHealth.ts"
 export {
   EventsModule,
   type EventsModuleAsyncOptions,
+  type EventsModuleOfEnvironment,
   type EventsModuleOptions,
   type EventsModulePlacement
 } from "./EventsModule.ts"

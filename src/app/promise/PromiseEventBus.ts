@@ -12,6 +12,7 @@ import { EventBus } from "../../bus/EventBus.ts"
 import { EventBusLive, layerAmqp, type Services } from "../Live.ts"
 import type { LiveOptions } from "../LiveOptions.ts"
 import * as CallerStack from "./CallerStack.ts"
+import * as PromiseAround from "./PromiseAround.ts"
 import * as PromiseDeadLetters from "./PromiseDeadLetters.ts"
 import * as PromisePublish from "./PromisePublish.ts"
 import * as PromiseRead from "./PromiseRead.ts"
@@ -45,22 +46,44 @@ export interface PromiseEventBus
   readonly close: () => Promise<void>
 }
 
-/** Connects, without options as the environment of this moment says. Errors have the stack of `site`. */
-export const make = async (options: LiveOptions | undefined, site: CallerStack.CallSite): Promise<PromiseEventBus> => {
+/** Hooks of a bus whose other settings are those of the environment. */
+export interface AroundOptions {
+  /** Hooks around handling and publishing. Default none. */
+  readonly around?: ReadonlyArray<PromiseAround.PromiseAround>
+}
+
+export interface PromiseBusOptions extends LiveOptions, AroundOptions {}
+
+/** Connects, without an address as the environment of this moment says. Errors have the stack of `site`. */
+export const make = async (
+  options: PromiseBusOptions | AroundOptions | undefined,
+  site: CallerStack.CallSite
+): Promise<PromiseEventBus> => {
+  const { around, ...live }: Partial<PromiseBusOptions> = Object(options)
+  const isOfEnvironment = options === undefined || (around !== undefined && Object.keys(live).length === 0)
+  const hooks = PromiseAround.make(around)
   const runtime = ManagedRuntime.make(
-    options === undefined
-      ? Layer.provide(EventBusLive, ConfigProvider.layer(ConfigProvider.fromEnv()))
-      : layerAmqp(options)
+    hooks.around(
+      isOfEnvironment
+        ? Layer.provide(EventBusLive, ConfigProvider.layer(ConfigProvider.fromEnv()))
+        : // Callers without types may pass anything: the layer refuses it.
+          layerAmqp((around === undefined ? options : live) as LiveOptions)
+    )
   )
   const services = await runtime.context().catch(async (error: unknown) => {
     throw CallerStack.atCallSite(await asBrokerError(error), site)
   })
-  return over(services, () => runtime.dispose())
+  return over(services, () => runtime.dispose(), hooks)
 }
 
 /** The bus over services that run. `dispose` ends them. */
-export const over = (services: Context.Context<Services>, dispose: () => Promise<void>): PromiseEventBus => {
+export const over = (
+  services: Context.Context<Services>,
+  dispose: () => Promise<void>,
+  hooks?: PromiseAround.PromiseHooks
+): PromiseEventBus => {
   const promises = PromiseRun.make(services)
+  hooks?.runBy(promises)
   const { closeAll, ...subscribing } = PromiseSubscribe.make(promises)
   const close = async (): Promise<void> => {
     await promises.run(promises.end)

@@ -106,7 +106,7 @@ export const make = ({ run }: PromiseRun): PromisePublish => ({
   },
   publishForeign: (to, event, data, options) => {
     const { own, signal } = split(options)
-    const fault = signalFault(options)
+    const fault = faultOf(options, foreignNames)
     const call: Effect.Effect<Confirmed, PublishError, EventBus> =
       fault === undefined ? Foreign.publish(to, event, data, own) : refusal(event, own, fault)
     return run(call, signal === undefined ? undefined : { signal })
@@ -114,10 +114,14 @@ export const make = ({ run }: PromiseRun): PromisePublish => ({
 })
 
 const names: ReadonlySet<string> = new Set([...optionNames, "signal"])
+const foreignNames: ReadonlySet<string> = new Set([...Foreign.optionNames, "signal"])
 
-const faultOf = (options: PromisePublishOptions | undefined): OptionFault | undefined => {
+const faultOf = (
+  options: PromisePublishOptions | PromiseForeignPublishOptions | undefined,
+  known = names
+): OptionFault | undefined => {
   if (options === undefined) return undefined
-  const fault = unknownFault(options, names)
+  const fault = unknownFault(options, known)
   return fault ?? signalFault(options)
 }
 

@@ -186,6 +186,20 @@ export const callPlaces: Readonly<Record<string, Place>> = {
     misspelled: ["sourceAdress", "sourceAddress"],
     wrong: ["sourceAddress", 7, "7"]
   },
+  "Foreign.nest": {
+    types: ["NestOptions"],
+    refuses: (options) => rejecting(async () => Foreign.nest(options)),
+    tag: "OptionInvalid",
+    misspelled: ["ids", "id"],
+    wrong: ["id", "orderId", '"orderId"']
+  },
+  "PromiseEventBus.publishForeign": {
+    types: ["PromiseForeignPublishOptions"],
+    refuses: (options) => rejecting(() => promised().publishForeign({ queue: "orders" }, Moved, data, options)),
+    tag: "PublishError",
+    misspelled: ["sgnal", "signal"],
+    wrong: ["mandatory", 1, "1"]
+  },
   "Foreign.publish": {
     types: ["ForeignPublishOptions"],
     refuses: (options) => failing(Foreign.publish({ queue: "orders" }, Moved, data, options)),

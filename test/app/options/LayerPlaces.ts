@@ -117,13 +117,22 @@ export const layerPlaces: Readonly<Record<string, Place>> = {
     wrong: ["timeToLive", "soon", '"soon"']
   },
   createEventBus: {
-    types: ["LiveOptions"],
+    types: ["PromiseBusOptions", "AroundOptions"],
     refuses: (options) => rejecting(() => createEventBus(options)),
     tag: "BrokerError",
     base: { url: "memory://" },
     misspelled: ["heartBeats", "heartbeat"],
     wrong: ["topology", "check", "a text"],
     required: "url"
+  },
+  "a hook of createEventBus": {
+    types: [],
+    refuses: (hook) => rejecting(() => createEventBus({ url: "memory://", around: [hook] })),
+    tag: "OptionInvalid",
+    base: { name: "timing" },
+    misspelled: ["handlin", "handling"],
+    wrong: ["publishing", "a text", "a text"],
+    required: "name"
   },
   "EventBus.layerAmqp": {
     types: ["LiveOptions"],
