@@ -15,7 +15,7 @@ export interface RawDeadLetter {
   readonly attempts: number
   /** Attempts of its history that missed the deadline. */
   readonly timeouts: number
-  /** Its history, as it is written on the letter. */
+  /** Its history, as it is written on the letter; of a letter that the broker made, all that says where it comes from. */
   readonly failures: string
   readonly firstFailure: number
   readonly lastFailure: number
@@ -49,7 +49,7 @@ export const readDeadLetters = (
         tag: text("bus-error-tag"),
         attempts: Number(headers["bus-attempts"]),
         timeouts: text("bus-failures").split('"HandlerTimeout"').length - 1,
-        failures: text("bus-failures"),
+        failures: isOfBroker ? JSON.stringify({ ...message.properties, ...message.fields }) : text("bus-failures"),
         firstFailure: Number(headers["bus-first-failure"]),
         lastFailure: Number(headers["bus-last-failure"]),
         host: text("bus-host"),
@@ -76,5 +76,6 @@ export const eventsIn = ({ observe }: Deployment, queue: string): Promise<Readon
 /** Some bodies are not JSON, and some events have their source in a property or header. */
 const eventOf = ({ content, properties }: Pick<ConsumeMessage, "content" | "properties">): string => {
   const source = /"source":"([^"]*)"/.exec(content.toString("latin1", 0, 4096))?.[1]
-  return nameOf(source ?? String(properties.appId ?? ""), String(properties.messageId ?? ""))
+  const text = (name: string): string => String(properties.headers?.[`cloudEvents:${name}`] ?? "")
+  return nameOf(source ?? properties.appId ?? text("source"), properties.messageId ?? text("id"))
 }

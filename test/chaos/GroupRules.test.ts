@@ -136,6 +136,9 @@ describe("the rules of a group", () => {
     const left = { reason: ofBroker }
     assert.deepStrictEqual(rulesOf(poison().bury("a", left)), ["wrong diagnosis"])
     assert.deepStrictEqual(rulesOf(poison().during("take-copies", "a1").bury("a", left)), [])
+    const flaky = (): Scenario => scenario().publish("a", 0, "Confirmed", "flaky").bury("a", left)
+    assert.deepStrictEqual(rulesOf(flaky()), ["innocent dead letter"])
+    assert.deepStrictEqual(rulesOf(flaky().during("take-copies", "a1")), [])
   })
 
   it("judge a group by the events of its own flow, and a killer by its reason, whoever made the dead letter", () => {

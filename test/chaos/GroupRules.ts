@@ -111,7 +111,10 @@ export const judge = (
     const event = history.published.get(id)
     return event !== undefined && isPoison(event.kind)
   }
-  const innocents = [...dead].filter((id) => !isToxic(id))
+  // A process that may not write copies leaves what it would try again to the broker.
+  const isLeft = evidence.windows.some(({ kind }) => kind === "take-copies")
+  const left = new Set(letters.filter(({ reason }) => isLeft && reason === ofBroker).map(({ event }) => event))
+  const innocents = [...dead].filter((id) => !isToxic(id) && !left.has(id))
   const why = letters
     .filter(({ event }) => innocents.includes(event))
     .map(({ failures, reason }) => `${reason} ${failures}`)
