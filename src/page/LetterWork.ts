@@ -91,6 +91,14 @@ const stopped = async (source: string): Promise<void> => {
   }
 }
 
+let lastLook: Promise<void> = Promise.resolve()
+
+/**
+ * Looks at dead letters one after the other, whichever view asks: what one look holds, another does not see. `look` never
+ * rejects.
+ */
+export const inTurn = (look: () => Promise<void>): Promise<void> => (lastLook = lastLook.then(look))
+
 export const worker = (options: WorkerOptions) => {
   const { isSingle = false, session, source } = options
   const rate = input("Replays a second", {

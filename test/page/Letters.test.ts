@@ -79,6 +79,31 @@ describeInBrowser("dead letters on the page", withoutBrowser, () => {
       await page.context().close()
     })
 
+    it("are read by one view after the other: a letter is there although the list is being read", async () => {
+      const page = await stage.open(`dead-letters/${mailer}`)
+      await counted(page, "all letters").toBe(10)
+      let goOn = (): void => {}
+      const held = new Promise<void>((resolve) => (goOn = resolve))
+      const list = `**/api/dead-letters/${mailer}?**`
+      await page.route(list, async (route) => {
+        await held
+        await route.continue()
+      })
+      const begun = page.waitForRequest(list)
+      await page.getByRole("button", { name: "Read again" }).click()
+      await begun
+      const asked: Array<string> = []
+      page.on("request", (request) => void (request.url().includes("/full-2?") && asked.push(request.url())))
+      await letters(page).getByRole("link", { name: "full-2" }).click()
+      await page.getByRole("heading", { name: "Dead letter full-2", level: 1 }).waitFor()
+      // An answer of the page's script comes behind what the click has sent.
+      await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)))
+      assert.isEmpty(asked)
+      goOn()
+      await page.getByText("the mailbox of s-full is full").first().waitFor()
+      await page.context().close()
+    })
+
     it("are selected, tried, replayed after a question, and gone where they are handled now", async () => {
       const page = await stage.open(`dead-letters/${mailer}`)
       for (const id of ["down-1", "down-2"]) await page.getByRole("checkbox", { name: `Select ${id}` }).check()

@@ -3,7 +3,7 @@ import * as Client from "../Client.ts"
 import { confirm, say, sayFailed, sayNothing } from "../Dialog.ts"
 import { button, fill, h, outside, textarea } from "../Dom.ts"
 import { longText } from "../LongText.ts"
-import { worker } from "../LetterWork.ts"
+import { inTurn, worker } from "../LetterWork.ts"
 import { brief, count, oneLine, plural, pretty, short } from "../Text.ts"
 import { ago, stamp } from "../Time.ts"
 import { addressOf, type Context, type View } from "../View.ts"
@@ -20,7 +20,7 @@ export const letter = ({ session }: Context, source: string, id: string): View =
     ready: () => reading,
     onDone: () => void read(true)
   })
-  const read = (mayBeGone = false): Promise<void> => (reading = reading.then(() => look(mayBeGone)))
+  const read = (mayBeGone = false): Promise<void> => (reading = inTurn(() => look(mayBeGone)))
   const look = async (mayBeGone: boolean): Promise<void> => {
     try {
       const found = await Client.get<Client.LetterDetail>(["dead-letters", source, id], { body: "true" })

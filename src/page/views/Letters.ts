@@ -2,7 +2,7 @@
 import * as Client from "../Client.ts"
 import { sayFailed, sayNothing } from "../Dialog.ts"
 import { button, fill, h, input, select } from "../Dom.ts"
-import { type Scope, worker } from "../LetterWork.ts"
+import { inTurn, type Scope, worker } from "../LetterWork.ts"
 import { table } from "../Table.ts"
 import { brief, count, plural } from "../Text.ts"
 import { ago, repeat } from "../Time.ts"
@@ -86,9 +86,10 @@ const list = ({ session }: Context, source: string): View => {
   let reading: Promise<void> = Promise.resolve()
   const work = worker({ source, session, scope, ready: () => reading, onDone: () => void read() })
 
-  /** One after the other: what one look holds, another does not see. */
-  const read = (after?: string): Promise<void> => (reading = reading.then(() => look(after)))
+  let isLeft = false
+  const read = (after?: string): Promise<void> => (reading = inTurn(() => look(after)))
   const look = async (after?: string): Promise<void> => {
+    if (isLeft) return
     try {
       const report = await Client.get<Client.Letters>(["dead-letters", source], { ...filter, limit: pageSize, after })
       problem.hidden = true
@@ -112,7 +113,10 @@ const list = ({ session }: Context, source: string): View => {
   void read()
   return {
     title: `Dead letters of ${brief(source)}`,
-    dispose: work.dispose,
+    dispose: () => {
+      isLeft = true
+      work.dispose()
+    },
     element: h(
       "div",
       {},
