@@ -1,4 +1,4 @@
-import { Around, EventBus, runMain, Subscriber } from "@eduflow/events"
+import { Around, EventBus, type PromiseAround, runMain, Subscriber } from "@eduflow/events"
 import { SqliteFile } from "@eduflow/events/outbox"
 import { Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
@@ -13,6 +13,15 @@ export const Timing = Around.make({
   handling: (handle, { events, subscriber }) =>
     Effect.flatMap(Effect.timed(handle), ([elapsed]) => Effect.logDebug(subscriber, events.length, elapsed))
 })
+
+export const timing: PromiseAround = {
+  name: "timing",
+  handling: async (handle, { subscriber }) => {
+    const began = performance.now()
+    await handle()
+    console.log(`${subscriber} took ${Math.round(performance.now() - began)} ms`)
+  }
+}
 
 export const Bus = EventBus.layerMemory({ source: "accounts" }).pipe(
   Around.provide(Transaction),

@@ -1,14 +1,5 @@
-import { createEventBus, type PromiseAround } from "@eduflow/events"
+import { createEventBus } from "@eduflow/events"
 import { AccountClosed } from "./events.ts"
-
-export const timing: PromiseAround = {
-  name: "timing",
-  handling: async (handle, { subscriber }) => {
-    const began = performance.now()
-    await handle()
-    console.log(`${subscriber} took ${Math.round(performance.now() - began)} ms`)
-  }
-}
 
 export const main = async () => {
   await using bus = await createEventBus({ url: "memory://", source: "accounts" })

@@ -8,7 +8,7 @@ import type * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Around from "../../bus/Around.ts"
 import * as OptionInvalid from "../../event/options/OptionInvalid.ts"
-import * as Kinds from "../../event/options/OptionKinds.ts"
+import type * as Kinds from "../../event/options/OptionKinds.ts"
 import type { PromiseRun } from "./PromiseRun.ts"
 
 /**
