@@ -48,13 +48,11 @@ export const make = (hooks: ReadonlyArray<PromiseAround> = []): PromiseHooks => 
     inner: Effect.Effect<unknown, Around.Passed>,
     call: (run: () => Promise<void>, signal: AbortSignal) => Promise<unknown>
   ): Effect.Effect<unknown, unknown> =>
-    Effect.contextWith((context: Context.Context<never>) =>
-      Effect.suspend(() => {
-        const calls = new InnerCalls(inner, context)
-        const called = promises?.attempt((signal) => call(calls.run, signal)) ?? Effect.die(notYet)
-        return Effect.onExit(called, calls.endedBy).pipe(Effect.andThen(calls.rest), Effect.catch(calls.passedOn))
-      })
-    )
+    Effect.contextWith((context: Context.Context<never>) => {
+      const calls = new InnerCalls(inner, context)
+      const called = promises?.attempt((signal) => call(calls.run, signal)) ?? Effect.die(notYet)
+      return Effect.onExit(called, calls.endedBy).pipe(Effect.andThen(calls.rest), Effect.catch(calls.passedOn))
+    })
   const layers = hooks.map((hook) => {
     // Callers without types may pass anything: `Around.make` throws for what is no object.
     if (!Predicate.isObject(hook)) return Around.provide(Around.make(hook as never))
