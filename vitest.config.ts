@@ -3,9 +3,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { defineConfig } from "vitest/config"
 import { LongestFirst } from "./test/support/LongestFirst.ts"
+import { RunErrors } from "./test/support/RunErrors.ts"
 
 // Each process loads all of effect: what V8 has compiled once need not be compiled again.
 process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "eventbus-compile-cache")
+
+const report = process.env["EVENTBUS_TEST_REPORT"] ?? "test-report.json"
 
 /** `@eduflow/events` within this repository is its source, as in tsconfig.json and `npm run example`. */
 const conditions = ["@eduflow/source"]
@@ -85,7 +88,7 @@ export default defineConfig({
       { extends: true, test: { name: "house", include: house, exclude: elsewhere, isolate: false } }
     ],
     // .ci/run counts from this report; with a reporter named on the command line it would have to change `npm test`.
-    reporters: process.env["CI"] === "true" ? ["default", "json"] : ["default"],
-    outputFile: { json: process.env["EVENTBUS_TEST_REPORT"] ?? "test-report.json" }
+    reporters: process.env["CI"] === "true" ? ["default", "json", new RunErrors(report)] : ["default"],
+    outputFile: { json: report }
   }
 })

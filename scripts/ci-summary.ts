@@ -3,10 +3,12 @@
  * The lines before it name each failed test with its messages, because an output of many megabytes is often cut.
  *
  * A test file that cannot be loaded has no tests; it counts as one failed test, because otherwise a broken import would
- * improve the numbers. Exits with 1 if a test failed, none ran, a report is missing, or more than `MOST_UNSTABLE` tests
- * passed at their second try only (test/support/live.ts): then it is not the machine.
+ * improve the numbers, and so does an error outside of the tests. Exits with 1 if something failed, no test ran, a report
+ * is missing, or more than `MOST_UNSTABLE` tests passed at their second try only (test/support/live.ts): then it is not
+ * the machine.
  */
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
+import { errorsOf } from "../test/support/RunErrors.ts"
 
 interface Report {
   readonly testResults: ReadonlyArray<{
@@ -32,14 +34,20 @@ const read = (path: string): Report => {
   }
 }
 
-const testResults = process.argv.slice(2).flatMap((path) => read(path).testResults)
+const reports = process.argv.slice(2)
+const testResults = reports.flatMap((path) => read(path).testResults)
+const uncaught = reports.flatMap((path) =>
+  existsSync(errorsOf(path))
+    ? (JSON.parse(readFileSync(errorsOf(path), "utf8")) as ReadonlyArray<string>).map((text) => ({ path, text }))
+    : []
+)
 const tests = testResults.flatMap((file) => file.assertionResults.map((test) => test.status))
 const passed = tests.filter((status) => status === "passed").length
 const failedTests = tests.filter((status) => status === "failed").length
 const brokenFiles = testResults.filter(
   (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed")
 ).length
-const failed = failedTests + brokenFiles
+const failed = failedTests + brokenFiles + uncaught.length
 const skipped = tests.length - passed - failedTests
 
 const MESSAGE_LIMIT = 2_000
@@ -61,6 +69,8 @@ for (const file of testResults) {
       tell("unstable", `${file.name} > ${fullName}`, failureMessages)
     }
 }
+
+for (const { path, text } of uncaught) tell("failed", `outside of the tests, see ${path}`, [text])
 
 const further = [
   skipped > 0 ? `, ${skipped} skipped` : "",

@@ -174,6 +174,6 @@ describe("CI", () => {
       script,
       "\nreports=(test-report.json test-report-long.json test-report-4.3-valkey-9.json test-report-4.0-redis-8.json)\n"
     )
-    assert.match(script, /^npm test \|\| failed=1\nnpm run test:brokers \|\| failed=1$/m)
+    assert.match(script, /^step tests npm test\nstep brokers npm run test:brokers$/m)
   })
 })

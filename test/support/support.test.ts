@@ -227,6 +227,14 @@ describe("ci-summary", () => {
     expect(await unstable(6)).toMatch(/^1 .*tests: 6 passed, 0 failed, 6 of the passed ones at their second try\n$/s)
   })
 
+  it("counts an error outside of the tests as a failed test, and prints it", async () => {
+    const errors = join(folder, "report.errors.json")
+    writeFileSync(errors, JSON.stringify(["Error: nobody awaited this"]))
+    const out = await summary({ testResults: [file("passed", "passed")] }).finally(() => rmSync(errors))
+    expect(out).toMatch(/^1 failed: outside of the tests, see .*report\.json\n {2}Error: nobody awaited this\n/)
+    expect(out).toMatch(/\ntests: 1 passed, 1 failed\n$/)
+  })
+
   it("counts nothing when there is no report", async () => {
     const missing = run(process.execPath, ["scripts/ci-summary.ts", join(folder, "none.json")])
     await expect(missing).rejects.toMatchObject({ code: 1, stdout: "tests: 0 passed, 0 failed\n" })
