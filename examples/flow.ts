@@ -45,7 +45,7 @@ export const TenantSpan = Around.make({
 
 export const withoutEffect = async () => {
   await using bus = await createEventBus({ url: "memory://", source: "accounts" })
-  return bus.within({ tenant: "school-7", baggage: { channel: "app" } }, async () => {
+  return await bus.within({ tenant: "school-7", baggage: { channel: "app" } }, async () => {
     await bus.publish(AccountClosed, { userId: "u-2" })
     return bus.publish(AccountClosed, { userId: "u-3" }, { baggage: undefined })
   })

@@ -15,6 +15,7 @@ import { onCall } from "../../examples/operations.ts"
 import { main } from "../../examples/promises.ts"
 import { program as refunding, service as accounts } from "../../examples/outbox.ts"
 import { program } from "../../examples/publish.ts"
+import { withoutEffect } from "../../examples/flow.ts"
 import { placed } from "../../examples/validators.ts"
 import { service } from "../../examples/service.ts"
 import { closedAccounts, Directory, Goodbye } from "../../examples/subscribe.ts"
@@ -132,6 +133,7 @@ describe("the parts of the examples", () => {
 
   it("without Effect", async () => {
     assert.strictEqual((await main()).userId, "u-1")
+    assert.isFalse((await withoutEffect()).routed)
   })
 })
 
@@ -141,6 +143,7 @@ const programs: Readonly<Record<string, { readonly prints: string; readonly serv
   batches: { prints: "index u-1" },
   "other-systems": { prints: "invoice for o-1" },
   "dead-letters": { prints: "1 would be replayed" },
+  "dead-letters-promises": { prints: "1 would be replayed" },
   flow: { prints: "school-7: u-1, by app" },
   events: { prints: '"user.account.closed"' },
   health: { prints: "up" },
@@ -151,8 +154,10 @@ const programs: Readonly<Record<string, { readonly prints: string; readonly serv
   order: { prints: "book u-2" },
   promises: { prints: "userId: 'u-1'" },
   publish: { prints: "no subscriber is bound" },
+  "publish-promises": { prints: "no subscriber is bound" },
   requests: { prints: "there is no course c-8" },
   "quick-start": { prints: "mail to s-1: 93", serves: true },
+  "quick-start-promises": { prints: "mail to s-1: 93", serves: true },
   service: { prints: "", serves: true },
   operations: { prints: "", serves: true },
   subscribe: { prints: "account of u-9 closed, attempt 2" },
@@ -180,7 +185,7 @@ describe("the programs of the examples", () => {
   it("are all listed here", () => {
     const found = glob("examples/*.ts").filter((file) => !file.endsWith(".test.ts"))
     assert.deepStrictEqual(
-      found.map((file) => file.slice("examples/".length, -".ts".length)),
+      found.map((file) => file.slice("examples/".length, -".ts".length)).toSorted(),
       Object.keys(programs).toSorted()
     )
   })

@@ -2,7 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
+import { anchorsOf, linksOf } from "../../scripts/headings.ts"
 import { table } from "../../scripts/settings.ts"
 import { settings } from "../../src/app/Config.ts"
 import { tested } from "../support/BrokerVersions.ts"
@@ -28,14 +29,29 @@ describe("a page", () => {
     assert.deepStrictEqual(unknown, [])
   })
 
-  it("links to files that exist", () => {
-    const broken = pages.flatMap((page) =>
-      [...read(page).matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)/g)]
-        .map(([, target = ""]) => target)
-        .filter((target) => !existsSync(join(root, dirname(page), target)))
-        .map((target) => `${page}: ${target}`)
+  /** Links of a page that lead to no file, or to a file without such a heading. */
+  const broken = (page: string, text: string): ReadonlyArray<string> =>
+    linksOf(text)
+      .filter((link) => {
+        const [path = "", anchor] = link.split("#")
+        const target = path === "" ? page : relative(root, join(root, dirname(page), path))
+        if (!existsSync(join(root, target))) return true
+        return anchor !== undefined && target.endsWith(".md") && !anchorsOf(read(target)).has(anchor)
+      })
+      .map((link) => `${page}: ${link}`)
+
+  it("links to files and headings that exist", () => {
+    assert.deepStrictEqual(
+      broken(
+        "docs/guides/publish.md",
+        "[a](nowhere.md) [b](publish.md#nowhere) [c](#nowhere) [d](publish.md#outcomes)"
+      ),
+      ["nowhere.md", "publish.md#nowhere", "#nowhere"].map((link) => `docs/guides/publish.md: ${link}`)
     )
-    assert.deepStrictEqual(broken, [])
+    assert.deepStrictEqual(
+      pages.flatMap((page) => broken(page, read(page))),
+      []
+    )
   })
 
   it("names source files that exist", () => {
