@@ -2,11 +2,11 @@
  * The bus for code without Effect: Promises in and out, `await using` ends it. It is the same bus with the same
  * promises, errors and objects on the broker. Its parts are loaded when a bus is created.
  */
-import type { AroundOptions, PromiseBusOptions, PromiseEventBus } from "./promise/PromiseEventBus.ts"
+import type { PromiseExtras, PromiseBusOptions, PromiseEventBus } from "./promise/PromiseEventBus.ts"
 
 /**
  * Connects a bus, or rejects with a `BrokerError` that says what to do. The address `memory://` is the embedded bus.
- * Without options, and with `around` alone, it reads the environment: `EVENTBUS_URL` and the other settings, as
+ * Without options, and with `around` and `logger` alone, it reads the environment: `EVENTBUS_URL` and the other settings, as
  * `EventBusLive` does.
  *
  * @example
@@ -23,7 +23,7 @@ import type { AroundOptions, PromiseBusOptions, PromiseEventBus } from "./promis
  * }
  * ```
  */
-export const createEventBus = async (options?: PromiseBusOptions | AroundOptions): Promise<PromiseEventBus> => {
+export const createEventBus = async (options?: PromiseBusOptions | PromiseExtras): Promise<PromiseEventBus> => {
   // The stack of an error is that of this call, wherever it happens.
   const site = {}
   Error.captureStackTrace(site, createEventBus)

@@ -5,12 +5,13 @@
 import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata, type Provider } from "@nestjs/common"
 import { ModuleRef, ModulesContainer } from "@nestjs/core"
 import { createEventBus } from "../app/createEventBus.ts"
-import type { AroundOptions, PromiseBusOptions } from "../app/promise/PromiseEventBus.ts"
+import type { PromiseExtras, PromiseBusOptions } from "../app/promise/PromiseEventBus.ts"
 import type { AppBus } from "./AppBus.ts"
 import { Connection, type Connector } from "./Connection.ts"
 import { EventBus, eventBusToken } from "./EventBus.ts"
 import { EventBusHealth } from "./EventBusHealth.ts"
 import { Handlers } from "./Handlers.ts"
+import { withNestLog } from "./NestLog.ts"
 import { innermost, outermost, place, Subscribers } from "./Subscribers.ts"
 
 /** How the bus belongs to the app. */
@@ -25,9 +26,9 @@ export interface EventsModulePlacement {
 export interface EventsModuleOptions extends PromiseBusOptions, EventsModulePlacement {}
 
 /** The same where the settings of the bus are those of the environment. */
-export interface EventsModuleOfEnvironment extends AroundOptions, EventsModulePlacement {}
+export interface EventsModuleOfEnvironment extends PromiseExtras, EventsModulePlacement {}
 
-type Given = PromiseBusOptions | AroundOptions | undefined
+type Given = PromiseBusOptions | PromiseExtras | undefined
 
 /** Options that a factory makes of what it injects. */
 export interface EventsModuleAsyncOptions extends EventsModulePlacement {
@@ -100,7 +101,7 @@ const moduleOf = (
     options,
     {
       provide: tokens(name).connector,
-      useFactory: (given: Given): Connector => ({ connect: () => createEventBus(given) }),
+      useFactory: (given: Given): Connector => ({ connect: () => createEventBus(withNestLog(given, name)) }),
       inject: [tokens(name).options]
     }
   ])

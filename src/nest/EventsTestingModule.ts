@@ -4,14 +4,13 @@
  */
 import type { DynamicModule, InjectionToken } from "@nestjs/common"
 import { Module } from "@nestjs/common"
-import type { PromiseTestBus, TestControls } from "../testing/createTestBus.ts"
-import type { TestBusOptions } from "../testing/TestBus.ts"
+import type { PromiseTestBus, PromiseTestBusOptions, TestControls } from "../testing/createTestBus.ts"
 import type { Connection, Connector } from "./Connection.ts"
 import { appModuleOf, connectionModuleOf, type EventsModulePlacement, tokens } from "./EventsModule.ts"
 import { EventsModuleError, NoTestBus } from "./EventsModuleError.ts"
 
 /** The options of `createTestBus`, and how the bus belongs to the app. */
-export interface EventsTestingOptions extends TestBusOptions, EventsModulePlacement {}
+export interface EventsTestingOptions extends PromiseTestBusOptions, EventsModulePlacement {}
 
 /** A `TestingModuleBuilder` of `@nestjs/testing`, as far as it is used. */
 export interface ReplacesProviders {
@@ -97,9 +96,9 @@ const faultsOf = (bus: () => Promise<PromiseTestBus>): TestControls["faults"] =>
 const isTestBus = (bus: object): bus is PromiseTestBus => "settle" in bus
 
 class TestConnector implements Connector {
-  private readonly options: TestBusOptions
+  private readonly options: PromiseTestBusOptions
 
-  constructor(options: TestBusOptions) {
+  constructor(options: PromiseTestBusOptions) {
     this.options = options
   }
 

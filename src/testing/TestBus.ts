@@ -132,7 +132,7 @@ export interface TestBusOptions extends EventBus.Options {
   readonly faults?: FaultOptions
 }
 
-const kinds: Kinds.Kinds = {
+export const kinds: Kinds.Kinds = {
   ...busKinds,
   faults: Kinds.record(faultKinds)
 } satisfies Kinds.KindsOf<TestBusOptions>
@@ -142,13 +142,10 @@ export class Moving extends Context.Service<Moving, Quiescence>()("@eduflow/even
 
 /** The same with what the library itself uses of a bus. */
 export const layerWithInternals = (options: TestBusOptions) =>
-  Layer.unwrap(
-    Effect.sync(() => {
-      OptionInvalid.check("createTestBus", options, kinds)
-      const { faults, ...others } = options
-      return layerOf(others, new FaultPlan(faults))
-    })
-  )
+  Layer.suspend(() => {
+    const { faults, ...others } = options
+    return layerOf(others, new FaultPlan(faults))
+  })
 
 const layerOf = (options: EventBus.Options, plan: FaultPlan) =>
   Layer.effectContext(make(plan)).pipe(

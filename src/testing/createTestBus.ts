@@ -8,7 +8,13 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as TestClock from "effect/testing/TestClock"
 import * as CallerStack from "../app/promise/CallerStack.ts"
-import { over, type PromiseEventBus } from "../app/promise/PromiseEventBus.ts"
+import {
+  extraKinds,
+  makeExtras,
+  over,
+  type PromiseEventBus,
+  type PromiseExtras
+} from "../app/promise/PromiseEventBus.ts"
 import type { PromiseSubscription } from "../app/promise/PromiseSubscribe.ts"
 import * as PromiseRun from "../app/promise/PromiseRun.ts"
 import * as BusRuntime from "../bus/BusRuntime.ts"
@@ -17,10 +23,11 @@ import { CurrentLookPace } from "../bus/support/LookPace.ts"
 import { checkRuntime } from "../event/DuplicateEffect.ts"
 import type * as Envelope from "../event/Envelope.ts"
 import type * as Event from "../event/Event.ts"
+import * as OptionInvalid from "../event/options/OptionInvalid.ts"
 import { MemoryStores } from "../memory/index.ts"
 import { Health } from "../observe/Health.ts"
 import type { DeliverOptions, Settlement } from "./Deliver.ts"
-import { layerWithInternals, Moving, TestBus, type TestBusOptions } from "./TestBus.ts"
+import { kinds, layerWithInternals, Moving, TestBus, type TestBusOptions } from "./TestBus.ts"
 import type { InjectedFault } from "./TestFaults.ts"
 
 /** The faults of `TestFaults`, with Promises. */
@@ -69,6 +76,9 @@ export interface TestControls {
   readonly faults: PromiseTestFaults
 }
 
+/** Hooks and log as of `createEventBus`, and faults by chance. */
+export interface PromiseTestBusOptions extends TestBusOptions, PromiseExtras {}
+
 /** The bus of `createEventBus`, and what a test does with it. */
 export interface PromiseTestBus extends PromiseEventBus, TestControls {}
 
@@ -94,14 +104,17 @@ export interface PromiseTestBus extends PromiseEventBus, TestControls {}
  * }
  * ```
  */
-export const createTestBus = async (options: TestBusOptions = {}): Promise<PromiseTestBus> => {
+export const createTestBus = async (options: PromiseTestBusOptions = {}): Promise<PromiseTestBus> => {
   const site = {}
   Error.captureStackTrace(site, createTestBus)
-  const runtime = ManagedRuntime.make(layer(options))
+  OptionInvalid.check("createTestBus", options, { ...kinds, ...extraKinds })
+  const { around, logger, ...rest } = options
+  const extras = makeExtras("createTestBus", { around, logger })
+  const runtime = ManagedRuntime.make(extras.around(layer(rest)))
   const services = await runtime.context().catch((error: unknown) => {
     throw CallerStack.atCallSite(error, site)
   })
-  const bus = over(services, () => runtime.dispose())
+  const bus = over(services, () => runtime.dispose(), extras)
   const { run } = PromiseRun.make(services)
   const { deliver, faults, published, settle } = Context.get(services, TestBus)
   const moving = Context.get(services, Moving)

@@ -1,7 +1,13 @@
 /**
  * @eduflow/events/testing: what a service tests its handlers with.
  */
-export { createTestBus, type PromiseTestBus, type PromiseTestFaults, type TestControls } from "./createTestBus.ts"
+export {
+  createTestBus,
+  type PromiseTestBus,
+  type PromiseTestBusOptions,
+  type PromiseTestFaults,
+  type TestControls
+} from "./createTestBus.ts"
 export { type DeliverError, type DeliverOptions, NoSuchSubscriber, type Settlement } from "./Deliver.ts"
 export { OptionInvalid } from "../event/options/OptionInvalid.ts"
 export { NotSettled } from "./Quiescence.ts"

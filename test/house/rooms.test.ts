@@ -75,7 +75,7 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
   app: {
     http: [],
     telemetry: [],
-    promise: [""],
+    promise: ["", "http", "telemetry"],
     demo: ["", "http"],
     "": ["http", "telemetry", "promise"]
   }

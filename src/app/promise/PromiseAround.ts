@@ -7,8 +7,6 @@ import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Around from "../../bus/Around.ts"
-import * as OptionInvalid from "../../event/options/OptionInvalid.ts"
-import type * as Kinds from "../../event/options/OptionKinds.ts"
 import type { PromiseRun } from "./PromiseRun.ts"
 
 /**
@@ -38,11 +36,8 @@ export interface PromiseHooks {
   readonly runBy: (promises: PromiseRun) => void
 }
 
-const kinds: Kinds.Kinds = { around: { expected: "a list of hooks", holds: Array.isArray } }
-
 /** Throws an `OptionInvalid` that names what is wrong. */
-export const make = (hooks: ReadonlyArray<PromiseAround> = []): PromiseHooks => {
-  OptionInvalid.check("createEventBus", { around: hooks }, kinds)
+export const make = (hooks: ReadonlyArray<PromiseAround>): PromiseHooks => {
   let promises: PromiseRun | undefined
   const hooked = (
     inner: Effect.Effect<unknown, Around.Passed>,

@@ -13,6 +13,9 @@ import { EventBusLive, layerAmqp, type Services } from "../Live.ts"
 import type { LiveOptions } from "../LiveOptions.ts"
 import * as CallerStack from "./CallerStack.ts"
 import * as PromiseAround from "./PromiseAround.ts"
+import * as OptionInvalid from "../../event/options/OptionInvalid.ts"
+import type * as Kinds from "../../event/options/OptionKinds.ts"
+import * as PromiseLogger from "./PromiseLogger.ts"
 import * as PromiseDeadLetters from "./PromiseDeadLetters.ts"
 import * as PromisePublish from "./PromisePublish.ts"
 import * as PromiseRead from "./PromiseRead.ts"
@@ -46,35 +49,57 @@ export interface PromiseEventBus
   readonly close: () => Promise<void>
 }
 
-/** Hooks of a bus whose other settings are those of the environment. */
-export interface AroundOptions {
+/** What a bus of Promises has besides its settings, which may be those of the environment. */
+export interface PromiseExtras {
   /** Hooks around handling and publishing. Default none. */
   readonly around?: ReadonlyArray<PromiseAround.PromiseAround>
+  /**
+   * Where the bus writes its log, and from which level on: `"json"`, `"pretty"`, `"none"`, a function that is called with
+   * each entry, or `{ level, to, redact }`. Default: lines of Effect's own logger, from level info on.
+   */
+  readonly logger?: PromiseLogger.PromiseLogger
 }
 
-export interface PromiseBusOptions extends LiveOptions, AroundOptions {}
+export interface PromiseBusOptions extends LiveOptions, PromiseExtras {}
 
 /** Connects, without an address as the environment of this moment says. Errors have the stack of `site`. */
 export const make = async (
-  options: PromiseBusOptions | AroundOptions | undefined,
+  options: PromiseBusOptions | PromiseExtras | undefined,
   site: CallerStack.CallSite
 ): Promise<PromiseEventBus> => {
-  const { around, ...live }: Partial<PromiseBusOptions> = Object(options)
-  const isOfEnvironment = options === undefined || (around !== undefined && Object.keys(live).length === 0)
-  const hooks = PromiseAround.make(around)
+  const { around, logger, ...live }: Partial<PromiseBusOptions> = Object(options)
+  const hasExtras = around !== undefined || logger !== undefined
+  const isOfEnvironment = options === undefined || (hasExtras && Object.keys(live).length === 0)
+  const extras = makeExtras("createEventBus", { around, logger })
   const runtime = ManagedRuntime.make(
-    hooks.around(
+    extras.around(
       isOfEnvironment
         ? Layer.provide(EventBusLive, ConfigProvider.layer(ConfigProvider.fromEnv()))
         : // Callers without types may pass anything: the layer refuses it.
-          layerAmqp((around === undefined ? options : live) as LiveOptions)
+          layerAmqp((hasExtras ? live : options) as LiveOptions)
     )
   )
   const services = await runtime.context().catch(async (error: unknown) => {
     throw CallerStack.atCallSite(await asBrokerError(error), site)
   })
-  return over(services, () => runtime.dispose(), hooks)
+  return over(services, () => runtime.dispose(), extras)
 }
+
+/** Throws an `OptionInvalid` of this call that names what is wrong. */
+export const makeExtras = (
+  call: string,
+  { around = [], logger }: { readonly [Name in keyof PromiseExtras]: PromiseExtras[Name] | undefined }
+): PromiseAround.PromiseHooks => {
+  OptionInvalid.check(call, { around, logger }, extraKinds)
+  const hooks = PromiseAround.make(around)
+  const logging = PromiseLogger.around(logger)
+  return { ...hooks, around: (bus) => logging(hooks.around(bus)) }
+}
+
+export const extraKinds: Kinds.Kinds = {
+  around: { expected: "a list of hooks", holds: Array.isArray },
+  logger: PromiseLogger.kind
+} satisfies Kinds.KindsOf<PromiseExtras>
 
 /** The bus over services that run. `dispose` ends them. */
 export const over = (

@@ -12,7 +12,7 @@ import { printable, printableLines } from "../../event/FieldValue.ts"
 import type { Redaction } from "../../observe/Redaction.ts"
 
 /** One log call, with secrets removed. */
-interface LogRecord {
+export interface LogRecord {
   readonly time: Date
   readonly level: LogLevel.LogLevel
   readonly messages: ReadonlyArray<unknown>
@@ -21,7 +21,7 @@ interface LogRecord {
   readonly span: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean } | undefined
 }
 
-const recordOf = (
+export const recordOf = (
   { cause, date, fiber, logLevel, message }: Logger.Options<unknown>,
   redaction: Redaction
 ): LogRecord => ({
@@ -33,7 +33,7 @@ const recordOf = (
   span: fiber.cache.span
 })
 
-const text = (value: unknown): string =>
+export const text = (value: unknown): string =>
   Predicate.isString(value)
     ? value
     : Predicate.isError(value)

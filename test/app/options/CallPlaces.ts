@@ -2,7 +2,7 @@
 import { Effect, Layer } from "effect"
 import { DeadLetters, EventCache, Foreign, Subscriber } from "../../../src/index.ts"
 import { brokerCases, busProcess, cacheStoreCases } from "../../../src/ports/index.ts"
-import { TestBus } from "../../../src/testing/index.ts"
+import { createTestBus, TestBus } from "../../../src/testing/index.ts"
 import {
   Asked,
   bus,
@@ -155,6 +155,13 @@ export const callPlaces: Readonly<Record<string, Place>> = {
     tag: "OptionInvalid",
     misspelled: ["fault", "faults"],
     wrong: ["faults", 7, "7"]
+  },
+  createTestBus: {
+    types: ["PromiseTestBusOptions"],
+    refuses: (options) => rejecting(() => createTestBus(options)),
+    tag: "OptionInvalid",
+    misspelled: ["arround", "around"],
+    wrong: ["logger", "xml", '"xml"']
   },
   "TestBus.layerWith, faults": {
     types: [],

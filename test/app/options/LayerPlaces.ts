@@ -117,7 +117,7 @@ export const layerPlaces: Readonly<Record<string, Place>> = {
     wrong: ["timeToLive", "soon", '"soon"']
   },
   createEventBus: {
-    types: ["PromiseBusOptions", "AroundOptions"],
+    types: ["PromiseBusOptions", "PromiseExtras"],
     refuses: (options) => rejecting(() => createEventBus(options)),
     tag: "BrokerError",
     base: { url: "memory://" },
@@ -133,6 +133,13 @@ export const layerPlaces: Readonly<Record<string, Place>> = {
     misspelled: ["handlin", "handling"],
     wrong: ["publishing", "a text", "a text"],
     required: "name"
+  },
+  "the log of createEventBus": {
+    types: [],
+    refuses: (logger) => rejecting(() => createEventBus({ url: "memory://", logger })),
+    tag: "OptionInvalid",
+    misspelled: ["levle", "level"],
+    wrong: ["level", "verbose", '"verbose"']
   },
   "EventBus.layerAmqp": {
     types: ["LiveOptions"],
