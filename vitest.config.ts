@@ -37,7 +37,8 @@ const long = [
   "test/contracts/foreign/*.test.ts",
   "test/mcp/Mcp.test.ts",
   "test/migrate/*.test.ts",
-  "test/page/{Hostile,Screens}.test.ts"
+  "test/page/{Hostile,Screens}.test.ts",
+  "test/site/*.test.ts"
 ]
 
 /** Rules of the source, the docs and the examples: `npm run check` runs them. */

@@ -23,47 +23,55 @@ const doors = {
 } as const
 
 /** A name of another file: `*` stands for all of its exports. */
-interface Reference {
+export interface Reference {
   readonly file: string
   readonly name: string
 }
 
-interface Declarations {
+export interface Declarations {
   /** Texts by declared name; overloads and merged declarations are several. */
   readonly declared: ReadonlyMap<string, ReadonlyArray<string>>
+  /** The docstring of a declared name, as it is written; without comments there are none. */
+  readonly docs: ReadonlyMap<string, string>
   readonly exported: ReadonlySet<string>
   readonly imported: ReadonlyMap<string, Reference>
   readonly reexported: ReadonlyMap<string, Reference>
 }
 
 /** Reads the declarations that TypeScript emitted. It starts each of them in the first column. */
-class Emitted {
+export class Emitted {
   private readonly read = new Map<string, Declarations>()
   private readonly folder: string
+  private readonly withComments: boolean
 
-  constructor(folder: string) {
+  constructor(folder: string, { withComments = false }: { readonly withComments?: boolean } = {}) {
     this.folder = folder
+    this.withComments = withComments
   }
 
   of(file: string): Declarations {
     const known = this.read.get(file)
     if (known !== undefined) return known
-    const text = readFileSync(join(this.folder, file.replace(/\.ts$/, ".d.ts")), "utf8").replace(
-      /^[ \t]*\/\*[\s\S]*?\*\/[ \t]*\n?/gm,
-      ""
-    )
-    const made = parse(file, text)
+    const text = readFileSync(join(this.folder, file.replace(/\.ts$/, ".d.ts")), "utf8")
+    const made = parse(file, this.withComments ? text : text.replace(/^[ \t]*\/\*[\s\S]*?\*\/[ \t]*\n?/gm, ""))
     this.read.set(file, made)
     return made
   }
 }
 
+/** The comments in front of a statement, and the statement. */
+const commented = /^((?:\/\*(?:(?!\*\/)[\s\S])*\*\/\s*)*)([\s\S]*)$/
+/** Where a statement begins, or the comments in front of it. */
+const beginning = /(?<!\*\/)\n(?=(?:\/\*(?:(?!\*\/)[\s\S])*\*\/\n)*(?:import|export|declare|interface|type)\b)/
+
 const parse = (file: string, text: string): Declarations => {
   const declared = new Map<string, Array<string>>()
+  const docs = new Map<string, string>()
   const exported = new Set<string>()
   const imported = new Map<string, Reference>()
   const reexported = new Map<string, Reference>()
-  for (const statement of text.split(/\n(?=(?:import|export|declare|interface|type)\b)/).map((part) => part.trim())) {
+  for (const part of text.split(beginning)) {
+    const [, comments = "", statement = ""] = commented.exec(part.trim()) ?? []
     const from = /^(import|export)\s+(?:type\s+)?([\s\S]*?)\s+from\s+"(\.[^"]*)";$/.exec(statement)
     if (from !== null) {
       const [, keyword, clause = "", specifier = ""] = from
@@ -77,9 +85,11 @@ const parse = (file: string, text: string): Declarations => {
     if (declaration === null) continue
     const [, isExported, name = ""] = declaration
     declared.set(name, [...(declared.get(name) ?? []), statement.replace(/^export /, "")])
+    const [doc] = comments.match(/\/\*\*(?:(?!\*\/)[\s\S])*\*\/(?=\s*$)/) ?? []
+    if (doc !== undefined && !docs.has(name)) docs.set(name, doc)
     if (isExported !== undefined) exported.add(name)
   }
-  return { declared, exported, imported, reexported }
+  return { declared, docs, exported, imported, reexported }
 }
 
 /** The local names of an import or export clause, and what they are called in the other file. */
@@ -192,26 +202,44 @@ class Report {
   }
 }
 
-/** The reports by file name. */
-export const reports = (): ReadonlyMap<string, string> => {
+/** Emits the declarations into a folder that is there while they are used. */
+const emitted = <A>(use: (folder: string) => A): A => {
   const folder = mkdtempSync(join(tmpdir(), "eventbus-api-"))
   try {
     const tsc = join(root, "node_modules/typescript/bin/tsc")
     execFileSync(process.execPath, [tsc, "--project", join(root, "tsconfig.build.json"), "--outDir", folder], {
       stdio: "inherit"
     })
-    return new Map(
-      Object.entries(doors).flatMap(([name, title]) => {
-        const door = name === "index" ? "index.ts" : `${name}/index.ts`
-        if (!existsSync(join(folder, door.replace(/\.ts$/, ".d.ts")))) return []
-        const heading = name === "index" ? title : `@eduflow/events/${title}`
-        return [[`${name === "index" ? "events" : name}.md`, `${new Report(new Emitted(folder)).of(heading, door)}\n`]]
-      })
-    )
+    return use(folder)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
+
+export interface Door {
+  /** Name of its report, without `.md`. */
+  readonly name: string
+  readonly title: string
+  readonly file: string
+}
+
+/** What `use` makes of each door. */
+export const ofDoors = <A>(use: (door: Door, folder: string) => A): ReadonlyArray<A> =>
+  emitted((folder) =>
+    Object.entries(doors)
+      .map(([name, title]) =>
+        name === "index"
+          ? { name: "events", title, file: "index.ts" }
+          : { name, title: `@eduflow/events/${title}`, file: `${name}/index.ts` }
+      )
+      .map((door) => use(door, folder))
+  )
+
+/** The reports by file name. */
+export const reports = (): ReadonlyMap<string, string> =>
+  new Map(
+    ofDoors(({ file, name, title }, folder) => [`${name}.md`, `${new Report(new Emitted(folder)).of(title, file)}\n`])
+  )
 
 if (import.meta.main) {
   const folder = join(root, "api")
