@@ -3,6 +3,7 @@
  * or waits for it.
  */
 import type { PromiseDeadLetters } from "../app/promise/PromiseDeadLetters.ts"
+import * as PromiseHttp from "../app/promise/PromiseHttp.ts"
 import type { PromiseEventBus } from "../app/promise/PromiseEventBus.ts"
 import type { PromiseSubscription } from "../app/promise/PromiseSubscribe.ts"
 import { EventBus } from "./EventBus.ts"
@@ -47,6 +48,19 @@ export class AppBus extends EventBus {
   readonly tree: EventBus["tree"] = () => this.call((bus) => bus.tree())
   readonly health: EventBus["health"] = () => this.call((bus) => bus.health())
   readonly ready: EventBus["ready"] = () => this.call((bus) => bus.ready())
+  readonly metrics: EventBus["metrics"] = () => this.call((bus) => bus.metrics())
+  readonly metricsText: EventBus["metricsText"] = () => this.call((bus) => bus.metricsText())
+  readonly httpHandler: EventBus["httpHandler"] = (options = {}) => {
+    PromiseHttp.check(options)
+    let made: Promise<PromiseHttp.HttpHandler> | undefined
+    return (request, response, next) => {
+      if (next !== undefined && PromiseHttp.isForeign(request)) return next()
+      void (made ??= this.connected().then((bus) => bus.httpHandler(options))).then(
+        (handle) => handle(request, response),
+        () => PromiseHttp.unavailable(response)
+      )
+    }
+  }
   readonly deadLetters: PromiseDeadLetters = {
     count: (source) => this.call(({ deadLetters }) => deadLetters.count(source)),
     list: (source, options) => this.call(({ deadLetters }) => deadLetters.list(source, options)),

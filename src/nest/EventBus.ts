@@ -70,6 +70,12 @@ export abstract class EventBus implements Omit<PromiseEventBus, "close" | "drain
   abstract readonly health: PromiseEventBus["health"]
   /** Whether work may be sent here: the critical checks have been fine for a while. */
   abstract readonly ready: PromiseEventBus["ready"]
+  /** Each metric of this process with its value at this moment. */
+  abstract readonly metrics: PromiseEventBus["metrics"]
+  /** The same in Prometheus' text format. */
+  abstract readonly metricsText: PromiseEventBus["metricsText"]
+  /** Health and metrics for the server of the app: `app.use(app.get(EventBus).httpHandler())`. */
+  abstract readonly httpHandler: PromiseEventBus["httpHandler"]
   /** Dead letters: count, list, replay and discard. */
   abstract readonly deadLetters: PromiseEventBus["deadLetters"]
 }

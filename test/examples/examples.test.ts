@@ -161,7 +161,8 @@ const programs: Readonly<Record<string, { readonly prints: string; readonly serv
   service: { prints: "", serves: true },
   operations: { prints: "", serves: true },
   subscribe: { prints: "account of u-9 closed, attempt 2" },
-  validators: { prints: "data.email" }
+  validators: { prints: "data.email" },
+  web: { prints: "{ ready: 200, metrics: true }" }
 }
 
 /** Runs `npm run example -- NAME` without npm; resolves with its exit code and output. */

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { parse, parseAllDocuments } from "yaml"
 import { subscriberQueue } from "../../src/amqp/topology/Topology.ts"
-import { paths } from "../../src/app/http/Server.ts"
+import { paths } from "../../src/app/http/Paths.ts"
 import { prometheusLabel, prometheusName } from "../../src/observe/MetricDefinition.ts"
 import * as Metrics from "../../src/observe/Metrics.ts"
 import { glob, read } from "./Sources.ts"

@@ -218,8 +218,13 @@ describe("the door of NestJS", () => {
       ["@nestjs/common", "@nestjs/core"]
     )
     assert.deepStrictEqual(
-      [...files].filter((file) => !file.startsWith("src/nest/") && !main.files.has(file)),
-      ["src/bus/BusRuntime.ts", "src/bus/subscriber/WrittenHandler.ts"]
+      [...files].filter((file) => !file.startsWith("src/nest/") && !main.files.has(file)).toSorted(),
+      [
+        "src/app/http/Paths.ts",
+        "src/app/promise/PromiseHttp.ts",
+        "src/bus/BusRuntime.ts",
+        "src/bus/subscriber/WrittenHandler.ts"
+      ]
     )
   })
 

@@ -16,6 +16,7 @@ import type { Health } from "../../observe/Health.ts"
 import type { Operations } from "../../operations/Operations.ts"
 import * as BoundedServer from "../http/BoundedServer.ts"
 import * as OperationsServer from "../http/OperationsServer.ts"
+import { pathOf, paths } from "../http/Paths.ts"
 import * as Server from "../http/Server.ts"
 import type { Ledger } from "./Ledger.ts"
 
@@ -67,9 +68,7 @@ export const layer = (
         subscribers: ledger.accounts.map(({ subscriber }) => subscriber)
       })
       const respond = (request: IncomingMessage, response: ServerResponse): void =>
-        Server.paths.has(request.url?.split("?", 1)[0] ?? "")
-          ? health(request, response)
-          : operations(request, response)
+        paths.has(pathOf(request)) ? health(request, response) : operations(request, response)
       yield* BoundedServer.serve({ host, port, onListen, silence: OperationsServer.silenceMillis }, respond)
     })
   )

@@ -1,7 +1,6 @@
 /**
  * HTTP endpoints for orchestrators and scrapers: `/health` (the status of all checks), `/health/live` (the event loop runs),
- * `/health/ready` (the service can publish and its subscribers run) and `/metrics` in Prometheus' text format. Metrics
- * have OpenTelemetry's names as Prometheus writes them: dots become underscores, units and `_total` are appended.
+ * `/health/ready` (the service can publish and its subscribers run) and `/metrics` in Prometheus' text format.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -9,14 +8,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
-import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { isLoopback } from "../../bus/support/Loopback.ts"
 import type { BrokerError } from "../../bus/port/BrokerError.ts"
-import { prometheusName } from "../../observe/MetricDefinition.ts"
-import * as Metrics from "../../observe/Metrics.ts"
 import { Health } from "../../observe/Health.ts"
 import * as BoundedServer from "./BoundedServer.ts"
+import { pathOf } from "./Paths.ts"
+import * as Prometheus from "./Prometheus.ts"
 
 export interface EndpointOptions {
   /** `0` selects a free port. */
@@ -32,10 +30,6 @@ export interface EndpointOptions {
   /** Called with the address once the server listens, for example `http://127.0.0.1:8080`. */
   readonly onListen?: (address: string) => void
 }
-
-const names = new Map(Metrics.all.map((definition) => [definition.name, prometheusName(definition)]))
-/** Metrics of the service itself keep their names. */
-const nameOf = (name: string): string => names.get(name) ?? name
 
 interface Answer {
   readonly status: number
@@ -93,7 +87,7 @@ const endpoints = ({ report }: Health["Service"]): ReadonlyMap<string, Endpoint>
     [
       "/metrics",
       () =>
-        Effect.map(PrometheusMetrics.format({ metricNameMapper: nameOf }), (body) => ({
+        Effect.map(Prometheus.text, (body) => ({
           status: 200,
           contentType: "text/plain; version=0.0.4; charset=utf-8",
           body
@@ -123,9 +117,6 @@ export const layer = (options: EndpointOptions): Layer.Layer<never, BrokerError,
   )
 }
 
-/** The paths that are served here. */
-export const paths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"])
-
 /** Answers requests for these. */
 export const make = ({ details = false }: Pick<EndpointOptions, "details">) =>
   Effect.flatMap(Health, (health) => responder(endpoints(health), maySee(details)))
@@ -134,8 +125,8 @@ const responder = (routes: ReadonlyMap<string, Endpoint>, seesDetails: (request:
   Effect.contextWith((context: Context.Context<never>) => {
     const run = Effect.runForkWith(context)
     return Effect.succeed((request: IncomingMessage, response: ServerResponse): void => {
-      const { method, url = "" } = request
-      const route = routes.get(url.split("?", 1)[0] ?? "")
+      const { method } = request
+      const route = routes.get(pathOf(request))
       if (route === undefined) return send(response, notFound)
       if (method !== "GET" && method !== "HEAD") return send(response, notAllowed)
       const answer = Effect.suspend(() => route(seesDetails(request)))

@@ -17,6 +17,8 @@ import * as OptionInvalid from "../../event/options/OptionInvalid.ts"
 import type * as Kinds from "../../event/options/OptionKinds.ts"
 import * as PromiseLogger from "./PromiseLogger.ts"
 import * as PromiseDeadLetters from "./PromiseDeadLetters.ts"
+import * as PromiseHttp from "./PromiseHttp.ts"
+import * as PromiseMetrics from "./PromiseMetrics.ts"
 import * as PromisePublish from "./PromisePublish.ts"
 import * as PromiseRead from "./PromiseRead.ts"
 import * as PromiseRequest from "./PromiseRequest.ts"
@@ -33,6 +35,8 @@ export interface PromiseEventBus
     PromiseRequest.PromiseRequest,
     PromiseSubscribe.PromiseSubscribe,
     PromiseRead.PromiseRead,
+    PromiseMetrics.PromiseMetrics,
+    PromiseHttp.PromiseHttp,
     AsyncDisposable {
   readonly deadLetters: PromiseDeadLetters.PromiseDeadLetters
   /**
@@ -110,7 +114,9 @@ export const over = (
   const promises = PromiseRun.make(services)
   hooks?.runBy(promises)
   const { closeAll, ...subscribing } = PromiseSubscribe.make(promises)
+  let isClosed = false
   const close = async (): Promise<void> => {
+    isClosed = true
     await promises.run(promises.end)
     await closeAll()
     await dispose()
@@ -120,6 +126,8 @@ export const over = (
     ...PromiseRequest.make(promises),
     ...subscribing,
     ...PromiseRead.make(promises),
+    ...PromiseMetrics.make(promises),
+    ...PromiseHttp.make(promises, () => isClosed),
     deadLetters: PromiseDeadLetters.make(promises),
     drain: () => promises.run(Effect.flatMap(EventBus, (bus) => bus.drain)),
     within: promises.within,

@@ -48,6 +48,13 @@ export const callPlaces: Readonly<Record<string, Place>> = {
     misspelled: ["actr", "actor"],
     wrong: ["delay", new Date(Number.NaN), "an object"]
   },
+  "PromiseEventBus.httpHandler": {
+    types: ["HttpHandlerOptions"],
+    refuses: (options) => rejecting(async () => promised().httpHandler(options)),
+    tag: "OptionInvalid",
+    misspelled: ["detail", "details"],
+    wrong: ["details", "local", '"local"']
+  },
   "bus.request": {
     types: ["RequestOptions"],
     refuses: (options) => bus(({ request }) => request(Asked, data, options)),
