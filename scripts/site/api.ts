@@ -10,6 +10,8 @@ const prose = (doc: string): string =>
     .replace(/^@example\s*$/gm, "")
     .replace(/^@(\w+)/gm, "**$1**")
     .replace(/\{@link ([^}]+)\}/g, "`$1`")
+    // `Stream<A>` in a sentence is no element of HTML.
+    .replace(/(```[\s\S]*?```|`[^`]*`)|</g, (sign, code) => (code === undefined ? "&lt;" : sign))
     .trim()
 
 interface Named {

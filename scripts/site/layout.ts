@@ -80,7 +80,7 @@ export const html = (page: Page, pages: ReadonlyArray<Page>): string => {
 <div class="frame">
 <nav id="pages" aria-label="Pages">${navigation(listed, page, to)}</nav>
 <main id="content">
-<article>
+<article${isFile ? "" : ' class="reference"'}>
 ${rendered.html}</article>
 <footer>
 <div class="neighbours">${neighbour(place < 0 ? undefined : listed[place - 1], "prev", to)}${neighbour(place < 0 ? undefined : listed[place + 1], "next", to)}</div>

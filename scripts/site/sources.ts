@@ -72,13 +72,25 @@ const ofProgram = (path: string): Source => ({
   markdown: `# ${path}\n\n\`\`\`ts\n${read(path)}\`\`\`\n\n[All examples](${posix.relative(dirname(path), "examples/README.md")})\n`
 })
 
+/** The page of the examples ends with a list of all of them, since it shows some together. */
+const withPrograms = (source: Source): Source =>
+  source.path === "examples/README.md"
+    ? {
+        ...source,
+        markdown: `${source.markdown}\n## All programs\n\n${programs
+          .map((path) => path.slice("examples/".length))
+          .map((path) => `- [${path}](${path})\n`)
+          .join("")}`
+      }
+    : source
+
 /** All pages; those of the API come from elsewhere. */
 export const sources = (api: ReadonlyArray<Source>): ReadonlyArray<Source> => {
   const listed = new Set(written.flatMap(([, paths]) => paths))
   const forgotten = globSync("docs/guides/*.md", { cwd: root }).filter((path) => !listed.has(path))
   if (forgotten.length > 0) throw new Error(`scripts/site/sources.ts lists no place for ${forgotten.join(", ")}`)
   return [
-    ...written.flatMap(([group, paths]) => paths.map(fromFile(group))),
+    ...written.flatMap(([group, paths]) => paths.map(fromFile(group)).map(withPrograms)),
     ...api,
     ...behind.flatMap(([group, paths]) => paths.map(fromFile(group))),
     ...decisions.map(fromFile(undefined)),

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { anchorsOf, linksOf } from "../../scripts/headings.ts"
+import { sources as sitePages } from "../../scripts/site/sources.ts"
 import { table } from "../../scripts/settings.ts"
 import { settings } from "../../src/app/Config.ts"
 import { tested } from "../support/BrokerVersions.ts"
@@ -120,6 +121,16 @@ describe("the README", () => {
     const readme = read("README.md")
     assert.deepStrictEqual(
       glob("docs/guides/*.md").filter((guide) => !readme.includes(`(${guide})`)),
+      []
+    )
+  })
+})
+
+describe("the documentation site", () => {
+  it("has a place for every guide", () => {
+    const placed = new Set(sitePages([]).flatMap(({ group, path }) => (group === undefined ? [] : [path])))
+    assert.deepStrictEqual(
+      glob("docs/guides/*.md").filter((guide) => !placed.has(guide)),
       []
     )
   })

@@ -71,6 +71,20 @@ describe("the documentation site", () => {
     )
   })
 
+  it("has no page that no page leads to", () => {
+    const linked = new Set(
+      pages.flatMap((page) =>
+        [...read(page).matchAll(/\shref="([^"#:]+\.html)/g)].map(([, link = ""]) =>
+          relative(folder, join(folder, dirname(page), link))
+        )
+      )
+    )
+    assert.deepStrictEqual(
+      pages.filter((page) => !linked.has(page)),
+      []
+    )
+  })
+
   it("loads nothing from elsewhere", () => {
     const loading = /<(?:script|img|iframe|source)\b[^>]*\ssrc="(?:https?:)?\/\/|<link\b[^>]*href="(?:https?:)?\/\//
     assert.deepStrictEqual(

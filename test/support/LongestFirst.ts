@@ -19,6 +19,7 @@ const seconds: Readonly<Record<string, number>> = {
   "test/amqp/Tending.test.ts": 52,
   "test/security/Secrets.test.ts": 51,
   "test/migrate/Migrate.test.ts": 50,
+  "test/site/Site.test.ts": 50,
   "test/process/KeyedKillers.test.ts": 46,
   "test/amqp/Hardship.test.ts": 44,
   "test/app/demo/HealthStates.test.ts": 43,
