@@ -7,6 +7,15 @@ export const withExpress = (app: { use(middleware: HttpHandler): unknown }, bus:
   app.use(bus.httpHandler({ details: "loopback" }))
 }
 
+export const operationsOf = (bus: PromiseEventBus, token: string) =>
+  createServer(
+    bus.operationsHandler({
+      subscribers: ["directory.accounts"],
+      authorize: async ({ headers }) =>
+        headers["authorization"] === `Bearer ${token}` ? { name: "on call" } : undefined
+    })
+  )
+
 export const main = async () => {
   const bus = await createEventBus({ url: "memory://", source: "accounts", logger: { level: "warn", to: "json" } })
   const server = createServer(bus.httpHandler()).listen(0, "127.0.0.1")

@@ -10,7 +10,7 @@ import { operationsKinds } from "./OptionKinds.ts"
 export type { KnownSubscriber, OperationsOptions, Operator, OperatorRequest } from "./http/OperationsServer.ts"
 
 /** How long `doctor` waits for one answer, in milliseconds. */
-const patience = 5000
+export const patience = 5000
 
 /**
  * Serves what an operator does under `/api`, with an OpenAPI document at `/api/openapi.json`, and at `/` a page for people
@@ -52,7 +52,8 @@ export const operations = (options: OperationsOptions, live?: LiveOptions): Laye
     })
   )
 
-const environment: Effect.Effect<LiveOptions, BrokerError> = Effect.flatMap(
+/** The settings of the environment. */
+export const environment: Effect.Effect<LiveOptions, BrokerError> = Effect.flatMap(
   Effect.promise(() => import("./Config.ts")),
   // What cannot be read of the environment is a `BrokerError`; the rest is passed on as it is.
   ({ config, unreadable }) => Effect.mapError(config, (error) => unreadable(error, process.env) as BrokerError)

@@ -3,7 +3,8 @@
  * or waits for it.
  */
 import type { PromiseDeadLetters } from "../app/promise/PromiseDeadLetters.ts"
-import * as PromiseHttp from "../app/promise/PromiseHttp.ts"
+import { checkHttp, checkOperations, isForeign, unavailable } from "../app/promise/HandlerOptions.ts"
+import type { HttpHandler } from "../app/promise/PromiseHttp.ts"
 import type { PromiseEventBus } from "../app/promise/PromiseEventBus.ts"
 import type { PromiseSubscription } from "../app/promise/PromiseSubscribe.ts"
 import { EventBus } from "./EventBus.ts"
@@ -51,15 +52,24 @@ export class AppBus extends EventBus {
   readonly metrics: EventBus["metrics"] = () => this.call((bus) => bus.metrics())
   readonly metricsText: EventBus["metricsText"] = () => this.call((bus) => bus.metricsText())
   readonly httpHandler: EventBus["httpHandler"] = (options = {}) => {
-    PromiseHttp.check(options)
-    let made: Promise<PromiseHttp.HttpHandler> | undefined
+    checkHttp(options)
+    let made: Promise<HttpHandler> | undefined
     return (request, response, next) => {
-      if (next !== undefined && PromiseHttp.isForeign(request)) return next()
+      if (next !== undefined && isForeign(request)) return next()
       void (made ??= this.connected().then((bus) => bus.httpHandler(options))).then(
         (handle) => handle(request, response),
-        () => PromiseHttp.unavailable(response)
+        () => unavailable(response)
       )
     }
+  }
+  readonly operationsHandler: EventBus["operationsHandler"] = (options) => {
+    checkOperations(options)
+    let made: Promise<ReturnType<EventBus["operationsHandler"]>> | undefined
+    return (request, response) =>
+      void (made ??= this.connected().then((bus) => bus.operationsHandler(options))).then(
+        (handle) => handle(request, response),
+        () => unavailable(response)
+      )
   }
   readonly deadLetters: PromiseDeadLetters = {
     count: (source) => this.call(({ deadLetters }) => deadLetters.count(source)),

@@ -76,6 +76,8 @@ export abstract class EventBus implements Omit<PromiseEventBus, "close" | "drain
   abstract readonly metricsText: PromiseEventBus["metricsText"]
   /** Health and metrics for the server of the app: `app.use(app.get(EventBus).httpHandler())`. */
   abstract readonly httpHandler: PromiseEventBus["httpHandler"]
+  /** The operations and their page, for a server of their own. */
+  abstract readonly operationsHandler: PromiseEventBus["operationsHandler"]
   /** Dead letters: count, list, replay and discard. */
   abstract readonly deadLetters: PromiseEventBus["deadLetters"]
 }

@@ -114,7 +114,10 @@ export const createTestBus = async (options: PromiseTestBusOptions = {}): Promis
   const services = await runtime.context().catch((error: unknown) => {
     throw CallerStack.atCallSite(error, site)
   })
-  const bus = over(services, () => runtime.dispose(), extras)
+  const bus = over(services, () => runtime.dispose(), {
+    hooks: extras,
+    settings: Effect.succeed({ url: "memory://" })
+  })
   const { run } = PromiseRun.make(services)
   const { deliver, faults, published, settle } = Context.get(services, TestBus)
   const moving = Context.get(services, Moving)

@@ -221,7 +221,7 @@ describe("the door of NestJS", () => {
       [...files].filter((file) => !file.startsWith("src/nest/") && !main.files.has(file)).toSorted(),
       [
         "src/app/http/Paths.ts",
-        "src/app/promise/PromiseHttp.ts",
+        "src/app/promise/HandlerOptions.ts",
         "src/bus/BusRuntime.ts",
         "src/bus/subscriber/WrittenHandler.ts"
       ]

@@ -8,9 +8,11 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Predicate from "effect/Predicate"
 import * as BusRuntime from "../../bus/BusRuntime.ts"
+import type { BrokerError } from "../../bus/port/BrokerError.ts"
 import { EventBus } from "../../bus/EventBus.ts"
 import { EventBusLive, layerAmqp, type Services } from "../Live.ts"
 import type { LiveOptions } from "../LiveOptions.ts"
+import { environment } from "../operations.ts"
 import * as CallerStack from "./CallerStack.ts"
 import * as PromiseAround from "./PromiseAround.ts"
 import * as OptionInvalid from "../../event/options/OptionInvalid.ts"
@@ -19,6 +21,7 @@ import * as PromiseLogger from "./PromiseLogger.ts"
 import * as PromiseDeadLetters from "./PromiseDeadLetters.ts"
 import * as PromiseHttp from "./PromiseHttp.ts"
 import * as PromiseMetrics from "./PromiseMetrics.ts"
+import * as PromiseOperations from "./PromiseOperations.ts"
 import * as PromisePublish from "./PromisePublish.ts"
 import * as PromiseRead from "./PromiseRead.ts"
 import * as PromiseRequest from "./PromiseRequest.ts"
@@ -37,6 +40,7 @@ export interface PromiseEventBus
     PromiseRead.PromiseRead,
     PromiseMetrics.PromiseMetrics,
     PromiseHttp.PromiseHttp,
+    PromiseOperations.PromiseOperations,
     AsyncDisposable {
   readonly deadLetters: PromiseDeadLetters.PromiseDeadLetters
   /**
@@ -75,18 +79,21 @@ export const make = async (
   const hasExtras = around !== undefined || logger !== undefined
   const isOfEnvironment = options === undefined || (hasExtras && Object.keys(live).length === 0)
   const extras = makeExtras("createEventBus", { around, logger })
+  // Callers without types may pass anything: the layer refuses it.
+  const settings = (hasExtras ? live : options) as LiveOptions
+  const provider = ConfigProvider.fromEnv()
   const runtime = ManagedRuntime.make(
-    extras.around(
-      isOfEnvironment
-        ? Layer.provide(EventBusLive, ConfigProvider.layer(ConfigProvider.fromEnv()))
-        : // Callers without types may pass anything: the layer refuses it.
-          layerAmqp((hasExtras ? live : options) as LiveOptions)
-    )
+    extras.around(isOfEnvironment ? Layer.provide(EventBusLive, ConfigProvider.layer(provider)) : layerAmqp(settings))
   )
   const services = await runtime.context().catch(async (error: unknown) => {
     throw CallerStack.atCallSite(await asBrokerError(error), site)
   })
-  return over(services, () => runtime.dispose(), extras)
+  return over(services, () => runtime.dispose(), {
+    hooks: extras,
+    settings: isOfEnvironment
+      ? Effect.provideService(environment, ConfigProvider.ConfigProvider, provider)
+      : Effect.succeed(settings)
+  })
 }
 
 /** Throws an `OptionInvalid` of this call that names what is wrong. */
@@ -105,19 +112,27 @@ export const extraKinds: Kinds.Kinds = {
   logger: PromiseLogger.kind
 } satisfies Kinds.KindsOf<PromiseExtras>
 
+/** What a bus was made with. */
+interface Made {
+  readonly hooks: PromiseAround.PromiseHooks
+  readonly settings: Effect.Effect<LiveOptions, BrokerError>
+}
+
 /** The bus over services that run. `dispose` ends them. */
 export const over = (
   services: Context.Context<Services>,
   dispose: () => Promise<void>,
-  hooks?: PromiseAround.PromiseHooks
+  { hooks, settings }: Made
 ): PromiseEventBus => {
   const promises = PromiseRun.make(services)
-  hooks?.runBy(promises)
+  hooks.runBy(promises)
   const { closeAll, ...subscribing } = PromiseSubscribe.make(promises)
+  const { closeOperations, ...operating } = PromiseOperations.make(promises, settings)
   let isClosed = false
   const close = async (): Promise<void> => {
     isClosed = true
     await promises.run(promises.end)
+    await closeOperations()
     await closeAll()
     await dispose()
   }
@@ -128,6 +143,7 @@ export const over = (
     ...PromiseRead.make(promises),
     ...PromiseMetrics.make(promises),
     ...PromiseHttp.make(promises, () => isClosed),
+    ...operating,
     deadLetters: PromiseDeadLetters.make(promises),
     drain: () => promises.run(Effect.flatMap(EventBus, (bus) => bus.drain)),
     within: promises.within,

@@ -55,6 +55,15 @@ export const callPlaces: Readonly<Record<string, Place>> = {
     misspelled: ["detail", "details"],
     wrong: ["details", "local", '"local"']
   },
+  "PromiseEventBus.operationsHandler": {
+    types: ["OperationsHandlerOptions"],
+    refuses: (options) => rejecting(async () => promised().operationsHandler(options)),
+    tag: "OptionInvalid",
+    base: { authorize: () => undefined },
+    misspelled: ["readonly", "readOnly"],
+    wrong: ["readOnly", "yes", '"yes"'],
+    required: "authorize"
+  },
   "bus.request": {
     types: ["RequestOptions"],
     refuses: (options) => bus(({ request }) => request(Asked, data, options)),

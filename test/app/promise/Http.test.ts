@@ -4,7 +4,7 @@ import { once } from "node:events"
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "vitest"
-import { createEventBus, Event, OptionInvalid, type PromiseEventBus } from "../../../src/index.ts"
+import { createEventBus, Event, OptionInvalid, type PromiseEventBus, Reject } from "../../../src/index.ts"
 import { describeLive, freshNamespace, rabbitUrl } from "../../support/live.ts"
 import { until } from "./PromiseTools.ts"
 
@@ -118,5 +118,39 @@ describe("HTTP and metrics of the Promise API, embedded", () => {
 })
 
 describeLive("HTTP and metrics of the Promise API, on RabbitMQ", () => {
-  cases(() => createEventBus({ url: rabbitUrl(), source: "http", namespace: freshNamespace() }))
+  const open = () => createEventBus({ url: rabbitUrl(), source: "http", namespace: freshNamespace() })
+  cases(open)
+
+  it("operations: nobody is let in but by authorize, which may be a Promise, and dead letters are shown", async () => {
+    const bus = await open()
+    await bus.subscribe("http.handler.broken", {
+      events: [Metered],
+      handler: () => {
+        throw new Reject({ reason: "no way" })
+      }
+    })
+    await bus.publish(Metered, { n: 1 }, { id: "one" })
+    await until(async () => (await bus.deadLetters.count("http.handler.broken")) === 1)
+    const names: Array<string> = []
+    const handler = bus.operationsHandler({
+      subscribers: ["http.handler.broken"],
+      authorize: async ({ path }) => {
+        names.push(path)
+        if (path.endsWith("/doctor")) throw new Error("the directory is away")
+        return path.endsWith("/http.handler.broken") ? { name: "on call" } : undefined
+      }
+    })
+    await serving(handler, async (ask) => {
+      const letters = await ask("/api/dead-letters/http.handler.broken")
+      assert.strictEqual(letters.status, 200, letters.body)
+      assert.include(letters.body, '"one"')
+      assert.strictEqual((await ask("/api/dead-letters")).status, 403)
+      const failed = await ask("/api/doctor")
+      assert.strictEqual(failed.status, 500)
+      assert.notInclude(failed.body, "directory")
+      assert.lengthOf(names, 3)
+      await bus.close()
+      assert.strictEqual((await ask("/api/dead-letters/http.handler.broken")).status, 503)
+    })
+  })
 })
