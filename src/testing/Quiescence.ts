@@ -10,6 +10,7 @@ import type { BusInternals } from "../bus/BusInternals.ts"
 import type { EventBus } from "../bus/EventBus.ts"
 import { TaggedError } from "../event/Tagged.ts"
 import type { MemoryServer } from "../memory/index.ts"
+import { pause, turn } from "./RealTimers.ts"
 import type { RealWork } from "./RealWork.ts"
 
 /** Something goes on without end: a handler that never returns, or events that cause each other for ever. */
@@ -178,13 +179,3 @@ export class Quiescence {
 const noop = (): void => {}
 
 const same = (a: View, b: View): boolean => JSON.stringify(a) === JSON.stringify(b)
-
-const turn = Effect.callback<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
-/** Real time, whatever Effect's clock says. */
-const pause = (millis: number) =>
-  Effect.callback<void>((resume) => {
-    setTimeout(() => resume(Effect.void), millis)
-  })

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/testing/TestClock"
 import * as CallerStack from "../app/promise/CallerStack.ts"
 import {
@@ -27,6 +28,7 @@ import * as OptionInvalid from "../event/options/OptionInvalid.ts"
 import { MemoryStores } from "../memory/index.ts"
 import { Health } from "../observe/Health.ts"
 import type { DeliverOptions, Settlement } from "./Deliver.ts"
+import { scheduler } from "./RealTimers.ts"
 import { kinds, layerWithInternals, Moving, TestBus, type TestBusOptions } from "./TestBus.ts"
 import type { InjectedFault } from "./TestFaults.ts"
 
@@ -111,10 +113,10 @@ export const createTestBus = async (options: PromiseTestBusOptions = {}): Promis
   const { around, logger, ...rest } = options
   const extras = makeExtras("createTestBus", { around, logger })
   const runtime = ManagedRuntime.make(extras.around(layer(rest)))
-  const services = await runtime.context().catch((error: unknown) => {
+  const services = await Effect.runPromise(runtime.contextEffect, { scheduler }).catch((error: unknown) => {
     throw CallerStack.atCallSite(error, site)
   })
-  const bus = over(services, () => runtime.dispose(), {
+  const bus = over(services, () => Effect.runPromise(runtime.disposeEffect, { scheduler }), {
     hooks: extras,
     settings: Effect.succeed({ url: "memory://" })
   })
@@ -176,7 +178,8 @@ const layer = (options: TestBusOptions) =>
         Layer.provideMerge(layerWithInternals(options)),
         Layer.provideMerge(MemoryStores.layer),
         Layer.provideMerge(Layer.succeed(CurrentLookPace, lookPace)),
-        Layer.provideMerge(TestClock.layer())
+        Layer.provideMerge(TestClock.layer()),
+        Layer.provideMerge(Layer.succeed(Scheduler.Scheduler, scheduler))
       )
     )
   )

@@ -47,7 +47,7 @@ describe("a file of src", () => {
       "src/amqp/consuming/DeadLetterPump.ts": "the pause before a queue is read again, within a Promise of amqplib",
       "src/bus/health/EventLoop.ts": "the timer that notices a blocked event loop, which no test clock blocks",
       "src/page/Time.ts": "browsers, where no Effect runs",
-      "src/testing/Quiescence.ts": "real time for real work, whatever the test clock says"
+      "src/testing/RealTimers.ts": "real time for real work, whatever the test clock says"
     }
     // The conformance suites are tests: they wait for brokers in real time.
     const code = sources.filter((file) => !file.startsWith("src/ports/conformance/"))

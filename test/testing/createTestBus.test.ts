@@ -1,6 +1,6 @@
 /** The test bus without Effect. */
 import { Clock, Effect, Schedule, Schema } from "effect"
-import { assert, describe, it } from "vitest"
+import { assert, describe, it, vi } from "vitest"
 import * as BusRuntime from "../../src/bus/BusRuntime.ts"
 import { Event, OptionInvalid, type PromiseEventBus, Reject } from "../../src/index.ts"
 import { createTestBus, NoSuchSubscriber } from "../../src/testing/index.ts"
@@ -87,6 +87,34 @@ describe("createTestBus", () => {
     const refused = await createTestBus(wrong).catch((error: unknown) => error)
     assert.instanceOf(refused, OptionInvalid)
     assert.include(String(refused), "sauce")
+  })
+
+  it.each(["before", "after"])("runs while the timers of the test are fakes, from %s it was made", async (moment) => {
+    const fake = () =>
+      vi.useFakeTimers({ toFake: ["setTimeout", "setImmediate", "setInterval", "Date", "performance"] })
+    if (moment === "before") fake()
+    try {
+      await using bus = await createTestBus({
+        around: [{ name: "twice", publishing: async (publish) => publish().then(publish) }]
+      })
+      if (moment === "after") fake()
+      const seen: Array<string> = []
+      await bus.subscribe("test-bus.feed", {
+        events: [Posted],
+        retry: days,
+        handler: ({ data }, { attempt }) => {
+          seen.push(`${data.n} ${attempt}`)
+          if (attempt === 1) throw new Error("not today")
+        }
+      })
+      await bus.publish(Posted, { n: 1 }, { delay: "12 hours" })
+      await bus.settle()
+      assert.deepStrictEqual([...new Set(seen)], ["1 1", "1 2"])
+      assert.lengthOf(await bus.published(Posted), 2)
+      assert.strictEqual((await bus.deliver("test-bus.feed", Posted, { n: 2 }))._tag, "Retried")
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it("ends a subscriber whose handler waits for ever, and itself", async () => {
