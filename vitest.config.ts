@@ -29,6 +29,7 @@ const long = [
   "test/amqp/consuming/ParkedReturns.test.ts",
   "test/amqp/credentials/*.test.ts",
   "test/bus/park/ParkingRenewal.test.ts",
+  "test/bus/recurring/Recurring{Rabbit,Year}.test.ts",
   "test/support/RabbitNode.test.ts",
   "test/security/Secrets.test.ts",
   "test/app/demo/HealthStates.test.ts",

@@ -17,7 +17,7 @@ const written: ReadonlyArray<readonly [group: string, paths: ReadonlyArray<strin
   ["Start", ["README.md", guide("quick-start"), guide("comparison"), "examples/README.md"]],
   [
     "Write",
-    ["define", "publish", "subscribe", "retry-and-dead-letters", "order-and-batches", "requests", "outbox"]
+    ["define", "publish", "subscribe", "retry-and-dead-letters", "order-and-batches", "requests", "recurring", "outbox"]
       .concat(["last-known-events", "flow", "around", "other-systems", "testing", "contracts"])
       .map(guide)
   ],

@@ -22,6 +22,7 @@ import type { CacheStore } from "./port/CacheStore.ts"
 import type * as Publisher from "./publish/Publisher.ts"
 import type * as LiveStream from "./read/LiveStream.ts"
 import type * as WatchStream from "./read/WatchStream.ts"
+import type * as Recurrences from "./recurring/Recurrences.ts"
 import type * as Replier from "./request/Replier.ts"
 import type * as Requests from "./request/Requests.ts"
 import type * as InFlightLimit from "./send/InFlightLimit.ts"
@@ -52,6 +53,8 @@ export class EventBus extends Context.Service<
     readonly requestAll: Requests.Requests["requestAll"]
     /** `Subscriber.reply` as a scoped Effect. */
     readonly reply: Replier.StartReply
+    /** `Recurring.layer` as a scoped Effect: ready when its queue is declared and consumed. */
+    readonly recurring: Recurrences.StartRecurring
     /** `Subscriber.layer` as a scoped Effect: ready when its queue is declared, bound and consumed. */
     readonly subscribe: SubscriberOptions.Subscribe
     /**

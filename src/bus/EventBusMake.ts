@@ -38,6 +38,7 @@ import { sourceFault } from "./publish/PublishOptions.ts"
 import * as LiveStream from "./read/LiveStream.ts"
 import * as WatchStream from "./read/WatchStream.ts"
 import { CurrentAround } from "./ProvidedHooks.ts"
+import * as Recurrences from "./recurring/Recurrences.ts"
 import * as Replier from "./request/Replier.ts"
 import * as Requests from "./request/Requests.ts"
 import * as InFlightLimit from "./send/InFlightLimit.ts"
@@ -76,14 +77,11 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     timeout: Duration.fromInputUnsafe(options.publishTimeout ?? "15 seconds"),
     authorise: options.authorise ?? "contracts"
   })
-  const failures = yield* FailureFeed.make(
-    (data) => Effect.ignore(publisher.publish(EventDeadLettered, data, { timeout: "5 seconds" })),
-    Meter.series(Metrics.failuresDropped, context).update
-  )
+  const failures = yield* failuresOver(publisher)
   const drainClock = new BusDrain.DrainClock(options.drainTimeout ?? "25 seconds", clock)
   yield* widenBudget(drainClock.totalMillis)
   const refusedCopies = new RefusedCopies(clock)
-  const id = (yield* CurrentIds).next(clock.currentTimeMillisUnsafe())
+  const process = (yield* CurrentIds).next(clock.currentTimeMillisUnsafe())
   const shared: SharedParts = {
     broker,
     copiesOf: yield* Copies.make(broker, settling.outbox, log, refusedCopies),
@@ -98,13 +96,11 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     leases: yield* leasesOver(log),
     cache,
     stores: yield* sharedStores,
-    fleet: yield* fleetMember(options, { known, log, process: id, source }, connectionOf(broker, publishing.limit)),
-    process: id
+    fleet: yield* fleetMember(options, { known, log, process, source }, connectionOf(broker, publishing.limit)),
+    process
   }
-  const portProbes = [
-    ...BusProbes.ofPorts(broker, cache),
-    yield* EventLoop.start({ context, log, handlers: shared.longHandlers })
-  ]
+  const ofPorts = BusProbes.ofPorts(broker, cache)
+  const eventLoop = yield* EventLoop.start({ context, log, handlers: shared.longHandlers })
   const gauges = yield* BusGauges.start({ broker, cache, callers: publishing.limit, settling: settling.limit })
   const hooks = yield* CurrentAround
   const names = (yield* CurrentNames) ?? new SubscriberNames()
@@ -113,8 +109,11 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
   const drain = yield* BusDrain.make({ drainClock, publishing, settling, subscriptions: subscriptions.all, log })
   // Runs before the connections of the broker close: what is in flight gets its answer.
   yield* Effect.addFinalizer(() => drain)
+  const within = Surround.publisher(publisher, hooks, publisher.newId)
+  const recurrences = Recurrences.make({ ...shared, names, publish: within.publish, newId: publisher.newId })
   const bus = EventBus.of({
-    ...(yield* calls(broker, publisher, Surround.publisher(publisher, hooks, publisher.newId), subscriptions)),
+    ...(yield* calls(broker, publisher, within, subscriptions)),
+    recurring: recurrences.start,
     subscribe: subscriptions.start,
     subscribeEphemeral: subscriptions.startEphemeral,
     stream: LiveStream.make(subscriptions.startEphemeral),
@@ -127,11 +126,13 @@ const make = Effect.fnUntraced(function* (options: EventBus.Options) {
     encoded: publisher.encoded,
     subscriptions: Effect.sync(subscriptions.all),
     probes: Effect.sync(() => [
-      ...portProbes,
+      ...ofPorts,
+      eventLoop,
       ...Context.get(context, CurrentProbes),
       gauges.probe,
       refusedCopies.probe,
       BusProbes.inFlightLimits(publishing.limit, settling.limit),
+      ...recurrences.probes(),
       ...subscriptions.durable().map(BusProbes.subscriber)
     ])
   })
@@ -154,6 +155,14 @@ const widenBudget = (millis: number): Effect.Effect<void> =>
   Effect.map(CurrentShutdown, (shutdown) => {
     shutdown.budget = Math.max(shutdown.budget ?? 0, millis)
   })
+
+const failuresOver = Effect.fnUntraced(function* ({ publish }: Publisher.Publisher) {
+  const context = yield* Effect.context<never>()
+  return yield* FailureFeed.make(
+    (data) => Effect.ignore(publish(EventDeadLettered, data, { timeout: "5 seconds" })),
+    Meter.series(Metrics.failuresDropped, context).update
+  )
+})
 
 const leasesOver = (log: Log.Log) =>
   Effect.flatMap(Effect.serviceOption(ClaimStore), (claims) =>

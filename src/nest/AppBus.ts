@@ -37,6 +37,7 @@ export class AppBus extends EventBus {
   readonly subscribeEphemeral: EventBus["subscribeEphemeral"] = (
     ...args: Parameters<EventBus["subscribeEphemeral"]>
   ): ReturnType<EventBus["subscribeEphemeral"]> => this.call((bus) => bus.subscribeEphemeral(...args))
+  readonly recurring: EventBus["recurring"] = (name, options) => this.call((bus) => bus.recurring(name, options))
   readonly subscription: EventBus["subscription"] = (name) => this.subscriptions.get(name)
   readonly last: EventBus["last"] = (event, key) => this.call((bus) => bus.last(event, key))
   readonly lastMany: EventBus["lastMany"] = (event, keys) => this.call((bus) => bus.lastMany(event, keys))

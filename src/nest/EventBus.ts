@@ -46,6 +46,8 @@ export abstract class EventBus implements Omit<PromiseEventBus, "close" | "drain
   abstract readonly reply: PromiseEventBus["reply"]
   /** Starts a subscriber besides those of `@OnEvent`. It ends with the app. */
   abstract readonly subscribe: PromiseEventBus["subscribe"]
+  /** Publishes an event at the times of a cron expression, once over all processes. It ends with the app. */
+  abstract readonly recurring: PromiseEventBus["recurring"]
   /** Starts a subscriber of this process alone, whose queue ends with it. */
   abstract readonly subscribeEphemeral: PromiseEventBus["subscribeEphemeral"]
   /** The running subscriber of an `@OnEvent`, by its name: to pause, resume or look at it. */

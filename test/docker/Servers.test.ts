@@ -195,7 +195,7 @@ describeLive(
         channel.on("error", () => {})
         // It can read its own dead letters.
         const { messageCount } = await channel.checkQueue(`eduflow.dead.${service}.worker`)
-        assert.strictEqual(messageCount, 1)
+        assert.isAtLeast(messageCount, 1)
         const refused = await channel.get(`eduflow.sub.${other}.worker`).then(
           () => "",
           (error: unknown) => String(error)

@@ -155,6 +155,7 @@ const programs: Readonly<Record<string, { readonly prints: string; readonly serv
   promises: { prints: "userId: 'u-1'" },
   publish: { prints: "no subscriber is bound" },
   "publish-promises": { prints: "no subscriber is bound" },
+  recurring: { prints: "invoices of 2" },
   requests: { prints: "there is no course c-8" },
   "quick-start": { prints: "mail to s-1: 93", serves: true },
   "quick-start-promises": { prints: "mail to s-1: 93", serves: true },

@@ -24,6 +24,7 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
     foreign: ["port", "support", "send", "subscriber", "delivery", "supervise"],
     health: ["port", "support", "send", "subscriber", "read"],
     request: ["port", "support", "send", "publish", "subscriber", "delivery"],
+    recurring: ["port", "support", "publish", "subscriber", "delivery"],
     "": [
       "port",
       "support",
@@ -39,7 +40,8 @@ const inner: Readonly<Record<string, Readonly<Record<string, ReadonlyArray<strin
       "supervise",
       "foreign",
       "health",
-      "request"
+      "request",
+      "recurring"
     ]
   },
   amqp: {

@@ -7,6 +7,7 @@ import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { EventBus } from "../../bus/EventBus.ts"
+import type { RecurringOptions } from "../../bus/recurring/RecurringOptions.ts"
 import type { SubscribeError } from "../../bus/subscriber/SubscribeError.ts"
 import { madeOf } from "../../bus/subscriber/WrittenHandler.ts"
 import type {
@@ -117,6 +118,27 @@ export interface PromiseSubscribe {
     options: PromiseReplyOptions<Q>
   ) => Promise<PromiseSubscription>
   /**
+   * Publishes an event at the times of a cron expression, once for each, however many processes do this; resolves when it has
+   * begun. A tick has the same event id from every process.
+   *
+   * @example
+   * ```ts
+   * import { Event, type PromiseEventBus } from "@eduflow/events"
+   * import { Schema } from "effect"
+   *
+   * const MonthEnded = Event.make("billing.month.ended", { version: 1, data: Schema.Struct({ at: Schema.String }) })
+   *
+   * export const start = (bus: PromiseEventBus) =>
+   *   bus.recurring("billing.month-end", {
+   *     event: MonthEnded,
+   *     cron: "0 6 1 * *",
+   *     timeZone: "Europe/Berlin",
+   *     data: (tick) => ({ at: tick.toISOString() })
+   *   })
+   * ```
+   */
+  readonly recurring: <E extends Event.Any>(name: string, options: RecurringOptions<E>) => Promise<PromiseRecurring>
+  /**
    * A subscriber of this process alone, whose queue ends with it: for websockets and caches. It retries in the
    * process only, drops what it cannot handle, and misses events while it is away.
    */
@@ -124,6 +146,11 @@ export interface PromiseSubscribe {
     <E extends Event.Any>(options: PromiseBatchedOptions<E> & GapOptions): Promise<PromiseSubscription>
     <E extends Event.Any>(options: PromiseSubscriberOptions<E> & GapOptions): Promise<PromiseSubscription>
   }
+}
+
+/** A recurring event that this process takes part in. Disposing of it ends that; another process goes on, or nobody. */
+export interface PromiseRecurring extends AsyncDisposable {
+  readonly name: string
 }
 
 /** `closeAll` ends the subscriptions that are open, together. */
@@ -134,20 +161,24 @@ export const make = (promises: PromiseRun): PromiseSubscribe & { readonly closeA
     open.delete(scope)
     await run(Scope.close(scope, Exit.void))
   }
-  const start = async (
-    subscribed: Effect.Effect<Subscription, SubscribeError, Services | Scope.Scope>,
-    site: CallerStack.CallSite
-  ): Promise<PromiseSubscription> => {
+  const begin = async <A, B>(
+    begun: Effect.Effect<A, SubscribeError, Services | Scope.Scope>,
+    site: CallerStack.CallSite,
+    as: (value: A, end: () => Promise<void>) => B
+  ): Promise<B> => {
     const scope = Scope.makeUnsafe()
     open.add(scope)
     try {
-      const subscription = await run(Scope.provide(subscribed, scope), { site })
-      return handle(promises, subscription, () => end(scope))
+      return as(await run(Scope.provide(begun, scope), { site }), () => end(scope))
     } catch (error) {
       await end(scope)
       throw error
     }
   }
+  const start = (
+    subscribed: Effect.Effect<Subscription, SubscribeError, Services | Scope.Scope>,
+    site: CallerStack.CallSite
+  ): Promise<PromiseSubscription> => begin(subscribed, site, (subscription, end) => handle(promises, subscription, end))
   const withEffect = <E extends Event.Any>(
     options: PromiseSubscriberOptions<E>
   ): SubscriberOptions<E, unknown, never> => {
@@ -187,6 +218,12 @@ export const make = (promises: PromiseRun): PromiseSubscribe & { readonly closeA
       start(
         Effect.flatMap(EventBus, (bus) => bus.subscribeEphemeral(withEffect(options))),
         CallerStack.here()
+      ),
+    recurring: (name, options) =>
+      begin(
+        Effect.flatMap(EventBus, (bus) => bus.recurring(name, options)),
+        CallerStack.here(),
+        (_, end) => ({ name, [Symbol.asyncDispose]: end })
       ),
     closeAll: async () => void (await Promise.all([...open].map(end)))
   }

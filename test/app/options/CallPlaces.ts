@@ -1,6 +1,6 @@
 /** Calls of a bus, of the test kit and of the conformance suites. */
 import { Effect, Layer } from "effect"
-import { DeadLetters, EventCache, Foreign, Subscriber } from "../../../src/index.ts"
+import { DeadLetters, EventCache, Foreign, Recurring, Subscriber } from "../../../src/index.ts"
 import { brokerCases, busProcess, cacheStoreCases } from "../../../src/ports/index.ts"
 import { createTestBus, TestBus } from "../../../src/testing/index.ts"
 import {
@@ -88,6 +88,24 @@ export const callPlaces: Readonly<Record<string, Place>> = {
     misspelled: ["concurency", "concurrency"],
     wrong: ["to", 7, "7"],
     required: "to"
+  },
+  "Recurring.layer": {
+    types: ["RecurringOptions<E>"],
+    refuses: (options) => building(Recurring.layer("options.recurring", options)),
+    tag: "SubscribeError",
+    base: { event: Moved, cron: "0 * * * *", data: () => data },
+    misspelled: ["timezone", "timeZone"],
+    wrong: ["catchUp", 3, "3"],
+    required: "cron"
+  },
+  "PromiseEventBus.recurring": {
+    types: [],
+    refuses: (options) => rejecting(() => promised().recurring("options.recurring", options)),
+    tag: "SubscribeError",
+    base: { event: Moved, cron: "0 * * * *", data: () => data },
+    misspelled: ["catchup", "catchUp"],
+    wrong: ["data", 3, "3"],
+    required: "event"
   },
   "PromiseEventBus.request": {
     types: [],
