@@ -90,7 +90,7 @@ export const callPlaces: Readonly<Record<string, Place>> = {
     required: "to"
   },
   "Recurring.layer": {
-    types: ["RecurringOptions<E>"],
+    types: ["RecurringOptions<E>", "RecurringOptions.RecurringOptions<E>"],
     refuses: (options) => building(Recurring.layer("options.recurring", options)),
     tag: "SubscribeError",
     base: { event: Moved, cron: "0 * * * *", data: () => data },
