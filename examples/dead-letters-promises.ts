@@ -14,16 +14,20 @@ export const replayRejected = async ({ deadLetters }: PromiseEventBus) => {
 }
 
 export const program = async () => {
-  await using bus = await createEventBus({ url: "memory://", source: "accounts" })
-  await bus.subscribe("directory.accounts", {
-    events: [AccountClosed],
-    handler: ({ data }) => {
-      throw new Reject({ reason: `an account without a user: ${data.userId}` })
-    }
-  })
-  await bus.publish(AccountClosed, { userId: "nobody" })
-  while ((await bus.deadLetters.count("directory.accounts")) === 0) await setTimeout(100)
-  return await replayRejected(bus)
+  const bus = await createEventBus({ url: "memory://", source: "accounts" })
+  try {
+    await bus.subscribe("directory.accounts", {
+      events: [AccountClosed],
+      handler: ({ data }) => {
+        throw new Reject({ reason: `an account without a user: ${data.userId}` })
+      }
+    })
+    await bus.publish(AccountClosed, { userId: "nobody" })
+    while ((await bus.deadLetters.count("directory.accounts")) === 0) await setTimeout(100)
+    return await replayRejected(bus)
+  } finally {
+    await bus.close()
+  }
 }
 
 if (import.meta.main) console.log(await program())

@@ -44,11 +44,15 @@ export const TenantSpan = Around.make({
 })
 
 export const withoutEffect = async () => {
-  await using bus = await createEventBus({ url: "memory://", source: "accounts" })
-  return await bus.within({ tenant: "school-7", baggage: { channel: "app" } }, async () => {
-    await bus.publish(AccountClosed, { userId: "u-2" })
-    return bus.publish(AccountClosed, { userId: "u-3" }, { baggage: undefined })
-  })
+  const bus = await createEventBus({ url: "memory://", source: "accounts" })
+  try {
+    return await bus.within({ tenant: "school-7", baggage: { channel: "app" } }, async () => {
+      await bus.publish(AccountClosed, { userId: "u-2" })
+      return bus.publish(AccountClosed, { userId: "u-3" }, { baggage: undefined })
+    })
+  } finally {
+    await bus.close()
+  }
 }
 
 export const service = Layer.merge(Billing, Payments).pipe(

@@ -28,14 +28,9 @@ export const main = async (url: string) => {
   )
   await pool.query("CREATE TABLE IF NOT EXISTS refunds (user_id text NOT NULL)")
   const refunded = Promise.withResolvers<string>()
-  {
-    await using bus = await createEventBus({ url: "memory://", source: "accounts" })
-    await using outbox = await createOutbox({
-      source: "accounts",
-      dialect: "postgres",
-      execute: on(pool),
-      relayTo: bus
-    })
+  const bus = await createEventBus({ url: "memory://", source: "accounts" })
+  const outbox = await createOutbox({ source: "accounts", dialect: "postgres", execute: on(pool), relayTo: bus })
+  try {
     await outbox.migrate()
 
     await bus.subscribe("billing.refunds", {
@@ -53,10 +48,12 @@ export const main = async (url: string) => {
       await client.query("INSERT INTO accounts (user_id, closed) VALUES ($1, true)", ["u-1"])
       await outbox.append(on(client), AccountClosed, { userId: "u-1" })
     })
-    await refunded.promise
+    return await refunded.promise
+  } finally {
+    await outbox.close()
+    await bus.close()
+    await pool.end()
   }
-  await pool.end()
-  return refunded.promise
 }
 
 if (import.meta.main) console.log(`refund for ${await main(process.env["DATABASE_URL"] ?? "")}`)

@@ -15,21 +15,25 @@ const on =
     (await db.executeQuery<Record<string, unknown>>(CompiledQuery.raw(text, [...parameters]))).rows
 
 export const main = async (url: string) => {
-  await using db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }) })
-  return await refunds({
-    dialect: "postgres",
-    execute: on(db),
-    closeAccount: (outbox, userId) =>
-      db.transaction().execute(async (trx) => {
-        await trx.insertInto("accounts").values({ user_id: userId, closed: true }).execute()
-        await outbox.append(on(trx), AccountClosed, { userId })
-      }),
-    refund: (outbox, event) =>
-      db.transaction().execute(async (trx) => {
-        if (!(await outbox.isFirst(on(trx), "billing.refunds", event))) return
-        await trx.insertInto("refunds").values({ user_id: event.data.userId }).execute()
-      })
-  })
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }) })
+  try {
+    return await refunds({
+      dialect: "postgres",
+      execute: on(db),
+      closeAccount: (outbox, userId) =>
+        db.transaction().execute(async (trx) => {
+          await trx.insertInto("accounts").values({ user_id: userId, closed: true }).execute()
+          await outbox.append(on(trx), AccountClosed, { userId })
+        }),
+      refund: (outbox, event) =>
+        db.transaction().execute(async (trx) => {
+          if (!(await outbox.isFirst(on(trx), "billing.refunds", event))) return
+          await trx.insertInto("refunds").values({ user_id: event.data.userId }).execute()
+        })
+    })
+  } finally {
+    await db.destroy()
+  }
 }
 
 if (import.meta.main) await report(main)

@@ -21,11 +21,11 @@ export const refunds = async ({ closeAccount, dialect, execute, refund }: Client
   await execute("CREATE TABLE IF NOT EXISTS accounts (user_id varchar(50) PRIMARY KEY, closed boolean NOT NULL)", [])
   await execute("CREATE TABLE IF NOT EXISTS refunds (user_id varchar(50) NOT NULL)", [])
   const written = Promise.withResolvers<void>()
-  {
-    await using bus = await createEventBus({ url: "memory://", source: "accounts" })
-    await using outbox = await createOutbox({ source: "accounts", dialect, execute, relayTo: bus })
+  const bus = await createEventBus({ url: "memory://", source: "accounts" })
+  const outbox = await createOutbox({ source: "accounts", dialect, execute, relayTo: bus })
+  try {
     await outbox.migrate()
-    await using _ = await bus.subscribe("billing.refunds", {
+    await bus.subscribe("billing.refunds", {
       events: [AccountClosed],
       handler: async (event) => {
         // Twice, as if the event had come again.
@@ -36,6 +36,9 @@ export const refunds = async ({ closeAccount, dialect, execute, refund }: Client
     })
     await closeAccount(outbox, "u-1")
     await written.promise
+  } finally {
+    await outbox.close()
+    await bus.close()
   }
   const rows = await execute("SELECT user_id FROM refunds", [])
   return rows.map((row) => String(row["user_id"]))

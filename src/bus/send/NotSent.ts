@@ -1,12 +1,14 @@
 /**
- * Why a message that is past its deadline was never sent: the reason in its publisher's error.
+ * Why a message that was not sent is given up: the reason in its publisher's error.
  */
 import type { BrokerStatus } from "../port/Broker.ts"
 import { type BrokerReason, Closed, ConnectionFailed } from "../port/BrokerReason.ts"
 import { rejected } from "../port/SendOutcome.ts"
 import type { InFlightLimit } from "./InFlightLimit.ts"
 import * as PublishReason from "./PublishReason.ts"
+import type { Shipment } from "./Shipment.ts"
 
+/** Of one that is past its deadline. */
 export const reasonOf = (
   past: {
     readonly rejected: boolean
@@ -38,4 +40,20 @@ export const reasonOf = (
   return new PublishReason.Unavailable({
     cause: past.refusal ?? new ConnectionFailed({ address: "the broker", detail: "no channel" })
   })
+}
+
+/** What a refusal means for its publisher if sending it again would not help. */
+export const finalReason = (
+  { endsWhenDenied }: Shipment,
+  reason: BrokerReason
+): PublishReason.Invalid | PublishReason.Denied | undefined => {
+  switch (reason._tag) {
+    case "Refused":
+    case "Settings":
+      return new PublishReason.Invalid({ faults: [{ path: "", expected: reason.message }] })
+    case "Permission":
+      return endsWhenDenied ? new PublishReason.Denied({ by: "broker", detail: reason.message }) : undefined
+    default:
+      return undefined
+  }
 }

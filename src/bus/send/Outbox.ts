@@ -15,7 +15,6 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Monotonic from "../../observe/Monotonic.ts"
 import type { Broker } from "../port/Broker.ts"
 import type { BrokerError } from "../port/BrokerError.ts"
-import type { BrokerReason } from "../port/BrokerReason.ts"
 import { type Confirmed, rejected, type SendOutcome, unknown } from "../port/SendOutcome.ts"
 import * as Backoff from "../support/Backoff.ts"
 import type { InFlightLimit } from "./InFlightLimit.ts"
@@ -187,7 +186,7 @@ export class Outbox implements Carrier {
       return this.limit.leave(shipment.bytes)
     }
     shipment.refusal = reason
-    const final = finalReason(shipment, reason)
+    const final = NotSent.finalReason(shipment, reason)
     if (final === undefined) return this.stall(shipment)
     this.limit.leave(shipment.bytes)
     this.fail(shipment, shipment.rejected ? rejected : final)
@@ -286,21 +285,5 @@ export class Outbox implements Carrier {
         })
       )
     )
-  }
-}
-
-/** What a refusal means for its publisher if sending it again would not help. */
-const finalReason = (
-  { endsWhenDenied }: Shipment,
-  reason: BrokerReason
-): PublishReason.Invalid | PublishReason.Denied | undefined => {
-  switch (reason._tag) {
-    case "Refused":
-    case "Settings":
-      return new PublishReason.Invalid({ faults: [{ path: "", expected: reason.message }] })
-    case "Permission":
-      return endsWhenDenied ? new PublishReason.Denied({ by: "broker", detail: reason.message }) : undefined
-    default:
-      return undefined
   }
 }

@@ -253,19 +253,6 @@ describe("Outbox", () => {
     })
   )
 
-  it.effect("P2: a broker that is closed ends all that is here at once, each with what is known of it", () =>
-    Effect.gen(function* () {
-      const { results, scripted, submit } = yield* Stage.make({ bounds: { count: 2, bytes: 1_000 } })
-      submit("sent")
-      scripted.script = () => Scripted.notSent
-      submit("stalled")
-      submit("waiting")
-      yield* scripted.become(Scripted.closed)
-      yield* TestClock.adjust(0)
-      assert.deepStrictEqual(results, ["sent Unknown", "stalled Unavailable(Closed)", "waiting Unavailable(Closed)"])
-    })
-  )
-
   it.effect("P12: during a drain handlers still publish", () =>
     Effect.gen(function* () {
       const { limit, scripted, submit } = yield* Stage.make()
