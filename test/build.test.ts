@@ -96,6 +96,8 @@ describe("the build", () => {
     const more = files.filter((file) => file.includes("/.build-") && !main.includes(file))
     assert.deepStrictEqual(more.map((file) => file.split("/").at(-1)).toSorted(), [
       "BusRuntime.js",
+      "HandlerOptions.js",
+      "Paths.js",
       "WrittenHandler.js",
       "index.js"
     ])

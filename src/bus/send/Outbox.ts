@@ -146,13 +146,7 @@ export class Outbox implements Carrier {
   /** Forks the fibers that serve all shipments. */
   get run(): Effect.Effect<void, never, Scope.Scope> {
     const followStatus = SubscriptionRef.changes(this.broker.status).pipe(
-      Stream.runForEach((status) =>
-        Effect.sync(() => {
-          this.limit.setReady(status._tag === "Up")
-          // It never opens again: nothing that is here is sent, or answered, any more.
-          if (status._tag === "Closed") for (const shipment of this.shipments.all()) this.giveUp(shipment)
-        })
-      )
+      Stream.runForEach((status) => Effect.sync(() => this.limit.setReady(status._tag === "Up")))
     )
     return Effect.forEach(
       [Effect.repeat(this.recover, Schedule.forever), Effect.repeat(this.sweep, Schedule.forever), followStatus],
