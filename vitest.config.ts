@@ -32,13 +32,14 @@ const long = [
   "test/bus/recurring/Recurring{Rabbit,Year}.test.ts",
   "test/support/RabbitNode.test.ts",
   "test/security/Secrets.test.ts",
-  "test/app/demo/HealthStates.test.ts",
+  "test/app/demo/{DemoEnds,HealthStates}.test.ts",
+  "test/app/promise/Http.test.ts",
   "test/cli/{DeadLetters,Doctor,DoctorChannels,DoctorRedis,DoctorTls,EditLetter,Fleet,LeastRights,Live,Load,Publish,ReplayKilled,SingleLetters,Terminal,Topology}.test.ts",
   "test/build/*.test.ts",
   "test/contracts/foreign/*.test.ts",
   "test/mcp/Mcp.test.ts",
   "test/migrate/*.test.ts",
-  "test/page/{Hostile,Screens}.test.ts",
+  "test/page/{Hostile,Page,Screens}.test.ts",
   "test/site/*.test.ts"
 ]
 
