@@ -81,9 +81,9 @@ for (const { bugs, database, inboxes } of runs) {
 
       it.each(bugs)("a planted bug is found: %s", async (bug) => {
         const { play, rule } = controls[bug]
-        // Two processes have to meet, which they do in most plays.
+        // Two processes have to meet, which they do in most plays of a quiet machine.
         const seen: Array<string> = []
-        for (let times = 0; times < 8 && !seen.includes(rule); times++)
+        for (let times = 0; times < 30 && !seen.includes(rule); times++)
           seen.push(...(await play(servers, bug)).map((violation) => violation.rule))
         assert.include(seen, rule)
       })
