@@ -72,7 +72,7 @@ export default defineConfig({
     // For a test that hangs. No test is slow enough to need it, however busy the machine is.
     testTimeout: 600_000,
     hookTimeout: 600_000,
-    // A line that is on its way to the reporter when its file ends would fail the run although every test passed.
+    // The suites log until their last moment: a line needs no message to the main process, which carries the results.
     disableConsoleIntercept: true,
     pool: "forks", // as fast as threads here, and a test file that crashes takes nothing else with it
     // One more than the two cores that the time of a run is measured on: most files wait for servers and processes.

@@ -20,7 +20,8 @@ export type ControlMessage =
 
 type KnownControl = Exclude<ControlMessage, { readonly _tag: "Unknown" }>
 
-const header = "bus-control"
+/** The header of every message of the runtime itself; its value says which one it is. */
+export const header = "bus-control"
 const keyHeader = "bus-control-key"
 /** A process that becomes active learns within this time that events are parked. */
 const reminderSeconds = 30
@@ -39,15 +40,20 @@ export const read = ({ headers, properties, trusted }: Delivery): ControlMessage
 /** With `atOnce`, a reminder reaches the process that is active now, and not only the next one. */
 export const write = (message: KnownControl, subscriber: string, now: number, atOnce = false): ControlCopy => {
   const type = message._tag === "Reminder" ? "bus.subscriber.reminder" : "bus.subscriber.release"
-  // To a process that does not know control messages it is an event like any other, which it skips.
-  const body = { specversion: "1.0", id: message.id, source: subscriber, type, time: new Date(now).toISOString() }
-  return {
-    id: message.id,
-    type,
-    bytes: Buffer.from(JSON.stringify({ ...body, datacontenttype: "application/json", data: {} })),
-    headers: headersOf(message),
-    seconds: message._tag === "Reminder" && !atOnce ? reminderSeconds : 0
-  }
+  const seconds = message._tag === "Reminder" && !atOnce ? reminderSeconds : 0
+  return { ...copyOf(type, message.id, subscriber, now, {}), headers: headersOf(message), seconds }
+}
+
+/** To a process that does not know control messages it is an event like any other, which it skips. */
+export const copyOf = (
+  type: string,
+  id: string,
+  subscriber: string,
+  now: number,
+  data: object
+): Pick<ControlCopy, "id" | "type" | "bytes"> => {
+  const body = { specversion: "1.0", id, source: subscriber, type, time: new Date(now).toISOString() }
+  return { id, type, bytes: Buffer.from(JSON.stringify({ ...body, datacontenttype: "application/json", data })) }
 }
 
 const headersOf = (message: KnownControl): Headers =>

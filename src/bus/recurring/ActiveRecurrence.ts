@@ -138,11 +138,11 @@ export class ActiveRecurrence {
         this.following = { token: held.token, millis }
         status.waits(new Date(millis))
       }
-      const next = this.following.millis
-      if (next <= now) return this.due(held, Ticks.plan(cron, last ?? since, now, catchUp))
-      // What came back counts against it on the broker, and what is held for long is taken back.
+      // What came back counts against it on the broker, and what is held for long is taken back: also while its tick fails.
       if (held.delivery.redelivered || this.now() - held.since >= heldAtMostMillis)
         return this.replace(held, held.token)
+      const next = this.following.millis
+      if (next <= now) return this.due(held, Ticks.plan(cron, last ?? since, now, catchUp))
       const pause = Math.min(next - now, lookEveryMillis)
       return Effect.as(Effect.raceFirst(Effect.sleep(Math.max(1, pause)), this.hasArrived.await), held)
     })

@@ -11,7 +11,6 @@ import { createHash } from "node:crypto"
 import type * as Event from "../../event/Event.ts"
 import type { Health } from "../../observe/Health.ts"
 import type * as Log from "../../observe/Log.ts"
-import * as Monotonic from "../../observe/Monotonic.ts"
 import type { Copies } from "../delivery/Copies.ts"
 import type { Broker, SubscriberSpec } from "../port/Broker.ts"
 import type { BrokerError } from "../port/BrokerError.ts"
@@ -87,7 +86,6 @@ const run = Effect.fnUntraced(function* (
   const { spec, subscriber } = recurring
   const clock = yield* Clock.Clock
   const context = withoutFlow(yield* Effect.context<never>())
-  const monotonic = yield* Monotonic.make
   const declared: SubscriberSpec = { name: subscriber, ordering: "key", patterns: [] }
   const copies = copiesOf(declared)
   const begun = yield* Deferred.make<void, BrokerError>()
@@ -113,18 +111,13 @@ const run = Effect.fnUntraced(function* (
     status.standsBy()
     yield* Deferred.succeed(begun, undefined)
     return yield* Effect.raceFirst(Deferred.await(lost), active.run)
-  }).pipe(Effect.scoped)
-
-  const sessions = Effect.gen(function* () {
-    const streak = new Backoff.Streak(reopening)
-    for (;;) {
-      const began = monotonic()
-      const error = yield* Effect.flip(session)
+  }).pipe(
+    Effect.scoped,
+    Effect.catch((error) => {
       status.isAway(error.message)
-      if (!error.isRetryable && (yield* Deferred.fail(begun, error))) return
-      yield* Backoff.wait(reopening, streak.failedAfter(monotonic() - began))
-    }
-  })
+      return error.isRetryable ? Effect.void : Effect.asVoid(Deferred.fail(begun, error))
+    })
+  )
 
   const reminders = Effect.gen(function* () {
     for (;;) {
@@ -135,7 +128,7 @@ const run = Effect.fnUntraced(function* (
     }
   })
 
-  yield* Effect.forkScoped(sessions)
+  yield* Effect.forkScoped(Backoff.restarting(reopening, session))
   yield* Effect.mapError(Deferred.await(begun), (error) => SubscribeError.fromBroker(subscriber, error))
   yield* Effect.forkScoped(reminders)
 })
@@ -153,11 +146,14 @@ const publish = <E extends Event.Any>(
   { data, event, name, publish }: RecurringOptions.Recurring<E>,
   tick: Date
 ): Effect.Effect<void, string> =>
-  Effect.suspend(() =>
-    parts.publish(event, data(tick), { ...publish, id: idOf(parts.broker.namespace, name, tick) })
-  ).pipe(
+  Effect.try({ try: () => data(tick), catch: (error) => `\`data\` threw ${String(error)}` }).pipe(
+    Effect.flatMap((input) =>
+      Effect.mapError(
+        parts.publish(event, input, { ...publish, id: idOf(parts.broker.namespace, name, tick) }),
+        (error) => error.message
+      )
+    ),
     Effect.asVoid,
-    Effect.mapError((error) => error.message),
-    // The function of the data is the user's, and may throw.
-    Effect.catchDefect((defect) => Effect.fail(`\`data\` threw ${String(defect)}`))
+    // A hook around the publish may die: the next attempt may not.
+    Effect.catchDefect((defect) => Effect.fail(String(defect)))
   )

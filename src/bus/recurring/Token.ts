@@ -5,6 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import { textOf } from "../../event/Body.ts"
+import * as ControlMessage from "../delivery/ControlMessage.ts"
 import type { ControlCopy } from "../delivery/Copies.ts"
 import type { Delivery } from "../port/Broker.ts"
 
@@ -18,26 +19,22 @@ export interface Token {
   readonly spec: string
 }
 
-const header = "bus-control"
 const kind = "recurring"
 const type = "bus.recurring.token"
 
 /** `now` is in milliseconds since the epoch. */
 export const write = ({ id, last, since, spec }: Token, subscriber: string, now: number): ControlCopy => {
   const data = { since: iso(since), ...(last !== undefined && { last: iso(last) }), spec }
-  const body = { specversion: "1.0", id, source: subscriber, type, time: iso(now) }
   return {
-    id,
-    type,
-    bytes: Buffer.from(JSON.stringify({ ...body, datacontenttype: "application/json", data })),
-    headers: { [header]: kind },
+    ...ControlMessage.copyOf(type, id, subscriber, now, data),
+    headers: { [ControlMessage.header]: kind },
     seconds: 0
   }
 }
 
 /** Undefined for what is no token that this release can read. */
 export const read = ({ body, headers, properties, trusted }: Delivery): Token | undefined => {
-  if (!trusted || headers[header] !== kind) return undefined
+  if (!trusted || headers[ControlMessage.header] !== kind) return undefined
   const data = dataOf(textOf(body))
   if (!Predicate.isObject(data) || !Predicate.isString(data["spec"])) return undefined
   const since = millisOf(data["since"])

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Limits from "../../event/Limits.ts"
 import * as WireFormat from "../../event/WireFormat.ts"
-import * as Monotonic from "../../observe/Monotonic.ts"
 import type { Broker, Delivery } from "../port/Broker.ts"
 import type { BrokerError } from "../port/BrokerError.ts"
 import * as Backoff from "../support/Backoff.ts"
@@ -37,7 +36,6 @@ export interface InboxParts {
 export const make = Effect.fnUntraced(function* ({ answered, broker, onOpen }: InboxParts) {
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
-  const monotonic = yield* Monotonic.make
   const address = Reply.newAddress()
   let problem: string | undefined
   let begun = false
@@ -77,14 +75,7 @@ export const make = Effect.fnUntraced(function* ({ answered, broker, onOpen }: I
     )
   )
 
-  const sessions = Effect.gen(function* () {
-    const streak = new Backoff.Streak(reopening)
-    for (;;) {
-      const began = monotonic()
-      yield* session
-      yield* Backoff.wait(reopening, streak.failedAfter(monotonic() - began))
-    }
-  })
+  const sessions = Backoff.restarting(reopening, session)
 
   const open = (): void => {
     if (begun) return

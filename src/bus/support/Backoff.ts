@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import * as Monotonic from "../../observe/Monotonic.ts"
 
 /**
  * Which part of the doubled delay is random:
@@ -86,3 +87,15 @@ export class Streak {
     return attempt
   }
 }
+
+/** Runs again and again what ends by itself, such as a consumer. It never worked if it ends at once. */
+export const restarting = <R>(backoff: Backoff, run: Effect.Effect<void, never, R>): Effect.Effect<never, never, R> =>
+  Effect.gen(function* () {
+    const now = yield* Monotonic.make
+    const streak = new Streak(backoff)
+    for (;;) {
+      const began = now()
+      yield* run
+      yield* wait(backoff, streak.failedAfter(now() - began))
+    }
+  })

@@ -141,6 +141,33 @@ describe("a recurring event", () => {
     })
   )
 
+  it.effect("whose tick fails for hours is held no longer than one that waits: RabbitMQ takes back what is", () =>
+    Effect.gen(function* () {
+      const { begin, watcher } = yield* stage
+      const process = yield* begin({
+        data: () => {
+          throw new Error("no such month")
+        }
+      })
+      yield* pass(hours(4), minutes(1))
+      yield* process.end
+      const stored: Array<number | undefined> = []
+      yield* Effect.scoped(
+        Effect.andThen(
+          watcher.consume({
+            subscriber: "recurring.tick",
+            prefetch: 10,
+            onDelivery: ({ properties }) => void stored.push(properties.timestamp),
+            onLost: () => {}
+          }),
+          turns
+        )
+      )
+      assert.lengthOf(stored, 1)
+      assert.isAtLeast(stored[0] ?? 0, Date.parse(at("03:50")))
+    })
+  )
+
   it.effect("follows the wall clock when it is set, and repeats no tick when it is set back", () =>
     Effect.gen(function* () {
       const clock = yield* Clock.Clock

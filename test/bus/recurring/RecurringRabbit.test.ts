@@ -4,6 +4,7 @@ import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
 import * as Rights from "../../../src/amqp/topology/Rights.ts"
 import { DeadLetters, Event, EventBus, Recurring, Subscriber } from "../../../src/index.ts"
 import { until } from "../../../src/ports/conformance/setup/Waiting.ts"
+import { addLeast } from "../../support/LeastRights.ts"
 import { describeLive, freshNamespace } from "../../support/live.ts"
 import { startRabbit } from "../../support/RabbitNode.ts"
 
@@ -36,12 +37,7 @@ describeLive(
         yield* Effect.scoped(
           Layer.build(Layer.provide(Layer.merge(Beat, Reader), EventBus.layerAmqp({ url: rabbit.url, namespace })))
         )
-        const url = yield* Effect.promise(async () => {
-          const url = await rabbit.addUser("least", "least", Rights.permissions(namespace, service))
-          for (const { exchange, read, write } of Rights.topicPermissions(namespace, service))
-            await rabbit.ctl("set_topic_permissions", "-p", "/", "least", exchange, write, read)
-          return url
-        })
+        const url = yield* Effect.promise(() => addLeast(rabbit, namespace, service))
         const scope = yield* Effect.scope
         const begin = <E>(layer: Layer.Layer<never, E, EventBus>) =>
           Effect.gen(function* () {

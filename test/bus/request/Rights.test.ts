@@ -5,6 +5,7 @@ import { Effect, Layer } from "effect"
 import { expect } from "vitest"
 import * as Rights from "../../../src/amqp/topology/Rights.ts"
 import { EventBus, Subscriber } from "../../../src/index.ts"
+import { addLeast } from "../../support/LeastRights.ts"
 import { describeLive, freshNamespace } from "../../support/live.ts"
 import { startRabbit } from "../../support/RabbitNode.ts"
 import { Ping } from "./contracts.ts"
@@ -30,12 +31,7 @@ describeLive(
             )
           )
         )
-        const url = yield* Effect.promise(async () => {
-          const url = await rabbit.addUser("least", "least", Rights.permissions(namespace, service))
-          for (const { exchange, read, write } of Rights.topicPermissions(namespace, service))
-            await rabbit.ctl("set_topic_permissions", "-p", "/", "least", exchange, write, read)
-          return url
-        })
+        const url = yield* Effect.promise(() => addLeast(rabbit, namespace, service))
         const Replier = Subscriber.reply("replier", { to: Ping, handler: ({ data }) => Effect.succeed(data.n) })
         yield* Effect.gen(function* () {
           assert.strictEqual(yield* (yield* EventBus).request(Ping, { n: 4 }, { deadline: "1 minute" }), 4)
